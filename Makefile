@@ -1,0 +1,94 @@
+# `make` alone lists the targets. The environment is .venv, built from the lock files.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+UV_VERSION := 0.13.9
+LAKE ?= main
+WEB_PORT ?= 6789
+ARGS ?=
+# The project's own code: what lint and format look at.
+CODE := data sandbox tests benchmarks
+
+.PHONY: help demo run web store api setup test test-fast lint format bench lock clean
+
+help: ## List the targets
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: $(VENV)/sandbox ## See it work: embedded store, local API, the real pipeline
+	@$(BIN)/python -m sandbox demo $(ARGS)
+
+run: $(VENV)/sandbox ## Run the pipeline on the real API and your store (embedded if none is set)
+	@$(BIN)/python -m sandbox run --lake "$(LAKE)" --snapshot "$(SNAPSHOT)"
+
+web: $(VENV)/sandbox ## Open Mage's page on http://127.0.0.1:6789 (WEB_PORT=...)
+	@$(BIN)/python -m sandbox web --lake "$(LAKE)" --port "$(WEB_PORT)"
+
+store: $(VENV)/sandbox ## Serve the embedded store alone, to read a lake (LAKE=demo or main)
+	@$(BIN)/python -m sandbox store --lake "$(LAKE)"
+
+api: $(VENV)/sandbox ## Serve the local Open Brewery DB alone (ARGS="--dataset FILE --error-rate 0.1")
+	@$(BIN)/python -m sandbox api $(ARGS)
+
+test: $(VENV)/dev ## Run the whole test suite
+	$(BIN)/python -m pytest $(ARGS)
+
+test-fast: $(VENV)/dev ## Run the tests that need no server
+	$(BIN)/python -m pytest tests/unit $(ARGS)
+
+lint: $(VENV)/dev ## Check style, format and types
+	$(BIN)/ruff check $(CODE)
+	$(BIN)/ruff format --check $(CODE)
+	$(BIN)/mypy
+
+format: $(VENV)/dev ## Mend style and format
+	$(BIN)/ruff check --fix $(CODE)
+	$(BIN)/ruff format $(CODE)
+
+bench: $(VENV)/dev ## Measure the run against an empty one
+	$(BIN)/python -m benchmarks.overhead
+
+setup: $(VENV)/dev ## Set up everything without running anything
+
+lock: $(VENV)/dev ## Resolve the lock files anew (ARGS=--upgrade for newer versions)
+	for folder in . sandbox tests; do \
+	  $(BIN)/uv pip compile $$folder/requirements.txt -o $$folder/requirements.lock $(ARGS) \
+	    $$([ $$folder = . ] || echo -c requirements.lock) \
+	    --universal --python-version 3.10 --generate-hashes --no-emit-index-url --quiet \
+	    --custom-compile-command "make lock"; \
+	done
+
+clean: ## Remove the environment, the embedded store's data and all that runs made
+	rm -rf $(VENV) .sandbox .pytest_cache .hypothesis .ruff_cache .mypy_cache
+	rm -rf data/.mage_data data/.ssh_tunnel data/.file_versions data/.spool data/visualizations
+	find $(CODE) -name __pycache__ -prune -exec rm -rf {} +
+
+# -- the environment ------------------------------------------------------------------------------
+
+# uv installs in a tenth of pip's time; where it cannot reach the index as pip is set up to, pip does it.
+define install
+	@echo "Installing $(1) (once; about a minute)"
+	@$(BIN)/uv pip install --compile-bytecode --python $(BIN)/python -r $(1) \
+	  || $(BIN)/python -m pip install --progress-bar on -r $(1)
+	@touch $@
+endef
+
+$(VENV)/sandbox: sandbox/requirements.lock | $(BIN)/uv
+	$(call install,$<)
+
+$(VENV)/dev: tests/requirements.lock | $(BIN)/uv
+	$(call install,$<)
+	@touch $(VENV)/sandbox
+
+$(BIN)/uv:
+	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is missing: install Python 3.10, 3.11 or 3.12 (PYTHON=python3.11 names another)" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 10) <= v <= (3, 12) else "Python %d.%d cannot run mage-ai 0.9.80: install Python 3.10, 3.11 or 3.12, and name it with PYTHON=python3.11" % v)'
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "$(PYTHON) lacks venv: apt-get install python3-venv" >&2; exit 1; }
+	@echo "Making $(VENV) with $$($(PYTHON) --version)"
+	@$(PYTHON) -m venv --clear $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)

@@ -1,0 +1,192 @@
+"""The chart: the largest locations by type beside all countries, to gold and to a local file."""
+
+from __future__ import annotations
+
+import io
+import os
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from . import gold
+from .datasets import CHART, CHART_OBJECT
+from .errors import CheckFailed
+from .manifest import Check, StoredObject, sha256
+from .steps import Step, Summary
+
+if TYPE_CHECKING:  # importing them costs half a second, so it is done by the block that draws
+    import pandas as pd
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+CONTENT_TYPE = "image/png"
+PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+SOURCE = "Open Brewery DB, openbrewerydb.org"
+LOCATIONS = 25  # bars that a person still reads
+TYPES = 8  # colours that a person still tells apart
+COUNTRIES = 25
+OTHER_COLOUR = "#c4c4c4"
+INCHES, DPI = (16, 9), 110
+
+
+def visualize(step: Step) -> Summary:
+    """Draw gold; publish the picture to the lake and to the local folder.
+
+    The figure stays open for `show`.
+
+    Raises:
+        LakeError: gold is missing, or not what its manifest says.
+    """
+    table, counted, source = gold.read(step.lake)
+    counts = table.to_pandas()
+    content = to_png(draw(counts, fetched=datetime.strptime(counted.snapshot[:8], "%Y%m%d")))
+
+    step.settings.visualizations.mkdir(parents=True, exist_ok=True)
+    local = step.settings.visualizations / CHART_OBJECT.rpartition("/")[2]
+    local.write_bytes(content)
+    entry = StoredObject(
+        key=CHART_OBJECT, rows=len(table), bytes=len(content), sha256=sha256(content)
+    )
+    origin = step.origin(counted.snapshot, source)
+    written = step.lake.publish("gold", entry, content, CONTENT_TYPE, origin)
+    breweries = int(counts["brewery_count"].sum())
+    manifest = step.publish(
+        snapshot=counted.snapshot,
+        source=source,
+        objects=(entry,),
+        checks=(Check(name="breweries drawn = silver", expected=counted.rows_in, found=breweries),),
+        rows_in=counted.rows_out,
+        rows_out=len(table),
+    )
+    return step.summary(manifest, objects_written=int(written), picture=str(local))
+
+
+def show() -> None:
+    """Show the figure under the block in Mage's editor; elsewhere there is nobody to look."""
+    import matplotlib
+    from matplotlib import pyplot
+
+    if "inline" in matplotlib.get_backend():
+        pyplot.show()
+    pyplot.close("all")
+
+
+def verify(step: Step) -> None:
+    """Read the picture as a reader would.
+
+    Raises:
+        CheckFailed, LakeError: it is missing, or no PNG.
+    """
+    manifest, _ = step.lake.manifest(CHART)
+    content = step.lake.read("gold", manifest.only_object())
+    if not content.startswith(PNG_SIGNATURE):
+        raise CheckFailed("the start of the chart's file", PNG_SIGNATURE, content[:8])
+
+
+def draw(counts: pd.DataFrame, fetched: datetime) -> Figure:
+    """The figure for gold's table.
+
+    Args:
+        counts: `country`, `state`, `brewery_type`, `brewery_count`, one row a group.
+        fetched: the day on which the API gave the data.
+    """
+    import matplotlib
+
+    if "MPLBACKEND" not in os.environ:  # Mage's editor sets it; a window would block the run
+        matplotlib.use("agg")
+    import seaborn
+    from matplotlib import pyplot
+
+    counts = counts.fillna({"brewery_type": "(no type)"})
+    total = int(counts["brewery_count"].sum())
+    with seaborn.axes_style("whitegrid", {"axes.edgecolor": "#dddddd", "grid.color": "#eeeeee"}):
+        figure, (left, right) = pyplot.subplots(
+            1, 2, figsize=INCHES, dpi=DPI, width_ratios=(3, 2), layout="constrained"
+        )
+    figure.get_layout_engine().set(w_pad=0.12, h_pad=0.12, wspace=0.02)
+    places = counts.groupby(["country", "state"]).ngroups
+    figure.suptitle(
+        f"{total:,} breweries in {places:,} locations of {counts['country'].nunique()} countries",
+        fontsize=20,
+        fontweight="bold",
+        x=0.01,
+        ha="left",
+    )
+    figure.supxlabel(
+        f"Data of {fetched:%Y-%m-%d}. Source: {SOURCE}.",
+        fontsize=10,
+        color="#666666",
+        x=0.01,
+        ha="left",
+    )
+    _draw_locations(left, counts)
+    _draw_countries(right, counts)
+    for axes in (left, right):
+        axes.grid(axis="y", visible=False)
+        axes.xaxis.set_major_formatter("{x:,.0f}")
+        seaborn.despine(ax=axes, left=True, bottom=True)
+    return figure
+
+
+def to_png(figure: Figure) -> bytes:
+    """The figure as a PNG: equal figures are equal bytes."""
+    content = io.BytesIO()
+    # Without these, matplotlib's version and other facts that are not the data's stand in the file.
+    figure.savefig(content, format="png", metadata={"Software": None})
+    return content.getvalue()
+
+
+def _draw_locations(axes: Axes, counts: pd.DataFrame) -> None:
+    """The largest locations, one bar each, stacked by type."""
+    import seaborn
+
+    by_type = counts.groupby("brewery_type")["brewery_count"].sum().sort_values(ascending=False)
+    named = list(by_type.index[:TYPES])
+    others = by_type.iloc[TYPES:]
+    other = f"{len(others)} other types"
+    colours = dict(zip(named, seaborn.color_palette("colorblind", len(named)), strict=True))
+    colours[other] = OTHER_COLOUR
+    totals = by_type[named].to_dict() | ({other: others.sum()} if len(others) else {})
+
+    shown = counts["brewery_type"].where(counts["brewery_type"].isin(named), other)
+    wide = counts.pivot_table(
+        index=["country", "state"],
+        columns=shown,
+        values="brewery_count",
+        aggfunc="sum",
+        fill_value=0,
+    )
+    wide = wide.loc[wide.sum(axis=1).sort_values(ascending=False, kind="stable").index[:LOCATIONS]]
+    labels = [f"{state}, {country}" for country, state in wide.index]
+    left = [0] * len(wide)
+    for kind, sum_of_type in totals.items():
+        if kind in wide:
+            label = f"{kind} ({sum_of_type:,})"
+            axes.barh(labels, wide[kind], left=left, color=colours[kind], label=label, linewidth=0)
+            left = left + wide[kind].to_numpy()
+    for place, length in enumerate(left):
+        axes.annotate(f" {length:,}", (length, place), va="center", fontsize=9, color="#444444")
+    axes.invert_yaxis()
+    axes.margins(y=0.01)
+    axes.set_title(f"The {len(wide)} largest locations, by type", loc="left", fontsize=13)
+    axes.set_xlabel("breweries")
+    axes.legend(title="type (everywhere)", loc="lower right", frameon=False, fontsize=10)
+
+
+def _draw_countries(axes: Axes, counts: pd.DataFrame) -> None:
+    """All countries, or the largest and the rest together."""
+    import seaborn
+
+    by_country = counts.groupby("country")["brewery_count"].sum().sort_values(ascending=False)
+    rest = by_country.iloc[COUNTRIES - 1 :]
+    if len(by_country) > COUNTRIES:
+        by_country = by_country.iloc[: COUNTRIES - 1]
+        by_country[f"{len(rest)} others"] = rest.sum()
+    seaborn.barplot(x=by_country.to_numpy(), y=by_country.index, ax=axes, color="#4c72b0")
+    share = by_country / by_country.sum()
+    for place, (length, part) in enumerate(zip(by_country, share, strict=True)):
+        text = f" {length:,}  ({part:.1%})" if part >= 0.001 else f" {length:,}"
+        axes.annotate(text, (length, place), va="center", fontsize=9, color="#444444")
+    axes.set_xlim(0, by_country.max() * 1.18)
+    axes.set_title("By country", loc="left", fontsize=13)
+    axes.set_xlabel("breweries")
+    axes.set_ylabel("")

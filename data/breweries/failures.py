@@ -1,0 +1,70 @@
+"""What an error becomes: one object under its layer's `logs/`, by way of a local spool if need be."""
+
+from __future__ import annotations
+
+import json
+import traceback
+from pathlib import Path
+from typing import Any
+
+from .datasets import LAYERS, LOGS, Dataset
+from .errors import BreweriesError, StoreError
+from .lake import Lake
+from .manifest import now
+
+
+def describe(
+    error: Exception, dataset: Dataset, run: str, attempt: int, working_on: dict[str, Any]
+) -> dict[str, Any]:
+    """The error log's content, JSON-ready; the fields of our own errors stand under `facts`."""
+    return {
+        "time": now().isoformat(),
+        "layer": dataset.layer,
+        "block": dataset.block,
+        "run": run,
+        "attempt": attempt,
+        "exception_type": type(error).__name__,
+        "message": str(error),
+        "facts": error.facts if isinstance(error, BreweriesError) else {},
+        "working_on": working_on,
+        "traceback": "".join(traceback.format_exception(error)),
+    }
+
+
+def keep(log: dict[str, Any], spool: Path, lake: Lake | None, secrets: tuple[str, ...]) -> str:
+    """Write an error log to its layer, or to the spool where the store does not take it.
+
+    The spool comes first and is emptied on delivery, so that a crash in between loses nothing.
+
+    Returns:
+        Where it is: `<layer>/logs/<run>-<block>.json` or a path.
+    """
+    text = json.dumps(log, indent=1, ensure_ascii=False, default=str)
+    for secret in secrets:
+        text = text.replace(json.dumps(secret)[1:-1], "***")
+    file = spool / log["layer"] / f"{log['run']}-{log['block']}.json"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(text, encoding="utf-8", errors="replace")
+    try:
+        if lake and deliver(spool, lake):
+            return f"{log['layer']}/{LOGS}{file.name}"
+    except StoreError:
+        pass
+    return str(file)
+
+
+def deliver(spool: Path, lake: Lake) -> int:
+    """Bring the spooled error logs to their layers; returns how many.
+
+    Raises:
+        StoreError: the store does not take them; what it did not take stays in the spool.
+    """
+    delivered = 0
+    for layer in LAYERS:
+        for file in sorted((spool / layer).glob("*.json")):
+            lake.create_bucket(layer)
+            content = file.read_bytes()
+            lake.put(layer, f"{LOGS}{file.name}", content, "application/json")
+            file.unlink(missing_ok=True)
+            delivered += 1
+    return delivered

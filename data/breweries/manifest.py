@@ -1,0 +1,118 @@
+"""What a manifest says: which objects are a dataset's current version, and how its rows add up."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import datetime, timezone
+from functools import cache
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from . import __version__
+
+MANIFEST_VERSION = 1
+
+
+class StoredObject(BaseModel):
+    """One object: its key relative to the bucket, its size in rows and bytes, its content's hash."""
+
+    model_config = ConfigDict(frozen=True)
+
+    key: str
+    rows: int
+    bytes: int
+    sha256: str
+
+
+class Source(BaseModel):
+    """What a version was made from: an object's key (for bronze, an address) and its sha256."""
+
+    model_config = ConfigDict(frozen=True)
+
+    key: str
+    sha256: str
+
+
+class Check(BaseModel):
+    """One check that held when the version was published."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    expected: int
+    found: int
+
+
+class Manifest(BaseModel):
+    """The current version of one dataset of one layer.
+
+    `run` is the run that published or confirmed it; `snapshot` is the run that fetched the answer
+    of the API it derives from, so equal snapshots mean equal data through all layers. `seconds` is
+    how long the step took. Fields we do not know are kept out, so a newer writer stays readable.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    manifest_version: int = MANIFEST_VERSION
+    layer: str
+    dataset: str
+    run: str
+    snapshot: str
+    created_at: datetime
+    source: Source
+    objects: tuple[StoredObject, ...]
+    rejected: StoredObject | None = None
+    rows_in: int
+    rows_out: int
+    rows_rejected: int
+    rows_duplicate: int
+    checks: tuple[Check, ...]
+    seconds: float
+    code_version: str
+
+    def only_object(self) -> StoredObject:
+        """The object of a dataset that is one object (bronze, the gold table, the chart)."""
+        (entry,) = self.objects
+        return entry
+
+    def to_bytes(self) -> bytes:
+        """As stored: indented JSON, UTF-8."""
+        return self.model_dump_json(indent=1, exclude_none=True).encode() + b"\n"
+
+    @classmethod
+    def from_bytes(cls, content: bytes) -> Manifest:
+        """Parse a stored manifest.
+
+        Raises:
+            ValueError: it is cut, malformed, or its version is newer than ours.
+        """
+        try:
+            manifest = cls.model_validate_json(content)
+        except ValidationError as error:
+            first = error.errors(include_input=False, include_url=False)[0]
+            place = ".".join(map(str, first["loc"]))
+            raise ValueError(f"{place}: {first['msg']}" if place else first["msg"]) from None
+        if manifest.manifest_version > MANIFEST_VERSION:
+            raise ValueError(f"its version is {manifest.manifest_version}, newer than ours")
+        return manifest
+
+
+def now() -> datetime:
+    """The time in UTC, to the second: a finer one would say nothing about a run."""
+    return datetime.now(timezone.utc).replace(microsecond=0)
+
+
+def sha256(content: bytes) -> str:
+    """The hash by which objects are named and compared, in hex."""
+    return hashlib.sha256(content).hexdigest()
+
+
+@cache
+def code_version() -> str:
+    """The release and a hash of this package's files, so that an edit in Mage's page shows."""
+    files = sorted(p for p in Path(__file__).parent.iterdir() if p.suffix in {".py", ".csv"})
+    digest = hashlib.sha256()
+    for file in files:
+        digest.update(file.name.encode() + b"\0" + file.read_bytes())
+    return f"{__version__}+{digest.hexdigest()[:12]}"

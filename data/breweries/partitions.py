@@ -1,0 +1,36 @@
+"""Where a location stands: `country=<country>/state=<state>/`, encoded once, as pyarrow does."""
+
+from __future__ import annotations
+
+from urllib.parse import quote, unquote
+
+LONGEST_SEGMENT = 255
+"""Bytes; stores that keep objects as files take no longer part of a key between two slashes."""
+
+PYARROW_NULL = "__HIVE_DEFAULT_PARTITION__"
+"""What pyarrow and Hive read as null, so no location can be called that."""
+
+
+def partition(country: str, state: str) -> str:
+    """The path of a location, each value percent-encoded in UTF-8 (pyarrow's `segment_encoding`)."""
+    return f"{_segment('country', country)}/{_segment('state', state)}"
+
+
+def location(key: str) -> tuple[str, str]:
+    """The country and the state of an object's key: the inverse of `partition`."""
+    values = dict(part.split("=", 1) for part in key.split("/") if "=" in part)
+    return unquote(values["country"]), unquote(values["state"])
+
+
+def problem(country: str, state: str) -> str | None:
+    """Why a location cannot be a partition, or None."""
+    for name, value in (("country", country), ("state", state)):
+        if len(_segment(name, value)) > LONGEST_SEGMENT:
+            return f"{name} too long for a key"
+        if value == PYARROW_NULL:
+            return f"{name} is the mark for null"
+    return None
+
+
+def _segment(name: str, value: str) -> str:
+    return f"{name}={quote(value, safe='')}"

@@ -1,0 +1,113 @@
+"""What the environment says, read once and checked at the start."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from .errors import SettingError
+
+PROJECT = Path(__file__).resolve().parents[1]
+"""The Mage project, `data/`."""
+
+
+def _variable(name: str, *default: Any, **limits: Any) -> Any:
+    return Field(*default, validation_alias=name, **limits)
+
+
+class Folders(BaseSettings):
+    """Local folders: known even when another setting is wrong, so that an error log has a place.
+
+    The environment wins over `.env` beside docker-compose.yml; an empty value counts as missing.
+    """
+
+    model_config = SettingsConfigDict(
+        env_file=PROJECT.parent / ".env", env_ignore_empty=True, extra="ignore", frozen=True
+    )
+
+    spool: Path = _variable("BREWERIES_SPOOL", PROJECT / ".spool")
+    visualizations: Path = _variable("BREWERIES_VISUALIZATIONS", PROJECT / "visualizations")
+
+
+class Settings(Folders):
+    """The settings of the contract; `load` is the way to get them."""
+
+    endpoint: str = _variable("MINIO_ENDPOINT")
+    access_key: SecretStr = _variable("MINIO_ACCESS_KEY")
+    secret_key: SecretStr = _variable("MINIO_SECRET_KEY")
+    secure: bool = _variable("MINIO_SECURE", False)
+    store_connections: int = _variable("BREWERIES_STORE_CONNECTIONS", 8, ge=1, le=64)
+    store_timeout: float = _variable("BREWERIES_STORE_TIMEOUT_SECONDS", 60, gt=0)
+
+    api_url: str = _variable("BREWERIES_API_URL", "https://api.openbrewerydb.org/v1/breweries")
+    # More than 200 is refused by the API with 422.
+    api_page_size: int = _variable("BREWERIES_API_PAGE_SIZE", 200, ge=1, le=200)
+    api_connections: int = _variable("BREWERIES_API_CONNECTIONS", 4, ge=1, le=32)
+    api_requests_per_minute: int = _variable("BREWERIES_API_REQUESTS_PER_MINUTE", 120, ge=0)
+    api_timeout: float = _variable("BREWERIES_API_TIMEOUT_SECONDS", 30, gt=0)
+    api_attempts: int = _variable("BREWERIES_API_ATTEMPTS", 6, ge=1)
+    api_backoff: float = _variable("BREWERIES_API_BACKOFF_SECONDS", 0.5, ge=0)
+    api_time_limit: float = _variable("BREWERIES_API_TIME_LIMIT_SECONDS", 900, gt=0)
+    api_crawls: int = _variable("BREWERIES_API_CRAWLS", 3, ge=1)
+
+    @field_validator("endpoint")
+    @classmethod
+    def _host_and_port(cls, value: str) -> str:
+        if "://" in value:
+            raise ValueError("must be host:port without a scheme (MINIO_SECURE=true means https)")
+        parts = urlsplit(f"//{value}")
+        if not parts.hostname or parts.path or parts.username is not None:
+            raise ValueError("must be host:port, such as 127.0.0.1:9000")
+        _ = parts.port  # raises ValueError where it is no number of a port
+        return value
+
+    @field_validator("api_url")
+    @classmethod
+    def _web_address(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if parts.scheme not in {"http", "https"} or not parts.hostname:
+            raise ValueError("must be an http or https address")
+        if parts.username is not None or parts.query or parts.fragment:
+            raise ValueError("must hold no user, password, query or fragment")
+        return value.rstrip("/")
+
+    @model_validator(mode="after")
+    def _no_contradiction(self) -> Settings:
+        if self.api_timeout > self.api_time_limit:
+            raise ValueError(
+                "BREWERIES_API_TIMEOUT_SECONDS is longer than BREWERIES_API_TIME_LIMIT_SECONDS"
+            )
+        return self
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What must never be written anywhere."""
+        return (self.secret_key.get_secret_value(), self.access_key.get_secret_value())
+
+    @classmethod
+    def load(cls) -> Settings:
+        """Read the environment and `.env`.
+
+        Raises:
+            SettingError: a setting is missing, malformed or contradicts another.
+        """
+        try:
+            return cls()
+        except ValidationError as error:
+            first = error.errors(include_input=False, include_url=False)[0]
+        # Outside the `except`, so that no traceback carries pydantic's copy of the values.
+        raise _setting_error(first["type"], first["loc"], first["msg"])
+
+
+def _setting_error(kind: str, location: tuple[int | str, ...], message: str) -> SettingError:
+    if kind == "missing":
+        return SettingError(str(location[0]), "is required and not set")
+    text = message.removeprefix("Value error, ")
+    if location:
+        return SettingError(str(location[0]), f"is not usable: {text[0].lower()}{text[1:]}")
+    variable, _, problem = text.partition(" ")
+    return SettingError(variable, problem)

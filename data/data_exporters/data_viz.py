@@ -1,0 +1,21 @@
+from data.breweries import chart
+from data.breweries.datasets import CHART
+from data.breweries.steps import run_block
+
+if "data_exporter" not in globals():
+    from mage_ai.data_preparation.decorators import data_exporter
+if "test" not in globals():
+    from mage_ai.data_preparation.decorators import test
+
+
+@data_exporter
+def data_viz(aggregated, *args, **kwargs):
+    """Draw the chart of gold; publish it in gold and in data/visualizations, and show it here."""
+    summary = run_block(CHART, chart.visualize, kwargs, upstream=aggregated)
+    chart.show()
+    return summary
+
+
+@test
+def chart_is_a_picture(output, *args, **kwargs):
+    run_block(CHART, chart.verify, kwargs, upstream=output)

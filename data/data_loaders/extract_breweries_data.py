@@ -1,0 +1,24 @@
+from data.breweries import bronze
+from data.breweries.datasets import BRONZE
+from data.breweries.steps import run_block
+
+if "data_loader" not in globals():
+    from mage_ai.data_preparation.decorators import data_loader
+if "test" not in globals():
+    from mage_ai.data_preparation.decorators import test
+
+
+@data_loader
+def extract_breweries_data(*args, **kwargs):
+    """Ask the Open Brewery DB for every brewery; keep the answer, as received, in bronze.
+
+    With the runtime variable `snapshot`, publish that kept answer again instead.
+    """
+    snapshot = kwargs.get("snapshot")
+    work = (lambda step: bronze.replay(step, snapshot)) if snapshot else bronze.extract
+    return run_block(BRONZE, work, kwargs)
+
+
+@test
+def bronze_is_what_its_manifest_says(output, *args, **kwargs):
+    run_block(BRONZE, bronze.verify, kwargs, upstream=output)

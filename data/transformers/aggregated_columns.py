@@ -1,0 +1,19 @@
+from data.breweries import gold
+from data.breweries.datasets import GOLD
+from data.breweries.steps import run_block
+
+if "transformer" not in globals():
+    from mage_ai.data_preparation.decorators import transformer
+if "test" not in globals():
+    from mage_ai.data_preparation.decorators import test
+
+
+@transformer
+def aggregated_columns(transformed, *args, **kwargs):
+    """Count the breweries of silver by country, state and type; publish the table in gold."""
+    return run_block(GOLD, gold.aggregate, kwargs, upstream=transformed)
+
+
+@test
+def gold_adds_up(output, *args, **kwargs):
+    run_block(GOLD, gold.verify, kwargs, upstream=output)

@@ -1,0 +1,19 @@
+from data.breweries import silver
+from data.breweries.datasets import SILVER
+from data.breweries.steps import run_block
+
+if "transformer" not in globals():
+    from mage_ai.data_preparation.decorators import transformer
+if "test" not in globals():
+    from mage_ai.data_preparation.decorators import test
+
+
+@transformer
+def transform_breweries(extracted, *args, **kwargs):
+    """Clean bronze; publish it in silver as Parquet, one partition a location."""
+    return run_block(SILVER, silver.transform, kwargs, upstream=extracted)
+
+
+@test
+def silver_is_what_its_manifest_says(output, *args, **kwargs):
+    run_block(SILVER, silver.verify, kwargs, upstream=output)
