@@ -55,7 +55,7 @@ bench: $(VENV)/dev ## Measure the run against an empty one
 
 setup: $(VENV)/dev ## Set up everything without running anything
 
-lock: $(VENV)/dev ## Resolve the lock files anew (ARGS=--upgrade for newer versions)
+lock: | $(BIN)/uv ## Resolve the lock files anew (ARGS=--upgrade for newer versions)
 	for folder in . sandbox tests; do \
 	  $(BIN)/uv pip compile $$folder/requirements.txt -o $$folder/requirements.lock $(ARGS) \
 	    $$([ $$folder = . ] || echo -c requirements.lock) \

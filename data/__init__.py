@@ -1,0 +1,1 @@
+"""The Mage project; its folder is the package that Mage puts on the path."""

@@ -44,9 +44,12 @@ class SandboxError(RuntimeError):
 def demo(chosen: argparse.Namespace) -> int:
     """The real pipeline on the embedded store and the local API, nothing else needed."""
     api = LocalBreweryApi(_records(chosen), faults=_faults(chosen))
-    with embedded_store(SANDBOX / "demo") as store, api:
-        with runner.environment({**store, "BREWERIES_API_URL": api.url}):
-            status = runner.run_pipeline()
+    with (
+        embedded_store(SANDBOX / "demo") as store,
+        api,
+        runner.environment({**store, "BREWERIES_API_URL": api.url}),
+    ):
+        status = runner.run_pipeline()
     if status == 0:
         print("  lake     make store LAKE=demo serves it again, to read or browse")
     return status

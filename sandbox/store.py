@@ -1,4 +1,4 @@
-"""The embedded object store: SeaweedFS from the package index, on loopback, with keys of its own."""
+"""The embedded object store: SeaweedFS from the package index, on loopback, keys enforced."""
 
 from __future__ import annotations
 
@@ -77,10 +77,11 @@ def _started(folder: Path, lock: IO[str]) -> Iterator[dict[str, str]]:
         "MINIO_SECRET_KEY": secret_key,
         "MINIO_SECURE": "false",
     }
+    credentials = {"AWS_ACCESS_KEY_ID": access_key, "AWS_SECRET_ACCESS_KEY": secret_key}
     with (folder / "weed.log").open("w") as log:
         process = subprocess.Popen(
             command,
-            env={**os.environ, "AWS_ACCESS_KEY_ID": access_key, "AWS_SECRET_ACCESS_KEY": secret_key},
+            env={**os.environ, **credentials},
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,

@@ -1,7 +1,7 @@
 """The Open Brewery DB client: every record, proved complete.
 
-The API's behaviour is that of github.com/openbrewerydb/openbrewerydb-laravel-api (August 2026): bare
-arrays of at most 200 records a page, `/meta` with a total and counts, 120 requests a minute.
+The API behaves as github.com/openbrewerydb/openbrewerydb-laravel-api of August 2026: bare arrays of
+at most 200 records a page, `/meta` with a total and counts, 120 requests a minute.
 """
 
 from __future__ import annotations
@@ -14,13 +14,14 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import requests
 from pyrate_limiter import Duration, Limiter, Rate
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, wait_random_exponential
 from tqdm import tqdm
+from typing_extensions import Self
 
 from . import __version__
 from .errors import (
@@ -37,8 +38,14 @@ from .manifest import Check
 from .records import array_lines, parse, split_array
 from .settings import Settings
 
+T = TypeVar("T")
+
 LONGEST_BACKOFF = 30.0  # seconds; the server may still ask for more by Retry-After
-FACETS = {"by_type": ("brewery_type",), "by_country": ("country",), "by_state": ("state_province", "state")}
+FACETS = {  # what `/meta` counts by, to the fields of a record that hold it
+    "by_type": ("brewery_type",),
+    "by_country": ("country",),
+    "by_state": ("state_province", "state"),
+}
 
 
 @dataclass(frozen=True)
@@ -121,13 +128,14 @@ class Tally:
 
     def checks(self, meta: Meta) -> tuple[Check, ...]:
         """The proof of completeness, as a manifest keeps it."""
-        return (
-            Check(name="distinct records = /meta total", expected=meta.total, found=self.distinct),
-            *(
-                Check(name=f"/meta {name} recounted", expected=len(told), found=len(self.facets[name]))
-                for name, told in meta.facets.items()
-            ),
+        total = Check(
+            name="distinct records = /meta total", expected=meta.total, found=self.distinct
         )
+        recounts = (
+            Check(name=f"values of /meta {name}", expected=len(told), found=len(self.facets[name]))
+            for name, told in meta.facets.items()
+        )
+        return (total, *recounts)
 
 
 def fold(text: str) -> str:
@@ -164,7 +172,7 @@ class BreweryApi:
             {"Accept": "application/json", "User-Agent": f"breweries/{__version__}"}
         )
 
-    def __enter__(self) -> BreweryApi:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -190,24 +198,32 @@ class BreweryApi:
         return self._get(self._settings.api_url, parameters, split_array)
 
     def pages(self, total: int) -> Iterator[list[tuple[str, Any]]]:
-        """All pages that a total of records fills, in order, a few fetched ahead."""
-        last = -(-total // self._settings.api_page_size)
+        """All pages, in order, a few fetched ahead.
+
+        They are those that a total of records fills, and more while the last one is full: the list
+        may be longer than the total. Not without end, as a server may ignore `page`.
+        """
+        size = self._settings.api_page_size
+        expected = -(-total // size)
         ahead = 2 * self._settings.api_connections
         waiting: deque[Future[list[tuple[str, Any]]]] = deque()
         with ThreadPoolExecutor(self._settings.api_connections) as pool:
             try:
-                for number in range(1, last + 1):
+                for number in range(1, 2 * expected + 1):
+                    if number > expected:
+                        while waiting:
+                            yield (page := waiting.popleft().result())
+                        if len(page) < size:
+                            break
                     waiting.append(pool.submit(self.page, number))
                     if len(waiting) >= ahead:
-                        yield waiting.popleft().result()
-                while waiting:
-                    yield waiting.popleft().result()
+                        yield (page := waiting.popleft().result())
             except BaseException:
                 self._stopped.set()
                 pool.shutdown(cancel_futures=True)
                 raise
 
-    def _get(self, url: str, parameters: dict[str, Any], read: Callable[[str], Any]) -> Any:
+    def _get(self, url: str, parameters: dict[str, Any], read: Callable[[str], T]) -> T:
         """GET until a body can be read, within the limits of the settings."""
         settings = self._settings
         backoff = wait_random_exponential(multiplier=settings.api_backoff, max=LONGEST_BACKOFF)
@@ -221,10 +237,13 @@ class BreweryApi:
             late = state.upcoming_sleep > self._seconds_left()
             return late or self._stopped.is_set() or state.attempt_number >= settings.api_attempts
 
-        def give_up(state: RetryCallState) -> Any:
-            assert state.outcome is not None
-            last = state.outcome.exception()
-            assert isinstance(last, RetriableApiError)
+        def sleep(seconds: float) -> None:
+            self._stopped.wait(seconds)
+
+        def give_up(state: RetryCallState) -> T:
+            last = state.outcome.exception() if state.outcome else None
+            if not isinstance(last, RetriableApiError):  # tenacity stops on no other
+                raise TypeError(f"unexpected {last!r}")
             limit = (
                 f"{settings.api_attempts} tries (BREWERIES_API_ATTEMPTS)"
                 if state.attempt_number >= settings.api_attempts
@@ -232,19 +251,21 @@ class BreweryApi:
             )
             raise ApiGaveUp(url, state.attempt_number, last, limit) from last
 
-        return Retrying(
+        result: T = Retrying(
             retry=retry_if_exception_type(RetriableApiError),
             wait=wait,
             stop=stop,
-            sleep=lambda seconds: self._stopped.wait(seconds),
+            sleep=sleep,
             retry_error_callback=give_up,
         )(self._try, url, parameters, read)
+        return result
 
     def _seconds_left(self) -> float:
         return max(0.0, self._deadline - time.monotonic())
 
-    def _try(self, url: str, parameters: dict[str, Any], read: Callable[[str], Any]) -> Any:
-        if self._limiter and not self._limiter.try_acquire("requests", timeout=self._seconds_left()):
+    def _try(self, url: str, parameters: dict[str, Any], read: Callable[[str], T]) -> T:
+        left = self._seconds_left()
+        if self._limiter and not self._limiter.try_acquire("requests", timeout=left):
             raise ApiUnreachable(url, "BREWERIES_API_REQUESTS_PER_MINUTE allows no request in time")
         try:
             answer = self._session.get(

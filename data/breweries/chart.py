@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import io
 import os
-from datetime import datetime
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from . import gold
 from .datasets import CHART, CHART_OBJECT
@@ -20,7 +20,6 @@ if TYPE_CHECKING:  # importing them costs half a second, so it is done by the bl
 
 CONTENT_TYPE = "image/png"
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
-SOURCE = "Open Brewery DB, openbrewerydb.org"
 LOCATIONS = 25  # bars that a person still reads
 TYPES = 8  # colours that a person still tells apart
 COUNTRIES = 25
@@ -38,7 +37,11 @@ def visualize(step: Step) -> Summary:
     """
     table, counted, source = gold.read(step.lake)
     counts = table.to_pandas()
-    content = to_png(draw(counts, fetched=datetime.strptime(counted.snapshot[:8], "%Y%m%d")))
+    caption = (
+        f"Data of {counted.snapshot[:4]}-{counted.snapshot[4:6]}-{counted.snapshot[6:8]}. "
+        f"Source: Open Brewery DB at {urlsplit(step.settings.api_url).hostname}."
+    )
+    content = to_png(draw(counts, caption))
 
     step.settings.visualizations.mkdir(parents=True, exist_ok=True)
     local = step.settings.visualizations / CHART_OBJECT.rpartition("/")[2]
@@ -82,12 +85,12 @@ def verify(step: Step) -> None:
         raise CheckFailed("the start of the chart's file", PNG_SIGNATURE, content[:8])
 
 
-def draw(counts: pd.DataFrame, fetched: datetime) -> Figure:
+def draw(counts: pd.DataFrame, caption: str) -> Figure:
     """The figure for gold's table.
 
     Args:
         counts: `country`, `state`, `brewery_type`, `brewery_count`, one row a group.
-        fetched: the day on which the API gave the data.
+        caption: the date of the data and their source.
     """
     import matplotlib
 
@@ -95,14 +98,15 @@ def draw(counts: pd.DataFrame, fetched: datetime) -> Figure:
         matplotlib.use("agg")
     import seaborn
     from matplotlib import pyplot
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
 
     counts = counts.fillna({"brewery_type": "(no type)"})
     total = int(counts["brewery_count"].sum())
+    layout = ConstrainedLayoutEngine(w_pad=0.12, h_pad=0.12, wspace=0.02)
     with seaborn.axes_style("whitegrid", {"axes.edgecolor": "#dddddd", "grid.color": "#eeeeee"}):
         figure, (left, right) = pyplot.subplots(
-            1, 2, figsize=INCHES, dpi=DPI, width_ratios=(3, 2), layout="constrained"
+            1, 2, figsize=INCHES, dpi=DPI, width_ratios=(3, 2), layout=layout
         )
-    figure.get_layout_engine().set(w_pad=0.12, h_pad=0.12, wspace=0.02)
     places = counts.groupby(["country", "state"]).ngroups
     figure.suptitle(
         f"{total:,} breweries in {places:,} locations of {counts['country'].nunique()} countries",
@@ -111,13 +115,7 @@ def draw(counts: pd.DataFrame, fetched: datetime) -> Figure:
         x=0.01,
         ha="left",
     )
-    figure.supxlabel(
-        f"Data of {fetched:%Y-%m-%d}. Source: {SOURCE}.",
-        fontsize=10,
-        color="#666666",
-        x=0.01,
-        ha="left",
-    )
+    figure.supxlabel(caption, fontsize=10, color="#666666", x=0.01, ha="left")
     _draw_locations(left, counts)
     _draw_countries(right, counts)
     for axes in (left, right):
@@ -156,14 +154,13 @@ def _draw_locations(axes: Axes, counts: pd.DataFrame) -> None:
         fill_value=0,
     )
     wide = wide.loc[wide.sum(axis=1).sort_values(ascending=False, kind="stable").index[:LOCATIONS]]
+    wide = wide[[kind for kind in totals if kind in wide]]
     labels = [f"{state}, {country}" for country, state in wide.index]
-    left = [0] * len(wide)
-    for kind, sum_of_type in totals.items():
-        if kind in wide:
-            label = f"{kind} ({sum_of_type:,})"
-            axes.barh(labels, wide[kind], left=left, color=colours[kind], label=label, linewidth=0)
-            left = left + wide[kind].to_numpy()
-    for place, length in enumerate(left):
+    ends = wide.cumsum(axis=1)
+    for kind in wide:
+        start, label = ends[kind] - wide[kind], f"{kind} ({totals[kind]:,})"
+        axes.barh(labels, wide[kind], left=start, color=colours[kind], label=label, linewidth=0)
+    for place, length in enumerate(ends.iloc[:, -1]):
         axes.annotate(f" {length:,}", (length, place), va="center", fontsize=9, color="#444444")
     axes.invert_yaxis()
     axes.margins(y=0.01)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import math
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -92,7 +93,7 @@ def clean(texts: Sequence[str], start: int = 0) -> tuple[pa.Table, list[Rejected
         for place, (text, reason) in enumerate(zip(texts, reasons, strict=True))
         if reason is not None
     ]
-    return table.filter(pa.array([reason is None for reason in reasons])), rejected
+    return table.filter(pa.array([reason is None for reason in reasons], pa.bool_())), rejected
 
 
 def resolve_duplicates(table: pa.Table) -> pa.Table:
@@ -121,8 +122,16 @@ def _clean_text(values: list[Any]) -> pa.Array:
     texts = pc.replace_substring(texts, NO_BREAK_SPACE_MISREAD, " ")
     texts = pc.replace_substring_regex(texts, INVISIBLE, "")
     texts = pc.replace_substring_regex(texts, NOT_A_PLAIN_SPACE, " ")
-    texts = pc.utf8_trim(pc.utf8_normalize(texts, "NFC"), " ")
+    texts = pc.utf8_trim(_composed(texts), " ")
     return pc.if_else(pc.equal(texts, ""), None, texts)
+
+
+def _composed(texts: pa.Array) -> pa.Array:
+    """Texts in NFC. Not by Arrow: its utf8_normalize decomposes, whatever form is asked (25.0.1)."""
+    if pc.all(pc.string_is_ascii(texts), min_count=0).as_py():
+        return texts
+    normalized = [text and unicodedata.normalize("NFC", text) for text in texts.to_pylist()]
+    return pa.array(normalized, pa.string())
 
 
 def _as_text(value: Any) -> str | None:
@@ -177,4 +186,7 @@ def _reasons(table: pa.Table, not_objects: list[bool]) -> list[str | None]:
                 return f"no {name}"
         return problem(values[2], values[3])
 
-    return [reason(flag, values) for flag, values in zip(not_objects, zip(*columns), strict=True)]
+    return [
+        reason(flag, values)
+        for flag, values in zip(not_objects, zip(*columns, strict=True), strict=True)
+    ]

@@ -1,4 +1,4 @@
-"""What an error becomes: one object under its layer's `logs/`, by way of a local spool if need be."""
+"""What an error becomes: one object under its layer's `logs/`, by way of a local spool."""
 
 from __future__ import annotations
 

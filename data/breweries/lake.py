@@ -254,7 +254,9 @@ class Lake:
         except ObjectMissing:
             raise ManifestMissing(name, dataset.block) from None
         try:
-            return Manifest.from_bytes(content), Source(key=dataset.manifest, sha256=sha256(content))
+            return Manifest.from_bytes(content), Source(
+                key=dataset.manifest, sha256=sha256(content)
+            )
         except ValueError as error:
             raise ManifestUnreadable(name, str(error), dataset.block) from None
 

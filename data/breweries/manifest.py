@@ -15,7 +15,7 @@ MANIFEST_VERSION = 1
 
 
 class StoredObject(BaseModel):
-    """One object: its key relative to the bucket, its size in rows and bytes, its content's hash."""
+    """One object: its key in the bucket, its size in rows and bytes, its content's hash."""
 
     model_config = ConfigDict(frozen=True)
 

@@ -12,7 +12,7 @@ PYARROW_NULL = "__HIVE_DEFAULT_PARTITION__"
 
 
 def partition(country: str, state: str) -> str:
-    """The path of a location, each value percent-encoded in UTF-8 (pyarrow's `segment_encoding`)."""
+    """The path of a location, its values percent-encoded (pyarrow's `segment_encoding="uri"`)."""
     return f"{_segment('country', country)}/{_segment('state', state)}"
 
 

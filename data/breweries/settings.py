@@ -15,8 +15,8 @@ PROJECT = Path(__file__).resolve().parents[1]
 """The Mage project, `data/`."""
 
 
-def _variable(name: str, *default: Any, **limits: Any) -> Any:
-    return Field(*default, validation_alias=name, **limits)
+def _variable(name: str, default: Any = ..., **limits: Any) -> Any:
+    return Field(default, validation_alias=name, **limits)
 
 
 class Folders(BaseSettings):

@@ -1,4 +1,4 @@
-"""Silver: the cleaned rows as Parquet, one partition a location, published by the manifest alone."""
+"""Silver: the cleaned rows as Parquet, one partition a location, published by the manifest."""
 
 from __future__ import annotations
 
@@ -91,8 +91,10 @@ def _clean(texts: Iterator[str]) -> tuple[pa.Table, list[Rejected]]:
 
 def _partitions(rows: pa.Table) -> Iterator[tuple[StoredObject, bytes]]:
     """Each location's rows by id, as a file named by its content."""
-    ordered = rows.sort_by([(name, "ascending") for name in (*LOCATION, "id")])
-    sizes = ordered.group_by(LOCATION, use_threads=False).aggregate([([], "count_all")])
+    by_location = [(name, "ascending") for name in LOCATION]
+    ordered = rows.sort_by([*by_location, ("id", "ascending")])
+    # Arrow groups in no order of its own, not even that of its input.
+    sizes = ordered.group_by(list(LOCATION)).aggregate([([], "count_all")]).sort_by(by_location)
     start = 0
     for size in sizes.to_pylist():
         count = size["count_all"]
@@ -123,7 +125,7 @@ def _quarantine(rejected: Iterable[Rejected]) -> tuple[StoredObject, bytes]:
 
 
 def _remove_unnamed(lake: Lake, manifest: Manifest) -> int:
-    """Remove what the published manifest does not name: the version before, and crashes' leavings."""
+    """Remove what the manifest does not name: the version before, and crashes' leavings."""
     named = {entry.key for entry in manifest.objects} | {SILVER.manifest}
     unnamed = [key for key in lake.sizes("silver", SILVER.prefix) if key not in named]
     lake.remove("silver", unnamed)

@@ -1,0 +1,99 @@
+"""The lake's own promises, on a real store."""
+
+import json
+
+import pytest
+
+from data.breweries import errors, failures
+from data.breweries.datasets import BRONZE, SILVER
+from data.breweries.lake import Origin
+from data.breweries.manifest import Source, StoredObject, sha256
+from data.breweries.settings import Settings
+from data.breweries.steps import Step, run_block
+
+CONTENT = b"0123456789" * 100_000
+ENTRY = StoredObject(key="data/x.bin", rows=10, bytes=len(CONTENT), sha256=sha256(CONTENT))
+ORIGIN = Origin("20260101T000000Z-aaaaaa", "20260101T000000Z-aaaaaa", Source(key="k", sha256="s"))
+
+
+def test_a_published_object_says_which_version_it_is(world):
+    assert world.lake.publish("bronze", ENTRY, CONTENT, "text/plain", ORIGIN)
+    said = world.lake.stat("bronze", ENTRY.key)
+    assert (said.run, said.snapshot, said.sha256, said.rows) == (
+        ORIGIN.run, ORIGIN.snapshot, ENTRY.sha256, 10,
+    )
+    assert world.lake.read("bronze", ENTRY) == CONTENT
+    assert not world.lake.publish("bronze", ENTRY, CONTENT, "text/plain", ORIGIN)
+
+
+def test_a_file_in_many_parts_is_one_object(world, tmp_path):
+    big = tmp_path / "big"
+    big.write_bytes(CONTENT * 12)
+    entry = ENTRY.model_copy(update={"bytes": len(CONTENT) * 12, "sha256": sha256(CONTENT * 12)})
+    world.lake.publish("bronze", entry, big, "text/plain", ORIGIN)
+    assert world.lake.read("bronze", entry) == CONTENT * 12
+    assert world.lake.stat("bronze", ENTRY.key).run == ORIGIN.run
+
+
+def test_lines_are_those_of_the_content(world):
+    content = "\n".join(f"line {n} é" for n in range(200_000)).encode()
+    entry = StoredObject(key="data/lines", rows=0, bytes=len(content), sha256=sha256(content))
+    world.lake.put("bronze", entry.key, content)
+    assert list(world.lake.lines("bronze", entry)) == content.splitlines()
+
+
+def test_what_differs_from_the_manifest_is_told(world):
+    world.lake.put("bronze", ENTRY.key, CONTENT[:-1])
+    with pytest.raises(errors.ObjectDiffers, match=f"bronze/{ENTRY.key} has sha256"):
+        world.lake.read("bronze", ENTRY)
+    world.lake.remove("bronze", [ENTRY.key, "never/there"])
+    with pytest.raises(errors.ObjectMissing, match=f"bronze/{ENTRY.key} is missing"):
+        world.lake.read("bronze", ENTRY)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"{", b"[]", b"not json", b'{"manifest_version": 1}', b"\xff"],
+)
+def test_a_spoilt_manifest_is_told(world, content):
+    world.lake.put("silver", SILVER.manifest, content)
+    with pytest.raises(errors.ManifestUnreadable, match="run the block transform_breweries again"):
+        world.lake.manifest(SILVER)
+
+
+def test_a_manifest_of_a_later_version_is_not_guessed_at(world):
+    world.run(test=False)
+    newer = world.manifest(SILVER).model_copy(update={"manifest_version": 99})
+    world.lake.publish_manifest(SILVER, newer)
+    with pytest.raises(errors.ManifestUnreadable, match="newer than ours"):
+        world.lake.manifest(SILVER)
+
+
+def test_a_missing_layer_names_the_block_to_run(world):
+    with pytest.raises(errors.ManifestMissing, match="run the block extract_breweries_data first"):
+        world.lake.manifest(BRONZE)
+
+
+def test_any_error_of_a_step_is_logged_with_its_attempt_and_without_secrets(world):
+    settings = Settings.load()
+
+    def fail(step: Step):
+        raise RuntimeError(f"the key is {settings.secret_key.get_secret_value()}")
+
+    with pytest.raises(RuntimeError):
+        run_block(SILVER, fail, {"retry": {"attempts": 1}}, {"run": "20260101T000000Z-bbbbbb", "rows_out": 3})
+    log = world.logs("silver")["logs/20260101T000000Z-bbbbbb-transform_breweries.json"]
+    assert log["attempt"] == 2
+    assert log["working_on"] == {"run": "20260101T000000Z-bbbbbb", "rows_out": 3}
+    assert log["message"] == "the key is ***"
+    assert "RuntimeError: the key is ***" in log["traceback"]
+
+
+def test_spooled_logs_are_delivered_once(world):
+    spool = world.folder / "spool"
+    log = failures.describe(ValueError("x"), SILVER, "r", 1, {})
+    where = failures.keep(log, spool, None, ())
+    assert where == str(spool / "silver" / "r-transform_breweries.json")
+    assert failures.deliver(spool, world.lake) == 1
+    assert failures.deliver(spool, world.lake) == 0
+    assert world.logs("silver") == {"logs/r-transform_breweries.json": json.loads(json.dumps(log))}

@@ -1,0 +1,163 @@
+"""The pipeline through real Mage when the world misbehaves: a sentence, an error log, nothing lost."""
+
+import json
+import socket
+
+import pytest
+
+from data.breweries import errors
+from data.breweries.datasets import GOLD, SILVER
+from sandbox.faults import Faults
+from tests.conftest import raw_get
+
+WELL = {"name": "A", "brewery_type": "micro", "country": "Land", "state_province": "State"}
+
+
+def closed_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@pytest.mark.parametrize(
+    ("faults", "kind", "says"),
+    [
+        (Faults(rate_limit=0, body="html"), errors.ApiGaveUp, "not a JSON array"),
+        (Faults(rate_limit=0, body="object"), errors.ApiGaveUp, "not a JSON array"),
+        (Faults(rate_limit=0, body="text"), errors.ApiGaveUp, "not a JSON array"),
+        (Faults(rate_limit=0, body="empty"), errors.CrawlIncomplete, "total: 0 fetched, 600 told"),
+        (Faults(rate_limit=0, body="half"), errors.ApiGaveUp, "body that cannot be used"),
+        (Faults(rate_limit=0, cut_rate=1), errors.ApiGaveUp, "cannot be reached"),
+        (Faults(rate_limit=0, error_rate=1), errors.ApiGaveUp, "answered HTTP 50"),
+        (Faults(rate_limit=0, broken_pages=frozenset({3})), errors.ApiGaveUp, "answered HTTP 500"),
+        (Faults(rate_limit=0, drop=2), errors.CrawlIncomplete, "total: 598 fetched, 600 told"),
+        (Faults(rate_limit=0, drop=2, duplicate=2), errors.CrawlIncomplete, "total: 598 fetched"),
+        (Faults(rate_limit=0, change_after=1, change_times=99), errors.CrawlIncomplete, "crawls of"),
+    ],
+    ids=lambda value: repr(value) if isinstance(value, Faults) else None,
+)
+def test_an_api_that_cannot_be_trusted_changes_nothing(world, faults, kind, says):
+    world.run(test=False)
+    before = world.published()
+    world.api.faults = faults
+    world.set(BREWERIES_API_ATTEMPTS=3)
+    log = world.fails(kind, "bronze")
+    assert says in log["message"]
+    assert log["exception_type"] == kind.__name__
+    assert world.published() == before
+
+
+def test_an_incomplete_crawl_names_the_difference(world):
+    world.api.faults = Faults(rate_limit=0, drop=1, duplicate=1)
+    log = world.fails(errors.CrawlIncomplete, "bronze")
+    assert log["facts"]["differences"]["total"] == {"fetched": 599, "told": 600}
+    assert any(name.startswith("by_state ") for name in log["facts"]["differences"])
+
+
+def test_an_api_that_is_down_is_named(world):
+    url = f"http://127.0.0.1:{closed_port()}/v1/breweries"
+    world.set(BREWERIES_API_URL=url, BREWERIES_API_ATTEMPTS=2)
+    log = world.fails(errors.ApiGaveUp, "bronze")
+    assert url in log["message"]
+    assert "Connection refused" in log["message"]
+
+
+def test_a_wrong_path_of_the_api_is_not_tried_again(world):
+    world.set(BREWERIES_API_URL=world.api.url.replace("/v1", ""))
+    log = world.fails(errors.ApiRefused, "bronze")
+    assert log["facts"]["status"] == 404
+    assert len(world.api.requests) == 1
+
+
+def test_a_slow_api_is_given_up_within_the_time_limit(world):
+    world.api.faults = Faults(rate_limit=1, rate_window_seconds=60)
+    world.set(BREWERIES_API_TIME_LIMIT_SECONDS=3, BREWERIES_API_TIMEOUT_SECONDS=2)
+    log = world.fails(errors.ApiGaveUp, "bronze")
+    assert "3 s (BREWERIES_API_TIME_LIMIT_SECONDS)" in log["message"]
+
+
+def test_an_api_without_breweries_is_refused(world):
+    world.api.records = []
+    assert "says it has no breweries" in world.fails(errors.ApiEmpty, "bronze")["message"]
+
+
+def test_records_that_cannot_be_used_are_kept_apart(world):
+    states = {
+        "slash": "a/b", "equals": "a=b", "percent": "100%", "encoded": "%41", "dots": "..", "beer": "🍺",
+        "quote": "Hawke's Bay", "space": "New  York", "leading": ".hidden",
+    }
+    usable = [{**WELL, "id": name, "state_province": state} for name, state in states.items()]
+    unusable = {
+        "not an object": ["a text", 7, None, [1]],
+        "no id": [{**WELL, "id": None}, {**WELL, "id": " "}],
+        "no name": [{**WELL, "id": "n", "name": None}],
+        "no country": [{**WELL, "id": "c", "country": ""}],
+        "no state": [{**WELL, "id": "s", "state_province": "\u00a0"}],
+        "state too long for a key": [{**WELL, "id": "l", "state_province": "x" * 300}],
+    }
+    flat = [record for records in unusable.values() for record in records]
+    world.api.records = [*usable, *flat]
+    world.run()
+
+    silver = world.manifest(SILVER)
+    assert (silver.rows_in, silver.rows_out, silver.rows_rejected) == (19, 9, 10)
+    rejected = json.loads(raw_get(world.lake, "silver", "data/rejected/breweries_rejected.json"))
+    found = {reason: [r["record"] for r in rejected if r["reason"] == reason] for reason in unusable}
+    for reason, records in unusable.items():
+        assert sorted(map(json.dumps, found[reason])) == sorted(map(json.dumps, records))
+    bronze = json.loads(raw_get(world.lake, "bronze", "data/breweries/breweries_raw.json"))
+    assert all(bronze[row["position"]] == row["record"] for row in rejected)
+    assert world.manifest(GOLD).rows_in == 9
+
+
+def test_duplicate_ids_are_resolved_and_counted(world):
+    world.api.faults = Faults(rate_limit=0, duplicate=5)
+    world.set(BREWERIES_API_PAGE_SIZE=50)
+    world.run()
+    silver = world.manifest(SILVER)
+    assert (silver.rows_in, silver.rows_out, silver.rows_duplicate) == (605, 600, 5)
+
+
+def test_a_store_that_is_down_leaves_the_log_in_the_spool_for_the_next_run(world, store):
+    world.run(test=False)
+    before = world.published()
+    world.set(MINIO_ENDPOINT=f"127.0.0.1:{closed_port()}")
+    with pytest.raises(errors.StoreUnreachable, match="check MINIO_ENDPOINT"):
+        world.run()
+    (spooled,) = world.spooled()
+    log = json.loads(spooled.read_text())
+    assert log["block"] == "extract_breweries_data"
+
+    world.set(MINIO_ENDPOINT=store["MINIO_ENDPOINT"])
+    assert world.published() == before
+    world.run()
+    assert not world.spooled()
+    assert world.logs("bronze") == {f"logs/{spooled.name}": log}
+
+
+@pytest.mark.parametrize("variable", ["MINIO_ACCESS_KEY", "MINIO_SECRET_KEY"])
+def test_wrong_keys_are_named_and_never_shown(world, store, variable):
+    world.set(**{variable: "canary-of-a-key"})
+    with pytest.raises(errors.StoreRefused, match="check MINIO_ACCESS_KEY, MINIO_SECRET_KEY") as caught:
+        world.run()
+    (spooled,) = world.spooled()
+    for text in (spooled.read_text(), str(caught.value), repr(caught.value.facts)):
+        assert "canary" not in text
+        assert store["MINIO_SECRET_KEY"] not in text
+
+
+@pytest.mark.parametrize("variable", ["MINIO_ENDPOINT", "MINIO_ACCESS_KEY", "MINIO_SECRET_KEY"])
+def test_a_missing_setting_is_named_and_logged(world, variable):
+    world.set(**{variable: ""})
+    with pytest.raises(errors.SettingError, match=f"^{variable} is required"):
+        world.run()
+    (spooled,) = world.spooled()
+    assert json.loads(spooled.read_text())["exception_type"] == "SettingError"
+
+
+def test_an_unknown_snapshot_is_refused(world):
+    world.run(test=False)
+    before = world.published()
+    log = world.fails(errors.SnapshotMissing, "bronze", snapshot="20200101T000000Z-000000")
+    assert "20200101T000000Z-000000" in log["message"]
+    assert world.published() == before

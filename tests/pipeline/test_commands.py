@@ -1,0 +1,83 @@
+"""The commands as the user types them: exit status, what is printed, what is left."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from data.breweries.datasets import CHART, SILVER
+from sandbox.faults import Faults
+
+ROOT = Path(__file__).resolve().parents[2]
+MAGE = Path(sys.executable).with_name("mage")
+
+
+def mage_run(*arguments):
+    command = [MAGE, "run", "data", "breweries", *arguments]
+    return subprocess.run(command, cwd=ROOT, env=os.environ, capture_output=True, text=True, timeout=120)
+
+
+def test_mage_run_fills_the_lake(world):
+    done = mage_run()
+    assert done.returncode == 0, done.stderr
+    assert world.manifest(CHART).run == world.manifest(SILVER).run
+    assert "breweries/s" in done.stderr + done.stdout
+
+
+def test_mage_run_replays_a_snapshot(world):
+    world.run(test=False)
+    first = world.manifest(SILVER)
+    world.api.records = world.api.records[:-1]
+    world.run(test=False)
+    done = mage_run("--runtime-vars", json.dumps({"snapshot": first.snapshot}))
+    assert done.returncode == 0, done.stderr
+    assert world.manifest(SILVER).objects == first.objects
+
+
+def test_a_block_that_fails_ends_mage_run_with_1_and_a_log(world, store):
+    world.set(BREWERIES_API_ATTEMPTS=1)
+    world.api.faults = Faults(rate_limit=0, error_rate=1)
+    done = mage_run()
+    assert done.returncode == 1
+    ((key, log),) = world.logs("bronze").items()
+    assert key == f"logs/{log['run']}-extract_breweries_data.json"
+    assert log.keys() == {
+        "time", "layer", "block", "run", "attempt", "exception_type", "message", "facts",
+        "working_on", "traceback",
+    }
+    assert log["message"] in done.stdout
+    assert f"The error log is bronze/{key}" in done.stdout
+    for name in ("MINIO_SECRET_KEY", "MINIO_ACCESS_KEY"):
+        assert store[name] not in done.stdout + done.stderr + json.dumps(log)
+
+
+@pytest.mark.parametrize("block", ["transform_breweries", "aggregated_columns", "data_viz"])
+def test_a_later_block_that_fails_logs_to_its_own_layer(world, block):
+    from data.breweries.datasets import BRONZE, CHART, GOLD, SILVER
+
+    world.run(test=False)
+    layers = {d.block: d for d in (BRONZE, SILVER, GOLD, CHART)}
+    dataset = layers[block]
+    source = {SILVER: BRONZE, GOLD: SILVER, CHART: GOLD}[dataset]
+    (victim, *_) = world.manifest(source).objects
+    world.lake.put(source.layer, victim.key, b"spoilt")
+    done = subprocess.run(
+        [MAGE, "run", "data", "breweries", "--block-uuid", block],
+        cwd=ROOT, env=os.environ, capture_output=True, text=True, timeout=120,
+    )
+    assert done.returncode != 0
+    (log,) = world.logs(dataset.layer).values()
+    assert log["exception_type"] == "ObjectDiffers"
+    assert victim.key in log["message"]
+
+
+def test_a_missing_setting_ends_mage_run_with_1_and_a_sentence(world):
+    world.set(MINIO_SECRET_KEY="")
+    done = mage_run()
+    assert done.returncode == 1
+    assert "MINIO_SECRET_KEY is required and not set; set it in the environment or in .env" in done.stdout
+    (spooled,) = world.spooled()
+    assert str(spooled) in done.stdout

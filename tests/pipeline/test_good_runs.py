@@ -1,0 +1,245 @@
+"""The pipeline through real Mage, on a real store and a real HTTP server: what it writes."""
+
+import io
+import json
+import re
+from collections import Counter
+
+import pandas as pd
+import pyarrow.dataset as ds
+import pyarrow.parquet as pq
+import pytest
+
+from data.breweries.cleaning import SCHEMA
+from data.breweries.datasets import BRONZE, CHART, GOLD, SILVER
+from data.breweries.partitions import location
+from sandbox.faults import Faults
+from tests.conftest import raw_get
+
+DATASETS = (BRONZE, SILVER, GOLD, CHART)
+
+
+def test_bronze_holds_every_record_as_received(world):
+    strange = {"id": "0-new", "name": "é", "country": "A", "state_province": "B", "hops": {"x": [1.0]}}
+    world.api.records = [*world.api.records, strange]
+    world.run()
+    content = raw_get(world.lake, "bronze", "data/breweries/breweries_raw.json")
+    records = json.loads(content)
+    by_id = sorted(world.api.records, key=lambda record: record["id"])
+    assert [r["id"] for r in records] == [r["id"] for r in by_id]
+    assert records[0] == strange
+    assert len(content.splitlines()) == len(records) + 2
+
+
+def test_rows_add_up_from_layer_to_layer(world):
+    world.run()
+    bronze, silver, gold, chart = map(world.manifest, DATASETS)
+    assert bronze.rows_out == silver.rows_in == 600
+    assert silver.rows_in == silver.rows_out + silver.rows_rejected + silver.rows_duplicate
+    assert sum(entry.rows for entry in silver.objects) == silver.rows_out == gold.rows_in
+    assert {m.run for m in (bronze, silver, gold, chart)} == {bronze.snapshot}
+    for manifest in (bronze, silver, gold, chart):
+        assert re.fullmatch(r"\d{8}T\d{6}Z-[0-9a-f]{6}", manifest.run)
+        assert manifest.checks
+        assert all(check.expected == check.found for check in manifest.checks)
+        for entry in manifest.objects:
+            content = world.lake.read(manifest.layer, entry)
+            assert len(content) == entry.bytes
+    for made, source_layer in ((silver, "bronze"), (gold, "silver"), (chart, "gold")):
+        assert made.source.key.startswith("data/"), source_layer
+
+
+def test_the_manifest_says_what_the_contract_lists(world):
+    world.run()
+    manifest = json.loads(raw_get(world.lake, "silver", "data/breweries/_manifest.json"))
+    assert {
+        "run", "created_at", "source", "objects", "rows_in", "rows_out", "rows_rejected",
+        "rows_duplicate", "checks", "seconds", "code_version",
+    } <= manifest.keys()
+    assert manifest["source"].keys() == {"key", "sha256"}
+    assert all(entry.keys() == {"key", "rows", "bytes", "sha256"} for entry in manifest["objects"])
+
+
+def test_silver_objects_are_partitions_with_one_schema(world):
+    world.run()
+    keys = world.keys("silver")
+    named = {entry.key for entry in world.manifest(SILVER).objects}
+    assert named == {key for key in keys if key.endswith(".parquet")}
+    assert set(keys) - named == {"data/breweries/_manifest.json", "data/rejected/breweries_rejected.json"}
+    for entry in world.manifest(SILVER).objects:
+        assert re.fullmatch(r"data/breweries/country=[^/]+/state=[^/]+/[0-9a-f]{32}\.parquet", entry.key)
+        file = pq.ParquetFile(io.BytesIO(world.lake.read("silver", entry)))
+        assert file.schema_arrow.equals(SCHEMA)
+        ids = file.read()["id"].to_pylist()
+        assert ids == sorted(ids)
+
+
+def test_readers_see_the_same_rows_by_pyarrow_and_by_path(world, store):
+    from pyarrow.fs import S3FileSystem
+
+    world.run()
+    files = S3FileSystem(
+        endpoint_override=store["MINIO_ENDPOINT"],
+        scheme="https" if store.get("MINIO_SECURE") == "true" else "http",
+        access_key=store["MINIO_ACCESS_KEY"],
+        secret_key=store["MINIO_SECRET_KEY"],
+    )
+    paths = [f"silver/{entry.key}" for entry in world.manifest(SILVER).objects]
+    table = ds.dataset(
+        paths, filesystem=files, format="parquet", partitioning="hive", partition_base_dir="silver/data/breweries"
+    ).to_table()
+    locations = Counter(zip(table["country"].to_pylist(), table["state"].to_pylist(), strict=True))
+    expected = Counter()
+    for entry in world.manifest(SILVER).objects:
+        expected[location(entry.key)] += entry.rows
+    assert locations == expected
+
+
+def test_gold_is_an_independent_count(world):
+    world.run()
+    aliases = pd.read_csv("data/breweries/location_aliases.csv")
+    same = {(a.country, a.state): a.same_as_state for a in aliases.itertuples()}
+
+    def tidy(text):
+        return text.replace("\u00c2\u00a0", " ").replace("\u00a0", " ").strip()
+
+    expected = Counter()
+    for record in world.api.records:
+        country, state = tidy(record["country"]), tidy(record["state_province"])
+        expected[country, same.get((country, state), state), record["brewery_type"].strip()] += 1
+    content = raw_get(world.lake, "gold", "data/state_brewery_type/breweries_aggregated.parquet")
+    gold = pd.read_parquet(io.BytesIO(content))
+    assert list(gold.columns) == ["country", "state", "brewery_type", "brewery_count"]
+    assert str(gold["brewery_count"].dtype) == "int64"
+    keys = list(gold[["country", "state", "brewery_type"]].itertuples(index=False, name=None))
+    assert keys == sorted(keys, key=lambda key: [text.encode() for text in key])
+    assert dict(zip(keys, gold["brewery_count"], strict=True)) == expected
+
+
+def test_the_chart_is_in_gold_and_beside_the_project(world):
+    world.run()
+    (entry,) = world.manifest(CHART).objects
+    local = world.folder / "visualizations" / "breweries_aggregated.png"
+    assert world.lake.read("gold", entry) == local.read_bytes()
+    assert local.read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_second_run_without_change_writes_no_data_object(world):
+    world.run()
+    before, first = modified(world), world.manifest(SILVER)
+    world.run()
+    after, second = modified(world), world.manifest(SILVER)
+    assert {key for key in before if before[key] != after[key]} <= MANIFESTS
+    assert before.keys() == after.keys()
+    assert second.run > first.run
+    assert (second.snapshot, second.objects) == (first.snapshot, first.objects)
+
+
+MANIFESTS = {f"{dataset.layer}/{dataset.manifest}" for dataset in DATASETS}
+
+
+def modified(world):
+    """Each object of the lake to its content's tag and its time."""
+    client = world.lake._client
+    return {
+        f"{layer}/{o.object_name}": (o.etag, o.last_modified)
+        for layer in ("bronze", "silver", "gold")
+        for o in client.list_objects(layer, recursive=True)
+    }
+
+
+def test_only_what_changed_is_written_again(world):
+    world.run()
+    old, before = world.manifest(SILVER), modified(world)
+    records = [dict(record) for record in world.api.records]
+    changed = next(r for r in records if r["state_province"] == "California")
+    changed["name"] = "Another Name"
+    world.api.records = records
+    world.run()
+    new, after = world.manifest(SILVER), modified(world)
+    gone = {entry.key for entry in old.objects} - {entry.key for entry in new.objects}
+    added = {entry.key for entry in new.objects} - {entry.key for entry in old.objects}
+    assert {location(key) for key in (*gone, *added)} == {("United States", "California")}
+    assert len(gone) == len(added) == 1
+    assert not gone & set(world.keys("silver"))
+    kept = {f"silver/{entry.key}" for entry in new.objects} - {f"silver/{key}" for key in added}
+    assert all(before[key] == after[key] for key in kept)
+
+
+def test_earlier_answers_are_kept_and_can_be_replayed(world):
+    world.run()
+    first, first_objects = world.manifest(BRONZE), world.published()
+    assert not history(world)
+    world.api.records = world.api.records[:-1]
+    world.run()
+    second = world.manifest(BRONZE)
+    assert history(world) == [first.snapshot]
+    world.run()
+    assert history(world) == [first.snapshot]
+
+    requests = len(world.api.requests)
+    world.run(snapshot=first.snapshot)
+    assert len(world.api.requests) == requests
+    replayed = world.manifest(BRONZE)
+    assert (replayed.snapshot, replayed.rows_out) == (first.snapshot, 600)
+    assert replayed.source.key == f"data/breweries/history/{first.snapshot}.json"
+    assert world.published() == first_objects
+    assert history(world) == sorted([first.snapshot, second.snapshot])
+
+    world.run()
+    assert world.manifest(BRONZE).snapshot == second.snapshot
+    assert history(world) == sorted([first.snapshot, second.snapshot])
+
+
+def history(world):
+    keys = world.lake.sizes("bronze", "data/breweries/history/")
+    return [key.rpartition("/")[2].removesuffix(".json") for key in keys]
+
+
+def test_a_faulty_api_is_crawled_completely_all_the_same(world):
+    world.api.faults = Faults(rate_limit=0, error_rate=0.2, cut_rate=0.2, seed=3)
+    world.set(BREWERIES_API_PAGE_SIZE=20, BREWERIES_API_ATTEMPTS=12)
+    world.run()
+    assert world.manifest(SILVER).rows_out == 600
+    assert {r.status for r in world.api.requests} > {200}
+
+
+def test_the_api_is_asked_politely(world):
+    world.api.faults = Faults(rate_limit=0, latency_seconds=0.02)
+    world.set(BREWERIES_API_PAGE_SIZE=20, BREWERIES_API_CONNECTIONS=3)
+    world.run(test=False)
+    assert world.api.most_at_once == 3
+    assert {r.accept for r in world.api.requests} == {"application/json"}
+    assert all(r.user_agent.startswith("breweries/") for r in world.api.requests)
+    # 30 full pages, one to see that there is no more, and /meta before and after.
+    assert len(world.api.requests) == 30 + 1 + 2
+
+
+def test_retry_after_is_honoured(world):
+    world.api.faults = Faults(rate_limit=4, rate_window_seconds=2)
+    world.set(BREWERIES_API_PAGE_SIZE=200)
+    world.run(test=False)
+    statuses = [r.status for r in world.api.requests]
+    assert 429 in statuses
+    assert statuses.count(429) <= 4
+    assert world.manifest(BRONZE).rows_out == 600
+
+
+def test_data_that_change_under_the_crawl_are_fetched_again(world):
+    world.api.faults = Faults(rate_limit=0, change_after=2)
+    world.set(BREWERIES_API_PAGE_SIZE=50)
+    world.run()
+    records = json.loads(raw_get(world.lake, "bronze", "data/breweries/breweries_raw.json"))
+    assert sorted(r["id"] for r in records) == sorted(r["id"] for r in world.api.records)
+
+
+@pytest.mark.parametrize("faults", [Faults(rate_limit=0, old_meta=True), Faults(rate_limit=0, string_coordinates=True)])
+def test_the_older_contract_of_the_api_is_understood(world, faults):
+    world.api.faults = faults
+    world.run()
+    assert world.manifest(SILVER).rows_out == 600
+    tables = [
+        pq.read_table(io.BytesIO(world.lake.read("silver", entry)), columns=["latitude"])
+        for entry in world.manifest(SILVER).objects
+    ]
+    assert 400 < sum(len(t) - t["latitude"].null_count for t in tables) < 560

@@ -1,0 +1,95 @@
+import os
+
+import pytest
+
+from data.breweries.errors import SettingError
+from data.breweries.settings import Folders, Settings
+
+GOOD = {"MINIO_ENDPOINT": "127.0.0.1:9000", "MINIO_ACCESS_KEY": "someone", "MINIO_SECRET_KEY": "canary-secret"}
+
+
+@pytest.fixture(autouse=True)
+def environment(monkeypatch, tmp_path):
+    """Only the settings of the test, and a .env of its own."""
+    for name in os.environ:
+        if name.startswith(("MINIO_", "BREWERIES_")):
+            monkeypatch.delenv(name)
+    for kind in (Folders, Settings):
+        monkeypatch.setitem(kind.model_config, "env_file", tmp_path / ".env")
+    for name, value in GOOD.items():
+        monkeypatch.setenv(name, value)
+    return monkeypatch
+
+
+def test_defaults_are_those_of_the_contract():
+    settings = Settings.load()
+    assert settings.api_url == "https://api.openbrewerydb.org/v1/breweries"
+    assert settings.secure is False
+    assert settings.api_page_size == 200
+
+
+@pytest.mark.parametrize("variable", GOOD)
+@pytest.mark.parametrize("value", [None, ""])
+def test_a_missing_setting_is_named(environment, variable, value):
+    environment.delenv(variable) if value is None else environment.setenv(variable, value)
+    with pytest.raises(SettingError, match=f"^{variable} is required and not set; ") as caught:
+        Settings.load()
+    assert caught.value.variable == variable
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("MINIO_ENDPOINT", "http://127.0.0.1:9000"),
+        ("MINIO_ENDPOINT", "127.0.0.1:port"),
+        ("MINIO_ENDPOINT", "host/path"),
+        ("MINIO_ENDPOINT", "me:canary-secret@host:9000"),
+        ("MINIO_SECURE", "perhaps"),
+        ("BREWERIES_API_URL", "api.openbrewerydb.org"),
+        ("BREWERIES_API_URL", "ftp://api.openbrewerydb.org"),
+        ("BREWERIES_API_URL", "https://me:canary-secret@api.openbrewerydb.org/v1"),
+        ("BREWERIES_API_URL", "https://api.openbrewerydb.org/v1?by_type=micro"),
+        ("BREWERIES_API_PAGE_SIZE", "0"),
+        ("BREWERIES_API_PAGE_SIZE", "201"),
+        ("BREWERIES_API_PAGE_SIZE", "many"),
+        ("BREWERIES_API_CONNECTIONS", "0"),
+        ("BREWERIES_API_REQUESTS_PER_MINUTE", "-1"),
+        ("BREWERIES_API_TIMEOUT_SECONDS", "0"),
+        ("BREWERIES_API_ATTEMPTS", "0"),
+        ("BREWERIES_API_BACKOFF_SECONDS", "-1"),
+        ("BREWERIES_API_TIME_LIMIT_SECONDS", "0"),
+        ("BREWERIES_API_CRAWLS", "0"),
+        ("BREWERIES_STORE_CONNECTIONS", "0"),
+        ("BREWERIES_STORE_TIMEOUT_SECONDS", "soon"),
+    ],
+)
+def test_a_malformed_setting_is_named_and_not_shown(environment, variable, value):
+    environment.setenv(variable, value)
+    with pytest.raises(SettingError, match=f"^{variable} is not usable: ") as caught:
+        Settings.load()
+    assert str(caught.value).count(". ") <= 1
+    assert "canary" not in str(caught.value)
+    assert caught.value.__context__ is None
+
+
+def test_a_contradiction_names_both_settings(environment):
+    environment.setenv("BREWERIES_API_TIME_LIMIT_SECONDS", "10")
+    environment.setenv("BREWERIES_API_TIMEOUT_SECONDS", "20")
+    with pytest.raises(SettingError, match="BREWERIES_API_TIMEOUT_SECONDS is longer than BREWERIES_API_TIME_LIMIT_SECONDS"):
+        Settings.load()
+
+
+def test_the_environment_wins_over_the_file(environment, tmp_path):
+    environment.delenv("MINIO_ACCESS_KEY")
+    lines = ["MINIO_ENDPOINT=file:9000", "MINIO_ACCESS_KEY='from file'", 'BREWERIES_API_CRAWLS="5"']
+    (tmp_path / ".env").write_text("\r\n".join(lines))
+    settings = Settings.load()
+    assert settings.endpoint == GOOD["MINIO_ENDPOINT"]
+    assert settings.access_key.get_secret_value() == "from file"
+    assert settings.api_crawls == 5
+
+
+def test_secrets_do_not_show():
+    settings = Settings.load()
+    assert "canary" not in f"{settings!r} {settings} {settings.model_dump()}"
+    assert "canary-secret" in settings.secrets
