@@ -48,7 +48,9 @@ def _refuse_a_store_in_use(settings: dict[str, str]) -> None:
         for layer in LAYERS:
             lake.create_bucket(layer)
             if lake.sizes(layer, ""):
-                pytest.exit(f"The bucket {layer} of MINIO_ENDPOINT holds data: tests would empty it.")
+                pytest.exit(
+                    f"The bucket {layer} of MINIO_ENDPOINT holds data: tests would empty it."
+                )
 
 
 @dataclass
@@ -105,7 +107,8 @@ class World:
     def logs(self, layer: str) -> dict[str, Any]:
         """Error logs of a layer by key."""
         return {
-            key: json.loads(raw_get(self.lake, layer, key)) for key in self.lake.sizes(layer, "logs/")
+            key: json.loads(raw_get(self.lake, layer, key))
+            for key in self.lake.sizes(layer, "logs/")
         }
 
     def spooled(self) -> list[Path]:

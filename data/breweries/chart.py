@@ -23,8 +23,11 @@ PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 LOCATIONS = 25  # bars that a person still reads
 TYPES = 8  # colours that a person still tells apart
 COUNTRIES = 25
-OTHER_COLOUR = "#c4c4c4"
+OTHER_COLOUR, COUNTRY_COLOUR = "#c4c4c4", "#4c72b0"
 INCHES, DPI = (16, 9), 110
+# Fixed, with labels cut to fit: letting matplotlib find them draws everything twice.
+MARGINS = {"left": 0.15, "right": 0.985, "top": 0.89, "bottom": 0.105, "wspace": 0.22}
+LABEL_CHARACTERS = 30
 
 
 def visualize(step: Step) -> Summary:
@@ -98,14 +101,12 @@ def draw(counts: pd.DataFrame, caption: str) -> Figure:
         matplotlib.use("agg")
     import seaborn
     from matplotlib import pyplot
-    from matplotlib.layout_engine import ConstrainedLayoutEngine
 
     counts = counts.fillna({"brewery_type": "(no type)"})
     total = int(counts["brewery_count"].sum())
-    layout = ConstrainedLayoutEngine(w_pad=0.12, h_pad=0.12, wspace=0.02)
     with seaborn.axes_style("whitegrid", {"axes.edgecolor": "#dddddd", "grid.color": "#eeeeee"}):
         figure, (left, right) = pyplot.subplots(
-            1, 2, figsize=INCHES, dpi=DPI, width_ratios=(3, 2), layout=layout
+            1, 2, figsize=INCHES, dpi=DPI, width_ratios=(3, 2), gridspec_kw=MARGINS
         )
     places = counts.groupby(["country", "state"]).ngroups
     figure.suptitle(
@@ -119,7 +120,10 @@ def draw(counts: pd.DataFrame, caption: str) -> Figure:
     _draw_locations(left, counts)
     _draw_countries(right, counts)
     for axes in (left, right):
+        axes.invert_yaxis()
+        axes.margins(y=0.01)
         axes.grid(axis="y", visible=False)
+        axes.set_xlabel("breweries")
         axes.xaxis.set_major_formatter("{x:,.0f}")
         seaborn.despine(ax=axes, left=True, bottom=True)
     return figure
@@ -136,6 +140,7 @@ def to_png(figure: Figure) -> bytes:
 def _draw_locations(axes: Axes, counts: pd.DataFrame) -> None:
     """The largest locations, one bar each, stacked by type."""
     import seaborn
+    from matplotlib.patches import Rectangle
 
     by_type = counts.groupby("brewery_type")["brewery_count"].sum().sort_values(ascending=False)
     named = list(by_type.index[:TYPES])
@@ -155,35 +160,49 @@ def _draw_locations(axes: Axes, counts: pd.DataFrame) -> None:
     )
     wide = wide.loc[wide.sum(axis=1).sort_values(ascending=False, kind="stable").index[:LOCATIONS]]
     wide = wide[[kind for kind in totals if kind in wide]]
-    labels = [f"{state}, {country}" for country, state in wide.index]
-    ends = wide.cumsum(axis=1)
-    for kind in wide:
-        start, label = ends[kind] - wide[kind], f"{kind} ({totals[kind]:,})"
-        axes.barh(labels, wide[kind], left=start, color=colours[kind], label=label, linewidth=0)
-    for place, length in enumerate(ends.iloc[:, -1]):
+    axes.set_yticks(
+        range(len(wide)), [_shorten(f"{state}, {country}") for country, state in wide.index]
+    )
+    lengths = wide.to_numpy()
+    ends = lengths.cumsum(axis=1)
+    row, column = lengths.nonzero()
+    # One call for all segments: a call for each type costs ten times as much.
+    axes.barh(
+        row,
+        lengths[row, column],
+        left=(ends - lengths)[row, column],
+        color=[colours[wide.columns[place]] for place in column],
+        linewidth=0,
+    )
+    for place, length in enumerate(ends[:, -1]):
         axes.annotate(f" {length:,}", (length, place), va="center", fontsize=9, color="#444444")
-    axes.invert_yaxis()
-    axes.margins(y=0.01)
     axes.set_title(f"The {len(wide)} largest locations, by type", loc="left", fontsize=13)
-    axes.set_xlabel("breweries")
-    axes.legend(title="type (everywhere)", loc="lower right", frameon=False, fontsize=10)
+    axes.legend(
+        [Rectangle((0, 0), 1, 1, color=colours[kind]) for kind in wide],
+        [f"{kind} ({totals[kind]:,})" for kind in wide],
+        title="type (everywhere)",
+        loc="lower right",
+        frameon=False,
+        fontsize=10,
+    )
 
 
 def _draw_countries(axes: Axes, counts: pd.DataFrame) -> None:
     """All countries, or the largest and the rest together."""
-    import seaborn
-
     by_country = counts.groupby("country")["brewery_count"].sum().sort_values(ascending=False)
     rest = by_country.iloc[COUNTRIES - 1 :]
     if len(by_country) > COUNTRIES:
         by_country = by_country.iloc[: COUNTRIES - 1]
         by_country[f"{len(rest)} others"] = rest.sum()
-    seaborn.barplot(x=by_country.to_numpy(), y=by_country.index, ax=axes, color="#4c72b0")
+    axes.barh(range(len(by_country)), by_country, color=COUNTRY_COLOUR, linewidth=0)
+    axes.set_yticks(range(len(by_country)), [_shorten(name) for name in by_country.index])
     share = by_country / by_country.sum()
     for place, (length, part) in enumerate(zip(by_country, share, strict=True)):
         text = f" {length:,}  ({part:.1%})" if part >= 0.001 else f" {length:,}"
         axes.annotate(text, (length, place), va="center", fontsize=9, color="#444444")
-    axes.set_xlim(0, by_country.max() * 1.18)
+    axes.set_xlim(0, by_country.max() * 1.25)
     axes.set_title("By country", loc="left", fontsize=13)
-    axes.set_xlabel("breweries")
-    axes.set_ylabel("")
+
+
+def _shorten(label: str) -> str:
+    return label if len(label) <= LABEL_CHARACTERS else f"{label[: LABEL_CHARACTERS - 1]}…"

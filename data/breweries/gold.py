@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Mapping
+
 import pyarrow as pa
 
 from . import parquet
@@ -28,11 +31,14 @@ def aggregate(step: Step) -> Summary:
         AccountingBroken: a row appeared or vanished; nothing was published.
     """
     silver, source = step.lake.manifest(SILVER)
-    table = count(step.lake.each(lambda entry: _types(step.lake, entry), silver.objects))
-    counted = sum(table["brewery_count"].to_pylist())
+    counts = Counter[tuple[str, str, str | None]]()
+    for found in step.lake.each(lambda entry: _count(step.lake, entry), silver.objects):
+        counts.update(found)
+    counted = counts.total()
     if counted != silver.rows_out:
         raise AccountingBroken(EQUATION, counted, silver.rows_out)
 
+    table = table_of(counts)
     content = parquet.write(table)
     entry = StoredObject(
         key=GOLD_OBJECT, rows=len(table), bytes=len(content), sha256=sha256(content)
@@ -50,12 +56,10 @@ def aggregate(step: Step) -> Summary:
     return step.summary(manifest, breweries=counted, objects_written=int(written))
 
 
-def count(locations: list[pa.Table]) -> pa.Table:
-    """Rows of country, state and type to a table of `SCHEMA`, sorted by them."""
-    rows = pa.concat_tables([SCHEMA.empty_table().select(KEYS), *locations])
-    counted = rows.group_by(KEYS).aggregate([([], "count_all")])
-    renamed = counted.rename_columns([*KEYS, "brewery_count"])
-    return renamed.cast(SCHEMA).sort_by([(name, "ascending") for name in KEYS])
+def table_of(counts: Mapping[tuple[str, str, str | None], int]) -> pa.Table:
+    """Counts by country, state and type to a table of `SCHEMA`, sorted by them."""
+    rows = [dict(zip(SCHEMA.names, (*key, count), strict=True)) for key, count in counts.items()]
+    return pa.Table.from_pylist(rows, SCHEMA).sort_by([(name, "ascending") for name in KEYS])
 
 
 def read(lake: Lake) -> tuple[pa.Table, Manifest, Source]:
@@ -85,17 +89,10 @@ def verify(step: Step) -> None:
         raise CheckFailed("the number of distinct groups in gold", len(table), groups)
 
 
-def _types(lake: Lake, entry: StoredObject) -> pa.Table:
-    """The location and type of each row of a silver object; the location stands in its key."""
+def _count(lake: Lake, entry: StoredObject) -> Counter[tuple[str, str, str | None]]:
+    """The rows of a silver object by type; its location stands in its key."""
     columns = [SILVER_SCHEMA.field("brewery_type")]
-    name = f"silver/{entry.key}"
-    types = parquet.read(name, lake.read("silver", entry), entry, columns)["brewery_type"]
-    country, state = location(entry.key)
-    return pa.table(
-        {
-            "country": pa.repeat(country, entry.rows),
-            "state": pa.repeat(state, entry.rows),
-            "brewery_type": types,
-        },
-        SCHEMA.remove(3),
-    )
+    content = lake.read("silver", entry)
+    types = parquet.read(f"silver/{entry.key}", content, entry, columns)["brewery_type"]
+    place = location(entry.key)
+    return Counter({(*place, kind): count for kind, count in Counter(types.to_pylist()).items()})

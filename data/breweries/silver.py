@@ -40,7 +40,8 @@ def transform(step: Step) -> Summary:
     if accounted != bronze.rows_out:
         raise AccountingBroken(EQUATION, accounted, bronze.rows_out)
 
-    written = _store_missing(step.lake, contents)
+    there = step.lake.sizes("silver", SILVER.prefix)
+    written = _store_missing(step.lake, contents, there)
     quarantine, quarantined = _quarantine(rejected)
     origin = step.origin(bronze.snapshot, source)
     written += step.lake.publish("silver", quarantine, quarantined, CONTENT_TYPE, origin)
@@ -55,7 +56,7 @@ def transform(step: Step) -> Summary:
         rows_rejected=len(rejected),
         rows_duplicate=duplicates,
     )
-    removed = _remove_unnamed(step.lake, manifest)
+    removed = _remove_unnamed(step.lake, manifest, there)
     return step.summary(
         manifest, locations=len(contents), objects_written=written, objects_removed=removed
     )
@@ -105,9 +106,8 @@ def _partitions(rows: pa.Table) -> Iterator[tuple[StoredObject, bytes]]:
         start += count
 
 
-def _store_missing(lake: Lake, contents: dict[StoredObject, bytes]) -> int:
+def _store_missing(lake: Lake, contents: dict[StoredObject, bytes], there: dict[str, int]) -> int:
     """Store the files that are not there yet; a name says its content, so the rest is equal."""
-    there = lake.sizes("silver", SILVER.prefix)
     missing = [entry for entry in contents if there.get(entry.key) != entry.bytes]
     lake.each(
         lambda entry: lake.put("silver", entry.key, contents[entry], parquet.CONTENT_TYPE), missing
@@ -124,9 +124,9 @@ def _quarantine(rejected: Iterable[Rejected]) -> tuple[StoredObject, bytes]:
     return entry, content
 
 
-def _remove_unnamed(lake: Lake, manifest: Manifest) -> int:
+def _remove_unnamed(lake: Lake, manifest: Manifest, there: Iterable[str]) -> int:
     """Remove what the manifest does not name: the version before, and crashes' leavings."""
     named = {entry.key for entry in manifest.objects} | {SILVER.manifest}
-    unnamed = [key for key in lake.sizes("silver", SILVER.prefix) if key not in named]
+    unnamed = [key for key in there if key not in named]
     lake.remove("silver", unnamed)
     return len(unnamed)

@@ -112,7 +112,7 @@ def run_block(
         failures.deliver(folders.spool, lake)
         return work(Step(dataset, run, settings, lake))
     except Exception as error:
-        attempt = (variables.get("retry") or {}).get("attempts", 0) + 1
+        attempt = (variables.get("retry") or {}).get("attempts") or 1
         log = failures.describe(error, dataset, run, attempt, dict(upstream or {}))
         known = settings.secrets if settings else ()
         where = failures.keep(log, folders.spool, lake, known)

@@ -20,7 +20,10 @@ def test_a_published_object_says_which_version_it_is(world):
     assert world.lake.publish("bronze", ENTRY, CONTENT, "text/plain", ORIGIN)
     said = world.lake.stat("bronze", ENTRY.key)
     assert (said.run, said.snapshot, said.sha256, said.rows) == (
-        ORIGIN.run, ORIGIN.snapshot, ENTRY.sha256, 10,
+        ORIGIN.run,
+        ORIGIN.snapshot,
+        ENTRY.sha256,
+        10,
     )
     assert world.lake.read("bronze", ENTRY) == CONTENT
     assert not world.lake.publish("bronze", ENTRY, CONTENT, "text/plain", ORIGIN)
@@ -81,7 +84,12 @@ def test_any_error_of_a_step_is_logged_with_its_attempt_and_without_secrets(worl
         raise RuntimeError(f"the key is {settings.secret_key.get_secret_value()}")
 
     with pytest.raises(RuntimeError):
-        run_block(SILVER, fail, {"retry": {"attempts": 1}}, {"run": "20260101T000000Z-bbbbbb", "rows_out": 3})
+        run_block(
+            SILVER,
+            fail,
+            {"retry": {"attempts": 2}},
+            {"run": "20260101T000000Z-bbbbbb", "rows_out": 3},
+        )
     log = world.logs("silver")["logs/20260101T000000Z-bbbbbb-transform_breweries.json"]
     assert log["attempt"] == 2
     assert log["working_on"] == {"run": "20260101T000000Z-bbbbbb", "rows_out": 3}

@@ -1,12 +1,18 @@
 """The pipeline through real Mage when the world misbehaves: a sentence, an error log, nothing lost."""
 
 import json
+import re
+import runpy
 import socket
 
+import pyarrow as pa
 import pytest
 
-from data.breweries import errors
-from data.breweries.datasets import GOLD, SILVER
+from data.breweries import bronze, errors, gold, parquet, silver
+from data.breweries.datasets import BRONZE, CHART, GOLD, SILVER
+from data.breweries.manifest import sha256
+from data.breweries.settings import PROJECT, Settings
+from data.breweries.steps import Step
 from sandbox.faults import Faults
 from tests.conftest import raw_get
 
@@ -32,7 +38,11 @@ def closed_port():
         (Faults(rate_limit=0, broken_pages=frozenset({3})), errors.ApiGaveUp, "answered HTTP 500"),
         (Faults(rate_limit=0, drop=2), errors.CrawlIncomplete, "total: 598 fetched, 600 told"),
         (Faults(rate_limit=0, drop=2, duplicate=2), errors.CrawlIncomplete, "total: 598 fetched"),
-        (Faults(rate_limit=0, change_after=1, change_times=99), errors.CrawlIncomplete, "crawls of"),
+        (
+            Faults(rate_limit=0, change_after=1, change_times=99),
+            errors.CrawlIncomplete,
+            "crawls of",
+        ),
     ],
     ids=lambda value: repr(value) if isinstance(value, Faults) else None,
 )
@@ -76,6 +86,85 @@ def test_a_slow_api_is_given_up_within_the_time_limit(world):
     assert "3 s (BREWERIES_API_TIME_LIMIT_SECONDS)" in log["message"]
 
 
+@pytest.mark.parametrize(
+    ("source", "folder", "block", "layer"),
+    [
+        (BRONZE, "transformers", "transform_breweries", "silver"),
+        (SILVER, "transformers", "aggregated_columns", "gold"),
+        (GOLD, "data_exporters", "data_viz", "gold"),
+    ],
+)
+@pytest.mark.parametrize("spoilt", [True, False])
+def test_a_source_that_is_not_what_its_manifest_says_is_not_used(
+    world, source, folder, block, layer, spoilt
+):
+    world.run(test=False)
+    before = world.published()
+    (victim, *_) = world.manifest(source).objects
+    if spoilt:
+        world.lake.put(source.layer, victim.key, b"spoilt")
+    else:
+        world.lake.remove(source.layer, [victim.key])
+    door = runpy.run_path(str(PROJECT / folder / f"{block}.py"))[block]
+    kind = errors.ObjectDiffers if spoilt else errors.ObjectMissing
+    with pytest.raises(kind, match=re.escape(f"{source.layer}/{victim.key}")):
+        door({"run": "20260101T000000Z-cccccc"})
+    (key,) = world.logs(layer)
+    assert key == f"logs/20260101T000000Z-cccccc-{block}.json"
+    world.lake.put(source.layer, victim.key, before[f"{source.layer}/{victim.key}"])
+    assert world.published() == before
+
+
+def test_gold_refuses_silver_without_a_column(world):
+    world.run(test=False)
+    manifest = world.manifest(SILVER)
+    (first, *rest) = manifest.objects
+    content = parquet.write(pa.table({"id": ["1"] * first.rows}))
+    poorer = first.model_copy(update={"sha256": sha256(content), "bytes": len(content)})
+    world.lake.put("silver", first.key, content)
+    world.lake.publish_manifest(SILVER, manifest.model_copy(update={"objects": (poorer, *rest)}))
+    door = runpy.run_path(str(PROJECT / "transformers/aggregated_columns.py"))["aggregated_columns"]
+    with pytest.raises(errors.ColumnsDiffer, match=r"lacks brewery_type \(string\)"):
+        door({"run": "20260101T000000Z-cccccc"})
+
+
+@pytest.mark.parametrize(
+    ("dataset", "kind"),
+    [
+        (BRONZE, errors.ObjectDiffers),
+        (SILVER, errors.ObjectDiffers),
+        (GOLD, errors.ObjectDiffers),
+        (CHART, errors.ObjectDiffers),
+    ],
+    ids=lambda value: getattr(value, "block", None),
+)
+def test_the_tests_of_a_block_catch_a_wrong_output(world, dataset, kind):
+    world.run(test=False)
+    (victim, *_) = world.manifest(dataset).objects
+    world.lake.put(dataset.layer, victim.key, b"spoilt")
+    (file,) = PROJECT.glob(f"*/{dataset.block}.py")
+    tests = [
+        f
+        for name, f in runpy.run_path(str(file)).items()
+        if name.endswith(("says", "up", "picture"))
+    ]
+    assert len(tests) == 1
+    with pytest.raises(kind):
+        tests[0]({"run": "20260101T000000Z-cccccc"})
+    assert list(world.logs(dataset.layer)) == [f"logs/20260101T000000Z-cccccc-{dataset.block}.json"]
+
+
+def test_the_tests_of_a_block_count_for_themselves(world):
+    world.run(test=False)
+    for dataset in (BRONZE, SILVER, GOLD):
+        manifest = world.manifest(dataset)
+        wrong = manifest.model_copy(update={"rows_in": 1, "rows_out": 1})
+        world.lake.publish_manifest(dataset, wrong)
+        step = Step(dataset, "r", Settings.load(), world.lake)
+        with pytest.raises(errors.CheckFailed):
+            {BRONZE: bronze, SILVER: silver, GOLD: gold}[dataset].verify(step)
+
+
 def test_an_api_without_breweries_is_refused(world):
     world.api.records = []
     assert "says it has no breweries" in world.fails(errors.ApiEmpty, "bronze")["message"]
@@ -83,8 +172,15 @@ def test_an_api_without_breweries_is_refused(world):
 
 def test_records_that_cannot_be_used_are_kept_apart(world):
     states = {
-        "slash": "a/b", "equals": "a=b", "percent": "100%", "encoded": "%41", "dots": "..", "beer": "🍺",
-        "quote": "Hawke's Bay", "space": "New  York", "leading": ".hidden",
+        "slash": "a/b",
+        "equals": "a=b",
+        "percent": "100%",
+        "encoded": "%41",
+        "dots": "..",
+        "beer": "🍺",
+        "quote": "Hawke's Bay",
+        "space": "New  York",
+        "leading": ".hidden",
     }
     usable = [{**WELL, "id": name, "state_province": state} for name, state in states.items()]
     unusable = {
@@ -102,7 +198,9 @@ def test_records_that_cannot_be_used_are_kept_apart(world):
     silver = world.manifest(SILVER)
     assert (silver.rows_in, silver.rows_out, silver.rows_rejected) == (19, 9, 10)
     rejected = json.loads(raw_get(world.lake, "silver", "data/rejected/breweries_rejected.json"))
-    found = {reason: [r["record"] for r in rejected if r["reason"] == reason] for reason in unusable}
+    found = {
+        reason: [r["record"] for r in rejected if r["reason"] == reason] for reason in unusable
+    }
     for reason, records in unusable.items():
         assert sorted(map(json.dumps, found[reason])) == sorted(map(json.dumps, records))
     bronze = json.loads(raw_get(world.lake, "bronze", "data/breweries/breweries_raw.json"))
@@ -138,7 +236,9 @@ def test_a_store_that_is_down_leaves_the_log_in_the_spool_for_the_next_run(world
 @pytest.mark.parametrize("variable", ["MINIO_ACCESS_KEY", "MINIO_SECRET_KEY"])
 def test_wrong_keys_are_named_and_never_shown(world, store, variable):
     world.set(**{variable: "canary-of-a-key"})
-    with pytest.raises(errors.StoreRefused, match="check MINIO_ACCESS_KEY, MINIO_SECRET_KEY") as caught:
+    with pytest.raises(
+        errors.StoreRefused, match="check MINIO_ACCESS_KEY, MINIO_SECRET_KEY"
+    ) as caught:
         world.run()
     (spooled,) = world.spooled()
     for text in (spooled.read_text(), str(caught.value), repr(caught.value.facts)):

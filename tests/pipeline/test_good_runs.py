@@ -20,7 +20,13 @@ DATASETS = (BRONZE, SILVER, GOLD, CHART)
 
 
 def test_bronze_holds_every_record_as_received(world):
-    strange = {"id": "0-new", "name": "é", "country": "A", "state_province": "B", "hops": {"x": [1.0]}}
+    strange = {
+        "id": "0-new",
+        "name": "é",
+        "country": "A",
+        "state_province": "B",
+        "hops": {"x": [1.0]},
+    }
     world.api.records = [*world.api.records, strange]
     world.run()
     content = raw_get(world.lake, "bronze", "data/breweries/breweries_raw.json")
@@ -53,8 +59,17 @@ def test_the_manifest_says_what_the_contract_lists(world):
     world.run()
     manifest = json.loads(raw_get(world.lake, "silver", "data/breweries/_manifest.json"))
     assert {
-        "run", "created_at", "source", "objects", "rows_in", "rows_out", "rows_rejected",
-        "rows_duplicate", "checks", "seconds", "code_version",
+        "run",
+        "created_at",
+        "source",
+        "objects",
+        "rows_in",
+        "rows_out",
+        "rows_rejected",
+        "rows_duplicate",
+        "checks",
+        "seconds",
+        "code_version",
     } <= manifest.keys()
     assert manifest["source"].keys() == {"key", "sha256"}
     assert all(entry.keys() == {"key", "rows", "bytes", "sha256"} for entry in manifest["objects"])
@@ -65,9 +80,14 @@ def test_silver_objects_are_partitions_with_one_schema(world):
     keys = world.keys("silver")
     named = {entry.key for entry in world.manifest(SILVER).objects}
     assert named == {key for key in keys if key.endswith(".parquet")}
-    assert set(keys) - named == {"data/breweries/_manifest.json", "data/rejected/breweries_rejected.json"}
+    assert set(keys) - named == {
+        "data/breweries/_manifest.json",
+        "data/rejected/breweries_rejected.json",
+    }
     for entry in world.manifest(SILVER).objects:
-        assert re.fullmatch(r"data/breweries/country=[^/]+/state=[^/]+/[0-9a-f]{32}\.parquet", entry.key)
+        assert re.fullmatch(
+            r"data/breweries/country=[^/]+/state=[^/]+/[0-9a-f]{32}\.parquet", entry.key
+        )
         file = pq.ParquetFile(io.BytesIO(world.lake.read("silver", entry)))
         assert file.schema_arrow.equals(SCHEMA)
         ids = file.read()["id"].to_pylist()
@@ -86,7 +106,11 @@ def test_readers_see_the_same_rows_by_pyarrow_and_by_path(world, store):
     )
     paths = [f"silver/{entry.key}" for entry in world.manifest(SILVER).objects]
     table = ds.dataset(
-        paths, filesystem=files, format="parquet", partitioning="hive", partition_base_dir="silver/data/breweries"
+        paths,
+        filesystem=files,
+        format="parquet",
+        partitioning="hive",
+        partition_base_dir="silver/data/breweries",
     ).to_table()
     locations = Counter(zip(table["country"].to_pylist(), table["state"].to_pylist(), strict=True))
     expected = Counter()
@@ -233,7 +257,9 @@ def test_data_that_change_under_the_crawl_are_fetched_again(world):
     assert sorted(r["id"] for r in records) == sorted(r["id"] for r in world.api.records)
 
 
-@pytest.mark.parametrize("faults", [Faults(rate_limit=0, old_meta=True), Faults(rate_limit=0, string_coordinates=True)])
+@pytest.mark.parametrize(
+    "faults", [Faults(rate_limit=0, old_meta=True), Faults(rate_limit=0, string_coordinates=True)]
+)
 def test_the_older_contract_of_the_api_is_understood(world, faults):
     world.api.faults = faults
     world.run()

@@ -1,9 +1,9 @@
 """The embedded store: keys enforced, loopback only, data kept, a clean end."""
 
 import stat
-import subprocess
 import sys
 
+import psutil
 import pytest
 import requests
 from minio import Minio
@@ -37,11 +37,9 @@ def test_data_survive_a_restart_and_keys_do_not(tmp_path):
         with embedded_store(tmp_path) as same:
             assert same == first
 
-        listening = subprocess.run(
-            ["ss", "-Hltnp"], capture_output=True, text=True, check=False
-        ).stdout
-        weed = [line.split()[3] for line in listening.splitlines() if '"weed"' in line]
-        assert all(address.startswith("127.0.0.1:") for address in weed), weed
+        (weed,) = [p for p in psutil.Process().children() if p.name() == "weed"]
+        listening = {c.laddr.ip for c in weed.connections() if c.status == psutil.CONN_LISTEN}
+        assert listening == {"127.0.0.1"}
     assert not file.exists()
     with pytest.raises(requests.ConnectionError):
         requests.get(f"http://{first['MINIO_ENDPOINT']}/healthz", timeout=5)

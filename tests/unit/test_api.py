@@ -7,13 +7,23 @@ from data.breweries.errors import ApiGaveUp, ApiUnreachable, BreweriesError, Set
 
 
 def test_both_shapes_of_meta():
-    now = Meta.parse({"total": 3, "by_type": {"micro": 3}, "by_state": {"X": 3}, "by_country": {"Y": 3}})
-    assert now == Meta(3, {n: Counter({k: 3}) for n, k in (("by_type", "micro"), ("by_state", "x"), ("by_country", "y"))})
+    now = Meta.parse(
+        {"total": 3, "by_type": {"micro": 3}, "by_state": {"X": 3}, "by_country": {"Y": 3}}
+    )
+    assert now == Meta(
+        3,
+        {
+            n: Counter({k: 3})
+            for n, k in (("by_type", "micro"), ("by_state", "x"), ("by_country", "y"))
+        },
+    )
     assert Meta.parse({"total": "70", "page": "1", "per_page": "50"}) == Meta(70, {})
     assert Meta.parse({"total": 0, "by_type": [], "by_state": [], "by_country": []}) == Meta(0, {})
 
 
-@pytest.mark.parametrize("body", [[], {}, "70", {"message": "Welcome"}, {"total": "many"}, {"total": 1, "by_type": [1]}])
+@pytest.mark.parametrize(
+    "body", [[], {}, "70", {"message": "Welcome"}, {"total": "many"}, {"total": 1, "by_type": [1]}]
+)
 def test_what_is_no_meta_is_refused(body):
     with pytest.raises((ValueError, TypeError)):
         Meta.parse(body)
@@ -26,7 +36,12 @@ def test_the_tally_counts_each_record_once():
     for record in (one, one, two, {"id": None}, "text"):
         tally.add(record)
     assert (tally.records, tally.distinct) == (5, 4)
-    told = {"total": 4, "by_type": {"micro": 1}, "by_country": {"A": 2}, "by_state": {"Missouri": 1, "MIssouri": 1}}
+    told = {
+        "total": 4,
+        "by_type": {"micro": 1},
+        "by_country": {"A": 2},
+        "by_state": {"Missouri": 1, "MIssouri": 1},
+    }
     assert tally.differences(Meta.parse(told)) == {}
     assert tally.differences(Meta.parse({**told, "total": 5, "by_country": {"A": 1, "B": 1}})) == {
         "total": {"fetched": 4, "told": 5},
@@ -54,7 +69,9 @@ def test_every_error_is_documented_and_listed():
 
     from data.breweries import errors
 
-    classes = {n for n, c in vars(errors).items() if inspect.isclass(c) and issubclass(c, BreweriesError)}
+    classes = {
+        n for n, c in vars(errors).items() if inspect.isclass(c) and issubclass(c, BreweriesError)
+    }
     assert classes == set(errors.__all__)
     assert all(getattr(errors, name).__doc__ for name in classes)
     assert issubclass(SettingError, BreweriesError)

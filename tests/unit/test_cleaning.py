@@ -63,7 +63,7 @@ def test_text(received, kept):
     ],
 )
 def test_latitude(received, kept):
-    text = json.dumps({**USABLE, "latitude": 0}).replace(': 0}', f": {_json(received)}}}")
+    text = json.dumps({**USABLE, "latitude": 0}).replace(": 0}", f": {_json(received)}}}")
     table, _ = clean([text])
     assert table["latitude"].to_pylist() == [kept]
 
@@ -128,12 +128,27 @@ def test_the_row_received_last_wins():
     assert (row["city"], row["position"]) == ("new", 8)
 
 
-fields = st.one_of(st.none(), st.integers(), st.floats(), st.booleans(), st.text(), st.lists(st.text(max_size=2), max_size=2))
-records = st.dictionaries(
-    st.sampled_from([*SCHEMA.names, "country", "state_province", "state", "unknown"]), fields
-) | fields
+fields = st.one_of(
+    st.none(),
+    st.integers(),
+    st.floats(),
+    st.booleans(),
+    st.text(),
+    st.lists(st.text(max_size=2), max_size=2),
+)
+records = (
+    st.dictionaries(
+        st.sampled_from([*SCHEMA.names, "country", "state_province", "state", "unknown"]), fields
+    )
+    | fields
+)
 likely = st.fixed_dictionaries(
-    {"id": st.text(min_size=1), "name": st.text(min_size=1), "country": st.text(), "state_province": st.text()}
+    {
+        "id": st.text(min_size=1),
+        "name": st.text(min_size=1),
+        "country": st.text(),
+        "state_province": st.text(),
+    }
 )
 
 

@@ -24,7 +24,9 @@ def test_pyarrow_reads_the_key_as_we_do(tmp_path, state):
     folder.mkdir(parents=True)
     pq.write_table(pa.table({"id": ["1"]}), folder / "0.parquet")
     schema = pa.schema([(name, pa.string()) for name in ("id", "country", "state")])
-    table = ds.dataset(tmp_path, partitioning=ds.partitioning(schema.remove(0), flavor="hive")).to_table()
+    table = ds.dataset(
+        tmp_path, partitioning=ds.partitioning(schema.remove(0), flavor="hive")
+    ).to_table()
     assert table.to_pylist() == [{"id": "1", "country": "Land", "state": state}]
 
 

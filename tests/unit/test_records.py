@@ -7,7 +7,11 @@ from hypothesis import strategies as st
 from data.breweries.records import array_lines, record_texts, split_array
 
 json_values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(),
     lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
     max_leaves=10,
 )
@@ -37,7 +41,21 @@ def test_a_file_of_records_is_json_and_streams(values):
 
 @pytest.mark.parametrize(
     "text",
-    ["", "{}", "null", '"[]"', "[", "[1", "[1,", "[1 2]", "[1]]", "[1] 2", "[NaN]", '[{"a":1}', "[" * 100_000],
+    [
+        "",
+        "{}",
+        "null",
+        '"[]"',
+        "[",
+        "[1",
+        "[1,",
+        "[1 2]",
+        "[1]]",
+        "[1] 2",
+        "[NaN]",
+        '[{"a":1}',
+        "[" * 100_000,
+    ],
 )
 def test_what_is_no_array_is_refused(text):
     with pytest.raises(ValueError):  # noqa: PT011 - any message will do

@@ -5,7 +5,11 @@ import pytest
 from data.breweries.errors import SettingError
 from data.breweries.settings import Folders, Settings
 
-GOOD = {"MINIO_ENDPOINT": "127.0.0.1:9000", "MINIO_ACCESS_KEY": "someone", "MINIO_SECRET_KEY": "canary-secret"}
+GOOD = {
+    "MINIO_ENDPOINT": "127.0.0.1:9000",
+    "MINIO_ACCESS_KEY": "someone",
+    "MINIO_SECRET_KEY": "canary-secret",
+}
 
 
 @pytest.fixture(autouse=True)
@@ -75,7 +79,10 @@ def test_a_malformed_setting_is_named_and_not_shown(environment, variable, value
 def test_a_contradiction_names_both_settings(environment):
     environment.setenv("BREWERIES_API_TIME_LIMIT_SECONDS", "10")
     environment.setenv("BREWERIES_API_TIMEOUT_SECONDS", "20")
-    with pytest.raises(SettingError, match="BREWERIES_API_TIMEOUT_SECONDS is longer than BREWERIES_API_TIME_LIMIT_SECONDS"):
+    with pytest.raises(
+        SettingError,
+        match="BREWERIES_API_TIMEOUT_SECONDS is longer than BREWERIES_API_TIME_LIMIT_SECONDS",
+    ):
         Settings.load()
 
 

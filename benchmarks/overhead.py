@@ -1,0 +1,137 @@
+"""What the pipeline adds to an empty one: `mage run` of both by turns, store and API on loopback.
+
+Prints seconds (medians and their difference), and what a second run without change writes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from minio import Minio
+
+from data.breweries.datasets import LAYERS
+from data.breweries.lake import Lake
+from data.breweries.settings import PROJECT, Settings
+from sandbox import runner
+from sandbox.api import LocalBreweryApi
+from sandbox.faults import Faults
+from sandbox.generator import generate
+from sandbox.store import embedded_store
+
+ALLOWED_SECONDS = 2.5
+EMPTY_BLOCKS = {"data_loaders": "data_loader", "transformers": "transformer"}
+
+
+def main() -> int:
+    """Measure and print; the exit status says whether the bound holds."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--count", type=int, default=11_822, help="breweries")
+    parser.add_argument("--rounds", type=int, default=5, help="runs of each pipeline")
+    chosen = parser.parse_args()
+
+    with tempfile.TemporaryDirectory(prefix="breweries-bench-") as name:
+        folder = Path(name)
+        empty = empty_project(folder / "empty")
+        api = LocalBreweryApi(generate(chosen.count), faults=Faults(rate_limit=0))
+        with embedded_store(folder / "store") as store, api:
+            own = {
+                **store,
+                "BREWERIES_API_URL": api.url,
+                "BREWERIES_API_REQUESTS_PER_MINUTE": "0",
+                "BREWERIES_VISUALIZATIONS": str(folder / "visualizations"),
+                "MAGE_DATA_DIR": str(folder / "mage"),
+            }
+            with runner.environment(own):
+                lake = Lake.connect(Settings.load())
+                first = seconds(PROJECT, "breweries")
+                before = modified(store)
+                seconds(PROJECT, "breweries")
+                changed = sorted(k for k, v in modified(store).items() if before.get(k) != v)
+                # Emptied before each round, so that every round writes all objects.
+                full, nothing = [], []
+                for _ in range(chosen.rounds):
+                    nothing.append(seconds(empty, "empty"))
+                    for layer in LAYERS:
+                        lake.remove(layer, list(lake.sizes(layer, "")))
+                    full.append(seconds(PROJECT, "breweries"))
+
+    data_objects = [key for key in changed if not key.endswith("_manifest.json")]
+    added = statistics.median(full) - statistics.median(nothing)
+    print(f"\n{chosen.count:,} breweries, {len(before)} objects, medians of {chosen.rounds} runs")
+    print(f"  empty four-block pipeline  {statistics.median(nothing):6.2f} s")
+    print(
+        f"  breweries, empty lake      {statistics.median(full):6.2f} s   (the very first {first:.2f} s)"
+    )
+    print(
+        f"  ratio                      {statistics.median(full) / statistics.median(nothing):6.2f}"
+    )
+    print(f"  added                      {added:6.2f} s   (at most {ALLOWED_SECONDS} s)")
+    print(f"  a second run without change wrote {len(data_objects)} data objects")
+    return int(added > ALLOWED_SECONDS or bool(data_objects))
+
+
+def empty_project(folder: Path) -> Path:
+    """A Mage project whose four blocks do nothing."""
+    blocks = ["one", "two", "three", "four"]
+    pipeline = folder / "pipelines" / "empty"
+    for made in (pipeline, *(folder / name for name in EMPTY_BLOCKS)):
+        made.mkdir(parents=True)
+    (folder / "metadata.yaml").write_text("project_uuid: empty\nhelp_improve_mage: false\n")
+    described = []
+    for place, name in enumerate(blocks):
+        kind = "data_loader" if place == 0 else "transformer"
+        (folder / f"{kind}s" / f"{name}.py").write_text(
+            f"@{kind}\ndef {name}(*args, **kwargs):\n    return {{}}\n"
+        )
+        described.append(
+            {
+                "uuid": name,
+                "name": name,
+                "type": kind,
+                "language": "python",
+                "upstream_blocks": blocks[max(0, place - 1) : place],
+                "downstream_blocks": blocks[place + 1 : place + 2],
+            }
+        )
+    document = {
+        "uuid": "empty",
+        "name": "empty",
+        "type": "python",
+        "run_pipeline_in_one_process": True,
+        "blocks": described,
+    }
+    (pipeline / "metadata.yaml").write_text(json.dumps(document))  # JSON is YAML
+    return folder
+
+
+def seconds(project: Path, pipeline: str) -> float:
+    """How long `mage run` takes, or the end of everything where it fails."""
+    command = [str(Path(sys.executable).with_name("mage")), "run", str(project), pipeline]
+    start = time.perf_counter()
+    done = subprocess.run(command, env=os.environ, capture_output=True, text=True, check=False)
+    if done.returncode:
+        sys.exit(done.stdout + done.stderr)
+    return time.perf_counter() - start
+
+
+def modified(store: dict[str, str]) -> dict[str, object]:
+    """Every object to the time of its last PUT."""
+    keys = store["MINIO_ACCESS_KEY"], store["MINIO_SECRET_KEY"]
+    client = Minio(store["MINIO_ENDPOINT"], *keys, secure=False)
+    return {
+        f"{layer}/{found.object_name}": found.last_modified
+        for layer in LAYERS
+        for found in client.list_objects(layer, recursive=True)
+    }
+
+
+if __name__ == "__main__":
+    sys.exit(main())
