@@ -78,7 +78,7 @@ def report(lake: Lake) -> str:
                 f"{manifest.rows_duplicate:,} duplicate: every row is accounted for"
             )
     errors = sum(len(lake.sizes(layer, LOGS)) for layer in LAYERS)
-    picture = Folders().visualizations / "breweries_aggregated.png"
+    picture = Folders.load().visualizations / "breweries_aggregated.png"
     lines += ["", f"  run      {manifest.run}", f"  picture  {picture}"]
     if errors:
         lines.append(f"  errors   {errors} logs of failed runs under <layer>/{LOGS}")

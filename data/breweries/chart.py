@@ -24,7 +24,7 @@ LOCATIONS = 25  # bars that a person still reads
 TYPES = 8  # colours that a person still tells apart
 COUNTRIES = 25
 OTHER_COLOUR, COUNTRY_COLOUR = "#c4c4c4", "#4c72b0"
-INCHES, DPI = (16, 9), 110
+INCHES, DPI = (16, 9), 100
 # Fixed, with labels cut to fit: letting matplotlib find them draws everything twice.
 MARGINS = {"left": 0.15, "right": 0.985, "top": 0.89, "bottom": 0.105, "wspace": 0.22}
 LABEL_CHARACTERS = 30
@@ -133,13 +133,16 @@ def to_png(figure: Figure) -> bytes:
     """The figure as a PNG: equal figures are equal bytes."""
     content = io.BytesIO()
     # Without these, matplotlib's version and other facts that are not the data's stand in the file.
-    figure.savefig(content, format="png", metadata={"Software": None})
+    # Compressing harder takes three times as long and makes this kind of picture no smaller.
+    options = {"compress_level": 3}
+    figure.savefig(content, format="png", metadata={"Software": None}, pil_kwargs=options)
     return content.getvalue()
 
 
 def _draw_locations(axes: Axes, counts: pd.DataFrame) -> None:
     """The largest locations, one bar each, stacked by type."""
     import seaborn
+    from matplotlib.collections import PolyCollection
     from matplotlib.patches import Rectangle
 
     by_type = counts.groupby("brewery_type")["brewery_count"].sum().sort_values(ascending=False)
@@ -166,16 +169,17 @@ def _draw_locations(axes: Axes, counts: pd.DataFrame) -> None:
     lengths = wide.to_numpy()
     ends = lengths.cumsum(axis=1)
     row, column = lengths.nonzero()
-    # One call for all segments: a call for each type costs ten times as much.
-    axes.barh(
-        row,
-        lengths[row, column],
-        left=(ends - lengths)[row, column],
-        color=[colours[wide.columns[place]] for place in column],
-        linewidth=0,
+    # One collection of all segments: bars of their own cost several times as much to draw.
+    corners = zip(row, (ends - lengths)[row, column], ends[row, column], strict=True)
+    segments = PolyCollection(
+        [[(x0, y - 0.4), (x1, y - 0.4), (x1, y + 0.4), (x0, y + 0.4)] for y, x0, x1 in corners],
+        facecolors=[colours[wide.columns[place]] for place in column],
+        linewidths=0,
     )
+    axes.add_collection(segments)
     for place, length in enumerate(ends[:, -1]):
         axes.annotate(f" {length:,}", (length, place), va="center", fontsize=9, color="#444444")
+    axes.set_xlim(0, ends.max() * 1.06)
     axes.set_title(f"The {len(wide)} largest locations, by type", loc="left", fontsize=13)
     axes.legend(
         [Rectangle((0, 0), 1, 1, color=colours[kind]) for kind in wide],

@@ -44,6 +44,9 @@ CLEAN_SCHEMA = pa.schema(
 )
 """A cleaned batch: silver's columns, the partition, and where in bronze the record stood."""
 
+RECEIVED = pa.struct([(name, pa.string()) for name in (*TEXT_COLUMNS, *LOCATION, "state_province")])
+"""The text fields of a record; `state` is the deprecated name of `state_province`."""
+
 NO_BREAK_SPACE_MISREAD = "\u00c2\u00a0"  # a no-break space in UTF-8, read as Latin-1
 INVISIBLE = "[\u00ad\u200b\u2060\ufeff]"  # soft hyphen, zero-width space, word joiner, BOM
 NOT_A_PLAIN_SPACE = r"[\p{Z}\p{Cc}]"
@@ -74,18 +77,14 @@ def clean(texts: Sequence[str], start: int = 0) -> tuple[pa.Table, list[Rejected
         A table of `CLEAN_SCHEMA` with the usable rows, and the others.
     """
     records = [_as_object(text) for text in texts]
-    columns = {name: _clean_text([r.get(name) for r in records]) for name in TEXT_COLUMNS}
+    columns = {name: _tidy(column) for name, column in _texts(records).items()}
     columns["brewery_type"] = pc.utf8_lower(columns["brewery_type"])
+    state = pc.coalesce(columns.pop("state_province"), columns["state"])
+    columns["state"] = _canonical_states(columns["country"], state)
     for name, bound in COORDINATES.items():
-        columns[name] = _coordinates([r.get(name) for r in records], bound)
-    country = _clean_text([r.get("country") for r in records])
-    state = pc.coalesce(
-        _clean_text([r.get("state_province") for r in records]),
-        _clean_text([r.get("state") for r in records]),
-    )
-    columns["country"], columns["state"] = country, _canonical_states(country, state)
+        columns[name] = pa.array([_degrees(r.get(name), bound) for r in records], pa.float64())
     columns["position"] = pa.array(range(start, start + len(texts)), pa.int64())
-    table = pa.table(columns, CLEAN_SCHEMA)
+    table = pa.table({name: columns[name] for name in CLEAN_SCHEMA.names}, CLEAN_SCHEMA)
 
     reasons = _reasons(table, [r is _NOT_AN_OBJECT for r in records])
     rejected = [
@@ -113,12 +112,20 @@ def _as_object(text: str) -> dict[str, Any]:
     return value if isinstance(value, dict) else _NOT_AN_OBJECT
 
 
-def _clean_text(values: list[Any]) -> pa.Array:
-    """Text in NFC, without space at its ends, exotic spaces or invisible characters; else null."""
+def _texts(records: list[dict[str, Any]]) -> dict[str, pa.Array]:
+    """The text fields of records as columns; a field that is missing is null."""
     try:
-        texts = pa.array(values, pa.string())
+        rows = pa.array(records, RECEIVED)
     except (pa.ArrowInvalid, pa.ArrowTypeError, UnicodeEncodeError):
-        texts = pa.array([_as_text(value) for value in values], pa.string())
+        names = [field.name for field in RECEIVED]
+        rows = pa.array(
+            [{name: _as_text(r.get(name)) for name in names} for r in records], RECEIVED
+        )
+    return dict(zip((field.name for field in RECEIVED), rows.flatten(), strict=True))
+
+
+def _tidy(texts: pa.Array) -> pa.Array:
+    """Text in NFC, without space at its ends, exotic spaces or invisible characters; else null."""
     texts = pc.replace_substring(texts, NO_BREAK_SPACE_MISREAD, " ")
     texts = pc.replace_substring_regex(texts, INVISIBLE, "")
     texts = pc.replace_substring_regex(texts, NOT_A_PLAIN_SPACE, " ")
@@ -143,12 +150,8 @@ def _as_text(value: Any) -> str | None:
     return None
 
 
-def _coordinates(values: list[Any], bound: float) -> pa.Array:
-    """Degrees within ±bound, from numbers or their texts; anything else is null."""
-    return pa.array([_degrees(value, bound) for value in values], pa.float64())
-
-
 def _degrees(value: Any, bound: float) -> float | None:
+    """Degrees within ±bound, from a number or its text; anything else is null."""
     if value is None or isinstance(value, bool) or not isinstance(value, (int, float, str)):
         return None
     try:

@@ -16,7 +16,10 @@ CONTENT_TYPE = "application/vnd.apache.parquet"
 def write(table: pa.Table) -> bytes:
     """One zstd Parquet file; a table's chunks do not show in it."""
     sink = pa.BufferOutputStream()
-    pq.write_table(table.combine_chunks(), sink, compression="zstd")
+    # Locations are small: dictionaries and Arrow's own copy of the schema would be half the file.
+    pq.write_table(
+        table.combine_chunks(), sink, compression="zstd", use_dictionary=False, store_schema=False
+    )
     return bytes(sink.getvalue())
 
 

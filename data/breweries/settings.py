@@ -2,35 +2,58 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from dotenv import dotenv_values
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+from typing_extensions import Self
 
 from .errors import SettingError
 
 PROJECT = Path(__file__).resolve().parents[1]
 """The Mage project, `data/`."""
 
+DOTENV = PROJECT.parent / ".env"
+"""Beside docker-compose.yml."""
+
 
 def _variable(name: str, default: Any = ..., **limits: Any) -> Any:
     return Field(default, validation_alias=name, **limits)
 
 
-class Folders(BaseSettings):
-    """Local folders: known even when another setting is wrong, so that an error log has a place.
+class Folders(BaseModel):
+    """Local folders: known even when another setting is wrong, so that an error log has a place."""
 
-    The environment wins over `.env` beside docker-compose.yml; an empty value counts as missing.
-    """
-
-    model_config = SettingsConfigDict(
-        env_file=PROJECT.parent / ".env", env_ignore_empty=True, extra="ignore", frozen=True
-    )
+    model_config = ConfigDict(extra="ignore", frozen=True)
 
     spool: Path = _variable("BREWERIES_SPOOL", PROJECT / ".spool")
     visualizations: Path = _variable("BREWERIES_VISUALIZATIONS", PROJECT / "visualizations")
+
+    @classmethod
+    def load(cls) -> Self:
+        """Read the environment, which wins, and `.env`; an empty value counts as missing.
+
+        Raises:
+            SettingError: a setting is missing, malformed or contradicts another.
+        """
+        told = {**dotenv_values(DOTENV), **os.environ}
+        try:
+            return cls.model_validate({name: value for name, value in told.items() if value})
+        except ValidationError as error:
+            first = error.errors(include_input=False, include_url=False)[0]
+        # Outside the `except`, so that no traceback carries pydantic's copy of the values.
+        raise _setting_error(first["type"], first["loc"], first["msg"])
 
 
 class Settings(Folders):
@@ -76,7 +99,7 @@ class Settings(Folders):
         return value.rstrip("/")
 
     @model_validator(mode="after")
-    def _no_contradiction(self) -> Settings:
+    def _no_contradiction(self) -> Self:
         if self.api_timeout > self.api_time_limit:
             raise ValueError(
                 "BREWERIES_API_TIMEOUT_SECONDS is longer than BREWERIES_API_TIME_LIMIT_SECONDS"
@@ -87,20 +110,6 @@ class Settings(Folders):
     def secrets(self) -> tuple[str, ...]:
         """What must never be written anywhere."""
         return (self.secret_key.get_secret_value(), self.access_key.get_secret_value())
-
-    @classmethod
-    def load(cls) -> Settings:
-        """Read the environment and `.env`.
-
-        Raises:
-            SettingError: a setting is missing, malformed or contradicts another.
-        """
-        try:
-            return cls()
-        except ValidationError as error:
-            first = error.errors(include_input=False, include_url=False)[0]
-        # Outside the `except`, so that no traceback carries pydantic's copy of the values.
-        raise _setting_error(first["type"], first["loc"], first["msg"])
 
 
 def _setting_error(kind: str, location: tuple[int | str, ...], message: str) -> SettingError:

@@ -103,7 +103,7 @@ def run_block(
         upstream: what the block before returned; without it, this is the start of a run.
     """
     run = (upstream or {}).get("run") or new_run()
-    folders = Folders()
+    folders = Folders.load()
     settings = lake = None
     try:
         settings = Settings.load()

@@ -51,8 +51,10 @@ def test_the_tally_counts_each_record_once():
 
 
 def test_spellings_that_a_collation_may_join_are_folded():
-    assert fold("MIssouri ") == fold("Missouri")
-    assert fold("Açores") == fold("acores")
+    assert fold({"MIssouri ": 1, "Missouri": 2, "Açores": 3, "acores": 4}) == {
+        "missouri": 3,
+        "acores": 7,
+    }
 
 
 def test_errors_survive_a_process_boundary():

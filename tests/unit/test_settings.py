@@ -3,7 +3,7 @@ import os
 import pytest
 
 from data.breweries.errors import SettingError
-from data.breweries.settings import Folders, Settings
+from data.breweries.settings import Settings
 
 GOOD = {
     "MINIO_ENDPOINT": "127.0.0.1:9000",
@@ -18,8 +18,7 @@ def environment(monkeypatch, tmp_path):
     for name in os.environ:
         if name.startswith(("MINIO_", "BREWERIES_")):
             monkeypatch.delenv(name)
-    for kind in (Folders, Settings):
-        monkeypatch.setitem(kind.model_config, "env_file", tmp_path / ".env")
+    monkeypatch.setattr("data.breweries.settings.DOTENV", tmp_path / ".env")
     for name, value in GOOD.items():
         monkeypatch.setenv(name, value)
     return monkeypatch
