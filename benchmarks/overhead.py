@@ -67,9 +67,7 @@ def main() -> int:
     added = statistics.median(full) - statistics.median(nothing)
     print(f"\n{chosen.count:,} breweries, {len(before)} objects, medians of {chosen.rounds} runs")
     print(f"  empty four-block pipeline  {statistics.median(nothing):6.2f} s")
-    print(
-        f"  breweries, empty lake      {statistics.median(full):6.2f} s   (the very first {first:.2f} s)"
-    )
+    print(f"  breweries, empty lake      {statistics.median(full):6.2f} s   (first {first:.2f} s)")
     print(
         f"  ratio                      {statistics.median(full) / statistics.median(nothing):6.2f}"
     )

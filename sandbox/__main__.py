@@ -6,6 +6,7 @@ import argparse
 import json
 import os
 import secrets
+import signal
 import socket
 import sys
 from collections.abc import Iterator
@@ -105,7 +106,8 @@ def web(chosen: argparse.Namespace) -> int:
         "DISABLE_TERMINAL": "1",
     }
     with _configured_store(chosen.lake), runner.environment(settings):
-        return runner.mage("start", "data", "--host", "127.0.0.1", "--port", str(chosen.port))
+        status = runner.mage("start", "data", "--host", "127.0.0.1", "--port", str(chosen.port))
+    return 0 if status == 128 + signal.SIGTERM else status  # ended as asked
 
 
 @contextmanager

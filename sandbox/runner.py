@@ -46,7 +46,8 @@ def mage(*arguments: str) -> int:
 
     before = {number: signal.signal(number, end) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        return process.wait()
+        status = process.wait()
+        return status if status >= 0 else 128 - status  # as a shell tells an end by signal
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

@@ -68,7 +68,7 @@ class World:
             self.patch.setenv(name, str(value))
 
     def run(self, *, test: bool = True, **variables: Any) -> None:
-        """Run the pipeline as `mage run --test` does, in this process; raises what a block raises."""
+        """Run the pipeline as `mage run --test` does, in this process."""
         from mage_ai.data_preparation.models.pipeline import Pipeline
         from mage_ai.settings.repo import set_repo_path
 
@@ -79,7 +79,7 @@ class World:
     def fails(self, kind: type[Exception], layer: str, **variables: Any) -> dict[str, Any]:
         """Run, see it fail with an error of that kind, and give its one new error log."""
         before = self.logs(layer).keys()
-        with pytest.raises(Exception) as caught:  # noqa: PT011 - Mage may wrap it
+        with pytest.raises(Exception) as caught:
             self.run(**variables)
         chain = [caught.value, caught.value.__cause__, caught.value.__context__]
         assert any(isinstance(error, kind) for error in chain), chain

@@ -253,9 +253,9 @@ class BreweryApi:
             if not isinstance(last, RetriableApiError):  # tenacity stops on no other
                 raise TypeError(f"unexpected {last!r}")
             limit = (
-                f"{settings.api_attempts} tries (BREWERIES_API_ATTEMPTS)"
+                f"BREWERIES_API_ATTEMPTS is {settings.api_attempts}"
                 if state.attempt_number >= settings.api_attempts
-                else f"{settings.api_time_limit:g} s (BREWERIES_API_TIME_LIMIT_SECONDS)"
+                else f"BREWERIES_API_TIME_LIMIT_SECONDS is {settings.api_time_limit:g}"
             )
             raise ApiGaveUp(url, state.attempt_number, last, limit) from last
 

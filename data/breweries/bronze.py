@@ -16,12 +16,20 @@ from .steps import Step, Summary
 
 
 def extract(step: Step) -> Summary:
-    """Fetch every brewery and publish the answer, if it is not the newest one already.
-
-    The answer that was current goes to `history/` first, so no crash can lose it.
+    """Publish the API's answer; with the runtime variable `snapshot`, that kept answer again.
 
     Raises:
         FatalApiError: nothing that is proved complete could be fetched.
+        SnapshotMissing: no such answer is kept.
+    """
+    snapshot = step.variables.get("snapshot")
+    return _replay(step, str(snapshot)) if snapshot else _fetch(step)
+
+
+def _fetch(step: Step) -> Summary:
+    """Fetch every brewery and publish the answer, if it is not the newest one already.
+
+    The answer that was current goes to `history/` first, so no crash can lose it.
     """
     with tempfile.TemporaryDirectory(prefix="breweries-") as folder:
         path = Path(folder) / "answer.json"
@@ -48,16 +56,8 @@ def extract(step: Step) -> Summary:
     return step.summary(manifest, objects_written=int(written))
 
 
-def replay(step: Step, snapshot: str) -> Summary:
-    """Publish a kept answer again instead of asking the API.
-
-    Args:
-        step: the block at work.
-        snapshot: the run that fetched the answer, as in `history/<run>.json`.
-
-    Raises:
-        SnapshotMissing: no such answer is kept.
-    """
+def _replay(step: Step, snapshot: str) -> Summary:
+    """Publish a kept answer again; `snapshot` is the run that fetched it."""
     current = step.lake.stat("bronze", BRONZE_OBJECT)
     if current and current.snapshot == snapshot:
         source, found, written = Source(key=BRONZE_OBJECT, sha256=current.sha256), current, False

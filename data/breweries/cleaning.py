@@ -125,7 +125,7 @@ def _texts(records: list[dict[str, Any]]) -> dict[str, pa.Array]:
 
 
 def _tidy(texts: pa.Array) -> pa.Array:
-    """Text in NFC, without space at its ends, exotic spaces or invisible characters; else null."""
+    """Text in NFC, without outer space, exotic spaces and invisible characters; else null."""
     texts = pc.replace_substring(texts, NO_BREAK_SPACE_MISREAD, " ")
     texts = pc.replace_substring_regex(texts, INVISIBLE, "")
     texts = pc.replace_substring_regex(texts, NOT_A_PLAIN_SPACE, " ")
@@ -134,7 +134,7 @@ def _tidy(texts: pa.Array) -> pa.Array:
 
 
 def _composed(texts: pa.Array) -> pa.Array:
-    """Texts in NFC. Not by Arrow: its utf8_normalize decomposes, whatever form is asked (25.0.1)."""
+    """Texts in NFC. Not by Arrow 25.0.1: its utf8_normalize decomposes, whatever form is asked."""
     if pc.all(pc.string_is_ascii(texts), min_count=0).as_py():
         return texts
     normalized = [text and unicodedata.normalize("NFC", text) for text in texts.to_pylist()]

@@ -144,7 +144,7 @@ class ApiGaveUp(FatalApiError):
 
     def __init__(self, url: str, attempts: int, last: RetriableApiError, limit: str) -> None:
         super().__init__(
-            f"Gave up after {attempts} tries within {limit}: {last.message} Nothing was published; "
+            f"Gave up after {attempts} tries ({limit}): {last.message} Nothing was published; "
             "check BREWERIES_API_URL and the service, then run again.",
             url=url,
             attempts=attempts,

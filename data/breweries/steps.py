@@ -26,6 +26,7 @@ class Step:
     run: str
     settings: Settings
     lake: Lake
+    variables: Mapping[str, Any] = field(default_factory=dict)
     started: float = field(default_factory=time.monotonic)
 
     def origin(self, snapshot: str, source: Source) -> Origin:
@@ -110,7 +111,7 @@ def run_block(
         lake = Lake.connect(settings)
         lake.create_bucket(dataset.layer)
         failures.deliver(folders.spool, lake)
-        return work(Step(dataset, run, settings, lake))
+        return work(Step(dataset, run, settings, lake, variables))
     except Exception as error:
         attempt = (variables.get("retry") or {}).get("attempts") or 1
         log = failures.describe(error, dataset, run, attempt, dict(upstream or {}))

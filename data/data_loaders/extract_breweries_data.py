@@ -14,9 +14,7 @@ def extract_breweries_data(*args, **kwargs):
 
     With the runtime variable `snapshot`, publish that kept answer again instead.
     """
-    snapshot = kwargs.get("snapshot")
-    work = (lambda step: bronze.replay(step, snapshot)) if snapshot else bronze.extract
-    return run_block(BRONZE, work, kwargs)
+    return run_block(BRONZE, bronze.extract, kwargs)
 
 
 @test

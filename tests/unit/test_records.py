@@ -58,5 +58,5 @@ def test_a_file_of_records_is_json_and_streams(values):
     ],
 )
 def test_what_is_no_array_is_refused(text):
-    with pytest.raises(ValueError):  # noqa: PT011 - any message will do
+    with pytest.raises(ValueError):
         split_array(text)

@@ -1,0 +1,63 @@
+"""Fails when something is undocumented, or documented and not there."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from data.breweries import datasets
+from data.breweries.settings import Settings
+from sandbox.__main__ import _parser
+
+ROOT = Path(__file__).resolve().parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+SETTINGS = {str(field.validation_alias): field for field in Settings.model_fields.values()}
+
+
+def test_every_setting_is_in_the_example_with_its_default():
+    lines = (ROOT / ".env.example").read_text(encoding="utf-8").splitlines()
+    shown = dict(line.split("=", 1) for line in lines if line and not line.startswith("#"))
+    assert shown.keys() == SETTINGS.keys()
+    for name, value in shown.items():
+        default = SETTINGS[name].default
+        if value:
+            assert str(default).lower() == value.lower() or float(default) == float(value)
+
+
+@pytest.mark.parametrize("name", sorted(SETTINGS))
+def test_every_setting_is_in_the_readme(name):
+    assert f"`{name}`" in README
+
+
+def test_every_setting_in_the_readme_is_there():
+    named = set(re.findall(r"`((?:MINIO|BREWERIES)_[A-Z_]+)", README))
+    assert named <= SETTINGS.keys()
+
+
+def make_targets():
+    return set(re.findall(r"^([a-z-]+):.*##", (ROOT / "Makefile").read_text(), re.MULTILINE))
+
+
+def test_every_make_target_is_in_the_readme_and_the_other_way():
+    named = set(re.findall(r"make ([a-z-]+)", README))
+    assert named == make_targets()
+
+
+def test_the_names_of_the_lake_are_in_the_readme():
+    for name, key in vars(datasets).items():
+        if name.endswith("_OBJECT"):
+            assert key in README, name
+    for dataset in (datasets.BRONZE, datasets.SILVER, datasets.GOLD, datasets.CHART):
+        assert dataset.block in README
+
+
+def test_the_pictures_and_files_of_the_readme_are_there():
+    for link in re.findall(r"\]\(([^)#]+)\)", README):
+        if not link.startswith("http"):
+            assert (ROOT / link).exists(), link
+
+
+def test_every_command_of_the_sandbox_says_what_it_does():
+    help_text = _parser().format_help()
+    for command in ("demo", "run", "store", "api", "web"):
+        assert re.search(rf"^\s+{command}\s+\S", help_text, re.MULTILINE)
