@@ -24,7 +24,7 @@ LOCATIONS = 25  # bars that a person still reads
 TYPES = 8  # colours that a person still tells apart
 COUNTRIES = 25
 OTHER_COLOUR, COUNTRY_COLOUR = "#c4c4c4", "#4c72b0"
-INCHES, DPI = (16, 9), 100
+INCHES, DPI, EDITOR_DPI = (16, 9), 100, 60
 # Fixed, with labels cut to fit: letting matplotlib find them draws everything twice.
 MARGINS = {"left": 0.15, "right": 0.985, "top": 0.89, "bottom": 0.105, "wspace": 0.22}
 LABEL_CHARACTERS = 30
@@ -66,14 +66,21 @@ def visualize(step: Step) -> Summary:
     return step.summary(manifest, objects_written=int(written), picture=str(local))
 
 
-def show() -> None:
-    """Show the figure under the block in Mage's editor; elsewhere there is nobody to look."""
+def show() -> bool:
+    """Show the figure under the block in Mage's editor; elsewhere there is nobody to look.
+
+    Returns:
+        Whether it was shown.
+    """
     import matplotlib
     from matplotlib import pyplot
 
-    if "inline" in matplotlib.get_backend():
+    in_editor = "inline" in matplotlib.get_backend()
+    if in_editor:
+        pyplot.gcf().set_dpi(EDITOR_DPI)
         pyplot.show()
     pyplot.close("all")
+    return in_editor
 
 
 def verify(step: Step) -> None:

@@ -37,9 +37,13 @@ def test_data_survive_a_restart_and_keys_do_not(tmp_path):
         with embedded_store(tmp_path) as same:
             assert same == first
 
-        (weed,) = [p for p in psutil.Process().children() if p.name() == "weed"]
-        listening = {c.laddr.ip for c in weed.connections() if c.status == psutil.CONN_LISTEN}
-        assert listening == {"127.0.0.1"}
+        stores = [p for p in psutil.Process().children() if p.name() == "weed"]
+        sockets = [socket for process in stores for socket in process.connections()]
+        listening = [s.laddr for s in sockets if s.status == psutil.CONN_LISTEN]
+        assert int(first["MINIO_ENDPOINT"].partition(":")[2]) in {
+            address.port for address in listening
+        }
+        assert {address.ip for address in listening} == {"127.0.0.1"}
     assert not file.exists()
     with pytest.raises(requests.ConnectionError):
         requests.get(f"http://{first['MINIO_ENDPOINT']}/healthz", timeout=5)
