@@ -17,7 +17,6 @@ from data.breweries.lake import Lake
 from data.breweries.settings import Folders, Settings
 
 ROOT = Path(__file__).resolve().parents[1]
-PROJECT = ROOT / "data"
 
 
 @contextmanager
