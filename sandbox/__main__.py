@@ -77,9 +77,8 @@ def store(chosen: argparse.Namespace) -> int:
 
 def api(chosen: argparse.Namespace) -> int:
     """The local Open Brewery DB alone, until interrupted."""
-    with LocalBreweryApi(_records(chosen), faults=_faults(chosen), port=chosen.port) as server:
-        print(f"BREWERIES_API_URL={server.url}  Ctrl-C ends it.", flush=True)
-        runner.wait_for_end()
+    server = LocalBreweryApi(_records(chosen), faults=_faults(chosen), port=chosen.port)
+    server.serve_forever(lambda url: print(f"BREWERIES_API_URL={url}  Ctrl-C ends it.", flush=True))
     return 0
 
 

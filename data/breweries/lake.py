@@ -132,7 +132,7 @@ class Lake:
         """Remove objects; one that is gone already is no error."""
         with self._asking(f"remove objects of {layer}"):
             for error in self._client.remove_objects(layer, map(DeleteObject, keys)):
-                raise StoreRefused(self._endpoint, f"remove {layer}/{error.name}", error.code or "")
+                raise self._error(f"remove {layer}/{error.name}", error.code or "no code")
 
     def read(self, layer: Layer, entry: StoredObject) -> bytes:
         """The content of an object that a manifest names, checked against it.
@@ -147,14 +147,9 @@ class Lake:
         name = f"{layer}/{entry.key}"
         digest = hashlib.sha256()
         with self._asking(f"read {name}", missing=name):
-            response = self._client.get_object(layer, entry.key)
-            try:
-                for chunk in response.stream(CHUNK):
-                    digest.update(chunk)
-                    yield chunk
-            finally:
-                response.close()
-                response.release_conn()
+            for chunk in self._stream(layer, entry.key):
+                digest.update(chunk)
+                yield chunk
         if digest.hexdigest() != entry.sha256:
             raise ObjectDiffers(name, "sha256", entry.sha256, digest.hexdigest())
 
@@ -245,12 +240,7 @@ class Lake:
         name = f"{dataset.layer}/{dataset.manifest}"
         try:
             with self._asking(f"read {name}", missing=name):
-                response = self._client.get_object(dataset.layer, dataset.manifest)
-                try:
-                    content = response.read()
-                finally:
-                    response.close()
-                    response.release_conn()
+                content = b"".join(self._stream(dataset.layer, dataset.manifest))
         except ObjectMissing:
             raise ManifestMissing(name, dataset.block) from None
         try:
@@ -263,6 +253,15 @@ class Lake:
     def publish_manifest(self, dataset: Dataset, manifest: Manifest) -> None:
         """Make a manifest its dataset's current one."""
         self.put(dataset.layer, dataset.manifest, manifest.to_bytes(), "application/json")
+
+    def _stream(self, layer: Layer, key: str) -> Iterator[bytes]:
+        """An object's content in pieces; the connection goes back to the pool after the last."""
+        response = self._client.get_object(layer, key)
+        try:
+            yield from response.stream(CHUNK)
+        finally:
+            response.close()
+            response.release_conn()
 
     # -- the store's errors ----------------------------------------------------
 
