@@ -74,7 +74,7 @@ clean: ## Remove the environment, the embedded store's data and all that runs ma
 define install
 	@echo "Installing $(1) (once; about a minute)"
 	@$(BIN)/uv pip install --compile-bytecode --python $(BIN)/python -r $(1) \
-	  || $(BIN)/python -m pip install --progress-bar on -r $(1)
+	  || $(BIN)/python -m pip install --no-deps --progress-bar on -r $(1)
 	@touch $@
 endef
 

@@ -18,7 +18,7 @@ from typing import Any
 from dotenv import dotenv_values
 
 from . import runner
-from .api import LocalBreweryApi
+from .api import LOOPBACK, LocalBreweryApi
 from .faults import Faults
 from .generator import generate
 from .store import StoreFailed, embedded_store, write_private
@@ -77,7 +77,8 @@ def store(chosen: argparse.Namespace) -> int:
 
 def api(chosen: argparse.Namespace) -> int:
     """The local Open Brewery DB alone, until interrupted."""
-    server = LocalBreweryApi(_records(chosen), faults=_faults(chosen), port=chosen.port)
+    where = {"port": chosen.port, "host": chosen.host}
+    server = LocalBreweryApi(_records(chosen), faults=_faults(chosen), **where)
     server.serve_forever(lambda url: print(f"BREWERIES_API_URL={url}  Ctrl-C ends it.", flush=True))
     return 0
 
@@ -179,7 +180,9 @@ def _parser() -> argparse.ArgumentParser:
     with_api(command(demo))
     with_lake(command(run)).add_argument("--snapshot", default="", help="a kept answer to replay")
     with_lake(command(store))
-    with_api(command(api)).add_argument("--port", type=int, default=8000)
+    serving = with_api(command(api))
+    serving.add_argument("--port", type=int, default=8000)
+    serving.add_argument("--host", default=LOOPBACK, help="the address to listen on")
     with_lake(command(web)).add_argument("--port", type=int, default=WEB_PORT)
     return parser
 

@@ -227,22 +227,29 @@ class LocalBreweryApi:
         with LocalBreweryApi(generate()) as api:
             requests.get(api.url, params={"page": 1}, headers={"Accept": "application/json"})
 
-    It listens on 127.0.0.1 only. `records` and `faults` may be replaced from any thread while it
+    It listens on 127.0.0.1 unless told otherwise. `records` and `faults` may be replaced from any thread while it
     runs; a request under way is answered from the old ones.
 
     Args:
         records: what to serve, in the order of the unsorted list.
         faults: what goes wrong; nothing by default, but the rate limit is the real one.
         port: 0 for any free one.
+        host: the address to listen on; another than 127.0.0.1 only inside a container.
 
     Raises:
         OSError: on entering, if the port is taken.
     """
 
     def __init__(
-        self, records: Sequence[Any], *, faults: Faults | None = None, port: int = 0
+        self,
+        records: Sequence[Any],
+        *,
+        faults: Faults | None = None,
+        port: int = 0,
+        host: str = LOOPBACK,
     ) -> None:
         self._port = port
+        self._host = host
         self._lock = threading.Lock()
         self._data = Data(records)
         self._mischief = Mischief(faults or Faults())
@@ -340,7 +347,7 @@ class LocalBreweryApi:
         asyncio.run(self._serve(sockets, ready))
 
     def _bind(self) -> list[socket.socket]:
-        sockets = bind_sockets(self._port, LOOPBACK, socket.AF_INET)
+        sockets = bind_sockets(self._port, self._host, socket.AF_INET)
         self._port = sockets[0].getsockname()[1]
         return sockets
 
