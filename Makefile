@@ -11,14 +11,17 @@ BIN := $(VENV)/bin
 UV_VERSION := 0.13.9
 LAKE ?= main
 WEB_PORT ?= 6789
+# Compose 2 where there is one, else docker-compose 1.29.
+COMPOSE ?= $(shell docker compose version >/dev/null 2>&1 && echo docker compose || echo docker-compose)
 ARGS ?=
 # The project's own code: what lint and format look at.
-CODE := data sandbox tests benchmarks
+CODE := data sandbox compose tests benchmarks image
 
-.PHONY: help demo run web store api setup test test-fast lint format bench lock clean
+.PHONY: help demo run web store api env up down logs trigger setup test test-fast test-compose lint \
+  format bench images lock clean
 
 help: ## List the targets
-	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: $(VENV)/sandbox ## See it work: embedded store, local API, the real pipeline
 	@$(BIN)/python -m sandbox demo $(ARGS)
@@ -35,11 +38,29 @@ store: $(VENV)/sandbox ## Serve the embedded store alone, to read a lake (LAKE=d
 api: $(VENV)/sandbox ## Serve the local Open Brewery DB alone (ARGS="--dataset FILE --error-rate 0.1")
 	@$(BIN)/python -m sandbox api $(ARGS)
 
+env: .env ## Write .env with random secrets, if there is none
+
+up: .env ## Start MinIO and Mage with Docker Compose, and wait until they are ready
+	@$(COMPOSE) up -d --build || { $(COMPOSE) logs prepare; exit 1; }
+	@sh compose/wait.sh "$(COMPOSE)"
+
+down: ## Stop them; the data stay
+	@$(COMPOSE) down
+
+logs: ## Follow what they say
+	@$(COMPOSE) logs -f --tail=100
+
+trigger: ## Start a run in the running stack by Mage's API, and wait for its end
+	@$(COMPOSE) exec -T mage python compose/trigger.py
+
 test: $(VENV)/dev ## Run the whole test suite
 	$(BIN)/python -m pytest $(ARGS)
 
 test-fast: $(VENV)/dev ## Run the tests that need no server
 	$(BIN)/python -m pytest tests/unit $(ARGS)
+
+test-compose: $(VENV)/dev ## Run the tests of the stack, where there is Docker
+	COMPOSE="$(COMPOSE)" $(BIN)/python -m pytest tests/compose $(ARGS)
 
 lint: $(VENV)/dev ## Check style, format and types
 	$(BIN)/ruff check $(CODE)
@@ -52,6 +73,9 @@ format: $(VENV)/dev ## Mend style and format
 
 bench: $(VENV)/dev ## Measure the run against an empty one
 	$(BIN)/python -m benchmarks.overhead
+
+images: $(VENV)/dev ## Renew the pictures of image/ from the running system
+	$(BIN)/python image/make.py
 
 setup: $(VENV)/dev ## Set up everything without running anything
 
@@ -92,3 +116,6 @@ $(BIN)/uv:
 	@echo "Making $(VENV) with $$($(PYTHON) --version)"
 	@$(PYTHON) -m venv --clear $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+
+.env:
+	@sh compose/env.sh

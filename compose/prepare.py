@@ -40,7 +40,7 @@ def weak_secrets(settings: Mapping[str, str]) -> Iterator[str]:
         if not value:
             yield f"{name} is required and not set: run make env, or fill it in in .env."
         elif value.lower().replace("-", "").replace("_", "") in WELL_KNOWN:
-            yield f"{name} is a value that everybody knows: choose another in .env, or let make env."
+            yield f"{name} is a value that everybody knows: choose another in .env."
         elif len(value) < shortest:
             yield (
                 f"{name} has {len(value)} characters as Compose reads it and needs {shortest}; "
@@ -72,11 +72,10 @@ def _open_to(folder: os.stat_result, user: int, group: int) -> bool:
 
 
 def _hand_over(folder: Path, user: int, group: int) -> None:
-    for place, _, files in os.walk(folder):
-        for path in (place, *(os.path.join(place, name) for name in files)):
-            found = os.lstat(path)
-            if (found.st_uid, found.st_gid) != (user, group):
-                os.chown(path, user, group, follow_symlinks=False)
+    for path in (folder, *folder.rglob("*")):
+        found = path.lstat()
+        if (found.st_uid, found.st_gid) != (user, group):
+            os.chown(path, user, group, follow_symlinks=False)
 
 
 if __name__ == "__main__":

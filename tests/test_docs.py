@@ -14,24 +14,36 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 SETTINGS = {str(field.validation_alias): field for field in Settings.model_fields.values()}
 
 
+COMPOSE = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
+COMPOSE_SETTINGS = dict(re.findall(r"\$\{(\w+):[-?]([^}]*)\}", COMPOSE))
+# Where compose says itself where the store is, and folders of this machine mean nothing.
+NOT_PASSED_ON = {"MINIO_SECURE", "BREWERIES_SPOOL", "BREWERIES_VISUALIZATIONS"}
+
+
 def test_every_setting_is_in_the_example_with_its_default():
     lines = (ROOT / ".env.example").read_text(encoding="utf-8").splitlines()
     shown = dict(line.split("=", 1) for line in lines if line and not line.startswith("#"))
-    assert shown.keys() == SETTINGS.keys()
+    assert shown.keys() == SETTINGS.keys() | COMPOSE_SETTINGS.keys()
     for name, value in shown.items():
-        default = SETTINGS[name].default
+        default = SETTINGS[name].default if name in SETTINGS else COMPOSE_SETTINGS[name]
         if value:
             assert str(default).lower() == value.lower() or float(default) == float(value)
 
 
-@pytest.mark.parametrize("name", sorted(SETTINGS))
+@pytest.mark.parametrize("name", sorted(SETTINGS.keys() - NOT_PASSED_ON))
+def test_compose_passes_every_setting_on(name):
+    mage = COMPOSE[COMPOSE.index("\n  mage:") :]
+    assert re.search(rf"^      {name}:", mage + COMPOSE, re.MULTILINE)
+
+
+@pytest.mark.parametrize("name", sorted(SETTINGS | COMPOSE_SETTINGS))
 def test_every_setting_is_in_the_readme(name):
     assert f"`{name}`" in README
 
 
 def test_every_setting_in_the_readme_is_there():
-    named = set(re.findall(r"`((?:MINIO|BREWERIES)_[A-Z_]+)", README))
-    assert named <= SETTINGS.keys()
+    named = set(re.findall(r"`((?:MINIO|BREWERIES|MAGE)_[A-Z_]+)", README))
+    assert named <= SETTINGS.keys() | COMPOSE_SETTINGS.keys()
 
 
 def make_targets():

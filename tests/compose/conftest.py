@@ -1,0 +1,58 @@
+"""The stack as the user starts it, in a copy of the repository that a plain user owns."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from tests.compose.stack import USER, Stack, copy, free_ports, give_away, name_of, set_variables
+
+
+@pytest.fixture(scope="session")
+def command() -> tuple[str, ...]:
+    """The docker compose at hand: COMPOSE names another."""
+    named = os.environ.get("COMPOSE", "docker-compose")
+    command = tuple(named.split())
+    if not (shutil.which(command[0]) and shutil.which("docker")):
+        pytest.skip(f"{named} is missing")
+    if subprocess.run(["docker", "info"], capture_output=True, check=False).returncode:
+        pytest.skip("no Docker engine answers")
+    return command
+
+
+@pytest.fixture
+def project(command: tuple[str, ...], tmp_path: Path) -> Stack:
+    """A copy of the repository without .env, on which nothing has been started."""
+    return copy(tmp_path / name_of("project"), command)
+
+
+@pytest.fixture(scope="module")
+def stack(command: tuple[str, ...], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """The stack up and healthy, with an .env such as people write: CRLF, quotes, $ and #."""
+    stack = copy(tmp_path_factory.mktemp("compose") / name_of("stack"), command)
+    stack.run("sh", "compose/env.sh")
+    set_variables(
+        stack,
+        DEFAULT_OWNER_PASSWORD="'pa$$word #1 ${HOME}'",
+        MINIO_SECRET_KEY="'key$1#23456789'",
+        DEFAULT_OWNER_EMAIL='"someone@breweries.example"',
+        MAGE_UID=USER,
+        MAGE_GID=USER,
+        **free_ports(),
+    )
+    file = stack.folder / ".env"
+    file.write_bytes(file.read_bytes().replace(b"\n", b"\r\n"))
+    give_away(stack.folder)
+    try:
+        stack.compose("up", "-d")
+        stack.wait_until_healthy()
+        yield stack
+    finally:
+        with suppress(AssertionError):
+            stack.compose("down", "--volumes", "--timeout", "5")

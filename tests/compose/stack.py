@@ -1,0 +1,132 @@
+"""A copy of the repository and docker-compose on it, as the user has them."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pytest
+from dotenv import dotenv_values
+
+from compose.trigger import MageApi
+from data.breweries.lake import Lake
+from data.breweries.settings import Settings
+
+ROOT = Path(__file__).resolve().parents[2]
+FILES = ("docker-compose.yml", "tests/compose/docker-compose.test.yml")
+USER = 1000
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Stack:
+    """A project folder of docker-compose, and how to ask for things in it."""
+
+    folder: Path
+    command: tuple[str, ...]
+
+    def compose(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        """A command of docker-compose on both files."""
+        files = [word for name in FILES for word in ("-f", name)]
+        return self.run(*self.command, *files, *arguments, check=check)
+
+    def run(self, *command: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        """Any command in the project folder, with its output."""
+        done = subprocess.run(
+            command, cwd=self.folder, capture_output=True, text=True, timeout=900, check=False
+        )
+        assert not check or done.returncode == 0, done.stdout + done.stderr
+        return done
+
+    def container(self, service: str) -> str:
+        return self.compose("ps", "-q", service).stdout.strip()
+
+    def inspect(self, service: str, what: str) -> str:
+        template = "{{" + what + "}}"
+        done = self.run("docker", "inspect", "-f", template, self.container(service))
+        return done.stdout.strip()
+
+    def wait_until_healthy(self) -> None:
+        wait_for(lambda: self.inspect("mage", ".State.Health.Status") == "healthy")
+
+    @property
+    def settings(self) -> dict[str, str]:
+        return {name: value or "" for name, value in dotenv_values(self.folder / ".env").items()}
+
+    def page(self) -> str:
+        return f"http://127.0.0.1:{self.settings['MAGE_PORT']}"
+
+    def mage(self) -> MageApi:
+        """Mage's API from outside, as its owner."""
+        told = self.settings
+        return MageApi(self.page(), told["DEFAULT_OWNER_EMAIL"], told["DEFAULT_OWNER_PASSWORD"])
+
+    def lake(self) -> Lake:
+        """The lake from outside, with the keys of .env."""
+        told = self.settings
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("MINIO_ENDPOINT", f"127.0.0.1:{told['MINIO_PORT']}")
+            patch.setenv("MINIO_ACCESS_KEY", told["MINIO_ACCESS_KEY"])
+            patch.setenv("MINIO_SECRET_KEY", told["MINIO_SECRET_KEY"])
+            return Lake.connect(Settings.load())
+
+
+def wait_for(check: Callable[[], T], seconds: float = 180) -> T:
+    """What a check gives once it gives anything; asked again and again until then."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if found := check():
+            return found
+        time.sleep(1)
+    raise AssertionError(f"waited {seconds} s in vain")
+
+
+def set_variables(stack: Stack, **values: Any) -> None:
+    """Change lines of the project's .env."""
+    file = stack.folder / ".env"
+    text = file.read_text()
+    for name, value in values.items():
+        text, times = re.subn(rf"(?m)^{name}=.*$", lambda _, n=name, v=value: f"{n}={v}", text)
+        assert times == 1, name
+    file.write_text(text)
+
+
+def free_ports() -> dict[str, int]:
+    """The three ports of the stack, on which nobody listens."""
+    names = ("MAGE_PORT", "MINIO_PORT", "MINIO_CONSOLE_PORT")
+    sockets = [socket.socket() for _ in names]
+    for found in sockets:
+        found.bind(("127.0.0.1", 0))
+    ports = [found.getsockname()[1] for found in sockets]
+    for found in sockets:
+        found.close()
+    return dict(zip(names, ports, strict=True))
+
+
+def name_of(what: str) -> str:
+    """A name of the project's containers and volumes that is nobody else's."""
+    return f"breweriestest{what}{os.getpid()}"
+
+
+def copy(folder: Path, command: tuple[str, ...]) -> Stack:
+    listing = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
+    names = subprocess.run(listing, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    for name in filter(None, names.split("\0")):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(ROOT / name, folder / name)
+    return Stack(folder, command)
+
+
+def give_away(folder: Path) -> None:
+    """Where tests run as root, make the copy a plain user's, for root may do anything."""
+    if os.geteuid() == 0:
+        for path in (folder, *folder.rglob("*")):
+            os.chown(path, USER, USER)

@@ -1,0 +1,81 @@
+"""What docker-compose says to an .env that cannot work, a taken port, a volume of no use."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+
+import pytest
+
+from tests.compose.stack import free_ports, set_variables
+
+
+def test_without_secrets_it_names_the_remedy(project):
+    done = project.compose("up", "-d", check=False)
+    assert done.returncode != 0
+    assert "There are no secrets in .env. Run make env, which writes one." in done.stderr
+
+
+def test_the_example_s_placeholders_are_no_secrets(project):
+    shutil.copy(project.folder / ".env.example", project.folder / ".env")
+    done = project.compose("up", "-d", check=False)
+    assert done.returncode != 0
+    assert "There are no secrets in .env. Run make env, which writes one." in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "sentence"),
+    [
+        ("MINIO_SECRET_KEY", "", "MINIO_SECRET_KEY is required and not set: run make env"),
+        ("MINIO_SECRET_KEY", "short", "MINIO_SECRET_KEY has 5 characters as Compose reads it"),
+        ("MINIO_ACCESS_KEY", "minioadmin", "MINIO_ACCESS_KEY is a value that everybody knows"),
+        ("DEFAULT_OWNER_PASSWORD", "admin", "DEFAULT_OWNER_PASSWORD is a value that everybody"),
+        ("JWT_SECRET", "materia", "JWT_SECRET is a value that everybody knows"),
+        ("MAGE_UID", "4242", "who cannot write there: put MAGE_UID="),
+    ],
+)
+def test_a_setting_that_cannot_work_stops_it_with_a_sentence(project, variable, value, sentence):
+    project.run("sh", "compose/env.sh")
+    set_variables(project, **{variable: value}, **free_ports())
+    done = project.run("make", "up", f"COMPOSE={' '.join(project.command)}", check=False)
+    project.compose("down", "--volumes")
+    assert done.returncode != 0
+    assert sentence in done.stdout + done.stderr
+
+
+def test_a_taken_port_is_named(project):
+    project.run("sh", "compose/env.sh")
+    set_variables(project, **free_ports())
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        set_variables(project, MINIO_PORT=port)
+        done = project.compose("up", "-d", check=False)
+    project.compose("down", "--volumes")
+    assert done.returncode != 0
+    assert f"127.0.0.1:{port}" in done.stderr and "in use" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("mounts", "sentence"),
+    [
+        (
+            ("--tmpfs", "/volumes/mage:size=1m", "-v", "/volumes/minio"),
+            "The volume mage has 1 MiB left and needs 64",
+        ),
+        (
+            ("-v", "{folder}:/volumes/minio:ro", "-v", "/volumes/mage"),
+            "The volume minio cannot be handed to user 1000: Read-only file system",
+        ),
+    ],
+)
+def test_a_volume_of_no_use_is_named(project, mounts, sentence):
+    project.run("sh", "compose/env.sh")
+    project.compose("build", "mage")
+    volumes = [word.format(folder=project.folder) for word in mounts]
+    prepare = ("breweries-mage", "python", "compose/prepare.py")
+    started = ("docker", "run", "--rm", "--user", "0", "--env-file", ".env", *volumes)
+    done = project.run(*started, *prepare, check=False)
+    assert done.returncode == 1
+    assert sentence in done.stderr
