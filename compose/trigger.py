@@ -85,7 +85,8 @@ class MageApi:
             raise MageRefused(f"Mage answers {path} with {answer.status_code}, no JSON.") from None
         if "error" in found:
             told = found["error"]
-            raise MageRefused(f"Mage refuses {path}: {told.get('message', told)}.")
+            reason = str(told.get("message", told)).rstrip(".")
+            raise MageRefused(f"Mage refuses {path}: {reason}.")
         return found
 
 

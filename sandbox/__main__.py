@@ -113,7 +113,9 @@ def web(chosen: argparse.Namespace) -> int:
 @contextmanager
 def _configured_store(lake: str) -> Iterator[None]:
     """The store that the environment or .env names, else the embedded one."""
-    if os.environ.get("MINIO_ENDPOINT") or dotenv_values(DOTENV).get("MINIO_ENDPOINT"):
+    if os.environ.get("MINIO_ENDPOINT") or dotenv_values(DOTENV, interpolate=False).get(
+        "MINIO_ENDPOINT"
+    ):
         yield
     else:
         with embedded_store(SANDBOX / lake) as environment, runner.environment(environment):
@@ -131,7 +133,7 @@ def _login(file: Path) -> dict[str, str]:
             "JWT_SECRET": secrets.token_urlsafe(32),
         }
         write_private(file, values)
-    return {name: value or "" for name, value in dotenv_values(file).items()}
+    return {name: value or "" for name, value in dotenv_values(file, interpolate=False).items()}
 
 
 def _records(chosen: argparse.Namespace) -> list[Any]:

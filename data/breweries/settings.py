@@ -47,7 +47,7 @@ class Folders(BaseModel):
         Raises:
             SettingError: a setting is missing, malformed or contradicts another.
         """
-        told = {**dotenv_values(DOTENV), **os.environ}
+        told = {**dotenv_values(DOTENV, interpolate=False), **os.environ}
         try:
             return cls.model_validate({name: value for name, value in told.items() if value})
         except ValidationError as error:

@@ -39,7 +39,7 @@ def stack(command: tuple[str, ...], tmp_path_factory: pytest.TempPathFactory) ->
     stack.run("sh", "compose/env.sh")
     set_variables(
         stack,
-        DEFAULT_OWNER_PASSWORD="'pa$$word #1 ${HOME}'",
+        DEFAULT_OWNER_PASSWORD="'pa$$word #1 $HOME'",
         MINIO_SECRET_KEY="'key$1#23456789'",
         DEFAULT_OWNER_EMAIL='"someone@breweries.example"',
         MAGE_UID=USER,

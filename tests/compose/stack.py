@@ -59,7 +59,10 @@ class Stack:
 
     @property
     def settings(self) -> dict[str, str]:
-        return {name: value or "" for name, value in dotenv_values(self.folder / ".env").items()}
+        return {
+            name: value or ""
+            for name, value in dotenv_values(self.folder / ".env", interpolate=False).items()
+        }
 
     def page(self) -> str:
         return f"http://127.0.0.1:{self.settings['MAGE_PORT']}"
