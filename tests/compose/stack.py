@@ -7,11 +7,9 @@ import re
 import shutil
 import socket
 import subprocess
-import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import pytest
 from dotenv import dotenv_values
@@ -19,11 +17,11 @@ from dotenv import dotenv_values
 from compose.trigger import MageApi
 from data.breweries.lake import Lake
 from data.breweries.settings import Settings
+from tests.waiting import wait_for
 
 ROOT = Path(__file__).resolve().parents[2]
 FILES = ("docker-compose.yml", "tests/compose/docker-compose.test.yml")
 USER = 1000
-T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -80,16 +78,6 @@ class Stack:
             patch.setenv("MINIO_ACCESS_KEY", told["MINIO_ACCESS_KEY"])
             patch.setenv("MINIO_SECRET_KEY", told["MINIO_SECRET_KEY"])
             return Lake.connect(Settings.load())
-
-
-def wait_for(check: Callable[[], T], seconds: float = 180) -> T:
-    """What a check gives once it gives anything; asked again and again until then."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if found := check():
-            return found
-        time.sleep(1)
-    raise AssertionError(f"waited {seconds} s in vain")
 
 
 def set_variables(stack: Stack, **values: Any) -> None:

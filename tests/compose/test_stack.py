@@ -9,7 +9,8 @@ import pytest
 
 from data.breweries.chart import PNG_SIGNATURE
 from data.breweries.datasets import CHART, SILVER
-from tests.compose.stack import USER, Stack, wait_for
+from tests.compose.stack import USER, Stack
+from tests.waiting import wait_for
 
 SERVICES = ("minio", "mage")
 

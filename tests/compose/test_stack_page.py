@@ -1,0 +1,32 @@
+"""Mage's page of the stack, in a real browser."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.page.mage_page import CHROMIUM, MagePage, browser_page
+from tests.waiting import wait_for
+
+pytestmark = pytest.mark.skipif(
+    not CHROMIUM.exists(), reason="chromium is missing: apt-get install chromium"
+)
+
+
+def test_its_owner_logs_in_sees_the_tree_and_runs_the_pipeline(stack):
+    mage = stack.mage()
+    known = {trigger["id"] for trigger in mage.triggers("breweries").values()}
+
+    def started() -> set[int]:
+        runs = mage.runs("breweries")
+        return {run["id"] for run in runs if run["pipeline_schedule_id"] not in known}
+
+    with browser_page() as page:
+        owner = MagePage(page, stack.page())
+        owner.log_in(
+            stack.settings["DEFAULT_OWNER_EMAIL"], stack.settings["DEFAULT_OWNER_PASSWORD"]
+        )
+        owner.entered()
+        assert [name for name, _ in owner.tree()][-1] == "data_viz"
+        owner.run_once()
+        (number,) = wait_for(started)
+        owner.wait_for_done(number)

@@ -1,0 +1,84 @@
+"""Mage's page in a real browser, served by `make web`."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from playwright.sync_api import expect
+
+from sandbox.api import LocalBreweryApi
+from sandbox.faults import Faults
+from sandbox.generator import generate
+from tests.page.mage_page import CHROMIUM, MagePage, browser_page
+from tests.page.web import web
+from tests.waiting import wait_for
+
+pytestmark = pytest.mark.skipif(
+    not CHROMIUM.exists(), reason="chromium is missing: apt-get install chromium"
+)
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("web")
+    with LocalBreweryApi(generate(600), faults=Faults(rate_limit=0)) as api, web(folder, api) as up:
+        yield up
+
+
+@pytest.fixture
+def stranger(server):
+    """The page before anybody has logged in."""
+    with browser_page() as page:
+        yield MagePage(page, server.address)
+
+
+@pytest.fixture
+def owner(stranger, server):
+    """The page as its owner sees it."""
+    stranger.log_in(server.email, server.password)
+    stranger.entered()
+    return stranger
+
+
+@pytest.mark.parametrize("path", ["/pipelines/breweries/edit", "/pipelines/breweries/triggers"])
+def test_a_stranger_is_sent_to_the_login(stranger, path):
+    stranger.page.goto(f"{stranger.address}{path}")
+    stranger.page.wait_for_url(re.compile("/sign-in"))
+
+
+def test_the_well_known_login_is_refused(stranger):
+    stranger.log_in("admin@admin.com", "admin")
+    expect(stranger.page.get_by_text("password invalid")).to_be_visible()
+
+
+def test_the_tree_shows_four_blocks_of_the_right_types(owner):
+    assert owner.tree() == [
+        ("extract_breweries_data", "Data loader"),
+        ("transform_breweries", "Transformer"),
+        ("aggregated_columns", "Transformer"),
+        ("data_viz", "Data exporter"),
+    ]
+
+
+def test_both_triggers_are_listed_with_what_starts_them(owner):
+    triggers = owner.triggers()
+    assert "@daily" in triggers["daily"]
+    assert "API" in triggers["on_demand"]
+
+
+def test_the_first_run_has_started_by_itself_and_its_logs_show_every_block(owner, server):
+    first = server.mage.runs("breweries")[0]
+    owner.wait_for_done(int(first["id"]))
+    logs = owner.logs()
+    for block in ("extract_breweries_data", "transform_breweries", "aggregated_columns"):
+        assert block in logs
+    assert "1/1 tests passed." in logs
+
+
+def test_a_run_started_from_the_page_is_seen_to_complete(owner, server):
+    before = {run["id"] for run in server.mage.runs("breweries")}
+    owner.run_once()
+    (number,) = wait_for(lambda: {run["id"] for run in server.mage.runs("breweries")} - before)
+    owner.wait_for_done(number)
+    assert server.mage.run(number)["status"] == "completed"

@@ -1,0 +1,74 @@
+"""`make web` on a lake and a database of its own."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from dotenv import dotenv_values
+
+from compose.trigger import MageApi, MageRefused
+from sandbox.__main__ import SANDBOX
+from sandbox.api import LocalBreweryApi
+from sandbox.runner import ROOT
+from tests.waiting import wait_for
+
+
+@dataclass(frozen=True)
+class Web:
+    """Where Mage's page is, who may enter, and Mage's API to wait by."""
+
+    address: str
+    email: str
+    password: str
+    mage: MageApi
+
+
+@contextmanager
+def web(folder: Path, api: LocalBreweryApi, **settings: str) -> Iterator[Web]:
+    """Mage's page as `make web` serves it, on the given API, with all state in a folder."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    lake = f"page-{port}"
+    environment = {
+        **os.environ,
+        "BREWERIES_API_URL": api.url,
+        "BREWERIES_API_REQUESTS_PER_MINUTE": "0",
+        "BREWERIES_VISUALIZATIONS": str(folder / "visualizations"),
+        "MAGE_DATA_DIR": str(folder / "mage"),
+        "SCHEDULER_TRIGGER_INTERVAL": "2",
+        **settings,
+    }
+    command = [sys.executable, "-m", "sandbox", "web", "--lake", lake, "--port", str(port)]
+    with (folder / "web.log").open("w") as log:
+        process = subprocess.Popen(
+            command, cwd=ROOT, env=environment, stdout=log, stderr=log, start_new_session=True
+        )
+        try:
+            yield _ready(f"http://127.0.0.1:{port}", process, folder / "web.log")
+        finally:
+            process.send_signal(signal.SIGINT)
+            process.wait(60)
+            shutil.rmtree(SANDBOX / lake, ignore_errors=True)
+
+
+def _ready(address: str, process: subprocess.Popen[bytes], log: Path) -> Web:
+    def answer() -> Web | None:
+        assert process.poll() is None, log.read_text()
+        login = dotenv_values(SANDBOX / "mage.env", interpolate=False)
+        email = login.get("DEFAULT_OWNER_EMAIL") or ""
+        password = login.get("DEFAULT_OWNER_PASSWORD") or ""
+        with suppress(MageRefused):
+            return Web(address, email, password, MageApi(address, email, password))
+        return None
+
+    return wait_for(answer)

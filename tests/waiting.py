@@ -1,0 +1,19 @@
+"""Waiting for what another process does."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+def wait_for(check: Callable[[], T], seconds: float = 180) -> T:
+    """What a check gives once it gives anything; asked again and again until then."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if found := check():
+            return found
+        time.sleep(1)
+    raise AssertionError(f"waited {seconds} s in vain")
