@@ -75,7 +75,7 @@ bench: $(VENV)/dev ## Measure the run against an empty one
 	$(BIN)/python -m benchmarks.overhead
 
 images: $(VENV)/dev ## Renew the pictures of image/ from the running system
-	$(BIN)/python image/make.py
+	$(BIN)/python -m image.make
 
 setup: $(VENV)/dev ## Set up everything without running anything
 

@@ -227,8 +227,8 @@ class LocalBreweryApi:
         with LocalBreweryApi(generate()) as api:
             requests.get(api.url, params={"page": 1}, headers={"Accept": "application/json"})
 
-    It listens on 127.0.0.1 unless told otherwise. `records` and `faults` may be replaced from any thread while it
-    runs; a request under way is answered from the old ones.
+    It listens on 127.0.0.1 unless told otherwise. `records` and `faults` may be replaced from any
+    thread while it runs; a request under way is answered from the old ones.
 
     Args:
         records: what to serve, in the order of the unsorted list.

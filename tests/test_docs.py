@@ -73,3 +73,20 @@ def test_every_command_of_the_sandbox_says_what_it_does():
     help_text = _parser().format_help()
     for command in ("demo", "run", "store", "api", "web"):
         assert re.search(rf"^\s+{command}\s+\S", help_text, re.MULTILINE)
+
+
+def test_the_portuguese_readme_has_the_same_commands_names_and_pictures():
+    portuguese = (ROOT / "README.pt-BR.md").read_text(encoding="utf-8")
+    blocks = r"```\w+\n.*?```"
+    assert re.findall(blocks, portuguese, re.DOTALL) == re.findall(blocks, README, re.DOTALL)
+    pictures = r"\]\((image/[^)]+)\)"
+    assert re.findall(pictures, portuguese) == re.findall(pictures, README)
+
+    def named(text: str) -> set[str]:
+        return set(re.findall(r"`([^`\n]+)`", re.sub(blocks, "", text, flags=re.DOTALL)))
+
+    assert named(portuguese) == named(README)
+    headings = r"^(#+) "
+    assert re.findall(headings, portuguese, re.MULTILINE) == re.findall(
+        headings, README, re.MULTILINE
+    )

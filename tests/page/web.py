@@ -30,6 +30,8 @@ class Web:
     email: str
     password: str
     mage: MageApi
+    store: Path
+    """The file that says where the embedded store is, and its keys."""
 
 
 @contextmanager
@@ -54,21 +56,22 @@ def web(folder: Path, api: LocalBreweryApi, **settings: str) -> Iterator[Web]:
             command, cwd=ROOT, env=environment, stdout=log, stderr=log, start_new_session=True
         )
         try:
-            yield _ready(f"http://127.0.0.1:{port}", process, folder / "web.log")
+            yield _ready(f"http://127.0.0.1:{port}", SANDBOX / lake, process, folder / "web.log")
         finally:
             process.send_signal(signal.SIGINT)
             process.wait(60)
             shutil.rmtree(SANDBOX / lake, ignore_errors=True)
 
 
-def _ready(address: str, process: subprocess.Popen[bytes], log: Path) -> Web:
+def _ready(address: str, lake: Path, process: subprocess.Popen[bytes], log: Path) -> Web:
     def answer() -> Web | None:
         assert process.poll() is None, log.read_text()
         login = dotenv_values(SANDBOX / "mage.env", interpolate=False)
         email = login.get("DEFAULT_OWNER_EMAIL") or ""
         password = login.get("DEFAULT_OWNER_PASSWORD") or ""
         with suppress(MageRefused):
-            return Web(address, email, password, MageApi(address, email, password))
+            mage = MageApi(address, email, password)
+            return Web(address, email, password, mage, lake / "store.env")
         return None
 
     return wait_for(answer)

@@ -1,0 +1,142 @@
+"""Renew the pictures of this folder from the running system: `make images`.
+
+All but the architecture, flow.svg, which is drawn by hand.
+"""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+from dotenv import dotenv_values
+from playwright.sync_api import Page
+
+from data.breweries.datasets import LAYERS
+from data.breweries.lake import Lake
+from data.breweries.settings import Settings
+from sandbox import runner
+from sandbox.api import LocalBreweryApi
+from sandbox.faults import Faults
+from sandbox.generator import generate
+from sandbox.runner import ROOT
+from tests.page.mage_page import MagePage, browser_page
+from tests.page.web import Web, web
+from tests.waiting import wait_for
+
+IMAGE = Path(__file__).resolve().parent
+BREWERIES = 11_800
+KEYS_SHOWN = 9  # of a bucket
+STYLE = """
+body { margin: 0; }
+main { font: 15px/1.5 'DejaVu Sans Mono', monospace; padding: 24px; color: #24292f; }
+h1 { font: bold 19px 'DejaVu Sans', sans-serif; margin: 0 0 12px; }
+.buckets { display: grid; gap: 20px; }
+section { border: 1px solid #d0d7de; border-radius: 6px; padding: 14px 18px; }
+table { border-collapse: collapse; width: 100%; } td { padding: 1px 0; }
+td + td { text-align: right; color: #57606a; white-space: nowrap; }
+pre { margin: 0; white-space: pre-wrap; overflow-wrap: anywhere; }
+"""
+
+
+def main() -> int:
+    """Make every picture; the exit status is 0 when all are made."""
+    whole = Faults(rate_limit=0)
+    with (
+        tempfile.TemporaryDirectory() as name,
+        LocalBreweryApi(generate(BREWERIES), faults=whole) as api,
+        web(Path(name), api, BREWERIES_API_ATTEMPTS="2") as up,
+        browser_page() as page,
+    ):
+        owner = MagePage(page, up.address)
+        owner.log_in(up.email, up.password)
+        owner.entered()
+        _run(up)
+        api.faults = Faults(rate_limit=0, error_rate=1)
+        _run(up)
+        api.faults = whole
+        _run(up)
+
+        shutil.copy(Path(name) / "visualizations/breweries_aggregated.png", IMAGE / "chart.png")
+        owner.edit()
+        page.get_by_text("Memory:").wait_for()  # the kernel is there
+        _fit_tree(page)
+        _shoot(page, "mage-tree")
+        owner.triggers()
+        _shoot(page, "mage-triggers", height=300)
+        owner.wait_for_done(1)
+        page.wait_for_load_state("networkidle")
+        _shoot(page, "mage-runs", height=350)
+        with runner.environment(_store(up)):
+            lake = Lake.connect(Settings.load())
+            _show(page, "buckets", _buckets(lake))
+            _show(page, "error-log", _error_log(lake))
+    return 0
+
+
+def _run(up: Web) -> None:
+    """Start the pipeline, and wait until it and all before it have ended."""
+    up.mage.start(up.mage.triggers("breweries")["on_demand"])
+    wait_for(
+        lambda: all(run["status"] in ("completed", "failed") for run in up.mage.runs("breweries"))
+    )
+
+
+def _fit_tree(page: Page) -> None:
+    """Press the first button of the tree's zoom, which has no name: it fits all into view."""
+    zoom = page.get_by_text(re.compile(r"^\d+%$")).last
+    box = zoom.bounding_box() or {}
+    page.mouse.click(box["x"] + box["width"] / 2 - 160, box["y"] + box["height"] / 2)
+    page.mouse.move(0, 0)
+    page.wait_for_timeout(1000)  # the tree glides into its place
+
+
+def _store(up: Web) -> dict[str, str]:
+    return {name: value or "" for name, value in dotenv_values(up.store).items()}
+
+
+def _buckets(lake: Lake) -> str:
+    """Every bucket with its objects; of silver's many partitions, some."""
+    sections = []
+    for layer in LAYERS:
+        sizes = lake.sizes(layer, "")
+        shown = sorted(sizes, key=lambda key: ("country=" in key, key))[:KEYS_SHOWN]
+        rows = [(html.escape(key), f"{sizes[key]:,} bytes") for key in sorted(shown)]
+        if len(sizes) > len(shown):
+            rows.append((f"… and {len(sizes) - len(shown):,} more", ""))
+        cells = "".join(f"<tr><td>{key}</td><td>{size}</td></tr>" for key, size in rows)
+        title = f"{layer} · {len(sizes):,} objects · {sum(sizes.values()) / 1024:,.0f} KiB"
+        sections.append(f"<section><h1>{title}</h1><table>{cells}</table></section>")
+    return f"<div class=buckets>{''.join(sections)}</div>"
+
+
+def _error_log(lake: Lake) -> str:
+    """The first error log of bronze, but for the middle of its traceback."""
+    key = min(lake.sizes("bronze", "logs/"))
+    log = json.loads(b"".join(lake._stream("bronze", key)))
+    # Paths of the machine that makes the picture are nobody's concern.
+    *_, frame, source, said = log["traceback"].strip().replace(f"{ROOT}/", "").split("\n")
+    kept = ("Traceback (most recent call last):", "  ...", frame, source, said)
+    log["traceback"] = "\n".join(kept)
+    text = html.escape(json.dumps(log, indent=2, ensure_ascii=False)).replace("\\n", "\n    ")
+    return f"<section><h1>bronze/{key}</h1><pre>{text}</pre></section>"
+
+
+def _show(page: Page, name: str, body: str) -> None:
+    """A picture of some HTML, as high as it is."""
+    page.set_content(f"<style>{STYLE}</style><main>{body}</main>")
+    page.locator("main").screenshot(path=IMAGE / f"{name}.png")
+
+
+def _shoot(page: Page, name: str, height: int = 900) -> None:
+    page.screenshot(
+        path=IMAGE / f"{name}.png", clip={"x": 0, "y": 0, "width": 1440, "height": height}
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())
