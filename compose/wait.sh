@@ -3,7 +3,7 @@
 set -eu
 cd "$(dirname "$0")/.."
 
-said() { sed -n "s/^$1=//p" .env | tail -1 | tr -d '\r'; }
+said() { sed -n "s/^$1=//p" .env | tail -1 | tr -d "\r\"'"; }
 
 printf 'Waiting for Mage '
 for _ in $(seq 90); do

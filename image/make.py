@@ -133,6 +133,7 @@ def _show(page: Page, name: str, body: str) -> None:
 
 
 def _shoot(page: Page, name: str, height: int = 900) -> None:
+    page.wait_for_timeout(2000)  # the bar that tells of loading fades away
     page.screenshot(
         path=IMAGE / f"{name}.png", clip={"x": 0, "y": 0, "width": 1440, "height": height}
     )

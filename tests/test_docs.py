@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
+import yaml
 
 from data.breweries import datasets
 from data.breweries.settings import Settings
@@ -90,3 +91,10 @@ def test_the_portuguese_readme_has_the_same_commands_names_and_pictures():
     assert re.findall(headings, portuguese, re.MULTILINE) == re.findall(
         headings, README, re.MULTILINE
     )
+
+
+def test_no_token_stands_in_the_triggers():
+    text = (ROOT / "data/pipelines/breweries/triggers.yaml").read_text(encoding="utf-8")
+    triggers = yaml.safe_load(text)["triggers"]
+    assert {trigger["name"] for trigger in triggers} == {"daily", "on_demand"}
+    assert not any("token" in trigger for trigger in triggers)

@@ -50,8 +50,8 @@ def stack(command: tuple[str, ...], tmp_path_factory: pytest.TempPathFactory) ->
     file.write_bytes(file.read_bytes().replace(b"\n", b"\r\n"))
     give_away(stack.folder)
     try:
-        stack.compose("up", "-d")
-        stack.wait_until_healthy()
+        said = stack.run("make", "up", f"COMPOSE={stack.compose_command}").stdout
+        assert stack.page() in said
         yield stack
     finally:
         with suppress(AssertionError):

@@ -33,8 +33,12 @@ class Stack:
 
     def compose(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         """A command of docker-compose on both files."""
-        files = [word for name in FILES for word in ("-f", name)]
-        return self.run(*self.command, *files, *arguments, check=check)
+        return self.run(*self.compose_command.split(), *arguments, check=check)
+
+    @property
+    def compose_command(self) -> str:
+        """What COMPOSE is to make."""
+        return " ".join((*self.command, *(f"-f {name}" for name in FILES)))
 
     def run(self, *command: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         """Any command in the project folder, with its output."""

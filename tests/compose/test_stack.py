@@ -95,11 +95,12 @@ def test_the_schedule_fires(stack):
     assert _ended(stack, int(newest["id"])) == "completed"
 
 
-def test_a_run_killed_with_its_container_is_taken_up_again(stack):
+@pytest.mark.parametrize("end", [("kill", "mage"), ("restart",)])
+def test_a_run_ended_with_its_container_is_taken_up_again(stack, end):
     number = _start(stack)
     mage = stack.mage()
     wait_for(lambda: any(block["status"] == "running" for block in mage.run(number)["block_runs"]))
-    stack.compose("kill", "mage")
+    stack.compose(*end)
     stack.compose("up", "-d")
     stack.wait_until_healthy()
     assert _ended(stack, number) == "completed"
