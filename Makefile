@@ -99,6 +99,7 @@ define install
 	@echo "Installing $(1) (once; about a minute)"
 	@$(BIN)/uv pip install --compile-bytecode --python $(BIN)/python -r $(1) \
 	  || $(BIN)/python -m pip install --no-deps --progress-bar on -r $(1)
+	@$(BIN)/python -m compileall -q data sandbox  # some environments forbid it while running
 	@touch $@
 endef
 
