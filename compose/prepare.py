@@ -1,6 +1,7 @@
 """Before anything starts: refuse secrets that are none, and hand the volumes to who uses them.
 
-Runs as root with the right to change owners, and nothing else, so that no other service needs root.
+Runs as root with the rights to look into folders and to change owners, and no other, so that no
+service that stays needs root.
 """
 
 from __future__ import annotations

@@ -13,9 +13,9 @@ import sys
 import tempfile
 from pathlib import Path
 
-from dotenv import dotenv_values
 from playwright.sync_api import Page
 
+from compose.trigger import ENDED
 from data.breweries.datasets import LAYERS
 from data.breweries.lake import Lake
 from data.breweries.settings import Settings
@@ -24,6 +24,7 @@ from sandbox.api import LocalBreweryApi
 from sandbox.faults import Faults
 from sandbox.generator import generate
 from sandbox.runner import ROOT
+from sandbox.store import read_settings
 from tests.page.mage_page import MagePage, browser_page
 from tests.page.web import Web, web
 from tests.waiting import wait_for
@@ -69,9 +70,8 @@ def main() -> int:
         owner.triggers()
         _shoot(page, "mage-triggers", height=300)
         owner.wait_for_done(1)
-        page.wait_for_load_state("networkidle")
         _shoot(page, "mage-runs", height=350)
-        with runner.environment(_store(up)):
+        with runner.environment(read_settings(up.store)):
             lake = Lake.connect(Settings.load())
             _show(page, "buckets", _buckets(lake))
             _show(page, "error-log", _error_log(lake))
@@ -81,9 +81,7 @@ def main() -> int:
 def _run(up: Web) -> None:
     """Start the pipeline, and wait until it and all before it have ended."""
     up.mage.start(up.mage.triggers("breweries")["on_demand"])
-    wait_for(
-        lambda: all(run["status"] in ("completed", "failed") for run in up.mage.runs("breweries"))
-    )
+    wait_for(lambda: all(run["status"] in ENDED for run in up.mage.runs("breweries")))
 
 
 def _fit_tree(page: Page) -> None:
@@ -93,10 +91,6 @@ def _fit_tree(page: Page) -> None:
     page.mouse.click(box["x"] + box["width"] / 2 - 160, box["y"] + box["height"] / 2)
     page.mouse.move(0, 0)
     page.wait_for_timeout(1000)  # the tree glides into its place
-
-
-def _store(up: Web) -> dict[str, str]:
-    return {name: value or "" for name, value in dotenv_values(up.store).items()}
 
 
 def _buckets(lake: Lake) -> str:

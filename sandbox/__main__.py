@@ -15,13 +15,11 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from dotenv import dotenv_values
-
 from . import runner
 from .api import LOOPBACK, LocalBreweryApi
 from .faults import Faults
 from .generator import generate
-from .store import StoreFailed, embedded_store, write_private
+from .store import StoreFailed, embedded_store, read_settings, write_private
 
 SANDBOX = runner.ROOT / ".sandbox"
 DOTENV = runner.ROOT / ".env"
@@ -113,9 +111,7 @@ def web(chosen: argparse.Namespace) -> int:
 @contextmanager
 def _configured_store(lake: str) -> Iterator[None]:
     """The store that the environment or .env names, else the embedded one."""
-    if os.environ.get("MINIO_ENDPOINT") or dotenv_values(DOTENV, interpolate=False).get(
-        "MINIO_ENDPOINT"
-    ):
+    if os.environ.get("MINIO_ENDPOINT") or read_settings(DOTENV).get("MINIO_ENDPOINT"):
         yield
     else:
         with embedded_store(SANDBOX / lake) as environment, runner.environment(environment):
@@ -133,7 +129,7 @@ def _login(file: Path) -> dict[str, str]:
             "JWT_SECRET": secrets.token_urlsafe(32),
         }
         write_private(file, values)
-    return {name: value or "" for name, value in dotenv_values(file, interpolate=False).items()}
+    return read_settings(file)
 
 
 def _records(chosen: argparse.Namespace) -> list[Any]:

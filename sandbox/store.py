@@ -102,7 +102,7 @@ def _running(folder: Path) -> dict[str, str]:
     """The settings of the store that another process runs in the folder."""
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline:
-        found = {k: v for k, v in dotenv_values(folder / ENV_FILE).items() if v is not None}
+        found = read_settings(folder / ENV_FILE)
         if found and _healthy(found["MINIO_ENDPOINT"]):
             return found
         time.sleep(0.2)
@@ -152,6 +152,12 @@ def _wait_until_ready(process: subprocess.Popen[bytes], port: int, log: Path) ->
         if time.monotonic() > deadline:
             raise StoreFailed(f"The embedded store did not answer in time; see {log}.")
         time.sleep(0.05)
+
+
+def read_settings(file: Path) -> dict[str, str]:
+    """The NAME=value lines of a file, literally; none where there is no file."""
+    found = dotenv_values(file, interpolate=False)
+    return {name: value for name, value in found.items() if value is not None}
 
 
 def write_private(file: Path, values: dict[str, str]) -> None:

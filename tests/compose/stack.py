@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from dotenv import dotenv_values
 
 from compose.trigger import MageApi
 from data.breweries.lake import Lake
 from data.breweries.settings import Settings
+from sandbox.store import read_settings
 from tests.waiting import wait_for
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -61,10 +61,7 @@ class Stack:
 
     @property
     def settings(self) -> dict[str, str]:
-        return {
-            name: value or ""
-            for name, value in dotenv_values(self.folder / ".env", interpolate=False).items()
-        }
+        return read_settings(self.folder / ".env")
 
     def page(self) -> str:
         return f"http://127.0.0.1:{self.settings['MAGE_PORT']}"

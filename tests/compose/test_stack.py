@@ -7,6 +7,7 @@ from collections import Counter
 
 import pytest
 
+from compose.trigger import ENDED
 from data.breweries.chart import PNG_SIGNATURE
 from data.breweries.datasets import CHART, SILVER
 from tests.compose.stack import USER, Stack
@@ -18,8 +19,7 @@ SERVICES = ("minio", "mage")
 def _ended(stack: Stack, number: int) -> str:
     """How a run ended."""
     mage = stack.mage()
-    ends = ("completed", "failed", "cancelled")
-    run = wait_for(lambda: (run := mage.run(number))["status"] in ends and run)
+    run = wait_for(lambda: (run := mage.run(number))["status"] in ENDED and run)
     return run["status"]
 
 

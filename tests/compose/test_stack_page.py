@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import pytest
-
-from tests.page.mage_page import CHROMIUM, MagePage, browser_page
+from tests.page.mage_page import MagePage, browser_page, needs_chromium
 from tests.waiting import wait_for
 
-pytestmark = pytest.mark.skipif(
-    not CHROMIUM.exists(), reason="chromium is missing: apt-get install chromium"
-)
+pytestmark = needs_chromium
 
 
 def test_its_owner_logs_in_sees_the_tree_and_runs_the_pipeline(stack):

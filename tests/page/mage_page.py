@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
+import pytest
 from playwright.sync_api import Page, expect, sync_playwright
 
 CHROMIUM = Path("/usr/bin/chromium")
@@ -16,6 +17,10 @@ SIZE = {"width": 1440, "height": 900}
 SECONDS = 1000  # Playwright counts in milliseconds
 TYPES = ("Data loader", "Transformer", "Data exporter")
 PIPELINE = "/pipelines/breweries"
+
+needs_chromium = pytest.mark.skipif(
+    not CHROMIUM.exists(), reason="chromium is missing: apt-get install chromium"
+)
 
 
 @contextmanager

@@ -10,13 +10,11 @@ from playwright.sync_api import expect
 from sandbox.api import LocalBreweryApi
 from sandbox.faults import Faults
 from sandbox.generator import generate
-from tests.page.mage_page import CHROMIUM, MagePage, browser_page
+from tests.page.mage_page import MagePage, browser_page, needs_chromium
 from tests.page.web import web
 from tests.waiting import wait_for
 
-pytestmark = pytest.mark.skipif(
-    not CHROMIUM.exists(), reason="chromium is missing: apt-get install chromium"
-)
+pytestmark = needs_chromium
 
 
 @pytest.fixture(scope="module")

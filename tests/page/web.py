@@ -13,12 +13,11 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from dotenv import dotenv_values
-
 from compose.trigger import MageApi, MageRefused
 from sandbox.__main__ import SANDBOX
 from sandbox.api import LocalBreweryApi
 from sandbox.runner import ROOT
+from sandbox.store import read_settings
 from tests.waiting import wait_for
 
 
@@ -66,10 +65,10 @@ def web(folder: Path, api: LocalBreweryApi, **settings: str) -> Iterator[Web]:
 def _ready(address: str, lake: Path, process: subprocess.Popen[bytes], log: Path) -> Web:
     def answer() -> Web | None:
         assert process.poll() is None, log.read_text()
-        login = dotenv_values(SANDBOX / "mage.env", interpolate=False)
-        email = login.get("DEFAULT_OWNER_EMAIL") or ""
-        password = login.get("DEFAULT_OWNER_PASSWORD") or ""
-        with suppress(MageRefused):
+        login = read_settings(SANDBOX / "mage.env")
+        # Neither file nor page is there at first.
+        with suppress(KeyError, MageRefused):
+            email, password = login["DEFAULT_OWNER_EMAIL"], login["DEFAULT_OWNER_PASSWORD"]
             mage = MageApi(address, email, password)
             return Web(address, email, password, mage, lake / "store.env")
         return None
