@@ -170,7 +170,9 @@ def _parser() -> argparse.ArgumentParser:
         added.add_argument("--seed", type=int, default=2026, help="of the generator")
         added.add_argument("--latency-seconds", type=float, help="before each answer")
         added.add_argument("--error-rate", type=float, help="share of answers that are 5xx")
+        added.add_argument("--reset-rate", type=float, help="share of connections that are reset")
         added.add_argument("--cut-rate", type=float, help="share of bodies that are cut")
+        added.add_argument("--drip-seconds", type=float, help="that each list body takes to come")
         added.add_argument("--rate-limit", type=int, help="requests a minute, 0 for none")
         added.add_argument("--change-after", type=int, help="pages after which the data change")
         return added

@@ -16,6 +16,7 @@ import math
 import re
 import signal
 import socket
+import struct
 import threading
 import time
 from collections import Counter, deque
@@ -36,7 +37,7 @@ from tornado.netutil import bind_sockets
 from tornado.web import Application, RequestHandler
 from typing_extensions import Self
 
-from .faults import Cut, Faults, Mischief
+from .faults import Body, Cut, Faults, Mischief
 
 LOOPBACK = "127.0.0.1"
 PATH = "/v1/breweries"
@@ -53,6 +54,7 @@ _PER_PAGE = 50
 _PER_PAGE_MOST = 200
 _RANDOM_MOST = 50
 _REQUESTS_KEPT = 100_000
+_DRIP_PAUSE = 0.05  # seconds, well within any timeout of a read
 
 _SORTABLE = {
     "id": "id",
@@ -112,9 +114,10 @@ class Request:
     user_agent: str
     started: float
     status: int = 0
-    """0 while the request is under way."""
+    """0 while the request is under way, and for good if the connection was reset."""
     finished: float | None = None
-    """Just before the answer is written; None while the request is under way."""
+    """Just before the answer is written, or the connection reset; None while the request is under
+    way."""
 
 
 @dataclass(frozen=True)
@@ -299,10 +302,7 @@ class LocalBreweryApi:
 
     @property
     def most_at_once(self) -> int:
-        """The greatest number of requests that were under way at the same time.
-
-        Only latency lets requests overlap here: without it this is 1.
-        """
+        """The greatest number of requests that were under way at the same time."""
         return self._most_at_once
 
     def __enter__(self) -> Self:
@@ -400,6 +400,7 @@ class _Handler(RequestHandler):
         self.data = api._data
         self.mischief = api._mischief
         self.note = api._begin(self.request)
+        self._closed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         # Laravel trims what it is asked, so that a blank value counts as missing.
         self.arguments = {name: value.strip() for name, value in self.note.query.items()}
 
@@ -413,7 +414,9 @@ class _Handler(RequestHandler):
             await self.fail(429, "Too Many Attempts.")
         else:
             await asyncio.sleep(self.mischief.faults.latency_seconds)
-            if status := self.mischief.error():
+            if self.mischief.reset():
+                self._reset()
+            elif status := self.mischief.error():
                 await self.fail(status)
 
     async def head(self, *arguments: str) -> None:
@@ -421,6 +424,9 @@ class _Handler(RequestHandler):
 
     def compute_etag(self) -> None:
         return None
+
+    def on_connection_close(self) -> None:
+        self._closed.set_result(None)
 
     def write_error(self, status_code: int, **_: Any) -> None:
         self.api._end(self.note, status_code)
@@ -452,13 +458,18 @@ class _Handler(RequestHandler):
             self.set_header("Location", self.api.root)
             await self.send(_html_page(302), _HTML, _CACHE_NOT, 302)
 
-    async def send(self, body: bytes, content_type: str, cache: str, status: int = 200) -> None:
+    async def send(
+        self, body: bytes, content_type: str, cache: str, status: int = 200, seconds: float = 0.0
+    ) -> None:
+        """Answer with this body, which takes so many seconds to be sent."""
         self.set_status(status)
         self.set_header("Content-Type", content_type)
         self.set_header("Cache-Control", cache)
         self.api._end(self.note, status)
         if status == 200 and self.request.method == "GET" and (cut := self.mischief.cut()):
             await self._send_cut(body, cut)
+        elif seconds and self.request.method == "GET":
+            await self._send_slowly(body, seconds)
         else:
             self.finish(body)
 
@@ -475,12 +486,35 @@ class _Handler(RequestHandler):
             await stream.write(f"HTTP/1.1 200 OK\r\n{headers}\r\n".encode("latin-1") + half)
         stream.close()
 
+    async def _send_slowly(self, body: bytes, seconds: float) -> None:
+        self.set_header("Content-Length", len(body))
+        size = math.ceil(len(body) / math.ceil(seconds / _DRIP_PAUSE))
+        starts = range(0, len(body), size)
+        # Flushes are not waited for: those under way when the client leaves would never end.
+        self.flush()
+        for start in starts:
+            await asyncio.wait((self._closed,), timeout=seconds / len(starts))
+            if self._closed.done():
+                break
+            self.write(body[start : start + size])
+            self.flush()
+        self.finish()
+
+    def _reset(self) -> None:
+        self.api._end(self.note, 0)
+        stream = self.detach()
+        if not stream.closed():  # the client may have left first
+            # Not to linger is to close by a reset.
+            linger = struct.pack("ii", 1, 0)
+            stream.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+            stream.close()
+
     def _seconds_over_limit(self) -> float | None:
-        limit = self.mischief.faults.rate_limit
-        if not limit:
+        throttled = self.mischief.throttle(self.request.remote_ip or "")
+        if throttled is None:
             return None
-        left, wait = self.mischief.limiter.hit(self.request.remote_ip or "")
-        self.set_header("X-RateLimit-Limit", limit)
+        left, wait = throttled
+        self.set_header("X-RateLimit-Limit", self.mischief.faults.rate_limit)
         self.set_header("X-RateLimit-Remaining", left)
         return wait
 
@@ -494,9 +528,10 @@ class _List(_Handler):
         if status := self.mischief.page_error(query.page):
             await self.fail(status)
             return
-        body, content_type = _instead(self.mischief.faults.body, self._page(query))
+        body, content_type = _instead(self.mischief.body(), self._page(query))
         self.api._page_answered(self.mischief)
-        await self.send(body, content_type, _CACHE_LIST)
+        seconds = self.mischief.faults.drip_seconds
+        await self.send(body, content_type, _CACHE_LIST, seconds=seconds)
 
     def _page(self, query: Query) -> bytes:
         rows = self.data.select(query.filters, query.sort)
@@ -722,8 +757,8 @@ def _like(value: str) -> re.Pattern[str]:
     return re.compile(".*".join(parts), re.ASCII | re.IGNORECASE | re.DOTALL)
 
 
-def _instead(body: str, page: bytes) -> tuple[bytes, str]:
-    """What a list page holds under the fault `body`, and its content type."""
+def _instead(body: Body, page: bytes) -> tuple[bytes, str]:
+    """What a list answer holds instead of this page, and its content type."""
     bodies = {
         "": (page, _JSON),
         "html": (_html_page(200), _HTML),

@@ -5,12 +5,16 @@ from __future__ import annotations
 import random
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
-from typing import Literal
+from itertools import cycle
+from typing import Literal, get_args
 
 Cut = Literal["", "short", "chunked"]
 """How a body is cut: not, below its Content-Length, or before the last chunk."""
+
+Body = Literal["", "html", "object", "empty", "half", "text"]
+"""What a list page holds: the page, or one of the bodies that `Faults.body` explains."""
 
 
 @dataclass(frozen=True)
@@ -25,11 +29,21 @@ class Faults:
     """
 
     latency_seconds: float = 0.0
-    """Wait so long before each answer. Without it requests are answered one after the other."""
+    """Wait so long before each answer."""
 
     error_rate: float = 0.0
     """Share of requests, 0 to 1, that get 500 (from the application) or 502 or 503 (from a proxy,
     in HTML whatever was asked for)."""
+
+    reset_rate: float = 0.0
+    """Share of requests, 0 to 1, whose connection is reset (a TCP RST) instead of an answer."""
+
+    busy_rate: float = 0.0
+    """Share of requests, 0 to 1, that get 429 as if the client were over the rate limit, which it
+    need not be near. What has no rate limit, as `/`, has none of these."""
+
+    retry_after_seconds: int = 60
+    """How long those 429 ask the client to wait, in their Retry-After."""
 
     fail_first: int = 0
     """So many of the first answers to each list page are 503: retries meet it in every page."""
@@ -37,6 +51,10 @@ class Faults:
     cut_rate: float = 0.0
     """Share of 200 answers, 0 to 1, whose connection closes halfway through the body: by turns one
     with a Content-Length and a chunked one."""
+
+    drip_seconds: float = 0.0
+    """Each list body takes so long to come: a few bytes at a time, with short pauses, under a
+    Content-Length. No single read takes long; the whole does."""
 
     rate_limit: int = 120
     """Requests that a client address may make in a window, 0 for any number. Over it: 429."""
@@ -54,9 +72,13 @@ class Faults:
     broken_pages: frozenset[int] = frozenset()
     """List pages that always answer 500."""
 
-    body: Literal["", "html", "object", "empty", "half", "text"] = ""
+    body: Body = ""
     """What every list page holds instead, with status 200: an HTML page, a JSON object, `[]`, the
     first half of the JSON with a Content-Length that fits, plain text."""
+
+    malformed_rate: float = 0.0
+    """Share of 200 list answers, 0 to 1, that hold something else instead, by turns the `body`
+    "html", "object" and "half". The others hold what `body` says."""
 
     old_meta: bool = False
     """Meta as before 2025: only total, page and per_page, as strings."""
@@ -79,9 +101,9 @@ class Faults:
             value = getattr(self, field.name)
             if isinstance(value, (int, float)) and value < 0 and field.name != "seed":
                 raise ValueError(f"{field.name} must not be negative, not {value}")
-            if field.name in ("error_rate", "cut_rate") and value > 1:
+            if field.name.endswith("_rate") and value > 1:
                 raise ValueError(f"{field.name} is a share of 1, not {value}")
-        if self.body not in ("", "html", "object", "empty", "half", "text"):
+        if self.body not in get_args(Body):
             raise ValueError(f"body is not one of the bodies: {self.body!r}")
 
 
@@ -120,9 +142,20 @@ class Mischief:
         self.limiter = RateLimiter(faults.rate_limit, faults.rate_window_seconds)
         self.random = random.Random(faults.seed)
         self._attempts: Counter[int] = Counter()
-        self._cuts = 0
+        self._cuts: Iterator[Cut] = cycle(("short", "chunked"))
+        self._malformed: Iterator[Body] = cycle(("html", "object", "half"))
         self._pages = 0
         self._changes = 0
+
+    def throttle(self, client: str) -> tuple[int, float | None] | None:
+        """Count one request: as `RateLimiter.hit`, None if there is no limit to speak of."""
+        if self._happens(self.faults.busy_rate):
+            return 0, self.faults.retry_after_seconds
+        return self.limiter.hit(client) if self.faults.rate_limit else None
+
+    def reset(self) -> bool:
+        """Whether to reset the connection instead of an answer."""
+        return self._happens(self.faults.reset_rate)
 
     def error(self) -> int:
         """The status of a fault in place of an answer, 0 for none."""
@@ -137,10 +170,12 @@ class Mischief:
 
     def cut(self) -> Cut:
         """How to cut this body, "" for not at all."""
-        if not self._happens(self.faults.cut_rate):
-            return ""
-        self._cuts += 1
-        return "short" if self._cuts % 2 else "chunked"
+        return next(self._cuts) if self._happens(self.faults.cut_rate) else ""
+
+    def body(self) -> Body:
+        """What this list answer holds, "" for the page itself."""
+        malformed = self._happens(self.faults.malformed_rate)
+        return next(self._malformed) if malformed else self.faults.body
 
     def change_is_due(self) -> bool:
         """Count one answered list page: whether the data change now."""

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from data.breweries.datasets import BRONZE, CHART, GOLD, LAYERS, LOGS, SILVER
+from data.breweries.datasets import CHART, DATASETS, LAYERS, LOGS, SILVER
 from data.breweries.lake import Lake
 from data.breweries.settings import Folders, Settings
 
@@ -66,8 +66,8 @@ def run_pipeline(snapshot: str = "") -> int:
 def report(lake: Lake) -> str:
     """What the lake holds, a line a dataset, and where the picture is."""
     lines = ["", f"{'':24}{'rows':>9}{'objects':>9}{'KiB':>9}"]
-    for dataset in (BRONZE, SILVER, GOLD, CHART):
-        manifest, _ = lake.manifest(dataset)
+    for dataset in DATASETS:
+        manifest = lake.version(dataset).manifest
         size = sum(entry.bytes for entry in manifest.objects) / 1024
         name = f"{dataset.layer}/{dataset.name}"
         rows = f"{manifest.rows_out:,}" if dataset is not CHART else "the chart"

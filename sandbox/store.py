@@ -32,8 +32,12 @@ class StoreFailed(RuntimeError):
 
 
 @contextmanager
-def embedded_store(folder: Path) -> Iterator[dict[str, str]]:
+def embedded_store(folder: Path, *flags: str) -> Iterator[dict[str, str]]:
     """The store whose data are in a folder: started here, or the one that runs there already.
+
+    Args:
+        folder: where its data are, or will be.
+        flags: more of its own command line, if it is started here.
 
     Yields:
         The settings that reach it (`MINIO_ENDPOINT` and so on). While it runs they stand in
@@ -50,12 +54,12 @@ def embedded_store(folder: Path) -> Iterator[dict[str, str]]:
             yield _running(folder)
             return
         (folder / ENV_FILE).unlink(missing_ok=True)
-        with _started(folder, lock) as environment:
+        with _started(folder, lock, flags) as environment:
             yield environment
 
 
 @contextmanager
-def _started(folder: Path, lock: IO[str]) -> Iterator[dict[str, str]]:
+def _started(folder: Path, lock: IO[str], flags: tuple[str, ...]) -> Iterator[dict[str, str]]:
     access_key, secret_key = f"breweries-{secrets.token_hex(4)}", secrets.token_urlsafe(30)
     master, volume, filer, s3 = _free_ports(4)
     data = folder / "data"
@@ -70,6 +74,7 @@ def _started(folder: Path, lock: IO[str]) -> Iterator[dict[str, str]]:
         *(f"-s3.port={s3}", "-s3.port.iceberg=0", "-s3.port.lance=0"),
         *("-webdav=false", "-admin.ui=false"),
         *("-s3.allowDeleteBucketNotEmpty=false", "-s3.autoCreateBucket=false"),
+        *flags,
     ]
     environment = {
         "MINIO_ENDPOINT": f"127.0.0.1:{s3}",

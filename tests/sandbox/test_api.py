@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import gc
 import http.client
 import signal
 import subprocess
@@ -10,6 +12,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -392,6 +395,55 @@ def test_500_is_json_and_502_and_503_come_from_a_proxy_as_html(api: LocalBrewery
     assert kinds == {(500, "application/json"), (502, html), (503, html)}
 
 
+def test_reset_connections_end_without_an_answer(api: LocalBreweryApi) -> None:
+    api.faults = Faults(rate_limit=0, reset_rate=1)
+    for path in ("", "/meta"):
+        with pytest.raises(requests.ConnectionError, match="Connection reset by peer"):
+            get(api, path)
+        note = api.requests[-1]
+        assert note.status == 0
+        assert note.finished is not None
+
+
+def test_resets_at_random_have_their_share_and_follow_the_seed(api: LocalBreweryApi) -> None:
+    def answered(seed: int) -> list[bool]:
+        api.faults = Faults(rate_limit=0, reset_rate=0.5, seed=seed)
+        found = []
+        for _ in range(40):
+            try:
+                found.append(get(api, per_page=1).status_code == 200)
+            except requests.ConnectionError:
+                found.append(False)
+        return found
+
+    first = answered(1)
+    assert first == answered(1) != answered(2)
+    assert 10 < first.count(True) < 30
+
+
+@pytest.mark.parametrize("limit", [0, 120])
+def test_a_busy_server_answers_as_over_the_rate_limit(api: LocalBreweryApi, limit: int) -> None:
+    api.faults = Faults(rate_limit=limit, busy_rate=1, retry_after_seconds=7)
+    for path in ("", "/meta"):
+        answer = get(api, path)
+        assert (answer.status_code, answer.json()) == (429, {"message": "Too Many Attempts."})
+        assert answer.headers["Retry-After"] == "7"
+        assert answer.headers["X-RateLimit-Limit"] == str(limit)
+        assert answer.headers["X-RateLimit-Remaining"] == "0"
+        assert 6 <= int(answer.headers["X-RateLimit-Reset"]) - time.time() <= 8
+    assert requests.get(api.root, timeout=5).status_code == 200
+
+
+def test_busy_answers_have_their_share_and_do_not_count_as_requests(api: LocalBreweryApi) -> None:
+    api.faults = Faults(busy_rate=0.5)
+    answers = [get(api, per_page=1) for _ in range(40)]
+    busy = [answer for answer in answers if answer.status_code == 429]
+    good = [answer for answer in answers if answer.status_code == 200]
+    assert 10 < len(good) < 30
+    assert {answer.headers["Retry-After"] for answer in busy} == {"60"}
+    assert good[-1].headers["X-RateLimit-Remaining"] == str(120 - len(good))
+
+
 def test_first_answers_to_each_page_fail(api: LocalBreweryApi) -> None:
     api.faults = Faults(rate_limit=0, fail_first=2)
     for page in (1, 2):
@@ -445,6 +497,56 @@ def test_half_a_body_has_a_length_that_fits(api: LocalBreweryApi) -> None:
     answer = get(api)
     assert answer.content == whole[: len(whole) // 2]
     assert answer.headers["Content-Length"] == str(len(answer.content))
+
+
+def test_malformed_lists_hold_html_an_object_and_half_a_page_by_turns(
+    api: LocalBreweryApi,
+) -> None:
+    whole = get(api).content
+    api.faults = Faults(rate_limit=0, malformed_rate=1)
+    for _ in range(2):
+        html, an_object, half = get(api), get(api), get(api)
+        assert html.text.startswith("<!DOCTYPE")
+        assert isinstance(an_object.json(), dict)
+        assert half.content == whole[: len(whole) // 2]
+        assert half.headers["Content-Length"] == str(len(half.content))
+        assert [answer.status_code for answer in (html, an_object, half)] == [200] * 3
+    assert get(api, "/meta").json()["total"] == len(RECORDS)
+
+
+def test_lists_that_are_not_malformed_hold_what_they_should(api: LocalBreweryApi) -> None:
+    whole = get(api).content
+    for body, expected in (("", whole), ("empty", b"[]")):
+        api.faults = Faults(rate_limit=0, malformed_rate=0.5, body=body)
+        contents = [get(api).content for _ in range(40)]
+        assert 10 < contents.count(expected) < 30
+
+
+def test_a_body_that_drips_takes_its_time_and_is_whole(api: LocalBreweryApi) -> None:
+    whole = get(api).content
+    api.faults = Faults(rate_limit=0, drip_seconds=0.5)
+    with requests.Session() as session:
+        started = time.monotonic()
+        # The timeout is one of each read: only the whole takes longer.
+        answer = session.get(api.url, headers=JSON, timeout=0.3, stream=True)
+        headers_after = time.monotonic() - started
+        assert answer.content == whole
+        assert 0.5 <= time.monotonic() - started < 2
+        assert headers_after < 0.3
+        assert answer.headers["Content-Length"] == str(len(whole))
+        started = time.monotonic()
+        # On one connection, so that the second waits for the end of the first.
+        assert session.head(api.url, headers=JSON, timeout=5).status_code == 200
+        assert session.get(api.url + "/meta", headers=JSON, timeout=5).status_code == 200
+        assert time.monotonic() - started < 0.3
+
+
+def test_short_bodies_drip_as_long(api: LocalBreweryApi) -> None:
+    api.records = []
+    api.faults = Faults(rate_limit=0, drip_seconds=0.3)
+    started = time.monotonic()
+    assert get(api).json() == []
+    assert 0.3 <= time.monotonic() - started < 2
 
 
 def test_old_shapes_of_meta_and_coordinates(api: LocalBreweryApi) -> None:
@@ -511,7 +613,18 @@ def test_latency_delays_answers_and_lets_them_overlap() -> None:
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"error_rate": 1.5}, {"latency_seconds": -1}, {"drop": -1}, {"body": "odd"}],
+    [
+        {"error_rate": 1.5},
+        {"cut_rate": 1.5},
+        {"reset_rate": 1.5},
+        {"busy_rate": 1.5},
+        {"malformed_rate": 1.5},
+        {"latency_seconds": -1},
+        {"drip_seconds": -1},
+        {"retry_after_seconds": -1},
+        {"drop": -1},
+        {"body": "odd"},
+    ],
 )
 def test_faults_out_of_range_are_refused_by_name(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=next(iter(wrong))):
@@ -559,6 +672,41 @@ def test_a_request_under_way_neither_blocks_others_nor_the_stop() -> None:
         get(api)
 
 
+def handlers_at_work() -> int:
+    tasks = (found for found in gc.get_objects() if isinstance(found, asyncio.Task))
+    return sum(t.get_coro().__name__ == "_execute" and not t.done() for t in tasks)
+
+
+@pytest.mark.parametrize("records", [[], RECORDS], ids=["before a piece", "between many"])
+def test_a_dripping_answer_ends_when_its_client_leaves(
+    records: list[Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    with LocalBreweryApi(records, faults=Faults(drip_seconds=60)) as api:
+        with requests.get(api.url, headers=JSON, timeout=5, stream=True) as answer:
+            assert answer.status_code == 200
+            assert handlers_at_work() == 1
+        deadline = time.monotonic() + 1
+        while handlers_at_work():
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        assert get(api, "/meta").status_code == 200
+    assert caplog.records == []
+
+
+@pytest.mark.parametrize("records", [[], RECORDS], ids=["before a piece", "between many"])
+def test_dripping_answers_do_not_delay_the_stop(
+    records: list[Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    with LocalBreweryApi(records, faults=Faults(drip_seconds=60)) as api:
+        answers = [requests.get(api.url, headers=JSON, timeout=5, stream=True) for _ in range(3)]
+        started = time.monotonic()
+    assert time.monotonic() - started < 1
+    for answer in answers:
+        with answer, pytest.raises(requests.exceptions.ChunkedEncodingError, match="Incomplete"):
+            _ = answer.content
+    assert caplog.records == []
+
+
 def test_only_this_machine_is_served(api: LocalBreweryApi) -> None:
     assert api.url.startswith("http://127.0.0.1:")
     # All of 127.0.0.0/8 is this machine: a server on every address would answer at this one.
@@ -592,3 +740,35 @@ def test_serve_forever_ends_cleanly_on_a_signal(number: signal.Signals) -> None:
     server.send_signal(number)
     assert server.communicate(timeout=5) == ("end\n", "")
     assert server.returncode == 0
+
+
+@contextmanager
+def command_line(*arguments: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """A server started by `python -m sandbox api`, and its url."""
+    command = [sys.executable, "-m", "sandbox", "api", "--port", "0", "--count", "5", *arguments]
+    with subprocess.Popen(
+        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as server:
+        try:
+            assert server.stdout is not None
+            yield server, server.stdout.readline().split()[0].removeprefix("BREWERIES_API_URL=")
+        finally:
+            server.kill()
+
+
+def test_the_command_line_makes_connections_reset() -> None:
+    with (
+        command_line("--reset-rate", "1") as (_, url),
+        pytest.raises(requests.ConnectionError, match="Connection reset by peer"),
+    ):
+        requests.get(url, headers=JSON, timeout=5)
+
+
+def test_the_command_line_makes_bodies_drip_and_still_ends_cleanly() -> None:
+    with command_line("--drip-seconds", "60") as (server, url):
+        answer = requests.get(url, headers=JSON, timeout=5, stream=True)
+        server.send_signal(signal.SIGINT)
+        assert server.communicate(timeout=5) == ("", "")
+        assert server.returncode == 0
+        with answer, pytest.raises(requests.exceptions.ChunkedEncodingError):
+            _ = answer.content
