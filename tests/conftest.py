@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from data.breweries.datasets import BRONZE, CHART, GOLD, LAYERS, SILVER, Dataset
+from data.breweries.datasets import DATASETS, LAYERS, REJECTED_OBJECT, Dataset
 from data.breweries.lake import Lake
 from data.breweries.manifest import Manifest
 from data.breweries.settings import PROJECT, Settings
@@ -25,6 +25,12 @@ STORE_SETTINGS = ("MINIO_ENDPOINT", "MINIO_ACCESS_KEY", "MINIO_SECRET_KEY", "MIN
 
 # Mage reads it when it is first imported.
 os.environ["MAGE_DATA_DIR"] = tempfile.mkdtemp(prefix="breweries-mage-")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--all-faults", action="store_true", help="inject every fault, and write the table of them"
+    )
 
 
 @pytest.fixture(scope="session")
@@ -88,16 +94,19 @@ class World:
         return after[key]
 
     def manifest(self, dataset: Dataset) -> Manifest:
-        return self.lake.manifest(dataset)[0]
+        return self.lake.version(dataset).manifest
+
+    def publish_manifest(self, dataset: Dataset, manifest: Manifest) -> None:
+        """Put a manifest in place of the published one."""
+        assert self.lake.publish_manifest(dataset, manifest, self.lake.version(dataset).etag)
 
     def published(self) -> dict[str, bytes]:
         """Every object that a reader of the published versions reads, by bucket and key."""
         found = {}
-        for dataset in (BRONZE, SILVER, GOLD, CHART):
-            manifest = self.manifest(dataset)
-            rejected = (manifest.rejected,) if manifest.rejected else ()
-            for entry in (*manifest.objects, *rejected):
+        for dataset in DATASETS:
+            for entry in self.manifest(dataset).objects:
                 found[f"{dataset.layer}/{entry.key}"] = self.lake.read(dataset.layer, entry)
+        found[f"silver/{REJECTED_OBJECT}"] = raw_get(self.lake, "silver", REJECTED_OBJECT)
         return found
 
     def keys(self, layer: str) -> list[str]:

@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import requests
+import urllib3
 from pyrate_limiter import Duration, Limiter, Rate
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, wait_random_exponential
 from tqdm import tqdm
@@ -41,6 +42,8 @@ from .settings import Settings
 T = TypeVar("T")
 
 LONGEST_BACKOFF = 30.0  # seconds; the server may still ask for more by Retry-After
+CHUNK = 64 << 10
+LARGEST_BODY = 64 << 20  # bytes; the largest page of the real API has 86 kB
 FACETS = {  # what `/meta` counts by, to the fields of a record that hold it
     "by_type": ("brewery_type",),
     "by_country": ("country",),
@@ -275,32 +278,50 @@ class BreweryApi:
         left = self._seconds_left()
         if self._limiter and not self._limiter.try_acquire("requests", timeout=left):
             raise ApiUnreachable(url, "BREWERIES_API_REQUESTS_PER_MINUTE allows no request in time")
+        timeout = min(self._settings.api_timeout, max(left, 0.001))
+        end = time.monotonic() + timeout
         try:
-            answer = self._session.get(
-                url, params=parameters, timeout=self._settings.api_timeout, allow_redirects=False
-            )
-        except requests.RequestException as error:
+            with self._session.get(
+                url, params=parameters, timeout=timeout, allow_redirects=False, stream=True
+            ) as answer:
+                body = _body(answer, url, end)
+        except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
             raise ApiUnreachable(url, _cause(error)) from None
-        _refuse_errors(answer, url)
+        _refuse_errors(answer, body, url)
         try:
-            return read(answer.content.decode("utf-8"))
+            return read(body.decode("utf-8"))
         except (ValueError, TypeError) as error:
-            raise ApiBodyMalformed(url, _describe(answer, error)) from None
+            raise ApiBodyMalformed(url, _describe(answer, body, error)) from None
 
 
-def _refuse_errors(answer: requests.Response, url: str) -> None:
+def _body(answer: requests.Response, url: str, end: float) -> bytes:
+    """The whole body, unless it does not end: `requests` limits the time of one read only."""
+    body = bytearray()
+    # What has arrived, where `iter_content` would wait for a whole piece.
+    while piece := answer.raw.read1(CHUNK, decode_content=True):
+        body += piece
+        if time.monotonic() > end:
+            raise ApiUnreachable(
+                url, f"its answer had not ended after {len(body):,} bytes, in time"
+            )
+        if len(body) > LARGEST_BODY:
+            raise ApiBodyMalformed(url, f"a body of more than {LARGEST_BODY:,} bytes")
+    return bytes(body)
+
+
+def _refuse_errors(answer: requests.Response, body: bytes, url: str) -> None:
     if answer.status_code == requests.codes.too_many_requests or answer.status_code >= 500:
         asked = answer.headers.get("Retry-After", "")
         raise ApiBusy(url, answer.status_code, float(asked) if asked.isdigit() else None)
     if answer.status_code != requests.codes.ok:
         where = answer.headers.get("Location")
-        said = f"a redirect to {where}" if where else answer.text[:200]
+        said = f"a redirect to {where}" if where else body[:200].decode("utf-8", "replace")
         raise ApiRefused(url, answer.status_code, " ".join(said.split()))
 
 
-def _describe(answer: requests.Response, error: Exception) -> str:
+def _describe(answer: requests.Response, body: bytes, error: Exception) -> str:
     kind = answer.headers.get("Content-Type", "no type").split(";")[0]
-    return f"a body that cannot be used: {error} ({kind}, {len(answer.content)} bytes)"
+    return f"a body that cannot be used: {error} ({kind}, {len(body)} bytes)"
 
 
 def _cause(error: BaseException) -> str:

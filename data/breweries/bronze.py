@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from . import api
-from .datasets import BRONZE, BRONZE_OBJECT, HISTORY
-from .errors import CheckFailed, SnapshotMissing
-from .lake import Lake, Stat
-from .manifest import Source, StoredObject
+from .datasets import BRONZE, BRONZE_OBJECT, DATASETS, HISTORY
+from .errors import CheckFailed, LakeError, ManifestMissing, SnapshotMissing, StoreError
+from .lake import Lake, Stat, Version
+from .manifest import Check, Source, StoredObject, now
 from .records import CONTENT_TYPE, record_texts
 from .steps import Step, Summary
 
@@ -18,79 +21,79 @@ from .steps import Step, Summary
 def extract(step: Step) -> Summary:
     """Publish the API's answer; with the runtime variable `snapshot`, that kept answer again.
 
+    The answer that was current goes to `history/` first, so no crash can lose it.
+
     Raises:
         FatalApiError: nothing that is proved complete could be fetched.
         SnapshotMissing: no such answer is kept.
     """
-    snapshot = step.variables.get("snapshot")
-    return _replay(step, str(snapshot)) if snapshot else _fetch(step)
-
-
-def _fetch(step: Step) -> Summary:
-    """Fetch every brewery and publish the answer, if it is not the newest one already.
-
-    The answer that was current goes to `history/` first, so no crash can lose it.
-    """
     with tempfile.TemporaryDirectory(prefix="breweries-") as folder:
         path = Path(folder) / "answer.json"
-        crawl = api.crawl(step.settings, path)
-        answer = StoredObject(
+        replay = step.snapshot_to_replay
+        answer = _kept(step.lake, replay, path) if replay else _fetched(step, path)
+        entry = StoredObject(
             key=BRONZE_OBJECT,
-            rows=crawl.tally.records,
+            rows=answer.rows,
             bytes=path.stat().st_size,
-            sha256=_sha256(path),
+            sha256=answer.source.sha256,
         )
-        source = Source(key=step.settings.api_url, sha256=answer.sha256)
-        snapshot = _known_snapshot(step.lake, answer.sha256) or step.run
-        _archive_current(step, answer.sha256)
-        origin = step.origin(snapshot, source)
-        written = step.lake.publish("bronze", answer, path, CONTENT_TYPE, origin)
+        _archive_current(step, entry.sha256)
+        written = step.store(entry, path, CONTENT_TYPE, answer.snapshot, answer.source)
     manifest = step.publish(
-        snapshot=snapshot,
-        source=source,
-        objects=(answer,),
-        checks=crawl.checks,
+        snapshot=answer.snapshot,
+        source=answer.source,
+        objects=(entry,),
+        checks=answer.checks,
         rows_in=answer.rows,
         rows_out=answer.rows,
     )
-    return step.summary(manifest, objects_written=int(written))
+    removed = _thin_history(step)
+    return step.summary(manifest, objects_written=int(written), snapshots_removed=removed)
 
 
-def _replay(step: Step, snapshot: str) -> Summary:
-    """Publish a kept answer again; `snapshot` is the run that fetched it."""
-    current = step.lake.stat("bronze", BRONZE_OBJECT)
-    if current and current.snapshot == snapshot:
-        source, found, written = Source(key=BRONZE_OBJECT, sha256=current.sha256), current, False
-    else:
-        key = f"{HISTORY}{snapshot}.json"
-        kept = step.lake.stat("bronze", key)
-        if kept is None:
-            raise SnapshotMissing(snapshot, _snapshots(step.lake))
-        source, found, written = Source(key=key, sha256=kept.sha256), kept, True
-        _archive_current(step, kept.sha256)
-        step.lake.copy("bronze", key, _stored(kept), step.origin(snapshot, source))
-    manifest = step.publish(
-        snapshot=snapshot,
-        source=source,
-        objects=(_stored(found),),
-        checks=(),
-        rows_in=found.rows,
-        rows_out=found.rows,
-    )
-    return step.summary(manifest, objects_written=int(written))
+@dataclass(frozen=True)
+class Answer:
+    """An answer of the API in a local file: its records, its snapshot, and where it is from."""
+
+    rows: int
+    snapshot: str
+    source: Source
+    checks: tuple[Check, ...] = ()
 
 
-def verify(step: Step) -> None:
+def _fetched(step: Step, path: Path) -> Answer:
+    """Fetch every brewery into a file."""
+    crawl = api.crawl(step.settings, path)
+    source = Source(key=step.settings.api_url, sha256=_sha256(path))
+    snapshot = _known_snapshot(step.lake, source.sha256) or step.run
+    return Answer(crawl.tally.records, snapshot, source, crawl.checks)
+
+
+def _kept(lake: Lake, snapshot: str, path: Path) -> Answer:
+    """Bring a kept answer into a file; `snapshot` is the run that fetched it."""
+    for key in (f"{HISTORY}{snapshot}.json", BRONZE_OBJECT):
+        kept = lake.stat("bronze", key)
+        if kept and kept.snapshot == snapshot:
+            with path.open("wb") as file:
+                file.writelines(lake.chunks("bronze", _stored(kept, key)))
+            return Answer(kept.rows, snapshot, Source(key=key, sha256=kept.sha256))
+    raise SnapshotMissing(snapshot, _snapshots(lake))
+
+
+def verify(lake: Lake) -> None:
     """Read bronze as a reader would, and count.
 
     Raises:
         CheckFailed, LakeError: it is not what the manifest says.
     """
-    manifest, _ = step.lake.manifest(BRONZE)
-    entry = manifest.only_object()
-    rows = sum(1 for _ in record_texts(step.lake.lines("bronze", entry)))
-    if not rows == entry.rows == manifest.rows_out:
-        raise CheckFailed("the number of records in bronze", manifest.rows_out, rows)
+
+    def count(version: Version) -> tuple[int, int]:
+        entry = version.manifest.only_object()
+        return version.manifest.rows_out, sum(1 for _ in record_texts(lake.lines("bronze", entry)))
+
+    told, found = lake.follow(BRONZE, count)
+    if told != found:
+        raise CheckFailed("the number of records in bronze", told, found)
 
 
 def _archive_current(step: Step, replacement: str) -> None:
@@ -100,9 +103,42 @@ def _archive_current(step: Step, replacement: str) -> None:
         return
     key = f"{HISTORY}{current.snapshot}.json"
     if step.lake.stat("bronze", key) is None:
-        source = Source(key=BRONZE_OBJECT, sha256=current.sha256)
-        origin = step.origin(current.snapshot, source)
-        step.lake.copy("bronze", BRONZE_OBJECT, _stored(current, key), origin)
+        step.copy(BRONZE_OBJECT, current, key)
+
+
+def thinned(
+    snapshots: Sequence[str], versions: int, days: int, today: datetime, in_use: Collection[str]
+) -> list[str]:
+    """Which snapshots are kept no longer.
+
+    Args:
+        snapshots: those that are kept, oldest first; each is a run's id.
+        versions: how many of the newest to keep, 0 for any number.
+        days: for how many days after it was fetched to keep one, 0 for ever.
+        today: the time now.
+        in_use: those that a published version derives from; they are kept.
+    """
+    too_many = set(snapshots[:-versions] if versions else ())
+    oldest = f"{today - timedelta(days=days):%Y%m%dT%H%M%SZ}" if days else ""
+    return [s for s in snapshots if (s in too_many or s < oldest) and s not in in_use]
+
+
+def _thin_history(step: Step) -> int:
+    """Remove the snapshots that the settings keep no longer; returns how many."""
+    in_use = set()
+    for dataset in DATASETS:
+        try:
+            in_use.add(step.lake.version(dataset).manifest.snapshot)
+        except ManifestMissing:
+            continue
+        except (LakeError, StoreError):
+            return 0  # what is in use is not known, so nothing may go
+    settings = step.settings
+    gone = thinned(
+        _snapshots(step.lake), settings.history_versions, settings.history_days, now(), in_use
+    )
+    step.remove([f"{HISTORY}{snapshot}.json" for snapshot in gone])
+    return len(gone)
 
 
 def _known_snapshot(lake: Lake, sha256: str) -> str | None:
@@ -120,7 +156,7 @@ def _snapshots(lake: Lake) -> list[str]:
     return [key.removeprefix(HISTORY).removesuffix(".json") for key in keys]
 
 
-def _stored(stat: Stat, key: str = BRONZE_OBJECT) -> StoredObject:
+def _stored(stat: Stat, key: str) -> StoredObject:
     return StoredObject(key=key, rows=stat.rows, bytes=stat.bytes, sha256=stat.sha256)
 
 

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from . import gold
 from .datasets import CHART, CHART_OBJECT
 from .errors import CheckFailed
+from .lake import Lake
 from .manifest import Check, StoredObject, sha256
 from .steps import Step, Summary
 
@@ -38,7 +39,8 @@ def visualize(step: Step) -> Summary:
     Raises:
         LakeError: gold is missing, or not what its manifest says.
     """
-    table, counted, source = gold.read(step.lake)
+    table, version = gold.read(step.lake)
+    counted = version.manifest
     counts = table.to_pandas()
     caption = (
         f"Data of {counted.snapshot[:4]}-{counted.snapshot[4:6]}-{counted.snapshot[6:8]}. "
@@ -52,12 +54,11 @@ def visualize(step: Step) -> Summary:
     entry = StoredObject(
         key=CHART_OBJECT, rows=len(table), bytes=len(content), sha256=sha256(content)
     )
-    origin = step.origin(counted.snapshot, source)
-    written = step.lake.publish("gold", entry, content, CONTENT_TYPE, origin)
+    written = step.store(entry, content, CONTENT_TYPE, counted.snapshot, version.source)
     breweries = int(counts["brewery_count"].sum())
     manifest = step.publish(
         snapshot=counted.snapshot,
-        source=source,
+        source=version.source,
         objects=(entry,),
         checks=(Check(name="breweries drawn = silver", expected=counted.rows_in, found=breweries),),
         rows_in=counted.rows_out,
@@ -83,14 +84,13 @@ def show() -> bool:
     return in_editor
 
 
-def verify(step: Step) -> None:
+def verify(lake: Lake) -> None:
     """Read the picture as a reader would.
 
     Raises:
         CheckFailed, LakeError: it is missing, or no PNG.
     """
-    manifest, _ = step.lake.manifest(CHART)
-    content = step.lake.read("gold", manifest.only_object())
+    content = lake.follow(CHART, lambda v: lake.read("gold", v.manifest.only_object()))
     if not content.startswith(PNG_SIGNATURE):
         raise CheckFailed("the start of the chart's file", PNG_SIGNATURE, content[:8])
 

@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from . import partitions
+from .drift import Fields, fields_of
 from .records import parse
 
 TEXT_COLUMNS = (
@@ -47,6 +48,9 @@ CLEAN_SCHEMA = pa.schema(
 RECEIVED = pa.struct([(name, pa.string()) for name in (*TEXT_COLUMNS, *LOCATION, "state_province")])
 """The text fields of a record; `state` is the deprecated name of `state_province`."""
 
+KEPT_FIELDS = frozenset({*TEXT_COLUMNS, *COORDINATES, "country", "state_province"})
+"""The fields of a record that silver keeps."""
+
 NO_BREAK_SPACE_MISREAD = "\u00c2\u00a0"  # a no-break space in UTF-8, read as Latin-1
 INVISIBLE = "[\u00ad\u200b\u2060\ufeff]"  # soft hyphen, zero-width space, word joiner, BOM
 NOT_A_PLAIN_SPACE = r"[\p{Z}\p{Cc}]"
@@ -66,7 +70,7 @@ class Rejected:
         return f'{{"reason":{reason},"position":{self.position},"record":{self.record}}}'
 
 
-def clean(texts: Sequence[str], start: int = 0) -> tuple[pa.Table, list[Rejected]]:
+def clean(texts: Sequence[str], start: int = 0) -> tuple[pa.Table, list[Rejected], Fields]:
     """Clean a batch of records.
 
     Args:
@@ -74,7 +78,7 @@ def clean(texts: Sequence[str], start: int = 0) -> tuple[pa.Table, list[Rejected
         start: the place of the first in bronze, from 0.
 
     Returns:
-        A table of `CLEAN_SCHEMA` with the usable rows, and the others.
+        A table of `CLEAN_SCHEMA` with the usable rows, the others, and the fields seen.
     """
     records = [_as_object(text) for text in texts]
     columns = {name: _tidy(column) for name, column in _texts(records).items()}
@@ -92,7 +96,8 @@ def clean(texts: Sequence[str], start: int = 0) -> tuple[pa.Table, list[Rejected
         for place, (text, reason) in enumerate(zip(texts, reasons, strict=True))
         if reason is not None
     ]
-    return table.filter(pa.array([reason is None for reason in reasons], pa.bool_())), rejected
+    usable = table.filter(pa.array([reason is None for reason in reasons], pa.bool_()))
+    return usable, rejected, fields_of(records)
 
 
 def resolve_duplicates(table: pa.Table) -> pa.Table:

@@ -27,6 +27,11 @@ class Dataset:
         """The key of its manifest, relative to the bucket."""
         return f"{self.prefix}_manifest.json"
 
+    @property
+    def lease(self) -> str:
+        """The key of the lease that a run holds while it writes, relative to the bucket."""
+        return f"leases/{self.name}.json"
+
 
 BRONZE = Dataset("bronze", "breweries", "extract_breweries_data")
 SILVER = Dataset("silver", "breweries", "transform_breweries")
@@ -36,6 +41,8 @@ CHART = Dataset("gold", "visualizations", "data_viz")
 BRONZE_OBJECT = f"{BRONZE.prefix}breweries_raw.json"
 HISTORY = f"{BRONZE.prefix}history/"
 REJECTED_OBJECT = "data/rejected/breweries_rejected.json"
+CHANGES_OBJECT = "data/changes/breweries_changes.json"
 GOLD_OBJECT = f"{GOLD.prefix}breweries_aggregated.parquet"
 CHART_OBJECT = f"{CHART.prefix}breweries_aggregated.png"
+DATASETS = (BRONZE, SILVER, GOLD, CHART)
 LOGS = "logs/"

@@ -29,16 +29,23 @@ __all__ = [  # noqa: RUF022 - a table of contents
     "StoreError",
     "StoreUnreachable",
     "StoreRefused",
+    "BucketMissing",
+    # two runs at once
+    "TurnError",
+    "TurnTooLong",
+    "TurnLost",
     # what the lake holds
     "LakeError",
     "ManifestMissing",
     "ManifestUnreadable",
+    "ManifestTooNew",
     "ObjectMissing",
     "ObjectDiffers",
     "ColumnsDiffer",
     "SnapshotMissing",
     # the promise
     "AccountingBroken",
+    "DriftStopped",
     "CheckFailed",
 ]
 
@@ -195,7 +202,7 @@ class StoreUnreachable(StoreError):
     def __init__(self, endpoint: str, action: str, reason: str) -> None:
         super().__init__(
             f"The object store at {endpoint} failed to {action} ({reason}); check MINIO_ENDPOINT, "
-            "MINIO_SECURE and that the store is up.",
+            "MINIO_SECURE, MINIO_CA_FILE and that the store is up.",
             endpoint=endpoint,
             action=action,
             reason=reason,
@@ -212,6 +219,52 @@ class StoreRefused(StoreError):
             endpoint=endpoint,
             action=action,
             code=code,
+        )
+
+
+class BucketMissing(StoreError):
+    """A layer's bucket is not there (each block makes its own, if its keys may)."""
+
+    def __init__(self, endpoint: str, action: str, bucket: str) -> None:
+        super().__init__(
+            f"The object store at {endpoint} failed to {action}: it has no bucket {bucket}; run "
+            "the pipeline from extract_breweries_data, or make the bucket.",
+            endpoint=endpoint,
+            action=action,
+            bucket=bucket,
+        )
+
+
+# ---------------------------------------------------------------------------
+# Two runs at once
+# ---------------------------------------------------------------------------
+
+
+class TurnError(BreweriesError):
+    """Base of what happens when another run writes the same dataset."""
+
+
+class TurnTooLong(TurnError):
+    """Another run writes the dataset, and did not end in the time that we wait."""
+
+    def __init__(self, dataset: str, holder: str, waited: float) -> None:
+        super().__init__(
+            f"Run {holder} is writing {dataset}, and did not end in {waited:g} s; nothing was "
+            "published. Run again when it has ended, or raise BREWERIES_TURN_LIMIT_SECONDS.",
+            dataset=dataset,
+            holder=holder,
+            waited=waited,
+        )
+
+
+class TurnLost(TurnError):
+    """Another run took this one for dead and went on in its place."""
+
+    def __init__(self, dataset: str) -> None:
+        super().__init__(
+            f"Another run has taken over {dataset}, since this one was silent for longer than "
+            "BREWERIES_LEASE_SECONDS; this one published nothing more there. Run again if need be.",
+            dataset=dataset,
         )
 
 
@@ -234,7 +287,7 @@ class ManifestMissing(LakeError):
 
 
 class ManifestUnreadable(LakeError):
-    """A manifest is cut, malformed or of a version we do not know."""
+    """A manifest is cut or malformed."""
 
     def __init__(self, name: str, problem: str, block: str) -> None:
         super().__init__(
@@ -242,6 +295,19 @@ class ManifestUnreadable(LakeError):
             object=name,
             problem=problem,
             block=block,
+        )
+
+
+class ManifestTooNew(LakeError):
+    """A manifest was written by a later release, in a form that this one does not know."""
+
+    def __init__(self, name: str, version: int, known: int) -> None:
+        super().__init__(
+            f"{name} is of version {version}, newer than our {known}; bring this installation to "
+            "the release that wrote it.",
+            object=name,
+            version=version,
+            known=known,
         )
 
 
@@ -309,6 +375,20 @@ class AccountingBroken(BreweriesError):
             equation=equation,
             left=left,
             right=right,
+        )
+
+
+class DriftStopped(BreweriesError):
+    """The data changed against the version before in a way that a rule of the settings stops."""
+
+    def __init__(self, drifts: list[dict[str, Any]]) -> None:
+        said = "; ".join(drift["what"] for drift in drifts)
+        rules = ", ".join(dict.fromkeys(drift["rule"] for drift in drifts))
+        super().__init__(
+            f"The data changed too much ({said}); the version before stays published. If that is "
+            f"right, run once with BREWERIES_STOP_ON without {rules}, or raise "
+            "BREWERIES_LARGEST_FALL_PERCENT.",
+            drifts=drifts,
         )
 
 

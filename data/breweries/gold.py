@@ -11,10 +11,13 @@ from . import parquet
 from .cleaning import SCHEMA as SILVER_SCHEMA
 from .datasets import GOLD, GOLD_OBJECT, SILVER
 from .errors import AccountingBroken, CheckFailed
-from .lake import Lake
-from .manifest import Check, Manifest, Source, StoredObject, sha256
+from .lake import Lake, Version
+from .manifest import Check, StoredObject, sha256
 from .partitions import location
 from .steps import Step, Summary
+
+Group = tuple[str, str, str | None]
+"""Country, state and type; a type may be missing."""
 
 KEYS = ("country", "state", "brewery_type")
 SCHEMA = pa.schema(
@@ -30,10 +33,8 @@ def aggregate(step: Step) -> Summary:
         LakeError: silver is missing, or not what its manifest says.
         AccountingBroken: a row appeared or vanished; nothing was published.
     """
-    silver, source = step.lake.manifest(SILVER)
-    counts = Counter[tuple[str, str, str | None]]()
-    for found in step.lake.each(lambda entry: _count(step.lake, entry), silver.objects):
-        counts.update(found)
+    version, counts = step.lake.follow(SILVER, lambda version: _count(step.lake, version))
+    silver, source = version.manifest, version.source
     counted = counts.total()
     if counted != silver.rows_out:
         raise AccountingBroken(EQUATION, counted, silver.rows_out)
@@ -43,8 +44,7 @@ def aggregate(step: Step) -> Summary:
     entry = StoredObject(
         key=GOLD_OBJECT, rows=len(table), bytes=len(content), sha256=sha256(content)
     )
-    origin = step.origin(silver.snapshot, source)
-    written = step.lake.publish("gold", entry, content, parquet.CONTENT_TYPE, origin)
+    written = step.store(entry, content, parquet.CONTENT_TYPE, silver.snapshot, source)
     manifest = step.publish(
         snapshot=silver.snapshot,
         source=source,
@@ -56,40 +56,51 @@ def aggregate(step: Step) -> Summary:
     return step.summary(manifest, breweries=counted, objects_written=int(written))
 
 
-def table_of(counts: Mapping[tuple[str, str, str | None], int]) -> pa.Table:
+def table_of(counts: Mapping[Group, int]) -> pa.Table:
     """Counts by country, state and type to a table of `SCHEMA`, sorted by them."""
     rows = [dict(zip(SCHEMA.names, (*key, count), strict=True)) for key, count in counts.items()]
     return pa.Table.from_pylist(rows, SCHEMA).sort_by([(name, "ascending") for name in KEYS])
 
 
-def read(lake: Lake) -> tuple[pa.Table, Manifest, Source]:
-    """The published table, its manifest, and the same as the source of what is made from it.
+def read(lake: Lake) -> tuple[pa.Table, Version]:
+    """The published table, and which version it is.
 
     Raises:
         LakeError: gold is missing, or not what its manifest says.
     """
-    manifest, source = lake.manifest(GOLD)
-    entry = manifest.only_object()
-    content = lake.read("gold", entry)
-    return parquet.read(f"gold/{entry.key}", content, entry, SCHEMA), manifest, source
+
+    def table(version: Version) -> tuple[pa.Table, Version]:
+        entry = version.manifest.only_object()
+        content = lake.read("gold", entry)
+        return parquet.read(f"gold/{entry.key}", content, entry, SCHEMA), version
+
+    return lake.follow(GOLD, table)
 
 
-def verify(step: Step) -> None:
+def verify(lake: Lake) -> None:
     """Read the table as a reader would, and add up.
 
     Raises:
         CheckFailed, LakeError: gold is not what its manifest says.
     """
-    table, manifest, _ = read(step.lake)
+    table, version = read(lake)
     total = sum(table["brewery_count"].to_pylist())
-    if total != manifest.rows_in:
-        raise CheckFailed("the sum of brewery_count", manifest.rows_in, total)
+    if total != version.manifest.rows_in:
+        raise CheckFailed("the sum of brewery_count", version.manifest.rows_in, total)
     groups = len(table.group_by(KEYS).aggregate([]))
     if groups != len(table):
         raise CheckFailed("the number of distinct groups in gold", len(table), groups)
 
 
-def _count(lake: Lake, entry: StoredObject) -> Counter[tuple[str, str, str | None]]:
+def _count(lake: Lake, version: Version) -> tuple[Version, Counter[Group]]:
+    """The rows of silver by country, state and type."""
+    counts = Counter[Group]()
+    for found in lake.each(lambda entry: _count_object(lake, entry), version.manifest.objects):
+        counts.update(found)
+    return version, counts
+
+
+def _count_object(lake: Lake, entry: StoredObject) -> Counter[Group]:
     """The rows of a silver object by type; its location stands in its key."""
     columns = [SILVER_SCHEMA.field("brewery_type")]
     content = lake.read("silver", entry)

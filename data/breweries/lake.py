@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import io
 import os
-from collections.abc import Callable, Iterable, Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,27 +16,36 @@ from typing import TypeVar
 import certifi
 import urllib3
 from minio import Minio
-from minio.commonconfig import REPLACE, CopySource
+from minio.commonconfig import CopySource
 from minio.deleteobjects import DeleteObject
 from minio.error import MinioException, S3Error
+from tenacity import Retrying, retry_if_exception_type, stop_after_attempt
 
 from .datasets import Dataset, Layer
 from .errors import (
+    BucketMissing,
+    LakeError,
     ManifestMissing,
+    ManifestTooNew,
     ManifestUnreadable,
     ObjectDiffers,
     ObjectMissing,
     StoreError,
     StoreRefused,
     StoreUnreachable,
+    TurnLost,
 )
-from .manifest import Manifest, Source, StoredObject, sha256
+from .manifest import MANIFEST_VERSION, Manifest, Source, StoredObject, sha256
 from .settings import Settings
 
 CONNECT_SECONDS = 5.0
 TRIES = 5
 CHUNK = 1 << 20
-_MISSING = {"NoSuchKey", "NoSuchBucket"}
+LARGEST_SINGLE_PUT = 16 << 20  # bytes; larger files go up in parts, without a condition
+JSON = "application/json"
+# Between the PUT of an object and that of the manifest that describes it, and then some.
+REPLACEMENT_SECONDS = 2.0
+_CONDITION_FAILED = {"PreconditionFailed", "ConditionalRequestConflict", "NoSuchKey"}
 _PASSING = {"InternalError", "ServiceUnavailable", "SlowDown", "RequestTimeout"}
 
 T = TypeVar("T")
@@ -55,11 +65,21 @@ class Origin:
 class Stat:
     """What the store says of a single-object dataset."""
 
+    etag: str
     bytes: int
     run: str
     snapshot: str
     sha256: str
     rows: int
+
+
+@dataclass(frozen=True)
+class Version:
+    """A dataset's published version: its manifest, by which ETag, and the same as a source."""
+
+    manifest: Manifest
+    source: Source
+    etag: str
 
 
 class Lake:
@@ -81,10 +101,12 @@ class Lake:
             maxsize=settings.store_connections,
             timeout=urllib3.Timeout(connect=CONNECT_SECONDS, read=settings.store_timeout),
             retries=urllib3.Retry(
-                total=TRIES, backoff_factor=0.2, status_forcelist=(500, 502, 503, 504)
+                total=TRIES,
+                backoff_factor=0.2,
+                status_forcelist=(500, 502, 503, 504),
             ),
             cert_reqs="CERT_REQUIRED",
-            ca_certs=os.environ.get("SSL_CERT_FILE") or certifi.where(),
+            ca_certs=str(settings.ca_file or os.environ.get("SSL_CERT_FILE") or certifi.where()),
         )
         client = Minio(
             settings.endpoint,
@@ -127,6 +149,56 @@ class Lake:
         """Store an object, whole or not at all."""
         with self._asking(f"store {layer}/{key}"):
             self._client.put_object(layer, key, io.BytesIO(content), len(content), content_type)
+
+    def put_if(
+        self,
+        layer: Layer,
+        key: str,
+        content: bytes,
+        etag: str | None,
+        headers: Mapping[str, str] | None = None,
+    ) -> str | None:
+        """Store an object if it still is the one of an ETag, or, for None, if there is none.
+
+        Args:
+            layer: the bucket.
+            key: the object's.
+            content: the new one, JSON unless the headers say otherwise.
+            etag: of the object that it replaces.
+            headers: to keep with it.
+
+        Returns:
+            Its new ETag; None where another writer was faster.
+        """
+        condition = {"If-Match": f'"{etag}"'} if etag else {"If-None-Match": "*"}
+        with self._asking(f"store {layer}/{key}"):
+            try:
+                # minio-py 7.2.20 takes conditions here alone.
+                written = self._client._put_object(
+                    layer, key, content, {"Content-Type": JSON, **(headers or {}), **condition}
+                )
+            except S3Error as error:
+                if error.code not in _CONDITION_FAILED:
+                    raise
+            else:
+                return written.etag
+        # Our own write fails so too, when its answer was lost and it was sent again.
+        there = self.get(layer, key)
+        return there[1] if there and there[0] == content else None
+
+    def get(self, layer: Layer, key: str) -> tuple[bytes, str] | None:
+        """An object's content and ETag, or None where there is none."""
+        name = f"{layer}/{key}"
+        try:
+            with self._asking(f"read {name}", missing=name):
+                for attempt in _tries_of_a_cut_body():
+                    with attempt:
+                        response = self._client.get_object(layer, key)
+                        with _released(response):
+                            content = response.read()
+        except ObjectMissing:
+            return None
+        return content, response.headers["etag"].strip('"')
 
     def remove(self, layer: Layer, keys: Iterable[str]) -> None:
         """Remove objects; one that is gone already is no error."""
@@ -181,6 +253,7 @@ class Lake:
             for name, value in (found.metadata or {}).items()
         }
         return Stat(
+            etag=found.etag or "",
             bytes=found.size or 0,
             run=told.get("run", ""),
             snapshot=told.get("snapshot", ""),
@@ -200,68 +273,119 @@ class Lake:
 
         Returns:
             Whether it was written: the same content of the same snapshot is not, again.
+
+        Raises:
+            TurnLost: another run wrote it meanwhile.
         """
         there = self.stat(layer, entry.key)
         if there and (there.sha256, there.snapshot) == (entry.sha256, origin.snapshot):
             return False
         metadata = _metadata(entry, origin)
-        with self._asking(f"store {layer}/{entry.key}"):
-            if isinstance(content, Path):
-                self._client.fput_object(layer, entry.key, str(content), content_type, metadata)
-            else:
-                self._client.put_object(
-                    layer, entry.key, io.BytesIO(content), len(content), content_type, metadata
+        if entry.bytes > LARGEST_SINGLE_PUT and isinstance(content, Path):
+            with self._asking(f"store {layer}/{entry.key}"):
+                self._client.fput_object(
+                    layer, entry.key, str(content), content_type, dict(metadata)
                 )
+            return True
+        whole = content.read_bytes() if isinstance(content, Path) else content
+        headers = {
+            "Content-Type": content_type,
+            **{f"x-amz-meta-{name}": value for name, value in metadata.items()},
+        }
+        if not self.put_if(layer, entry.key, whole, there.etag if there else None, headers):
+            raise TurnLost(f"{layer}/{entry.key}")
         return True
 
-    def copy(self, layer: Layer, key: str, to: StoredObject, origin: Origin) -> None:
-        """Copy an object within its layer, inside the store.
+    def copy(self, layer: Layer, key: str, version: Stat, to: str) -> None:
+        """Copy a version of an object within its layer, with what it says of itself.
 
         Raises:
-            ObjectMissing: there is no such object.
+            TurnLost: another run replaced it meanwhile.
         """
-        with self._asking(f"copy {layer}/{key}", missing=f"{layer}/{key}"):
-            self._client.copy_object(
-                layer,
-                to.key,
-                CopySource(layer, key),
-                metadata={"Content-Type": "application/json", **_metadata(to, origin)},
-                metadata_directive=REPLACE,
-            )
+        action = f"copy {layer}/{key}"
+        with self._asking(action):
+            try:
+                source = CopySource(layer, key, match_etag=version.etag)
+                self._client.copy_object(layer, to, source)
+            except S3Error as error:
+                if error.code not in _CONDITION_FAILED:
+                    raise
+                raise TurnLost(f"{layer}/{key}") from None
 
     # -- manifests -------------------------------------------------------------
 
-    def manifest(self, dataset: Dataset) -> tuple[Manifest, Source]:
-        """A dataset's manifest, and the same as the source of what is made from it.
+    def version(self, dataset: Dataset) -> Version:
+        """A dataset's published version.
 
         Raises:
             ManifestMissing, ManifestUnreadable: the dataset's block has to be run.
+            ManifestTooNew: a later release wrote it.
         """
         name = f"{dataset.layer}/{dataset.manifest}"
+        there = self.get(dataset.layer, dataset.manifest)
+        if there is None:
+            raise ManifestMissing(name, dataset.block)
+        content, etag = there
         try:
-            with self._asking(f"read {name}", missing=name):
-                content = b"".join(self._stream(dataset.layer, dataset.manifest))
-        except ObjectMissing:
-            raise ManifestMissing(name, dataset.block) from None
-        try:
-            return Manifest.from_bytes(content), Source(
-                key=dataset.manifest, sha256=sha256(content)
-            )
+            manifest = Manifest.from_bytes(content)
         except ValueError as error:
             raise ManifestUnreadable(name, str(error), dataset.block) from None
+        if manifest.manifest_version > MANIFEST_VERSION:
+            raise ManifestTooNew(name, manifest.manifest_version, MANIFEST_VERSION)
+        return Version(manifest, Source(key=dataset.manifest, sha256=sha256(content)), etag)
 
-    def publish_manifest(self, dataset: Dataset, manifest: Manifest) -> None:
-        """Make a manifest its dataset's current one."""
-        self.put(dataset.layer, dataset.manifest, manifest.to_bytes(), "application/json")
+    def follow(self, dataset: Dataset, read: Callable[[Version], R]) -> R:
+        """What reading a dataset gives; read anew where its version was replaced meanwhile.
+
+        Args:
+            dataset: the one to read.
+            read: given the version, reads its objects; may be called more than once.
+
+        Raises:
+            LakeError: it is not published, or not what its manifest says.
+        """
+        while True:
+            version = self.version(dataset)
+            try:
+                return read(version)
+            except (LakeError, StoreError):
+                if not self._replaced(dataset, version.etag):
+                    raise
+
+    def _replaced(self, dataset: Dataset, etag: str) -> bool:
+        """Whether another version is published, or is just about to be."""
+        end = time.monotonic() + REPLACEMENT_SECONDS
+        while time.monotonic() < end:
+            there = self.get(dataset.layer, dataset.manifest)
+            if there and there[1] != etag:
+                return True
+            time.sleep(REPLACEMENT_SECONDS / 20)
+        return False
+
+    def publish_manifest(self, dataset: Dataset, manifest: Manifest, etag: str | None) -> bool:
+        """Make a manifest its dataset's current one, by one PUT.
+
+        Args:
+            dataset: whose.
+            manifest: the new one.
+            etag: of the one that it replaces; None where there is none.
+
+        Returns:
+            Whether it was; it is not where another run published meanwhile.
+        """
+        content = manifest.to_bytes()
+        return self.put_if(dataset.layer, dataset.manifest, content, etag) is not None
 
     def _stream(self, layer: Layer, key: str) -> Iterator[bytes]:
-        """An object's content in pieces; the connection goes back to the pool after the last."""
-        response = self._client.get_object(layer, key)
-        try:
-            yield from response.stream(CHUNK)
-        finally:
-            response.close()
-            response.release_conn()
+        """An object's content in pieces; one cut in the middle is taken up where it ended."""
+        done = 0
+        for attempt in _tries_of_a_cut_body():
+            with attempt:
+                response = self._client.get_object(layer, key, offset=done)
+                with _released(response):
+                    for chunk in response.stream(CHUNK):
+                        done += len(chunk)
+                        yield chunk
 
     # -- the store's errors ----------------------------------------------------
 
@@ -271,8 +395,10 @@ class Lake:
         try:
             yield
         except S3Error as error:
-            if missing and error.code in _MISSING:
+            if missing and error.code == "NoSuchKey":
                 raise ObjectMissing(missing) from None
+            if error.code == "NoSuchBucket":
+                raise BucketMissing(self._endpoint, action, error.bucket_name or "") from None
             raise self._error(action, error.code or "no code") from None
         except (MinioException, urllib3.exceptions.HTTPError, OSError) as error:
             raise StoreUnreachable(self._endpoint, action, _reason(error)) from None
@@ -282,7 +408,21 @@ class Lake:
         return kind(self._endpoint, action, code)
 
 
-def _metadata(entry: StoredObject, origin: Origin) -> dict[str, str | list[str] | tuple[str]]:
+def _tries_of_a_cut_body() -> Retrying:
+    cut = retry_if_exception_type(urllib3.exceptions.ProtocolError)
+    return Retrying(stop=stop_after_attempt(TRIES), retry=cut, reraise=True)
+
+
+@contextmanager
+def _released(response: urllib3.BaseHTTPResponse) -> Iterator[None]:
+    try:
+        yield
+    finally:
+        response.close()
+        response.release_conn()
+
+
+def _metadata(entry: StoredObject, origin: Origin) -> dict[str, str]:
     return {
         "run": origin.run,
         "snapshot": origin.snapshot,
@@ -295,4 +435,5 @@ def _metadata(entry: StoredObject, origin: Origin) -> dict[str, str | list[str] 
 
 def _reason(error: Exception) -> str:
     inner = getattr(error, "reason", None) or error
-    return str(inner).rpartition(">: ")[2] or type(inner).__name__
+    said = " ".join(str(inner).split())
+    return said.rpartition(">: ")[2] or type(inner).__name__

@@ -10,6 +10,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from . import __version__
+from .drift import Drift, Profile
 
 MANIFEST_VERSION = 1
 
@@ -44,12 +45,26 @@ class Check(BaseModel):
     found: int
 
 
+class Changes(BaseModel):
+    """How many rows differ from the version before, and in how many locations."""
+
+    model_config = ConfigDict(frozen=True)
+
+    added: int = 0
+    removed: int = 0
+    moved: int = 0
+    changed_type: int = 0
+    changed_otherwise: int = 0
+    locations: int = 0
+
+
 class Manifest(BaseModel):
     """The current version of one dataset of one layer.
 
     `run` is the run that published or confirmed it; `snapshot` is the run that fetched the answer
-    of the API it derives from, so equal snapshots mean equal data through all layers. `seconds` is
-    how long the step took. Fields we do not know are kept out, so a newer writer stays readable.
+    of the API it derives from, so equal snapshots mean equal data through all layers. `profile`,
+    `drift` and `changes` are silver's. `seconds` is how long the step took. Fields we do not know
+    are kept out, so a newer writer stays readable.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -62,12 +77,14 @@ class Manifest(BaseModel):
     created_at: datetime
     source: Source
     objects: tuple[StoredObject, ...]
-    rejected: StoredObject | None = None
     rows_in: int
     rows_out: int
     rows_rejected: int
     rows_duplicate: int
     checks: tuple[Check, ...]
+    profile: Profile | None = None
+    drift: tuple[Drift, ...] = ()
+    changes: Changes | None = None
     seconds: float
     code_version: str
 
@@ -85,17 +102,14 @@ class Manifest(BaseModel):
         """Parse a stored manifest.
 
         Raises:
-            ValueError: it is cut, malformed, or its version is newer than ours.
+            ValueError: it is cut or malformed.
         """
         try:
-            manifest = cls.model_validate_json(content)
+            return cls.model_validate_json(content)
         except ValidationError as error:
             first = error.errors(include_input=False, include_url=False)[0]
             place = ".".join(map(str, first["loc"]))
             raise ValueError(f"{place}: {first['msg']}" if place else first["msg"]) from None
-        if manifest.manifest_version > MANIFEST_VERSION:
-            raise ValueError(f"its version is {manifest.manifest_version}, newer than ours")
-        return manifest
 
 
 def now() -> datetime:

@@ -19,6 +19,7 @@ from pydantic import (
 )
 from typing_extensions import Self
 
+from .drift import RULES, STOPPING, Rule
 from .errors import SettingError
 
 PROJECT = Path(__file__).resolve().parents[1]
@@ -63,8 +64,11 @@ class Settings(Folders):
     access_key: SecretStr = _variable("MINIO_ACCESS_KEY")
     secret_key: SecretStr = _variable("MINIO_SECRET_KEY")
     secure: bool = _variable("MINIO_SECURE", False)
+    ca_file: Path | None = _variable("MINIO_CA_FILE", None)
     store_connections: int = _variable("BREWERIES_STORE_CONNECTIONS", 8, ge=1, le=64)
     store_timeout: float = _variable("BREWERIES_STORE_TIMEOUT_SECONDS", 60, gt=0)
+    lease: float = _variable("BREWERIES_LEASE_SECONDS", 15, gt=0)
+    turn_limit: float = _variable("BREWERIES_TURN_LIMIT_SECONDS", 1200, ge=0)
 
     api_url: str = _variable("BREWERIES_API_URL", "https://api.openbrewerydb.org/v1/breweries")
     # More than 200 is refused by the API with 422.
@@ -72,10 +76,15 @@ class Settings(Folders):
     api_connections: int = _variable("BREWERIES_API_CONNECTIONS", 4, ge=1, le=32)
     api_requests_per_minute: int = _variable("BREWERIES_API_REQUESTS_PER_MINUTE", 120, ge=0)
     api_timeout: float = _variable("BREWERIES_API_TIMEOUT_SECONDS", 30, gt=0)
-    api_attempts: int = _variable("BREWERIES_API_ATTEMPTS", 6, ge=1)
+    api_attempts: int = _variable("BREWERIES_API_ATTEMPTS", 8, ge=1)
     api_backoff: float = _variable("BREWERIES_API_BACKOFF_SECONDS", 0.5, ge=0)
     api_time_limit: float = _variable("BREWERIES_API_TIME_LIMIT_SECONDS", 900, gt=0)
     api_crawls: int = _variable("BREWERIES_API_CRAWLS", 3, ge=1)
+
+    history_versions: int = _variable("BREWERIES_HISTORY_VERSIONS", 30, ge=0)
+    history_days: int = _variable("BREWERIES_HISTORY_DAYS", 0, ge=0)
+    stop_on: frozenset[Rule] = _variable("BREWERIES_STOP_ON", STOPPING)
+    largest_fall: float = _variable("BREWERIES_LARGEST_FALL_PERCENT", 10, ge=0, le=100)
 
     @field_validator("endpoint")
     @classmethod
@@ -98,12 +107,33 @@ class Settings(Folders):
             raise ValueError("must hold no user, password, query or fragment")
         return value.rstrip("/")
 
+    @field_validator("ca_file")
+    @classmethod
+    def _readable(cls, value: Path | None) -> Path | None:
+        if value and not value.is_file():
+            raise ValueError(f"must be a file, and {value} is none")
+        return value
+
+    @field_validator("stop_on", mode="before")
+    @classmethod
+    def _rules(cls, value: Any) -> Any:
+        """A list with commas; `none` for no rule at all, as an empty value counts as missing."""
+        if not isinstance(value, str):
+            return value
+        names = {name.strip() for name in value.split(",")}
+        unknown = names - set(RULES) - {"none"}
+        if unknown:
+            raise ValueError(f"must be none or some of {', '.join(RULES)}, not {min(unknown)}")
+        return names - {"none"}
+
     @model_validator(mode="after")
     def _no_contradiction(self) -> Self:
         if self.api_timeout > self.api_time_limit:
             raise ValueError(
                 "BREWERIES_API_TIMEOUT_SECONDS is longer than BREWERIES_API_TIME_LIMIT_SECONDS"
             )
+        if self.ca_file and not self.secure:
+            raise ValueError("MINIO_CA_FILE is set, but MINIO_SECURE is not true")
         return self
 
     @property

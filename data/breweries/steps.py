@@ -1,4 +1,4 @@
-"""What every block does around its own work: settings, the lake, the run's id, the error log."""
+"""What every block does around its own work: settings, the lake, its turn, the error log."""
 
 from __future__ import annotations
 
@@ -8,13 +8,22 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from pathlib import Path
+from typing import Any, TypeVar
+
+from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential
+from typing_extensions import ParamSpec
 
 from . import failures
 from .datasets import Dataset
-from .lake import Lake, Origin
+from .errors import ManifestMissing, ManifestUnreadable, StoreUnreachable, TurnLost
+from .lake import TRIES, Lake, Origin, Stat
 from .manifest import Check, Manifest, Source, StoredObject, code_version, now
 from .settings import Folders, Settings
+from .turns import Turn, take_turn
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 Summary = dict[str, Any]
 """What a block returns and the next one is given: names and counts, small enough to read."""
@@ -22,18 +31,60 @@ Summary = dict[str, Any]
 
 @dataclass(frozen=True)
 class Step:
-    """One block at work on its dataset in one run."""
+    """One block at work on its dataset in one run, while no other run writes it."""
 
     dataset: Dataset
     run: str
     settings: Settings
     lake: Lake
+    turn: Turn
+    previous: Manifest | None
+    """Of the version published before; None where there is none that can be read."""
+    previous_etag: str | None
     variables: Mapping[str, Any] = field(default_factory=dict)
     started: float = field(default_factory=time.monotonic)
 
-    def origin(self, snapshot: str, source: Source) -> Origin:
-        """What an object made by this step says of itself."""
-        return Origin(self.run, snapshot, source)
+    @property
+    def snapshot_to_replay(self) -> str:
+        """The runtime variable `snapshot`: the kept answer that a person asked for, or ""."""
+        return str(self.variables.get("snapshot") or "")
+
+    def store(
+        self,
+        entry: StoredObject,
+        content: bytes | Path,
+        content_type: str,
+        snapshot: str,
+        source: Source,
+    ) -> bool:
+        """Make some content the version of a single-object dataset; whether it was written."""
+        origin = Origin(self.run, snapshot, source)
+        layer = self.dataset.layer
+        return self._in_turn(self.lake.publish, layer, entry, content, content_type, origin)
+
+    def copy(self, key: str, version: Stat, to: str) -> None:
+        """Copy a version of an object of the layer to another key of it."""
+        self._in_turn(self.lake.copy, self.dataset.layer, key, version, to)
+
+    def remove(self, keys: list[str]) -> None:
+        """Remove objects of the layer."""
+        if keys:
+            self._in_turn(self.lake.remove, self.dataset.layer, keys)
+
+    def _in_turn(self, write: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Write once it is sure that no other run does; tried again, that is made sure anew."""
+
+        def once() -> T:
+            self.turn.confirm()
+            return write(*args, **kwargs)
+
+        tries = Retrying(
+            retry=retry_if_exception_type(StoreUnreachable),
+            stop=stop_after_attempt(TRIES),
+            wait=wait_exponential(0.2),
+            reraise=True,
+        )
+        return tries(once)
 
     def publish(
         self,
@@ -46,9 +97,13 @@ class Step:
         rows_out: int,
         rows_rejected: int = 0,
         rows_duplicate: int = 0,
-        rejected: StoredObject | None = None,
+        **more: Any,
     ) -> Manifest:
-        """Write the manifest of what this step made: from then on, readers see it."""
+        """Write the manifest of what this step made: from then on, readers see it.
+
+        Raises:
+            TurnLost: another run published meanwhile; this one did not.
+        """
         manifest = Manifest(
             layer=self.dataset.layer,
             dataset=self.dataset.name,
@@ -57,7 +112,6 @@ class Step:
             created_at=now(),
             source=source,
             objects=objects,
-            rejected=rejected,
             rows_in=rows_in,
             rows_out=rows_out,
             rows_rejected=rows_rejected,
@@ -65,8 +119,11 @@ class Step:
             checks=checks,
             seconds=round(time.monotonic() - self.started, 3),
             code_version=code_version(),
+            **more,
         )
-        self.lake.publish_manifest(self.dataset, manifest)
+        self.turn.confirm()
+        if not self.lake.publish_manifest(self.dataset, manifest, self.previous_etag):
+            raise TurnLost(f"{self.dataset.layer}/{self.dataset.name}")
         return manifest
 
     def summary(self, manifest: Manifest, **more: Any) -> Summary:
@@ -84,6 +141,80 @@ class Step:
         }
 
 
+def run_block(
+    dataset: Dataset,
+    work: Callable[[Step], Summary],
+    variables: Mapping[str, Any],
+    upstream: Summary | None = None,
+) -> Summary:
+    """Do a block's work, in its turn; if it fails, leave an error log in the layer and raise on.
+
+    Mage runs callbacks under its scheduler only, so the log is written here, around the work.
+
+    Args:
+        dataset: what the block writes.
+        work: given the step, does it and returns what the block returns.
+        variables: Mage's keyword arguments.
+        upstream: what the block before returned; without it, this is the start of a run.
+    """
+    run = (upstream or {}).get("run") or new_run()
+    with (
+        _errors_logged(dataset, run, variables, upstream) as (settings, lake),
+        take_turn(lake, dataset, run, settings.lease, settings.turn_limit) as turn,
+        _older_objects_left_alone(),
+    ):
+        return work(Step(dataset, run, settings, lake, turn, *_previous(lake, dataset), variables))
+
+
+def check_block(
+    dataset: Dataset,
+    check: Callable[[Lake], None],
+    variables: Mapping[str, Any],
+    upstream: Summary | None = None,
+) -> None:
+    """Check what a block published, as a reader would; errors are logged as those of its work."""
+    run = (upstream or {}).get("run") or new_run()
+    with _errors_logged(dataset, run, variables, upstream) as (_, lake):
+        check(lake)
+
+
+def new_run() -> str:
+    """A run's id: UTC start time and a short random part, sortable as text."""
+    return f"{now():%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
+
+
+@contextmanager
+def _errors_logged(
+    dataset: Dataset, run: str, variables: Mapping[str, Any], upstream: Summary | None
+) -> Iterator[tuple[Settings, Lake]]:
+    """The settings and the lake of a block; what is raised in the context becomes an error log."""
+    folders = Folders.load()
+    settings = lake = None
+    try:
+        settings = Settings.load()
+        lake = Lake.connect(settings)
+        lake.create_bucket(dataset.layer)
+        failures.deliver(folders.spool, lake)
+        yield settings, lake
+    except Exception as error:
+        attempt = (variables.get("retry") or {}).get("attempts") or 1
+        log = failures.describe(error, dataset, run, attempt, dict(upstream or {}))
+        known = settings.secrets if settings else ()
+        where = failures.keep(log, folders.spool, lake, known)
+        print(f"{type(error).__name__}: {error}\nThe error log is {where}")
+        raise
+
+
+def _previous(lake: Lake, dataset: Dataset) -> tuple[Manifest | None, str | None]:
+    """The manifest that is to be replaced and its ETag; no manifest where it cannot be read."""
+    try:
+        version = lake.version(dataset)
+    except (ManifestMissing, ManifestUnreadable):
+        there = lake.get(dataset.layer, dataset.manifest)
+        return None, there[1] if there else None
+    return version.manifest, version.etag
+
+
 @contextmanager
 def _older_objects_left_alone() -> Iterator[None]:
     """Keep the garbage collector from going through Mage's own objects during a block.
@@ -96,43 +227,3 @@ def _older_objects_left_alone() -> Iterator[None]:
         yield
     finally:
         gc.unfreeze()
-
-
-def new_run() -> str:
-    """A run's id: UTC start time and a short random part, sortable as text."""
-    return f"{now():%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
-
-
-def run_block(
-    dataset: Dataset,
-    work: Callable[[Step], Any],
-    variables: Mapping[str, Any],
-    upstream: Summary | None = None,
-) -> Any:
-    """Do a block's work; if it fails, leave an error log in the layer and raise on.
-
-    Mage runs callbacks under its scheduler only, so the log is written here, around the work.
-
-    Args:
-        dataset: what the block writes.
-        work: given the step, does it and returns what the block returns.
-        variables: Mage's keyword arguments.
-        upstream: what the block before returned; without it, this is the start of a run.
-    """
-    run = (upstream or {}).get("run") or new_run()
-    folders = Folders.load()
-    settings = lake = None
-    try:
-        settings = Settings.load()
-        lake = Lake.connect(settings)
-        lake.create_bucket(dataset.layer)
-        failures.deliver(folders.spool, lake)
-        with _older_objects_left_alone():
-            return work(Step(dataset, run, settings, lake, variables))
-    except Exception as error:
-        attempt = (variables.get("retry") or {}).get("attempts") or 1
-        log = failures.describe(error, dataset, run, attempt, dict(upstream or {}))
-        known = settings.secrets if settings else ()
-        where = failures.keep(log, folders.spool, lake, known)
-        print(f"{type(error).__name__}: {error}\nThe error log is {where}")
-        raise

@@ -1,6 +1,6 @@
 from data.breweries import chart
 from data.breweries.datasets import CHART
-from data.breweries.steps import run_block
+from data.breweries.steps import check_block, run_block
 
 if "data_exporter" not in globals():
     from mage_ai.data_preparation.decorators import data_exporter
@@ -18,4 +18,4 @@ def data_viz(aggregated, *args, **kwargs):
 
 @test
 def chart_is_a_picture(*output, **kwargs):
-    run_block(CHART, chart.verify, kwargs, upstream=next(iter(output), None))
+    check_block(CHART, chart.verify, kwargs, upstream=next(iter(output), None))

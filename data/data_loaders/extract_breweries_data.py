@@ -1,6 +1,6 @@
 from data.breweries import bronze
 from data.breweries.datasets import BRONZE
-from data.breweries.steps import run_block
+from data.breweries.steps import check_block, run_block
 
 if "data_loader" not in globals():
     from mage_ai.data_preparation.decorators import data_loader
@@ -19,4 +19,4 @@ def extract_breweries_data(*args, **kwargs):
 
 @test
 def bronze_is_what_its_manifest_says(output, *args, **kwargs):
-    run_block(BRONZE, bronze.verify, kwargs, upstream=output)
+    check_block(BRONZE, bronze.verify, kwargs, upstream=output)

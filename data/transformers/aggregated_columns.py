@@ -1,6 +1,6 @@
 from data.breweries import gold
 from data.breweries.datasets import GOLD
-from data.breweries.steps import run_block
+from data.breweries.steps import check_block, run_block
 
 if "transformer" not in globals():
     from mage_ai.data_preparation.decorators import transformer
@@ -16,4 +16,4 @@ def aggregated_columns(transformed, *args, **kwargs):
 
 @test
 def gold_adds_up(output, *args, **kwargs):
-    run_block(GOLD, gold.verify, kwargs, upstream=output)
+    check_block(GOLD, gold.verify, kwargs, upstream=output)

@@ -1,6 +1,6 @@
 from data.breweries import silver
 from data.breweries.datasets import SILVER
-from data.breweries.steps import run_block
+from data.breweries.steps import check_block, run_block
 
 if "transformer" not in globals():
     from mage_ai.data_preparation.decorators import transformer
@@ -16,4 +16,4 @@ def transform_breweries(extracted, *args, **kwargs):
 
 @test
 def silver_is_what_its_manifest_says(output, *args, **kwargs):
-    run_block(SILVER, silver.verify, kwargs, upstream=output)
+    check_block(SILVER, silver.verify, kwargs, upstream=output)

@@ -33,9 +33,9 @@ def test_the_first_run_starts_by_itself_and_fills_the_lake(stack):
     first = wait_for(lambda: mage.runs("breweries"))[0]
     assert _ended(stack, int(first["id"])) == "completed"
     lake = stack.lake()
-    chart, _ = lake.manifest(CHART)
+    chart = lake.version(CHART).manifest
     assert lake.read("gold", chart.only_object()).startswith(PNG_SIGNATURE)
-    assert lake.manifest(SILVER)[0].rows_in == 3000
+    assert lake.version(SILVER).manifest.rows_in == 3000
     assert (stack.folder / "data/visualizations/breweries_aggregated.png").stat().st_uid == USER
 
 
@@ -124,5 +124,5 @@ def test_it_stops_when_told_and_comes_back_with_its_data(stack):
     stack.compose("down")
     stack.compose("up", "-d")
     stack.wait_until_healthy()
-    assert stack.lake().manifest(SILVER)[0].rows_in == 3000
+    assert stack.lake().version(SILVER).manifest.rows_in == 3000
     assert len(stack.mage().runs("breweries")) > 5

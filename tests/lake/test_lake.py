@@ -10,6 +10,7 @@ from data.breweries.lake import Origin
 from data.breweries.manifest import Source, StoredObject, sha256
 from data.breweries.settings import Settings
 from data.breweries.steps import Step, run_block
+from tests.conftest import raw_get
 
 CONTENT = b"0123456789" * 100_000
 ENTRY = StoredObject(key="data/x.bin", rows=10, bytes=len(CONTENT), sha256=sha256(CONTENT))
@@ -61,20 +62,23 @@ def test_what_differs_from_the_manifest_is_told(world):
 def test_a_spoilt_manifest_is_told(world, content):
     world.lake.put("silver", SILVER.manifest, content)
     with pytest.raises(errors.ManifestUnreadable, match="run the block transform_breweries again"):
-        world.lake.manifest(SILVER)
+        world.lake.version(SILVER)
 
 
 def test_a_manifest_of_a_later_version_is_not_guessed_at(world):
     world.run(test=False)
     newer = world.manifest(SILVER).model_copy(update={"manifest_version": 99})
-    world.lake.publish_manifest(SILVER, newer)
-    with pytest.raises(errors.ManifestUnreadable, match="newer than ours"):
-        world.lake.manifest(SILVER)
+    world.publish_manifest(SILVER, newer)
+    with pytest.raises(errors.ManifestTooNew, match="version 99, newer than our 1"):
+        world.lake.version(SILVER)
+    log = world.fails(errors.ManifestTooNew, "silver")
+    assert "the release that wrote it" in log["message"]
+    assert raw_get(world.lake, "silver", SILVER.manifest) == newer.to_bytes()
 
 
 def test_a_missing_layer_names_the_block_to_run(world):
     with pytest.raises(errors.ManifestMissing, match="run the block extract_breweries_data first"):
-        world.lake.manifest(BRONZE)
+        world.lake.version(BRONZE)
 
 
 def test_any_error_of_a_step_is_logged_with_its_attempt_and_without_secrets(world):

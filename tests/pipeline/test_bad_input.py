@@ -11,8 +11,7 @@ import pytest
 from data.breweries import bronze, errors, gold, parquet, silver
 from data.breweries.datasets import BRONZE, CHART, GOLD, SILVER
 from data.breweries.manifest import sha256
-from data.breweries.settings import PROJECT, Settings
-from data.breweries.steps import Step
+from data.breweries.settings import PROJECT
 from sandbox.faults import Faults
 from tests.conftest import raw_get
 
@@ -122,7 +121,7 @@ def test_gold_refuses_silver_without_a_column(world):
     content = parquet.write(pa.table({"id": ["1"] * first.rows}))
     poorer = first.model_copy(update={"sha256": sha256(content), "bytes": len(content)})
     world.lake.put("silver", first.key, content)
-    world.lake.publish_manifest(SILVER, manifest.model_copy(update={"objects": (poorer, *rest)}))
+    world.publish_manifest(SILVER, manifest.model_copy(update={"objects": (poorer, *rest)}))
     door = runpy.run_path(str(PROJECT / "transformers/aggregated_columns.py"))["aggregated_columns"]
     with pytest.raises(errors.ColumnsDiffer, match=r"lacks brewery_type \(string\)"):
         door({"run": "20260101T000000Z-cccccc"})
@@ -159,10 +158,9 @@ def test_the_tests_of_a_block_count_for_themselves(world):
     for dataset in (BRONZE, SILVER, GOLD):
         manifest = world.manifest(dataset)
         wrong = manifest.model_copy(update={"rows_in": 1, "rows_out": 1})
-        world.lake.publish_manifest(dataset, wrong)
-        step = Step(dataset, "r", Settings.load(), world.lake)
+        world.publish_manifest(dataset, wrong)
         with pytest.raises(errors.CheckFailed):
-            {BRONZE: bronze, SILVER: silver, GOLD: gold}[dataset].verify(step)
+            {BRONZE: bronze, SILVER: silver, GOLD: gold}[dataset].verify(world.lake)
 
 
 def test_an_api_without_breweries_is_refused(world):

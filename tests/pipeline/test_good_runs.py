@@ -83,6 +83,7 @@ def test_silver_objects_are_partitions_with_one_schema(world):
     assert set(keys) - named == {
         "data/breweries/_manifest.json",
         "data/rejected/breweries_rejected.json",
+        "data/changes/breweries_changes.json",
     }
     for entry in world.manifest(SILVER).objects:
         assert re.fullmatch(

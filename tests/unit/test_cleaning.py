@@ -11,7 +11,7 @@ USABLE = {"id": "1", "name": "A", "country": "Land", "state_province": "State"}
 
 
 def cleaned(*records, start=0):
-    table, rejected = clean([json.dumps(record) for record in records], start)
+    table, rejected, _ = clean([json.dumps(record) for record in records], start)
     assert table.schema == CLEAN_SCHEMA
     return table.to_pylist(), rejected
 
@@ -64,7 +64,7 @@ def test_text(received, kept):
 )
 def test_latitude(received, kept):
     text = json.dumps({**USABLE, "latitude": 0}).replace(": 0}", f": {_json(received)}}}")
-    table, _ = clean([text])
+    table, *_ = clean([text])
     assert table["latitude"].to_pylist() == [kept]
 
 
@@ -123,7 +123,7 @@ def test_what_cannot_be_used_is_told_why_and_where(record, reason):
 
 
 def test_the_row_received_last_wins():
-    table, _ = clean([json.dumps({**USABLE, "city": city}) for city in ("old", "new")], 7)
+    table, *_ = clean([json.dumps({**USABLE, "city": city}) for city in ("old", "new")], 7)
     (row,) = resolve_duplicates(table).to_pylist()
     assert (row["city"], row["position"]) == ("new", 8)
 

@@ -1,0 +1,119 @@
+"""What changed between two versions of silver, row by row. Pure functions."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from .cleaning import LOCATION, SCHEMA
+from .manifest import Changes
+
+LOCATED_SCHEMA = pa.schema([*SCHEMA, *(pa.field(name, pa.string()) for name in LOCATION)])
+"""Silver's rows with their location, which in the lake stands in the key."""
+
+LISTED = 1_000
+"""Rows listed of each kind of change; the counts are of all."""
+
+LEFT, RIGHT = "_before", "_after"
+
+
+def compare(before: pa.Table, after: pa.Table) -> tuple[Changes, dict[str, Any]]:
+    """Count and list the rows that differ.
+
+    Args:
+        before: the rows of the locations that changed, as they were: a table of `LOCATED_SCHEMA`.
+        after: the same locations as they are; unchanged locations stand in neither.
+
+    Returns:
+        The counts, and for each kind of change the first rows of it by id, JSON-ready.
+    """
+    rows = _joined(before, after)
+    added, removed = pc.is_null(rows["country_before"]), pc.is_null(rows["country_after"])
+    both = pc.invert(pc.or_(added, removed))
+    moved = pc.and_(both, _differ(rows, *LOCATION))
+    retyped = pc.and_(both, _differ(rows, "brewery_type"))
+    others = [name for name in SCHEMA.names if name not in {"id", "brewery_type"}]
+    touched = pc.or_(moved, retyped)
+    otherwise = pc.and_(pc.and_(both, _differ(rows, *others)), pc.invert(touched))
+    kinds: dict[str, tuple[Any, Callable[[Mapping[str, Any]], dict[str, Any]]]] = {
+        "added": (added, lambda row: _row(row, RIGHT)),
+        "removed": (removed, lambda row: _row(row, LEFT)),
+        "moved": (moved, lambda row: _from_to(row, *LOCATION)),
+        "changed_type": (retyped, lambda row: _from_to(row, "brewery_type")),
+        "changed_otherwise": (otherwise, lambda row: _row(row, RIGHT)),
+    }
+    locations = _locations(before, after)
+    counts = {name: pc.sum(mask, min_count=0).as_py() for name, (mask, _) in kinds.items()}
+    listed: dict[str, Any] = {
+        name: [show(row) for row in rows.filter(mask).slice(0, LISTED).to_pylist()]
+        for name, (mask, show) in kinds.items()
+    }
+    return Changes(**counts, locations=len(locations)), {**listed, "locations": locations}
+
+
+def to_json(report: Mapping[str, Any]) -> bytes:
+    """A change report as it is stored: JSON, one row a line."""
+    parts = []
+    for name, value in report.items():
+        if isinstance(value, list) and value:
+            items = ",\n  ".join(json.dumps(item, ensure_ascii=False) for item in value)
+            parts.append(f' "{name}": [\n  {items}\n ]')
+        else:
+            parts.append(f' "{name}": {json.dumps(value, ensure_ascii=False)}')
+    return ("{\n" + ",\n".join(parts) + "\n}\n").encode()
+
+
+def _joined(before: pa.Table, after: pa.Table) -> pa.Table:
+    """Both sides of each id in one row, sorted by id; a side that is not there is null."""
+
+    def side(table: pa.Table, suffix: str) -> pa.Table:
+        names = [name if name == "id" else name + suffix for name in table.column_names]
+        return table.rename_columns(names)
+
+    joined = side(before, LEFT).join(side(after, RIGHT), "id", join_type="full outer")
+    return joined.sort_by("id")
+
+
+def _differ(rows: pa.Table, *columns: str) -> pa.ChunkedArray:
+    """Where any of some columns is not the same on both sides; null equals null."""
+    found = pa.chunked_array([pa.array([False] * len(rows), pa.bool_())])
+    for name in columns:
+        left, right = rows[name + LEFT], rows[name + RIGHT]
+        unequal = pc.fill_null(pc.not_equal(left, right), False)
+        one_null = pc.xor(pc.is_null(left), pc.is_null(right))
+        found = pc.or_(found, pc.or_(unequal, one_null))
+    return found
+
+
+def _row(row: Mapping[str, Any], side: str) -> dict[str, Any]:
+    return {
+        "id": row["id"],
+        **{name: row[name + side] for name in ("name", "brewery_type", *LOCATION)},
+    }
+
+
+def _from_to(row: Mapping[str, Any], *columns: str) -> dict[str, Any]:
+    return {
+        **_row(row, RIGHT),
+        "from": {name: row[name + LEFT] for name in columns},
+        "to": {name: row[name + RIGHT] for name in columns},
+    }
+
+
+def _locations(before: pa.Table, after: pa.Table) -> list[dict[str, Any]]:
+    """The rows of each location that changed, before and after."""
+
+    def counts(table: pa.Table) -> Counter[tuple[str, str]]:
+        grouped = table.group_by(list(LOCATION)).aggregate([([], "count_all")])
+        return Counter({(g["country"], g["state"]): g["count_all"] for g in grouped.to_pylist()})
+
+    was, now = counts(before), counts(after)
+    return [
+        {"country": place[0], "state": place[1], "before": was[place], "after": now[place]}
+        for place in sorted(was.keys() | now.keys())
+    ]

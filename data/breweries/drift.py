@@ -1,0 +1,174 @@
+"""Drift: what the data look like, and which changes against the version before need a person.
+
+Pure functions. Silver's manifest keeps the profile and the drifts that were let pass.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+Rule = Literal[
+    "row_fall",
+    "country_gone",
+    "field_gone",
+    "type_unreadable",
+    "type_changed",
+    "new_field",
+    "new_country",
+    "unknown_brewery_type",
+]
+RULES: dict[Rule, str] = {
+    "row_fall": "silver has fewer rows, by more than BREWERIES_LARGEST_FALL_PERCENT",
+    "country_gone": "a country has no brewery any more",
+    "field_gone": "a field that silver keeps is in no record any more",
+    "type_unreadable": "a field that silver keeps has only values that cannot be read",
+    "type_changed": "a field has values of a JSON type that it had not",
+    "new_field": "records have a field that none had",
+    "new_country": "there is a country that was not",
+    "unknown_brewery_type": "there is a brewery type that we do not know",
+}
+"""Every rule, and when it applies. A rise of the rows is no drift: +15% in a day was real data."""
+
+STOPPING: frozenset[Rule] = frozenset({"row_fall", "country_gone", "field_gone", "type_unreadable"})
+"""Those that stop the run unless BREWERIES_STOP_ON says otherwise; the others are noted."""
+
+# In the data of August 2026, then what the dataset's validator and the server's enum allow besides
+# (github.com/openbrewerydb/openbrewerydb and openbrewerydb-laravel-api).
+KNOWN_BREWERY_TYPES = {
+    "micro",
+    "brewpub",
+    "planning",
+    "closed",
+    "regional",
+    "contract",
+    "large",
+    "proprietor",
+    "taproom",
+    "bar",
+    "nano",
+    "cidery",
+    "beergarden",
+    "location",
+    "alt prop",
+    "beer brand",
+    "office only location",
+    "unknown",
+}
+
+READABLE = {"string", "number"}  # JSON types that cleaning makes text or degrees of
+JSON_TYPES = {
+    str: "string",
+    int: "number",
+    float: "number",
+    bool: "boolean",
+    dict: "object",
+    list: "array",
+}
+
+Fields = dict[str, tuple[str, ...]]
+"""Each field of the records to the JSON types of its values, sorted, `null` left out."""
+
+
+class Profile(BaseModel):
+    """What a version of the data looks like; counts are of silver's rows."""
+
+    model_config = ConfigDict(frozen=True)
+
+    rows: int
+    fields: Fields
+    countries: dict[str, int]
+    brewery_types: dict[str, int]
+
+
+class Drift(BaseModel):
+    """One change that a rule names: of what, and in one sentence."""
+
+    model_config = ConfigDict(frozen=True)
+
+    rule: Rule
+    subject: str
+    what: str
+
+
+def fields_of(records: Iterable[Mapping[str, Any]]) -> Fields:
+    """The fields of some records and their types."""
+    # Records share few shapes, and a shape is compared much faster than it is taken apart.
+    shapes = {(tuple(record), tuple(map(type, record.values()))) for record in records}
+    found: dict[str, set[str]] = {}
+    for names, kinds in shapes:
+        for name, kind in zip(names, kinds, strict=True):
+            types = found.setdefault(name, set())
+            if kind in JSON_TYPES:
+                types.add(JSON_TYPES[kind])
+    return {name: tuple(sorted(types)) for name, types in sorted(found.items())}
+
+
+def joined(parts: Iterable[Fields]) -> Fields:
+    """The fields of several batches as those of one."""
+    found: dict[str, set[str]] = {}
+    for part in parts:
+        for name, types in part.items():
+            found.setdefault(name, set()).update(types)
+    return {name: tuple(sorted(types)) for name, types in sorted(found.items())}
+
+
+def compare(
+    before: Profile | None, after: Profile, kept: Collection[str], largest_fall: float
+) -> tuple[Drift, ...]:
+    """What drifted between two versions.
+
+    Args:
+        before: the profile of the version before; None where there was none.
+        after: that of the version to be published.
+        kept: the fields that silver keeps.
+        largest_fall: percent of the rows before that may be missing.
+    """
+    drifts = list(_types_unknown(after))
+    if before:
+        drifts += [
+            *_rows(before, after, largest_fall),
+            *_countries(before, after),
+            *_fields(before, after, kept),
+        ]
+    order = list(RULES)
+    return tuple(sorted(drifts, key=lambda drift: (order.index(drift.rule), drift.subject)))
+
+
+def _rows(before: Profile, after: Profile, largest_fall: float) -> Iterator[Drift]:
+    fallen = before.rows - after.rows
+    if fallen > before.rows * largest_fall / 100:
+        what = f"{before.rows:,} rows fell to {after.rows:,}, by {fallen / before.rows:.1%}"
+        yield Drift(rule="row_fall", subject="rows", what=what)
+
+
+def _countries(before: Profile, after: Profile) -> Iterator[Drift]:
+    for country in before.countries.keys() - after.countries.keys():
+        what = f"{country} had {before.countries[country]:,} breweries and has none"
+        yield Drift(rule="country_gone", subject=country, what=what)
+    for country in after.countries.keys() - before.countries.keys():
+        what = f"{country} is new, with {after.countries[country]:,} breweries"
+        yield Drift(rule="new_country", subject=country, what=what)
+
+
+def _fields(before: Profile, after: Profile, kept: Collection[str]) -> Iterator[Drift]:
+    for name in before.fields.keys() & set(kept) - after.fields.keys():
+        yield Drift(rule="field_gone", subject=name, what=f"no record has the field {name}")
+    for name in after.fields.keys() - before.fields.keys():
+        kinds = " and ".join(after.fields[name]) or "null alone"
+        yield Drift(rule="new_field", subject=name, what=f"the field {name} is new ({kinds})")
+    for name in sorted(before.fields.keys() & after.fields.keys()):
+        was, now = set(before.fields[name]), set(after.fields[name])
+        if not was or now <= was:
+            continue
+        lost = name in kept and was & READABLE and not now & READABLE
+        what = f"{name} was {' and '.join(sorted(was))}, and is {' and '.join(sorted(now))}"
+        yield Drift(rule="type_unreadable" if lost else "type_changed", subject=name, what=what)
+
+
+def _types_unknown(after: Profile) -> Iterator[Drift]:
+    for kind in after.brewery_types.keys() - KNOWN_BREWERY_TYPES:
+        what = f"{after.brewery_types[kind]:,} breweries are of the unknown type {kind!r}"
+        yield Drift(rule="unknown_brewery_type", subject=kind, what=what)

@@ -1,0 +1,180 @@
+"""Data that change from run to run: drift, the change report, replay, and what is kept."""
+
+import json
+import time
+
+import pytest
+
+from data.breweries import errors
+from data.breweries.datasets import BRONZE, CHANGES_OBJECT, GOLD, HISTORY, SILVER
+from sandbox.generator import generate
+from tests.conftest import raw_get
+
+
+def changed(world, change):
+    """Serve copies of the records that a function has changed; None takes one out."""
+    records = [change(dict(record)) for record in world.api.records]
+    world.api.records = [record for record in records if record is not None]
+
+
+def report(world):
+    return json.loads(raw_get(world.lake, "silver", CHANGES_OBJECT))
+
+
+def noted(world):
+    return {(drift.rule, drift.subject) for drift in world.manifest(SILVER).drift}
+
+
+def test_a_jump_of_15_percent_passes(world):
+    world.run(test=False)
+    world.api.records = generate(690, seed=1)
+    world.run(test=False)
+    assert world.manifest(SILVER).rows_out == 690
+
+
+STOPPING = {
+    "row_fall": lambda r: r if r["state_province"] != "California" and "a" in r["id"] else None,
+    "country_gone": lambda r: r if r["country"] != "Ireland" else None,
+    "field_gone": lambda r: {k: v for k, v in r.items() if k != "phone"},
+    "type_unreadable": lambda r: {**r, "website_url": {"href": r["website_url"]}},
+}
+
+
+@pytest.mark.parametrize("rule", STOPPING)
+def test_a_change_that_needs_a_person_stops(world, rule):
+    world.run(test=False)
+    before = {key: c for key, c in world.published().items() if not key.startswith("bronze")}
+    changed(world, STOPPING[rule])
+    log = world.fails(errors.DriftStopped, "silver")
+    assert {drift["rule"] for drift in log["facts"]["drifts"]} >= {rule}
+    assert "BREWERIES_STOP_ON" in log["message"]
+    after = {key: c for key, c in world.published().items() if not key.startswith("bronze")}
+    assert after == before
+    world.fails(errors.DriftStopped, "silver")
+
+    world.set(BREWERIES_STOP_ON="none")
+    world.run(test=False)
+    assert rule in {rule for rule, _ in noted(world)}
+    world.patch.delenv("BREWERIES_STOP_ON")
+    world.run(test=False)
+    assert rule not in {rule for rule, _ in noted(world)}
+
+
+def test_a_change_that_does_not_is_noted_in_the_manifest(world):
+    world.run(test=False)
+    first = world.api.records[0]["id"]
+
+    def change(record):
+        record["taps"] = 3
+        record["phone"] = 12345 if record["id"] == first else record["phone"]
+        record["country"] = "Chad" if record["id"] == first else record["country"]
+        record["brewery_type"] = "winery" if record["id"] == first else record["brewery_type"]
+        return record
+
+    changed(world, change)
+    world.run(test=False)
+    assert noted(world) == {
+        ("new_field", "taps"),
+        ("type_changed", "phone"),
+        ("new_country", "Chad"),
+        ("unknown_brewery_type", "winery"),
+    }
+
+
+def test_a_rule_can_be_made_to_stop(world):
+    world.run(test=False)
+    changed(world, lambda record: {**record, "taps": 3})
+    world.set(BREWERIES_STOP_ON="row_fall,new_field")
+    log = world.fails(errors.DriftStopped, "silver")
+    assert "the field taps is new (number)" in log["message"]
+
+
+def test_the_change_report_says_what_changed(world):
+    world.run(test=False)
+    first = report(world)
+    assert (first["before"], first["counts"]["added"]) == (None, 600)
+    records = [dict(record) for record in world.api.records]
+    california = [r for r in records if r["state_province"] == "California"]
+    gone, mover, closing, renamed = california[:4]
+    records.remove(gone)
+    mover["state_province"] = "Nevada"
+    closing["brewery_type"] = "closed" if closing["brewery_type"] != "closed" else "bar"
+    renamed["name"] += " II"
+    records.append({**gone, "id": "11111111-1111-4111-8111-111111111111", "name": "Another"})
+    old = world.manifest(SILVER)
+    world.api.records = records
+    world.run(test=False)
+
+    told, new = report(world), world.manifest(SILVER)
+    assert (told["before"], told["snapshot"], told["run"]) == (old.snapshot, new.snapshot, new.run)
+    assert told["counts"] == new.changes.model_dump()
+    assert told["counts"] == {
+        "added": 1,
+        "removed": 1,
+        "moved": 1,
+        "changed_type": 1,
+        "changed_otherwise": 1,
+        "locations": 2,
+    }
+    assert [row["id"] for row in told["removed"]] == [gone["id"]]
+    assert [row["name"] for row in told["added"]] == ["Another"]
+    assert told["moved"][0]["to"] == {"country": "United States", "state": "Nevada"}
+    counts = {place["state"]: place["after"] - place["before"] for place in told["locations"]}
+    assert counts == {"California": -1, "Nevada": 1}
+
+    world.run(test=False)
+    assert world.manifest(SILVER).changes.added == 0
+    assert report(world) == told
+
+
+def test_a_report_survives_a_damaged_version_before(world):
+    world.run(test=False)
+    (victim, *_) = world.manifest(SILVER).objects
+    world.lake.remove("silver", [victim.key])
+    changed(world, lambda record: {**record, "phone": "1"})
+    world.run()
+    assert report(world)["before_readable"] is False
+
+
+def test_history_is_thinned_but_what_is_in_use_stays(world):
+    world.set(BREWERIES_HISTORY_VERSIONS=2, BREWERIES_STOP_ON="none")
+    snapshots = []
+    for count in (600, 599, 598, 597, 596):
+        world.api.records = world.api.records[:count]
+        time.sleep(1)  # runs of one second have no order
+        world.run(test=False)
+        snapshots.append(world.manifest(BRONZE).snapshot)
+    assert kept(world) == snapshots[2:4]
+
+    oldest = snapshots[2]
+    world.run(test=False, snapshot=oldest)
+    assert world.manifest(SILVER).snapshot == oldest
+    assert set(kept(world)) == {oldest, *snapshots[3:]}
+
+    # Silver stays behind, and its answer with it.
+    world.set(BREWERIES_STOP_ON="row_fall", BREWERIES_LARGEST_FALL_PERCENT=1)
+    for count in (500, 499, 498, 497):
+        time.sleep(1)
+        world.api.records = world.api.records[:count]
+        world.fails(errors.DriftStopped, "silver")
+    assert oldest in kept(world)
+    assert len(kept(world)) == 3
+
+
+def kept(world):
+    keys = world.lake.sizes("bronze", HISTORY)
+    return [key.removeprefix(HISTORY).removesuffix(".json") for key in keys]
+
+
+def test_any_kept_answer_comes_out_byte_for_byte_as_it_did(world):
+    world.set(BREWERIES_STOP_ON="none")
+    published = {}
+    for count in (600, 480, 590):
+        world.api.records = world.api.records[:count] if count < 500 else generate(count, seed=1)
+        world.run(test=False)
+        objects = {k: c for k, c in world.published().items() if "visualizations" not in k}
+        published[world.manifest(GOLD).snapshot] = objects
+    for snapshot, objects in published.items():
+        world.run(test=False, snapshot=snapshot)
+        again = {k: c for k, c in world.published().items() if "visualizations" not in k}
+        assert again == objects
