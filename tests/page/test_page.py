@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import re
+from contextlib import suppress
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Error, expect
 
 from sandbox.api import LocalBreweryApi
 from sandbox.faults import Faults
 from sandbox.generator import generate
+from sandbox.store import read_settings
 from tests.page.mage_page import MagePage, browser_page, needs_chromium
 from tests.page.web import web
 from tests.waiting import wait_for
@@ -18,9 +21,14 @@ pytestmark = needs_chromium
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("web")
-    with LocalBreweryApi(generate(600), faults=Faults(rate_limit=0)) as api, web(folder, api) as up:
+def api():
+    with LocalBreweryApi(generate(600), faults=Faults(rate_limit=0)) as api:
+        yield api
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory, api):
+    with web(tmp_path_factory.mktemp("web"), api, BREWERIES_API_ATTEMPTS="1") as up:
         yield up
 
 
@@ -80,3 +88,37 @@ def test_a_run_started_from_the_page_is_seen_to_complete(owner, server):
     (number,) = wait_for(lambda: {run["id"] for run in server.mage.runs("breweries")} - before)
     owner.wait_for_done(number)
     assert server.mage.run(number)["status"] == "completed"
+
+
+def test_the_keys_of_the_store_are_nowhere_in_the_page(owner, server, api):
+    told = []
+
+    def keep(response):
+        # What was redirected or left early has no body.
+        with suppress(Error):
+            told.append(response.body())
+
+    owner.page.on("response", keep)
+    api.faults = Faults(rate_limit=0, error_rate=1)
+    before = {run["id"] for run in server.mage.runs("breweries")}
+    owner.run_once()
+    (number,) = wait_for(lambda: {run["id"] for run in server.mage.runs("breweries")} - before)
+    wait_for(lambda: server.mage.run(number)["status"] == "failed")
+    api.faults = Faults(rate_limit=0)
+    owner.tree()
+    owner.triggers()
+    told.append(json.dumps(server.mage.run(number)).encode())
+    for part in ("logs", f"runs/{number}"):
+        owner.page.goto(f"{server.address}/pipelines/breweries/{part}")
+        owner.page.wait_for_load_state("networkidle")
+
+    secrets = [
+        value.encode()
+        for name, value in read_settings(server.store).items()
+        if name in {"MINIO_ACCESS_KEY", "MINIO_SECRET_KEY"}
+    ]
+    assert len(secrets) == 2
+    assert any(b"ApiGaveUp" in body for body in told)
+    kept = [file.read_bytes() for file in server.folder.rglob("*") if file.is_file()]
+    assert len(told) > 20 and len(kept) > 5
+    assert not [body[:300] for body in (*told, *kept) for secret in secrets if secret in body]

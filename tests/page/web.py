@@ -31,6 +31,8 @@ class Web:
     mage: MageApi
     store: Path
     """The file that says where the embedded store is, and its keys."""
+    folder: Path
+    """Where Mage keeps its data, and what was printed."""
 
 
 @contextmanager
@@ -55,22 +57,22 @@ def web(folder: Path, api: LocalBreweryApi, **settings: str) -> Iterator[Web]:
             command, cwd=ROOT, env=environment, stdout=log, stderr=log, start_new_session=True
         )
         try:
-            yield _ready(f"http://127.0.0.1:{port}", SANDBOX / lake, process, folder / "web.log")
+            yield _ready(f"http://127.0.0.1:{port}", SANDBOX / lake, process, folder)
         finally:
             process.send_signal(signal.SIGINT)
             process.wait(60)
             shutil.rmtree(SANDBOX / lake, ignore_errors=True)
 
 
-def _ready(address: str, lake: Path, process: subprocess.Popen[bytes], log: Path) -> Web:
+def _ready(address: str, lake: Path, process: subprocess.Popen[bytes], folder: Path) -> Web:
     def answer() -> Web | None:
-        assert process.poll() is None, log.read_text()
+        assert process.poll() is None, (folder / "web.log").read_text()
         login = read_settings(SANDBOX / "mage.env")
         # Neither file nor page is there at first.
         with suppress(KeyError, MageRefused):
             email, password = login["DEFAULT_OWNER_EMAIL"], login["DEFAULT_OWNER_PASSWORD"]
             mage = MageApi(address, email, password)
-            return Web(address, email, password, mage, lake / "store.env")
+            return Web(address, email, password, mage, lake / "store.env", folder)
         return None
 
     return wait_for(answer)

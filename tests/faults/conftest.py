@@ -1,0 +1,114 @@
+"""A shaky world: two versions of the data, and a store behind a proxy that fails on demand."""
+
+from __future__ import annotations
+
+import os
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from multiprocessing.process import BaseProcess
+from typing import Any
+
+import pytest
+
+from sandbox.generator import generate
+from tests.conftest import World
+from tests.faults import report, runs
+from tests.faults.damage import Truth, damage, leavings
+from tests.faults.proxy import StoreProxy
+
+LEASE_SECONDS = 0.4
+
+
+@dataclass
+class Shaky:
+    """A world whose runs are processes, and whose store can be made to fail under them."""
+
+    world: World
+    proxy: StoreProxy
+    data: tuple[list[Any], list[Any]]
+    truths: list[Truth] = field(default_factory=list)
+    now: int = 0
+
+    def start(self, **settings: object) -> BaseProcess:
+        """Start a run whose store is the proxy."""
+        own = {"MINIO_ENDPOINT": self.proxy.endpoint, "BREWERIES_LEASE_SECONDS": LEASE_SECONDS}
+        given = {name: str(value) for name, value in {**own, **settings}.items()}
+        return runs.start({**os.environ, **given}, self.world.folder / "output.txt")
+
+    def run(self, **settings: object) -> int:
+        """A run to its end; its exit status."""
+        process = self.start(**settings)
+        process.join(120)
+        assert process.exitcode is not None, self.output()
+        return process.exitcode
+
+    def change(self) -> None:
+        """From now on the API serves the other version of the data."""
+        self.now = 1 - self.now
+        self.world.api.records = self.data[self.now]
+
+    def output(self) -> str:
+        """The end of what the runs printed."""
+        return (self.world.folder / "output.txt").read_text()[-3000:]
+
+    def damage(self) -> list[str]:
+        """What is wrong with the lake at this moment."""
+        self.proxy.reset()
+        return damage(self.world.lake, self.truths)
+
+    def heal(self) -> list[str]:
+        """What is wrong after another run, that nothing disturbs."""
+        assert self.run() == 0, self.output()
+        assert Truth.of(self.world) == self.truths[self.now]
+        return [*self.damage(), *leavings(self.world.lake)]
+
+
+@pytest.fixture
+def shaky(world: World, store: dict[str, str]) -> Iterator[Shaky]:
+    """The two versions published once each; the second is current."""
+    data = two_versions()
+    world.set(BREWERIES_HISTORY_VERSIONS=3, BREWERIES_STOP_ON="none")
+    with StoreProxy(store["MINIO_ENDPOINT"]) as proxy:
+        shaky = Shaky(world, proxy, data, now=1)
+        for _ in data:
+            shaky.change()
+            assert shaky.run() == 0, shaky.output()
+            shaky.truths.append(Truth.of(world))
+        yield shaky
+
+
+def two_versions() -> tuple[list[Any], list[Any]]:
+    """Some records of few locations, and the same with rows added, removed, moved and changed."""
+    chance = random.Random(4)
+    places = ("Oregon", "Ohio", "Maine", "Texas", "Bayern", "VIC")
+    old = [r for r in generate(1500, seed=2) if r["state_province"] in places]
+    new = [dict(record) for record in old]
+    chance.shuffle(new)
+    new[0]["state_province"] = "Utah"
+    new[1]["brewery_type"] = "closed"
+    new[2]["name"] = "Another Name"
+    return old[:-2], new[3:] + new[:3]
+
+
+@pytest.fixture
+def tally(request: pytest.FixtureRequest) -> report.Tally:
+    """Where a test tells how many faults it injected and what was lost."""
+    tally: report.Tally = request.config.stash[report.TALLY]
+    return tally
+
+
+@pytest.fixture
+def every(request: pytest.FixtureRequest) -> bool:
+    """Whether all faults are asked for, rather than a quick selection."""
+    return bool(request.config.getoption("--all-faults"))
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[report.TALLY] = report.Tally()
+
+
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    if session.config.getoption("--all-faults") and exitstatus == 0:
+        store = f"MinIO at {os.environ['MINIO_ENDPOINT']}" if "MINIO_ENDPOINT" in os.environ else ""
+        report.write(session.config.stash[report.TALLY], store or "the embedded one (SeaweedFS)")

@@ -1,0 +1,122 @@
+"""What a reader of the lake would find wrong, whatever happened to the runs that wrote it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from data.breweries.datasets import (
+    BRONZE_OBJECT,
+    CHANGES_OBJECT,
+    CHART_OBJECT,
+    GOLD_OBJECT,
+    HISTORY,
+    LOGS,
+    REJECTED_OBJECT,
+    SILVER,
+)
+from data.breweries.errors import LakeError, ManifestMissing
+from data.breweries.lake import Lake
+from tests.conftest import World, raw_get
+
+SINGLE_OBJECTS = (
+    ("bronze", BRONZE_OBJECT),
+    ("silver", REJECTED_OBJECT),
+    ("silver", CHANGES_OBJECT),
+    ("gold", GOLD_OBJECT),
+    ("gold", CHART_OBJECT),
+)
+
+
+@dataclass(frozen=True)
+class Truth:
+    """One version of the data, as a run that nothing disturbed publishes it."""
+
+    bronze: str
+    silver: frozenset[tuple[str, str, int]]
+    gold: str
+
+    @classmethod
+    def of(cls, world: World) -> Truth:
+        """What is published now."""
+        lake = world.lake
+        bronze, gold = lake.stat("bronze", BRONZE_OBJECT), lake.stat("gold", GOLD_OBJECT)
+        assert bronze
+        assert gold
+        entries = world.manifest(SILVER).objects
+        return cls(
+            bronze.sha256, frozenset((e.key, e.sha256, e.rows) for e in entries), gold.sha256
+        )
+
+
+def damage(lake: Lake, versions: list[Truth]) -> list[str]:
+    """Each way in which the lake is not one of some versions, layer by layer."""
+    return [*_silver(lake, versions), *_single_objects(lake, versions), *_history(lake)]
+
+
+def leavings(lake: Lake) -> list[str]:
+    """Objects that nothing names: what a good run leaves none of."""
+    named = {entry.key for entry in lake.version(SILVER).manifest.objects}
+    named |= {SILVER.manifest, REJECTED_OBJECT, CHANGES_OBJECT}
+    found = [f"silver/{key}" for key in lake.sizes("silver", "data/") if key not in named]
+    for layer in ("bronze", "silver", "gold"):
+        found += [f"{layer}/{key}" for key in lake.sizes(layer, "leases/")]
+    return found
+
+
+def _silver(lake: Lake, versions: list[Truth]) -> Iterator[str]:
+    try:
+        manifest = lake.version(SILVER).manifest
+    except ManifestMissing:
+        return
+    for entry in manifest.objects:
+        try:
+            lake.read("silver", entry)
+        except LakeError as error:
+            yield str(error)
+    objects = frozenset((e.key, e.sha256, e.rows) for e in manifest.objects)
+    if objects not in [version.silver for version in versions]:
+        yield f"silver of run {manifest.run} is of no one version"
+    if sum(entry.rows for entry in manifest.objects) != manifest.rows_out:
+        yield "silver's rows do not add up"
+
+
+def _single_objects(lake: Lake, versions: list[Truth]) -> Iterator[str]:
+    for layer, key in SINGLE_OBJECTS:
+        told = lake.stat(layer, key)
+        if told is None:
+            continue
+        if hashlib.sha256(raw_get(lake, layer, key)).hexdigest() != told.sha256:
+            yield f"{layer}/{key} is not what it says it is"
+        if not told.run or not told.snapshot:
+            yield f"{layer}/{key} does not say which version it is"
+        known = {
+            BRONZE_OBJECT: {version.bronze for version in versions},
+            GOLD_OBJECT: {version.gold for version in versions},
+        }
+        if told.sha256 not in known.get(key, {told.sha256}):
+            yield f"{layer}/{key} is of no one version"
+
+
+def _history(lake: Lake) -> Iterator[str]:
+    """The answer that silver derives from can be replayed, whatever bronze has become."""
+    try:
+        snapshot = lake.version(SILVER).manifest.snapshot
+    except ManifestMissing:
+        return
+    current = lake.stat("bronze", BRONZE_OBJECT)
+    if current and current.snapshot == snapshot:
+        return
+    kept = lake.stat("bronze", f"{HISTORY}{snapshot}.json")
+    if kept is None:
+        yield f"the answer {snapshot} that silver derives from is lost"
+        return
+    content = raw_get(lake, "bronze", f"{HISTORY}{snapshot}.json")
+    if hashlib.sha256(content).hexdigest() != kept.sha256:
+        yield f"the answer {snapshot} is not what it says it is"
+
+
+def error_logs(lake: Lake) -> int:
+    """How many error logs there are in all layers."""
+    return sum(len(lake.sizes(layer, LOGS)) for layer in ("bronze", "silver", "gold"))

@@ -1,0 +1,104 @@
+"""The API at its worst: a crawl is proved complete, or nothing is published."""
+
+import json
+import time
+
+import pytest
+
+from data.breweries import errors
+from data.breweries.datasets import BRONZE_OBJECT
+from sandbox.faults import Faults
+from sandbox.generator import generate
+from tests.conftest import raw_get
+
+EVERY_KIND = {
+    "error_rate": 0.07,
+    "busy_rate": 0.04,
+    "retry_after_seconds": 1,
+    "reset_rate": 0.07,
+    "cut_rate": 0.07,
+    "malformed_rate": 0.08,
+}
+NEVER_COMPLETE = {
+    "pages that shift in every crawl, since the data change": {
+        "change_after": 3,
+        "change_times": 999,
+    },
+    "records that the list lacks": {"drop": 3},
+    "records listed twice, in place of others": {"drop": 3, "duplicate": 3},
+    "every request answered with an error": {"error_rate": 1.0},
+    "every body cut": {"cut_rate": 1.0},
+    "every body of another form": {"malformed_rate": 1.0},
+    "every connection reset": {"reset_rate": 1.0},
+    "bodies that never end": {"drip_seconds": 60.0},
+    "every request answered with 429, `Retry-After` 60 s": {"busy_rate": 1.0},
+}
+
+
+def records_in_bronze(world):
+    records = json.loads(raw_get(world.lake, "bronze", BRONZE_OBJECT))
+    return sorted(json.dumps(record, sort_keys=True) for record in records)
+
+
+def test_a_third_of_all_requests_fails_in_every_way(world, tally, every):
+    world.set(BREWERIES_API_PAGE_SIZE=10, BREWERIES_STOP_ON="none")
+    failed = found = 0
+    for seed in range(10 if every else 1):
+        world.api.records = generate(600, seed=seed)
+        world.api.faults = Faults(rate_limit=0, seed=seed, **EVERY_KIND)
+        before = len(world.api.requests)
+        world.run(test=False)
+        requests = world.api.requests[before:]
+        failed += len(requests) - 62
+        served = sorted(json.dumps(r, sort_keys=True) for r in world.api.records)
+        found += records_in_bronze(world) != served
+    assert failed > 10
+    assert found == 0
+    tally.add("the API: errors of every kind, 30% of the requests", failed, found, "completes")
+
+
+@pytest.mark.parametrize("name", NEVER_COMPLETE)
+def test_what_cannot_be_proved_complete_is_not_published(world, tally, name):
+    world.run(test=False)
+    before, asked = world.published(), len(world.api.requests)
+    world.api.records = generate(500, seed=9)
+    world.api.faults = Faults(rate_limit=0, **NEVER_COMPLETE[name])
+    world.set(
+        BREWERIES_API_PAGE_SIZE=50,
+        BREWERIES_API_ATTEMPTS=3,
+        BREWERIES_API_TIMEOUT_SECONDS=0.5,
+        BREWERIES_API_TIME_LIMIT_SECONDS=8,
+    )
+    started = time.monotonic()
+    log = world.fails(errors.FatalApiError, "bronze")
+    assert time.monotonic() - started < 20
+    found = world.published() != before
+    assert not found
+    injected = len(world.api.requests) - asked
+    tally.add(f"the API: {name}", injected, found, f"ends with `{log['exception_type']}`")
+
+
+def test_data_that_change_once_under_the_crawl(world, tally, every):
+    world.set(BREWERIES_API_PAGE_SIZE=50, BREWERIES_STOP_ON="none")
+    found, rounds = 0, range(1, 12 if every else 3)
+    for after in rounds:
+        world.api.faults = Faults(rate_limit=0, change_after=after, seed=after)
+        world.run(test=False)
+        served = sorted(json.dumps(r, sort_keys=True) for r in world.api.records)
+        found += records_in_bronze(world) != served
+    assert found == 0
+    tally.add(
+        "the API: data that change in mid-crawl", len(rounds), found, "crawls anew, completes"
+    )
+
+
+def test_a_wait_of_a_minute_is_honoured_within_the_time_limit(world, tally, every):
+    window = 60 if every else 3
+    world.api.faults = Faults(rate_limit=4, rate_window_seconds=window)
+    started = time.monotonic()
+    world.run(test=False)
+    assert time.monotonic() - started > window - 2
+    busy = [r for r in world.api.requests if r.status == 429]
+    assert 0 < len(busy) <= 4
+    ends = "waits as long as asked, completes"
+    tally.add(f"the API: 429 with `Retry-After` up to {window} s", len(busy), 0, ends)

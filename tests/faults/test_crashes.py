@@ -1,0 +1,281 @@
+"""Runs that are killed or stopped: the lake stays whole, and the next run heals it."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from data.breweries.datasets import SILVER
+from data.breweries.errors import TurnError
+from tests.faults.conftest import LEASE_SECONDS
+from tests.faults.proxy import StoreProxy
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.mark.parametrize("moment", ["before", "after"])
+def test_a_kill_at_every_store_operation(shaky, tally, every, moment):
+    step, kills, found = (1 if every else 31), 0, []
+    while True:
+        shaky.change()
+        number = 1 + kills * step
+        if not killed_at(shaky, number, moment):
+            break
+        kills += 1
+        found += shaky.damage() + shaky.heal()
+    assert kills * step > 60
+    assert found == []
+    tally.add(
+        f"SIGKILL {moment} a store operation, at each of them in turn",
+        kills,
+        len(found),
+        "killed; the next run completes",
+    )
+
+
+def killed_at(shaky, number, moment):
+    """Start a run and kill it at its store operation of that number; whether it came so far."""
+    shaky.proxy.reset()
+    started = threading.Event()
+    killed = threading.Event()
+
+    def kill(operation):
+        if operation.number != number:
+            return "drop" if killed.is_set() else ""
+        started.wait()
+        os.kill(process.pid, signal.SIGKILL)
+        killed.set()
+        return "drop"
+
+    setattr(shaky.proxy, moment, kill)
+    process = shaky.start()
+    started.set()
+    process.join(60)
+    assert process.exitcode == (-signal.SIGKILL if killed.is_set() else 0), shaky.output()
+    return killed.is_set()
+
+
+def test_mage_killed_at_random_moments(shaky, tally, every):
+    chance, found, times = random.Random(11), [], 20 if every else 1
+    for _ in range(times):
+        shaky.change()
+        process = mage(shaky)
+        time.sleep(chance.uniform(2.5, 7.5))
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        found += shaky.damage() + shaky.heal()
+    assert found == []
+    ends = "killed; the next run completes"
+    tally.add("SIGKILL of the whole `mage run` at a random moment", times, len(found), ends)
+
+
+def mage(shaky):
+    """The real command, in a process group of its own."""
+    command = [Path(sys.executable).with_name("mage"), "run", "data", "breweries", "--test"]
+    own = {"MINIO_ENDPOINT": shaky.proxy.endpoint, "BREWERIES_LEASE_SECONDS": str(LEASE_SECONDS)}
+    return subprocess.Popen(
+        command,
+        cwd=ROOT,
+        env={**os.environ, **own},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+
+
+# Where two runs could hurt each other most: each publish, and the removal of the version before.
+CRITICAL = {
+    "PUT of bronze": lambda o: o.method == "PUT" and "breweries_raw.json" in o.path,
+    "PUT of silver's manifest": lambda o: (
+        o.method == "PUT" and "/silver/data/breweries/_m" in o.path
+    ),
+    "removal in silver": lambda o: o.method == "POST" and o.path.startswith("/silver?delete"),
+    "PUT of gold": lambda o: o.method == "PUT" and "breweries_aggregated.parquet" in o.path,
+}
+
+
+def operations(every, step):
+    """Which operations to disturb, one a run: the critical ones, and for all, each so many-th."""
+    yield from CRITICAL.values()
+    for number in range(1, 200 if every else 1, step):
+        yield lambda operation, number=number: operation.number == number
+
+
+@pytest.mark.parametrize("moment", ["before", "after"])
+def test_a_run_that_is_stopped_and_wakes_after_another_took_over(shaky, tally, every, moment):
+    stops, found = 0, []
+    for chosen in operations(every, 3):
+        shaky.change()
+        if not stopped_at(shaky, chosen, moment):
+            break
+        stops += 1
+        found += shaky.damage() + shaky.heal()
+    assert stops >= len(CRITICAL)
+    assert found == []
+    tally.add(
+        f"a run stopped {moment} a store operation for longer than its lease, while another "
+        "published other data, and then woken",
+        stops,
+        len(found),
+        "one of the two publishes; the other may end with `TurnLost`",
+    )
+
+
+def stopped_at(shaky, chosen, moment):
+    """Stop a run at an operation, let another publish other data, then let it go on.
+
+    Returns:
+        Whether the run came to that operation.
+    """
+    shaky.proxy.reset()
+    started, stopped, woken = threading.Event(), threading.Event(), threading.Event()
+
+    def stop(operation):
+        if chosen(operation) and not stopped.is_set():
+            started.wait()
+            os.kill(process.pid, signal.SIGSTOP)
+            stopped.set()
+        if stopped.is_set():
+            # Requests that were under way are lost, or their answers come late.
+            woken.wait(60)
+            return "drop" if moment == "before" else ""
+        return ""
+
+    setattr(shaky.proxy, moment, stop)
+    process = shaky.start()
+    started.set()
+    while not stopped.wait(0.02):
+        if process.exitcode is not None:
+            return False
+    shaky.change()
+    with StoreProxy(shaky.proxy.target) as other:
+        assert shaky.run(MINIO_ENDPOINT=other.endpoint) == 0, shaky.output()
+    shaky.proxy.before = shaky.proxy.after = lambda operation: ""
+    os.kill(process.pid, signal.SIGCONT)
+    woken.set()
+    process.join(60)
+    assert process.exitcode in (0, 1), shaky.output()
+    return True
+
+
+def test_a_slow_operation_of_one_run_while_another_wants_to_publish(shaky, tally, every):
+    held, found = 0, []
+    for chosen in operations(every, 5):
+        shaky.change()
+        if not held_at(shaky, chosen):
+            break
+        held += 1
+        found += shaky.damage() + shaky.heal()
+    assert held >= len(CRITICAL)
+    assert found == []
+    tally.add(
+        "one store operation held up until another run, with other data, has ended or waits",
+        held,
+        len(found),
+        "they take turns",
+    )
+
+
+def held_at(shaky, chosen):
+    """Hold one operation of a run while another runs; whether the run came to it."""
+    shaky.proxy.reset()
+    held, go_on = threading.Event(), threading.Event()
+
+    def hold(operation):
+        if chosen(operation) and not held.is_set():
+            held.set()
+            go_on.wait(60)
+        return ""
+
+    shaky.proxy.before = hold
+    first = shaky.start()
+    while not held.wait(0.02):
+        if first.exitcode is not None:
+            return False
+    shaky.change()
+    with StoreProxy(shaky.proxy.target) as other:
+        second = shaky.start(MINIO_ENDPOINT=other.endpoint)
+        second.join(4)
+        go_on.set()
+        for process in (first, second):
+            process.join(60)
+    assert (first.exitcode, second.exitcode) == (0, 0), shaky.output()
+    return True
+
+
+def test_two_runs_at_once_take_turns(shaky, tally, every):
+    chance, found, times = random.Random(5), [], 40 if every else 2
+    for _ in range(times):
+        shaky.change()
+        first = shaky.start()
+        time.sleep(chance.uniform(0, 1.2))
+        shaky.change()
+        second = shaky.start()
+        for process in (first, second):
+            process.join(60)
+        assert (first.exitcode, second.exitcode) == (0, 0), shaky.output()
+        found += shaky.damage() + shaky.heal()
+    assert found == []
+    tally.add("two runs at once, with other data", times, len(found), "they take turns")
+
+
+def test_a_run_that_must_not_wait_ends_with_a_sentence(shaky, tally):
+    process = shaky.start()
+    shaky.world.api.faults = type(shaky.world.api.faults)(rate_limit=0, latency_seconds=1)
+    time.sleep(0.5)
+    status = shaky.run(BREWERIES_TURN_LIMIT_SECONDS=0)
+    process.join(60)
+    shaky.world.api.faults = type(shaky.world.api.faults)(rate_limit=0)
+    assert sorted([status, process.exitcode]) == [0, 1]
+    (log,) = shaky.world.logs("bronze").values()
+    assert log["exception_type"] == "TurnTooLong"
+    assert "Run again when it has ended" in log["message"]
+    found = shaky.damage() + shaky.heal()
+    assert found == []
+    tally.add(
+        "two runs at once, the second not to wait", 1, len(found), "`TurnTooLong` for the second"
+    )
+
+
+def test_a_reader_in_the_middle_is_not_failed_by_the_clean_up(shaky, tally, every):
+    lake, rounds = shaky.world.lake, 12 if every else 2
+    ended, reads, failures = threading.Event(), [], []
+    silvers = [{(e[0], e[1]) for e in truth.silver} for truth in shaky.truths]
+
+    def read_all(version):
+        found = {(e.key, e.sha256) for e in version.manifest.objects if lake.read("silver", e)}
+        time.sleep(0.05)  # a slow reader
+        for entry in version.manifest.objects:
+            lake.read("silver", entry)
+        return found
+
+    def read_on():
+        while not ended.is_set():
+            try:
+                reads.append(lake.follow(SILVER, read_all))
+            except Exception as error:
+                failures.append(error)
+
+    reader = threading.Thread(target=read_on)
+    reader.start()
+    for _ in range(rounds):
+        shaky.change()
+        assert shaky.run() == 0, shaky.output()
+    ended.set()
+    reader.join()
+    assert failures == []
+    assert all(read in silvers for read in reads)
+    assert len({frozenset(read) for read in reads}) == 2
+    ends = "it reads the old version or the new one, whole"
+    tally.add("a publish and clean-up under a slow reader", rounds, len(failures), ends)
+
+
+def test_turn_errors_say_what_to_do():
+    for kind in TurnError.__subclasses__():
+        assert kind.__doc__

@@ -1,0 +1,104 @@
+"""The store's keys are planted as canaries, and looked for wherever a run leaves something."""
+
+import os
+import secrets
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import psutil
+import pytest
+
+from data.breweries.datasets import LAYERS
+from data.breweries.settings import PROJECT
+from sandbox.faults import Faults
+from tests.conftest import raw_get
+
+MAGE = Path(sys.executable).with_name("mage")
+
+
+def run(world, folder):
+    """`mage run`, and all that it leaves: printed, in files, in the lake, in process lists."""
+    commands, ended = set(), threading.Event()
+
+    def watch():
+        while not ended.wait(0.05):
+            for process in psutil.process_iter(["cmdline"]):
+                commands.add(" ".join(process.info["cmdline"] or ()))
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    done = subprocess.run(
+        [MAGE, "run", "data", "breweries", "--test"],
+        cwd=PROJECT.parent,
+        env={**os.environ, "MAGE_DATA_DIR": str(folder), "LOG_LEVEL": "DEBUG"},
+        capture_output=True,
+        check=False,
+        timeout=120,
+    )
+    ended.set()
+    watcher.join()
+    left = {"stdout": done.stdout, "stderr": done.stderr, "commands": "\n".join(commands).encode()}
+    assert b"mage run" in left["commands"]
+    for place in (folder, world.folder, PROJECT / "pipelines"):
+        left |= {str(f): f.read_bytes() for f in place.rglob("*") if f.is_file()}
+    for layer in LAYERS:
+        for key in world.lake.sizes(layer, ""):
+            left[f"{layer}/{key}"] = raw_get(world.lake, layer, key)
+            told = world.lake._client.stat_object(layer, key).metadata
+            left[f"{layer}/{key} metadata"] = repr(dict(told)).encode()
+    return done.returncode, left
+
+
+def places_of(canaries, left):
+    return {
+        place
+        for place, content in left.items()
+        if any(canary.encode() in content for canary in canaries)
+    }
+
+
+@pytest.fixture
+def canaries(store):
+    return [store["MINIO_ACCESS_KEY"], store["MINIO_SECRET_KEY"]]
+
+
+def test_the_search_would_find_them(world, canaries, tmp_path):
+    world.lake.put("gold", "logs/planted.json", canaries[1].encode())
+    _, left = run(world, tmp_path / "mage")
+    assert places_of(canaries, left) == {"gold/logs/planted.json"}
+
+
+def test_a_run_that_fails_tells_no_keys(world, canaries, tmp_path):
+    world.api.faults = Faults(rate_limit=0, error_rate=1)
+    world.set(BREWERIES_API_ATTEMPTS=1)
+    status, left = run(world, tmp_path / "mage")
+    assert status == 1
+    assert any("logs/" in place for place in left)
+    assert places_of(canaries, left) == set()
+
+
+@pytest.mark.parametrize("wrong", ["MINIO_SECRET_KEY", "MINIO_ACCESS_KEY"])
+def test_keys_that_the_store_refuses_are_not_told(world, canaries, tmp_path, wrong):
+    canary = f"canary{secrets.token_hex(12)}"
+    world.set(**{wrong: canary})
+    status, left = run(world, tmp_path / "mage")
+    assert status == 1
+    assert world.spooled()
+    assert places_of([*canaries, canary], left) == set()
+
+
+def test_a_store_that_cannot_be_reached_tells_no_keys(world, canaries, tmp_path):
+    world.set(MINIO_ENDPOINT="127.0.0.1:9")
+    status, left = run(world, tmp_path / "mage")
+    assert status == 1
+    assert world.spooled()
+    assert places_of(canaries, left) == set()
+
+
+def test_a_malformed_setting_tells_no_keys(world, canaries, tmp_path):
+    world.set(BREWERIES_API_PAGE_SIZE="many")
+    status, left = run(world, tmp_path / "mage")
+    assert status == 1
+    assert places_of(canaries, left) == set()

@@ -1,0 +1,86 @@
+"""The policies of docs/: what the pipeline's user and a reader may do, and nothing else."""
+
+import io
+
+import pytest
+from minio import Minio
+from minio.error import S3Error
+
+from data.breweries.datasets import LAYERS, SILVER
+from data.breweries.errors import StoreRefused
+from data.breweries.lake import Lake
+from data.breweries.settings import Settings
+
+
+def client(settings):
+    return Minio(
+        settings["MINIO_ENDPOINT"],
+        settings["MINIO_ACCESS_KEY"],
+        settings["MINIO_SECRET_KEY"],
+        secure=settings.get("MINIO_SECURE") == "true",
+    )
+
+
+@pytest.fixture
+def root(users):
+    """The store's root, with the layers made, and a bucket that is none of ours."""
+    root = client(users["root"])
+    for bucket in (*LAYERS, "other"):
+        if not root.bucket_exists(bucket):
+            root.make_bucket(bucket)
+    root.put_object("other", "x", io.BytesIO(b"x"), 1)
+    yield root
+    for bucket in (*LAYERS, "other"):
+        for found in list(root.list_objects(bucket, recursive=True)):
+            root.remove_object(bucket, found.object_name)
+    root.remove_bucket("other")
+
+
+def test_the_whole_pipeline_works_with_its_policy(world, users, root):
+    world.set(**users["store-policy"])
+    world.run()
+    world.api.records = world.api.records[:-50]
+    world.run()
+    world.run(snapshot=Lake.connect(Settings.load()).version(SILVER).manifest.snapshot)
+    assert Lake.connect(Settings.load()).version(SILVER).manifest.rows_out == 550
+
+
+REFUSED = {
+    "read another bucket": lambda c: c.get_object("other", "x"),
+    "list another bucket": lambda c: list(c.list_objects("other")),
+    "write to another bucket": lambda c: c.put_object("other", "y", io.BytesIO(b"x"), 1),
+    "make a bucket": lambda c: c.make_bucket("another"),
+    "remove a bucket": lambda c: c.remove_bucket("gold"),
+    "change a bucket's policy": lambda c: c.set_bucket_policy("gold", '{"Statement": []}'),
+    "copy out": lambda c: c.get_presigned_url("GET", "other", "x") and c.stat_object("other", "x"),
+}
+REFUSED_TO_A_READER = {
+    "write": lambda c: c.put_object("gold", "y", io.BytesIO(b"x"), 1),
+    "remove": lambda c: c.remove_object("gold", "data/state_brewery_type/_manifest.json"),
+}
+
+
+@pytest.mark.parametrize("action", REFUSED)
+@pytest.mark.parametrize("user", ["store-policy", "store-policy-read"])
+def test_nothing_else_is_allowed(users, root, user, action):
+    with pytest.raises(S3Error) as caught:
+        REFUSED[action](client(users[user]))
+    assert caught.value.code == "AccessDenied"
+
+
+@pytest.mark.parametrize("action", REFUSED_TO_A_READER)
+def test_a_reader_reads(users, root, action):
+    root.put_object("gold", "data/state_brewery_type/_manifest.json", io.BytesIO(b"{}"), 2)
+    reader = client(users["store-policy-read"])
+    assert [o.object_name for o in reader.list_objects("gold", recursive=True)]
+    assert reader.get_object("gold", "data/state_brewery_type/_manifest.json").read() == b"{}"
+    with pytest.raises(S3Error) as caught:
+        REFUSED_TO_A_READER[action](reader)
+    assert caught.value.code == "AccessDenied"
+
+
+def test_a_refusal_names_the_keys_to_check(world, users, root):
+    world.set(**users["store-policy-read"])
+    with pytest.raises(StoreRefused, match="check MINIO_ACCESS_KEY") as caught:
+        Lake.connect(Settings.load()).put("gold", "x", b"x")
+    assert caught.value.code == "AccessDenied"
