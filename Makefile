@@ -17,8 +17,8 @@ ARGS ?=
 # The project's own code: what lint and format look at.
 CODE := data sandbox compose tests benchmarks image
 
-.PHONY: help demo run web store api env up down logs trigger setup test test-fast test-compose lint \
-  format bench images lock clean
+.PHONY: help demo run web store api env up down logs trigger setup test test-fast test-faults \
+  test-compose lint audit format bench images lock clean
 
 help: ## List the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -59,6 +59,9 @@ test: $(VENV)/dev ## Run the whole test suite
 test-fast: $(VENV)/dev ## Run the tests that need no server
 	$(BIN)/python -m pytest tests/unit $(ARGS)
 
+test-faults: $(VENV)/dev ## Inject every fault, and write the table of docs/reliability.md
+	$(BIN)/python -m pytest tests/faults --all-faults $(ARGS)
+
 test-compose: $(VENV)/dev ## Run the tests of the stack, where there is Docker
 	COMPOSE="$(COMPOSE)" $(BIN)/python -m pytest tests/compose $(ARGS)
 
@@ -66,6 +69,9 @@ lint: $(VENV)/dev ## Check style, format and types
 	$(BIN)/ruff check $(CODE)
 	$(BIN)/ruff format --check $(CODE)
 	$(BIN)/mypy
+
+audit: $(VENV)/dev ## Look for known vulnerabilities in what the lock files hold
+	@$(BIN)/python -m tests.audit $(ARGS)
 
 format: $(VENV)/dev ## Mend style and format
 	$(BIN)/ruff check --fix $(CODE)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from data.breweries import datasets
+from data.breweries import datasets, drift
 from data.breweries.settings import Settings
 from sandbox.__main__ import _parser
 
@@ -18,7 +18,7 @@ SETTINGS = {str(field.validation_alias): field for field in Settings.model_field
 COMPOSE = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
 COMPOSE_SETTINGS = dict(re.findall(r"\$\{(\w+):[-?]([^}]*)\}", COMPOSE))
 # Where compose says itself where the store is, and folders of this machine mean nothing.
-NOT_PASSED_ON = {"MINIO_SECURE", "BREWERIES_SPOOL", "BREWERIES_VISUALIZATIONS"}
+NOT_PASSED_ON = {"MINIO_SECURE", "MINIO_CA_FILE", "BREWERIES_SPOOL", "BREWERIES_VISUALIZATIONS"}
 
 
 def test_every_setting_is_in_the_example_with_its_default():
@@ -27,7 +27,9 @@ def test_every_setting_is_in_the_example_with_its_default():
     assert shown.keys() == SETTINGS.keys() | COMPOSE_SETTINGS.keys()
     for name, value in shown.items():
         default = SETTINGS[name].default if name in SETTINGS else COMPOSE_SETTINGS[name]
-        if value:
+        if isinstance(default, frozenset):
+            assert value == ",".join(sorted(default))
+        elif value:
             assert str(default).lower() == value.lower() or float(default) == float(value)
 
 
@@ -62,6 +64,13 @@ def test_the_names_of_the_lake_are_in_the_readme():
             assert key in README, name
     for dataset in (datasets.BRONZE, datasets.SILVER, datasets.GOLD, datasets.CHART):
         assert dataset.block in README
+
+
+def test_the_rules_of_drift_are_in_the_docs():
+    text = (ROOT / "docs" / "reliability.md").read_text(encoding="utf-8")
+    told = re.findall(r"^\| `(\w+)` \| (.+) \| (stops|noted) \|$", text, re.MULTILINE)
+    assert {rule: when for rule, when, _ in told} == drift.RULES
+    assert {rule for rule, _, then in told if then == "stops"} == drift.STOPPING
 
 
 def test_the_pictures_and_files_of_the_readme_are_there():
