@@ -2,6 +2,7 @@ import os
 
 import pytest
 
+from data.breweries.drift import STOPPING
 from data.breweries.errors import SettingError
 from data.breweries.settings import Settings
 
@@ -48,6 +49,12 @@ def test_a_missing_setting_is_named(environment, variable, value):
         ("MINIO_ENDPOINT", "host/path"),
         ("MINIO_ENDPOINT", "me:canary-secret@host:9000"),
         ("MINIO_SECURE", "perhaps"),
+        ("MINIO_CA_FILE", "/no/such/file.pem"),
+        ("BREWERIES_LEASE_SECONDS", "0"),
+        ("BREWERIES_TURN_LIMIT_SECONDS", "-1"),
+        ("BREWERIES_HISTORY_VERSIONS", "-1"),
+        ("BREWERIES_STOP_ON", "row_fall,storms"),
+        ("BREWERIES_LARGEST_FALL_PERCENT", "101"),
         ("BREWERIES_API_URL", "api.openbrewerydb.org"),
         ("BREWERIES_API_URL", "ftp://api.openbrewerydb.org"),
         ("BREWERIES_API_URL", "https://me:canary-secret@api.openbrewerydb.org/v1"),
@@ -99,3 +106,25 @@ def test_secrets_do_not_show():
     settings = Settings.load()
     assert "canary" not in f"{settings!r} {settings} {settings.model_dump()}"
     assert "canary-secret" in settings.secrets
+
+
+@pytest.mark.parametrize(
+    ("value", "rules"),
+    [
+        ("none", set()),
+        ("row_fall", {"row_fall"}),
+        (" new_field , row_fall", {"new_field", "row_fall"}),
+        ("", STOPPING),
+    ],
+)
+def test_the_rules_that_stop_are_a_list(environment, value, rules):
+    environment.setenv("BREWERIES_STOP_ON", value)
+    assert Settings.load().stop_on == rules
+
+
+def test_an_authority_without_https_is_a_contradiction(environment, tmp_path):
+    file = tmp_path / "ca.pem"
+    file.touch()
+    environment.setenv("MINIO_CA_FILE", str(file))
+    with pytest.raises(SettingError, match="MINIO_CA_FILE is set, but MINIO_SECURE is not true"):
+        Settings.load()
