@@ -40,7 +40,8 @@ def read(name: str, content: bytes, entry: StoredObject, columns: Iterable[pa.Fi
     expected = {field.name: str(field.type) for field in columns}
     if any(found.get(column) != kind for column, kind in expected.items()):
         raise ColumnsDiffer(name, expected, found)
-    table = file.read(columns=list(expected))
+    # Objects are small and read several at a time; threads of Arrow's own only cost.
+    table = file.read(columns=list(expected), use_threads=False)
     if len(table) != entry.rows:
         raise ObjectDiffers(name, "rows", entry.rows, len(table))
     return table

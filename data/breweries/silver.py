@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -156,26 +157,23 @@ def _report(
     step: Step, contents: dict[StoredObject, bytes], snapshot: str
 ) -> tuple[Changes, bytes | None]:
     """What changed since the version before, and the report of it; None where nothing did."""
-    before = step.previous.objects if step.previous else ()
-    gone, new = set(before) - contents.keys(), contents.keys() - set(before)
+    before = set(step.previous.objects if step.previous else ())
+    gone, new = before - contents.keys(), contents.keys() - before
     if not gone and not new:
         return Changes(), None
+    told: dict[str, Any] = {"run": step.run, "snapshot": snapshot}
+    told["before"] = step.previous.snapshot if step.previous else None
     try:
         was = _located(gone, step.lake.each(lambda e: step.lake.read("silver", e), gone))
     except LakeError:
-        was = None  # a damaged version is replaced all the same; what it held is not known
-    now = _located(new, [contents[entry] for entry in new])
-    counts, rows = changes.compare(was if was is not None else now.slice(0, 0), now)
-    if not step.previous or was is None:
-        rows = {}  # all of it is new
-    versions = {
-        "run": step.run,
-        "snapshot": snapshot,
-        "before": step.previous.snapshot if step.previous else None,
-        "before_readable": was is not None,
-        "counts": counts.model_dump(),
-    }
-    return counts, changes.to_json({**versions, **rows})
+        # A damaged version is replaced all the same; what it held is not known.
+        told["before_readable"], before = False, set()
+    if before:
+        counts, rows = changes.compare(was, _located(new, [contents[entry] for entry in new]))
+    else:
+        added = sum(entry.rows for entry in contents)
+        counts, rows = Changes(added=added, locations=len(contents)), {}
+    return counts, changes.to_json({**told, "counts": counts.model_dump(), **rows})
 
 
 def _located(entries: Iterable[StoredObject], contents: Iterable[bytes]) -> pa.Table:

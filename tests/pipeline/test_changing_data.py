@@ -134,6 +134,7 @@ def test_a_report_survives_a_damaged_version_before(world):
     changed(world, lambda record: {**record, "phone": "1"})
     world.run()
     assert report(world)["before_readable"] is False
+    assert report(world)["counts"]["added"] == 600
 
 
 def test_history_is_thinned_but_what_is_in_use_stays(world):

@@ -1,0 +1,108 @@
+"""Turns and conditional writes, on a real store."""
+
+import json
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from data.breweries import errors
+from data.breweries.datasets import GOLD, SILVER
+from data.breweries.lake import Origin
+from data.breweries.manifest import Source, StoredObject, sha256
+from data.breweries.turns import Turn, take_turn
+from tests.conftest import raw_get
+
+
+def turn(world, run="a", lease=0.4, limit=0, dataset=SILVER):
+    return take_turn(world.lake, dataset, run, lease, limit)
+
+
+def test_of_many_writers_one_wins(world):
+    for content in (None, b"first"):
+        etag = world.lake.put_if("gold", "race", content, None) if content else None
+        start = threading.Barrier(16)
+
+        def write(number, start=start, etag=etag):
+            start.wait()
+            return world.lake.put_if("gold", "race", f"{number}".encode(), etag)
+
+        with ThreadPoolExecutor(16) as pool:
+            etags = list(pool.map(write, range(16)))
+        (winner,) = (number for number, found in enumerate(etags) if found)
+        assert world.lake.get("gold", "race") == (f"{winner}".encode(), etags[winner])
+        world.lake.remove("gold", ["race"])
+
+
+def test_a_write_on_what_is_gone_is_refused(world):
+    etag = world.lake.put_if("gold", "gone", b"x", None)
+    world.lake.remove("gold", ["gone"])
+    assert world.lake.put_if("gold", "gone", b"y", etag) is None
+    assert world.lake.get("gold", "gone") is None
+
+
+def test_ones_own_write_sent_twice_is_no_conflict(world):
+    etag = world.lake.put_if("gold", "own", b"x", None)
+    assert world.lake.put_if("gold", "own", b"x", None) == etag
+
+
+def test_a_turn_is_told_while_it_lasts_and_given_back(world):
+    with turn(world, "me"):
+        assert json.loads(raw_get(world.lake, "silver", SILVER.lease))["run"] == "me"
+        with pytest.raises(errors.TurnTooLong, match="Run me is writing silver/breweries"):
+            turn(world).__enter__()
+        with turn(world, dataset=GOLD):
+            pass
+    assert not world.lake.sizes("silver", "leases/")
+    with turn(world):
+        pass
+
+
+def test_a_turn_is_given_back_by_a_step_that_fails(world):
+    with pytest.raises(KeyError), turn(world):
+        raise KeyError
+    assert not world.lake.sizes("silver", "leases/")
+
+
+def test_a_run_that_works_longer_than_its_lease_keeps_it(world):
+    with turn(world, "slow", lease=0.4), pytest.raises(errors.TurnTooLong):
+        turn(world, "other", lease=0.4, limit=1.5).__enter__()
+    with turn(world):
+        pass
+
+
+def test_a_dead_run_is_replaced_after_its_own_lease(world):
+    dead = Turn(world.lake, SILVER, "dead", lease=1.0)
+    dead.wait(0)
+    started = time.monotonic()
+    with turn(world, "heir", lease=0.2, limit=10) as heir:
+        assert time.monotonic() - started >= 1.0
+        with pytest.raises(errors.TurnLost, match="taken over silver/breweries"):
+            dead.confirm()
+        dead.give_back()
+        heir.confirm()
+
+
+def test_a_lease_that_cannot_be_read_is_a_dead_ones(world):
+    world.lake.put("silver", SILVER.lease, b"not json")
+    with turn(world, lease=0.3, limit=5):
+        pass
+
+
+def test_a_publish_on_a_replaced_version_is_refused(world):
+    origin = Origin("r", "s", Source(key="k", sha256="x"))
+    old = world.lake.put_if("gold", "data/x", b"old", None)
+    assert old
+    stat = world.lake.stat
+
+    def another_publishes_in_between(layer, key):
+        found = stat(layer, key)
+        world.lake.put("gold", "data/x", b"another")
+        return found
+
+    world.patch.setattr(world.lake, "stat", another_publishes_in_between)
+    entry = StoredObject(key="data/x", rows=1, bytes=3, sha256=sha256(b"new"))
+    with pytest.raises(errors.TurnLost, match="gold/data/x"):
+        world.lake.publish("gold", entry, b"new", "text/plain", origin)
+    assert raw_get(world.lake, "gold", "data/x") == b"another"
