@@ -6,6 +6,7 @@ at most 200 records a page, `/meta` with a total and counts, 120 requests a minu
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 import unicodedata
@@ -312,7 +313,9 @@ def _body(answer: requests.Response, url: str, end: float) -> bytes:
 def _refuse_errors(answer: requests.Response, body: bytes, url: str) -> None:
     if answer.status_code == requests.codes.too_many_requests or answer.status_code >= 500:
         asked = answer.headers.get("Retry-After", "")
-        raise ApiBusy(url, answer.status_code, float(asked) if asked.isdigit() else None)
+        raise ApiBusy(
+            url, answer.status_code, float(asked) if re.fullmatch("[0-9]+", asked) else None
+        )
     if answer.status_code != requests.codes.ok:
         where = answer.headers.get("Location")
         said = f"a redirect to {where}" if where else body[:200].decode("utf-8", "replace")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import tempfile
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -12,10 +13,10 @@ from pathlib import Path
 from . import api
 from .datasets import BRONZE, BRONZE_OBJECT, DATASETS, HISTORY
 from .errors import CheckFailed, LakeError, ManifestMissing, SnapshotMissing, StoreError
-from .lake import Lake, Stat, Version
+from .lake import Lake, Version
 from .manifest import Check, Source, StoredObject, now
 from .records import CONTENT_TYPE, record_texts
-from .steps import Step, Summary
+from .steps import RUN, Step, Summary
 
 
 def extract(step: Step) -> Summary:
@@ -37,8 +38,9 @@ def extract(step: Step) -> Summary:
             bytes=path.stat().st_size,
             sha256=answer.source.sha256,
         )
-        _archive_current(step, entry.sha256)
-        written = step.store(entry, path, CONTENT_TYPE, answer.snapshot, answer.source)
+        _archive_current(step, entry, answer.snapshot)
+        snapshot, source = answer.snapshot, answer.source
+        written = step.store(entry, path, CONTENT_TYPE, snapshot, source, answer.rows)
     manifest = step.publish(
         snapshot=answer.snapshot,
         source=answer.source,
@@ -71,11 +73,13 @@ def _fetched(step: Step, path: Path) -> Answer:
 
 def _kept(lake: Lake, snapshot: str, path: Path) -> Answer:
     """Bring a kept answer into a file; `snapshot` is the run that fetched it."""
+    if not re.fullmatch(RUN, snapshot):
+        raise SnapshotMissing(snapshot, _snapshots(lake))
     for key in (f"{HISTORY}{snapshot}.json", BRONZE_OBJECT):
         kept = lake.stat("bronze", key)
         if kept and kept.snapshot == snapshot:
             with path.open("wb") as file:
-                file.writelines(lake.chunks("bronze", _stored(kept, key)))
+                file.writelines(lake.chunks("bronze", kept.entry))
             return Answer(kept.rows, snapshot, Source(key=key, sha256=kept.sha256))
     raise SnapshotMissing(snapshot, _snapshots(lake))
 
@@ -96,10 +100,10 @@ def verify(lake: Lake) -> None:
         raise CheckFailed("the number of records in bronze", told, found)
 
 
-def _archive_current(step: Step, replacement: str) -> None:
+def _archive_current(step: Step, entry: StoredObject, snapshot: str) -> None:
     """Keep the current answer under `history/`, unless it is there or is not being replaced."""
-    current = step.lake.stat("bronze", BRONZE_OBJECT)
-    if current is None or current.sha256 == replacement:
+    current = step.there[BRONZE_OBJECT]
+    if current is None or (current.sha256, current.snapshot) == (entry.sha256, snapshot):
         return
     key = f"{HISTORY}{current.snapshot}.json"
     if step.lake.stat("bronze", key) is None:
@@ -154,10 +158,6 @@ def _known_snapshot(lake: Lake, sha256: str) -> str | None:
 def _snapshots(lake: Lake) -> list[str]:
     keys = lake.sizes("bronze", HISTORY)
     return [key.removeprefix(HISTORY).removesuffix(".json") for key in keys]
-
-
-def _stored(stat: Stat, key: str) -> StoredObject:
-    return StoredObject(key=key, rows=stat.rows, bytes=stat.bytes, sha256=stat.sha256)
 
 
 def _sha256(path: Path) -> str:

@@ -11,7 +11,7 @@ from . import gold
 from .datasets import CHART, CHART_OBJECT
 from .errors import CheckFailed
 from .lake import Lake
-from .manifest import Check, StoredObject, sha256
+from .manifest import Check, StoredObject
 from .steps import Step, Summary
 
 if TYPE_CHECKING:  # importing them costs half a second, so it is done by the block that draws
@@ -51,10 +51,9 @@ def visualize(step: Step) -> Summary:
     step.settings.visualizations.mkdir(parents=True, exist_ok=True)
     local = step.settings.visualizations / CHART_OBJECT.rpartition("/")[2]
     local.write_bytes(content)
-    entry = StoredObject(
-        key=CHART_OBJECT, rows=len(table), bytes=len(content), sha256=sha256(content)
-    )
-    written = step.store(entry, content, CONTENT_TYPE, counted.snapshot, version.source)
+    entry = StoredObject.of(CHART_OBJECT, len(table), content)
+    snapshot, rows = counted.snapshot, counted.rows_out
+    written = step.store(entry, content, CONTENT_TYPE, snapshot, version.source, rows)
     breweries = int(counts["brewery_count"].sum())
     manifest = step.publish(
         snapshot=counted.snapshot,
@@ -124,8 +123,9 @@ def draw(counts: pd.DataFrame, caption: str) -> Figure:
         ha="left",
     )
     figure.supxlabel(caption, fontsize=10, color="#666666", x=0.01, ha="left")
-    _draw_locations(left, counts)
-    _draw_countries(right, counts)
+    if total:
+        _draw_locations(left, counts)
+        _draw_countries(right, counts)
     for axes in (left, right):
         axes.invert_yaxis()
         axes.margins(y=0.01)

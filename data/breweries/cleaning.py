@@ -48,9 +48,6 @@ CLEAN_SCHEMA = pa.schema(
 RECEIVED = pa.struct([(name, pa.string()) for name in (*TEXT_COLUMNS, *LOCATION, "state_province")])
 """The text fields of a record; `state` is the deprecated name of `state_province`."""
 
-KEPT_FIELDS = frozenset({*TEXT_COLUMNS, *COORDINATES, "country", "state_province"})
-"""The fields of a record that silver keeps."""
-
 NO_BREAK_SPACE_MISREAD = "\u00c2\u00a0"  # a no-break space in UTF-8, read as Latin-1
 INVISIBLE = "[\u00ad\u200b\u2060\ufeff]"  # soft hyphen, zero-width space, word joiner, BOM
 NOT_A_PLAIN_SPACE = r"[\p{Z}\p{Cc}]"

@@ -16,6 +16,10 @@ class Dataset:
     layer: Layer
     name: str
     block: str
+    object: str | None = None
+    """The key of the one object that is its version; None where the manifest's objects are."""
+    beside: tuple[str, ...] = ()
+    """The keys of the single objects that its block writes beside it."""
 
     @property
     def prefix(self) -> str:
@@ -33,16 +37,19 @@ class Dataset:
         return f"leases/{self.name}.json"
 
 
-BRONZE = Dataset("bronze", "breweries", "extract_breweries_data")
-SILVER = Dataset("silver", "breweries", "transform_breweries")
-GOLD = Dataset("gold", "state_brewery_type", "aggregated_columns")
-CHART = Dataset("gold", "visualizations", "data_viz")
-
-BRONZE_OBJECT = f"{BRONZE.prefix}breweries_raw.json"
-HISTORY = f"{BRONZE.prefix}history/"
+BRONZE_OBJECT = "data/breweries/breweries_raw.json"
 REJECTED_OBJECT = "data/rejected/breweries_rejected.json"
 CHANGES_OBJECT = "data/changes/breweries_changes.json"
-GOLD_OBJECT = f"{GOLD.prefix}breweries_aggregated.parquet"
-CHART_OBJECT = f"{CHART.prefix}breweries_aggregated.png"
+GOLD_OBJECT = "data/state_brewery_type/breweries_aggregated.parquet"
+CHART_OBJECT = "data/visualizations/breweries_aggregated.png"
+
+BRONZE = Dataset("bronze", "breweries", "extract_breweries_data", BRONZE_OBJECT)
+SILVER = Dataset(
+    "silver", "breweries", "transform_breweries", beside=(REJECTED_OBJECT, CHANGES_OBJECT)
+)
+GOLD = Dataset("gold", "state_brewery_type", "aggregated_columns", GOLD_OBJECT)
+CHART = Dataset("gold", "visualizations", "data_viz", CHART_OBJECT)
+
+HISTORY = f"{BRONZE.prefix}history/"
 DATASETS = (BRONZE, SILVER, GOLD, CHART)
 LOGS = "logs/"

@@ -5,7 +5,7 @@ Pure functions. Silver's manifest keeps the profile and the drifts that were let
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
@@ -13,8 +13,7 @@ from pydantic import BaseModel, ConfigDict
 Rule = Literal[
     "row_fall",
     "country_gone",
-    "field_gone",
-    "type_unreadable",
+    "column_gone",
     "type_changed",
     "new_field",
     "new_country",
@@ -23,8 +22,7 @@ Rule = Literal[
 RULES: dict[Rule, str] = {
     "row_fall": "silver has fewer rows, by more than BREWERIES_LARGEST_FALL_PERCENT",
     "country_gone": "a country has no brewery any more",
-    "field_gone": "a field that silver keeps is in no record any more",
-    "type_unreadable": "a field that silver keeps has only values that cannot be read",
+    "column_gone": "a column of silver that had values has none any more that can be read",
     "type_changed": "a field has values of a JSON type that it had not",
     "new_field": "records have a field that none had",
     "new_country": "there is a country that was not",
@@ -32,7 +30,7 @@ RULES: dict[Rule, str] = {
 }
 """Every rule, and when it applies. A rise of the rows is no drift: +15% in a day was real data."""
 
-STOPPING: frozenset[Rule] = frozenset({"row_fall", "country_gone", "field_gone", "type_unreadable"})
+STOPPING: frozenset[Rule] = frozenset({"row_fall", "country_gone", "column_gone"})
 """Those that stop the run unless BREWERIES_STOP_ON says otherwise; the others are noted."""
 
 # In the data of August 2026, then what the dataset's validator and the server's enum allow besides
@@ -58,7 +56,7 @@ KNOWN_BREWERY_TYPES = {
     "unknown",
 }
 
-READABLE = {"string", "number"}  # JSON types that cleaning makes text or degrees of
+RARE = 0.01  # share of the rows; a column with fewer values may well lose them all
 JSON_TYPES = {
     str: "string",
     int: "number",
@@ -79,6 +77,8 @@ class Profile(BaseModel):
 
     rows: int
     fields: Fields
+    values: dict[str, int]
+    """Each column to how many rows have a value in it."""
     countries: dict[str, int]
     brewery_types: dict[str, int]
 
@@ -88,7 +88,8 @@ class Drift(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    rule: Rule
+    rule: str
+    """One of RULES; of a later release, perhaps another."""
     subject: str
     what: str
 
@@ -115,15 +116,12 @@ def joined(parts: Iterable[Fields]) -> Fields:
     return {name: tuple(sorted(types)) for name, types in sorted(found.items())}
 
 
-def compare(
-    before: Profile | None, after: Profile, kept: Collection[str], largest_fall: float
-) -> tuple[Drift, ...]:
+def compare(before: Profile | None, after: Profile, largest_fall: float) -> tuple[Drift, ...]:
     """What drifted between two versions.
 
     Args:
         before: the profile of the version before; None where there was none.
         after: that of the version to be published.
-        kept: the fields that silver keeps.
         largest_fall: percent of the rows before that may be missing.
     """
     drifts = list(_types_unknown(after))
@@ -131,9 +129,10 @@ def compare(
         drifts += [
             *_rows(before, after, largest_fall),
             *_countries(before, after),
-            *_fields(before, after, kept),
+            *_columns(before, after),
+            *_fields(before, after),
         ]
-    order = list(RULES)
+    order: list[str] = list(RULES)
     return tuple(sorted(drifts, key=lambda drift: (order.index(drift.rule), drift.subject)))
 
 
@@ -153,19 +152,22 @@ def _countries(before: Profile, after: Profile) -> Iterator[Drift]:
         yield Drift(rule="new_country", subject=country, what=what)
 
 
-def _fields(before: Profile, after: Profile, kept: Collection[str]) -> Iterator[Drift]:
-    for name in before.fields.keys() & set(kept) - after.fields.keys():
-        yield Drift(rule="field_gone", subject=name, what=f"no record has the field {name}")
+def _columns(before: Profile, after: Profile) -> Iterator[Drift]:
+    for name, values in before.values.items():
+        if values > before.rows * RARE and not after.values.get(name):
+            what = f"{name} had {values:,} values and has none"
+            yield Drift(rule="column_gone", subject=name, what=what)
+
+
+def _fields(before: Profile, after: Profile) -> Iterator[Drift]:
     for name in after.fields.keys() - before.fields.keys():
         kinds = " and ".join(after.fields[name]) or "null alone"
         yield Drift(rule="new_field", subject=name, what=f"the field {name} is new ({kinds})")
-    for name in sorted(before.fields.keys() & after.fields.keys()):
-        was, now = set(before.fields[name]), set(after.fields[name])
-        if not was or now <= was:
-            continue
-        lost = name in kept and was & READABLE and not now & READABLE
-        what = f"{name} was {' and '.join(sorted(was))}, and is {' and '.join(sorted(now))}"
-        yield Drift(rule="type_unreadable" if lost else "type_changed", subject=name, what=what)
+    for name in before.fields.keys() & after.fields.keys():
+        was, now = before.fields[name], after.fields[name]
+        if was and not set(now) <= set(was):
+            what = f"{name} was {' and '.join(was)}, and is {' and '.join(now)}"
+            yield Drift(rule="type_changed", subject=name, what=what)
 
 
 def _types_unknown(after: Profile) -> Iterator[Drift]:

@@ -30,6 +30,7 @@ __all__ = [  # noqa: RUF022 - a table of contents
     "StoreUnreachable",
     "StoreRefused",
     "BucketMissing",
+    "ConditionsIgnored",
     # two runs at once
     "TurnError",
     "TurnTooLong",
@@ -235,6 +236,17 @@ class BucketMissing(StoreError):
         )
 
 
+class ConditionsIgnored(StoreError):
+    """The store writes whatever the condition of a write says."""
+
+    def __init__(self, endpoint: str) -> None:
+        super().__init__(
+            f"The object store at {endpoint} ignores conditional writes (If-None-Match), which "
+            "keep two runs apart; use one that honours them, such as MinIO or SeaweedFS.",
+            endpoint=endpoint,
+        )
+
+
 # ---------------------------------------------------------------------------
 # Two runs at once
 # ---------------------------------------------------------------------------
@@ -262,8 +274,8 @@ class TurnLost(TurnError):
 
     def __init__(self, dataset: str) -> None:
         super().__init__(
-            f"Another run has taken over {dataset}, since this one was silent for longer than "
-            "BREWERIES_LEASE_SECONDS; this one published nothing more there. Run again if need be.",
+            f"Another run has taken over {dataset} (or its lease was removed), since this one was "
+            "silent for longer than BREWERIES_LEASE_SECONDS. Run again if need be.",
             dataset=dataset,
         )
 

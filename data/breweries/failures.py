@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import traceback
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -43,14 +44,17 @@ def keep(log: dict[str, Any], spool: Path, lake: Lake | None, secrets: tuple[str
     for secret in secrets:
         text = text.replace(json.dumps(secret)[1:-1], "***")
     file = spool / log["layer"] / f"{log['run']}-{log['block']}.json"
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(text, encoding="utf-8", errors="replace")
     try:
-        if lake and deliver(spool, lake):
-            return f"{log['layer']}/{LOGS}{file.name}"
-    except StoreError:
-        pass
-    return str(file)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        draft = file.with_suffix(".draft")
+        draft.write_text(text, encoding="utf-8", errors="replace")
+        draft.replace(file)
+    except OSError as error:
+        return f"lost: {file} cannot be written ({error.strerror})"
+    if lake:
+        with suppress(StoreError, OSError):
+            deliver(spool, lake)
+    return str(file) if file.exists() else f"{log['layer']}/{LOGS}{file.name}"
 
 
 def deliver(spool: Path, lake: Lake) -> int:
@@ -63,7 +67,10 @@ def deliver(spool: Path, lake: Lake) -> int:
     for layer in LAYERS:
         for file in sorted((spool / layer).glob("*.json")):
             lake.create_bucket(layer)
-            content = file.read_bytes()
+            try:
+                content = file.read_bytes()
+            except FileNotFoundError:
+                continue  # another run has delivered it
             lake.put(layer, f"{LOGS}{file.name}", content, "application/json")
             file.unlink(missing_ok=True)
             delivered += 1

@@ -12,7 +12,7 @@ from .cleaning import SCHEMA as SILVER_SCHEMA
 from .datasets import GOLD, GOLD_OBJECT, SILVER
 from .errors import AccountingBroken, CheckFailed
 from .lake import Lake, Version
-from .manifest import Check, StoredObject, sha256
+from .manifest import Check, StoredObject
 from .partitions import location
 from .steps import Step, Summary
 
@@ -41,10 +41,9 @@ def aggregate(step: Step) -> Summary:
 
     table = table_of(counts)
     content = parquet.write(table)
-    entry = StoredObject(
-        key=GOLD_OBJECT, rows=len(table), bytes=len(content), sha256=sha256(content)
-    )
-    written = step.store(entry, content, parquet.CONTENT_TYPE, silver.snapshot, source)
+    entry = StoredObject.of(GOLD_OBJECT, len(table), content)
+    snapshot = silver.snapshot
+    written = step.store(entry, content, parquet.CONTENT_TYPE, snapshot, source, silver.rows_out)
     manifest = step.publish(
         snapshot=silver.snapshot,
         source=source,

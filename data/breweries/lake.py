@@ -8,8 +8,8 @@ import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -35,7 +35,7 @@ from .errors import (
     StoreUnreachable,
     TurnLost,
 )
-from .manifest import MANIFEST_VERSION, Manifest, Source, StoredObject, sha256
+from .manifest import MANIFEST_VERSION, Manifest, Source, StoredObject, TooNew, sha256
 from .settings import Settings
 
 CONNECT_SECONDS = 5.0
@@ -59,18 +59,27 @@ class Origin:
     run: str
     snapshot: str
     source: Source
+    rows_in: int = 0
 
 
 @dataclass(frozen=True)
 class Stat:
-    """What the store says of a single-object dataset."""
+    """What an object says of itself."""
 
+    key: str
     etag: str
     bytes: int
     run: str
     snapshot: str
     sha256: str
     rows: int
+    rows_in: int
+    source: Source
+
+    @property
+    def entry(self) -> StoredObject:
+        """As a manifest would name it."""
+        return StoredObject(key=self.key, rows=self.rows, bytes=self.bytes, sha256=self.sha256)
 
 
 @dataclass(frozen=True)
@@ -91,14 +100,14 @@ class Lake:
 
     def __init__(self, client: Minio, endpoint: str, connections: int) -> None:
         self._client = client
-        self._endpoint = endpoint
+        self.endpoint = endpoint
         self._connections = connections
 
     @classmethod
     def connect(cls, settings: Settings) -> Lake:
         """A lake on the store of the settings; nothing is sent yet."""
         http = urllib3.PoolManager(
-            maxsize=settings.store_connections,
+            maxsize=settings.store_connections + 1,  # and the lease's
             timeout=urllib3.Timeout(connect=CONNECT_SECONDS, read=settings.store_timeout),
             retries=urllib3.Retry(
                 total=TRIES,
@@ -138,6 +147,12 @@ class Lake:
             listed = self._client.list_objects(layer, prefix, recursive=True)
             found = [(o.object_name, o.size) for o in listed if not o.is_dir]
         return {key: size or 0 for key, size in sorted((k or "", s) for k, s in found)}
+
+    def etags(self, layer: Layer, prefix: str) -> dict[str, str]:
+        """Keys under a prefix to their ETags: for an object of one PUT, the MD5 of its content."""
+        with self._asking(f"list {layer}/{prefix}"):
+            listed = self._client.list_objects(layer, prefix, recursive=True)
+            return {o.object_name or "": (o.etag or "").strip('"') for o in listed if not o.is_dir}
 
     def put(
         self,
@@ -253,12 +268,15 @@ class Lake:
             for name, value in (found.metadata or {}).items()
         }
         return Stat(
+            key=key,
             etag=found.etag or "",
             bytes=found.size or 0,
             run=told.get("run", ""),
             snapshot=told.get("snapshot", ""),
             sha256=told.get("sha256", ""),
             rows=int(told.get("rows", 0)),
+            rows_in=int(told.get("rows-in", 0)),
+            source=Source(key=told.get("source-key", ""), sha256=told.get("source-sha256", "")),
         )
 
     def publish(
@@ -268,8 +286,17 @@ class Lake:
         content: bytes | Path,
         content_type: str,
         origin: Origin,
+        there: Stat | None,
     ) -> bool:
         """Make some content the version of a single-object dataset, by one PUT.
+
+        Args:
+            layer: the bucket.
+            entry: the object, as its manifest will name it.
+            content: of the object, or a file of it.
+            content_type: its media type.
+            origin: what it says of itself.
+            there: the object that it replaces, as it was found; None where there was none.
 
         Returns:
             Whether it was written: the same content of the same snapshot is not, again.
@@ -277,11 +304,12 @@ class Lake:
         Raises:
             TurnLost: another run wrote it meanwhile.
         """
-        there = self.stat(layer, entry.key)
         if there and (there.sha256, there.snapshot) == (entry.sha256, origin.snapshot):
             return False
         metadata = _metadata(entry, origin)
         if entry.bytes > LARGEST_SINGLE_PUT and isinstance(content, Path):
+            if self.stat(layer, entry.key) != there:
+                raise TurnLost(f"{layer}/{entry.key}")
             with self._asking(f"store {layer}/{entry.key}"):
                 self._client.fput_object(
                     layer, entry.key, str(content), content_type, dict(metadata)
@@ -328,10 +356,10 @@ class Lake:
         content, etag = there
         try:
             manifest = Manifest.from_bytes(content)
+        except TooNew as error:
+            raise ManifestTooNew(name, error.version, MANIFEST_VERSION) from None
         except ValueError as error:
             raise ManifestUnreadable(name, str(error), dataset.block) from None
-        if manifest.manifest_version > MANIFEST_VERSION:
-            raise ManifestTooNew(name, manifest.manifest_version, MANIFEST_VERSION)
         return Version(manifest, Source(key=dataset.manifest, sha256=sha256(content)), etag)
 
     def follow(self, dataset: Dataset, read: Callable[[Version], R]) -> R:
@@ -344,23 +372,37 @@ class Lake:
         Raises:
             LakeError: it is not published, or not what its manifest says.
         """
+        version = self.version(dataset)
         while True:
-            version = self.version(dataset)
             try:
                 return read(version)
-            except (LakeError, StoreError):
-                if not self._replaced(dataset, version.etag):
-                    raise
+            except (LakeError, StoreError) as error:
+                with suppress(StoreError):
+                    newer = self._newer(dataset, version)
+                    if newer:
+                        version = newer
+                        continue
+                raise error
 
-    def _replaced(self, dataset: Dataset, etag: str) -> bool:
-        """Whether another version is published, or is just about to be."""
+    def _newer(self, dataset: Dataset, version: Version) -> Version | None:
+        """The version that has replaced another meanwhile, if any has.
+
+        Where one object is the version, its own PUT is the publish: until its manifest follows, or
+        if a crash keeps that from following, the object says itself what it is.
+        """
         end = time.monotonic() + REPLACEMENT_SECONDS
         while time.monotonic() < end:
-            there = self.get(dataset.layer, dataset.manifest)
-            if there and there[1] != etag:
-                return True
+            told = self.stat(dataset.layer, dataset.manifest)
+            if told and told.etag != version.etag:
+                return self.version(dataset)
+            there = self.stat(dataset.layer, dataset.object) if dataset.object else None
+            if there and there.sha256 and there.entry not in version.manifest.objects:
+                own = {"run": there.run, "snapshot": there.snapshot, "source": there.source}
+                rows = {"rows_in": there.rows_in, "rows_out": there.rows}
+                update = {**own, **rows, "objects": (there.entry,), "checks": ()}
+                return replace(version, manifest=version.manifest.model_copy(update=update))
             time.sleep(REPLACEMENT_SECONDS / 20)
-        return False
+        return None
 
     def publish_manifest(self, dataset: Dataset, manifest: Manifest, etag: str | None) -> bool:
         """Make a manifest its dataset's current one, by one PUT.
@@ -378,10 +420,11 @@ class Lake:
 
     def _stream(self, layer: Layer, key: str) -> Iterator[bytes]:
         """An object's content in pieces; one cut in the middle is taken up where it ended."""
-        done = 0
+        done, same = 0, dict[str, str | list[str] | tuple[str]]()
         for attempt in _tries_of_a_cut_body():
             with attempt:
-                response = self._client.get_object(layer, key, offset=done)
+                response = self._client.get_object(layer, key, done, request_headers=same)
+                same = {"If-Match": response.headers["etag"]}
                 with _released(response):
                     for chunk in response.stream(CHUNK):
                         done += len(chunk)
@@ -398,14 +441,14 @@ class Lake:
             if missing and error.code == "NoSuchKey":
                 raise ObjectMissing(missing) from None
             if error.code == "NoSuchBucket":
-                raise BucketMissing(self._endpoint, action, error.bucket_name or "") from None
+                raise BucketMissing(self.endpoint, action, error.bucket_name or "") from None
             raise self._error(action, error.code or "no code") from None
         except (MinioException, urllib3.exceptions.HTTPError, OSError) as error:
-            raise StoreUnreachable(self._endpoint, action, _reason(error)) from None
+            raise StoreUnreachable(self.endpoint, action, _reason(error)) from None
 
     def _error(self, action: str, code: str) -> StoreError:
         kind = StoreUnreachable if code in _PASSING else StoreRefused
-        return kind(self._endpoint, action, code)
+        return kind(self.endpoint, action, code)
 
 
 def _tries_of_a_cut_body() -> Retrying:
@@ -428,6 +471,7 @@ def _metadata(entry: StoredObject, origin: Origin) -> dict[str, str]:
         "snapshot": origin.snapshot,
         "sha256": entry.sha256,
         "rows": str(entry.rows),
+        "rows-in": str(origin.rows_in),
         "source-key": origin.source.key,
         "source-sha256": origin.source.sha256,
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from datetime import datetime, timezone
 from functools import cache
 from pathlib import Path
@@ -15,6 +16,17 @@ from .drift import Drift, Profile
 MANIFEST_VERSION = 1
 
 
+Content = bytes  # a name for the type, where `bytes` is a field
+
+
+class TooNew(Exception):
+    """A manifest's version is later than ours."""
+
+    def __init__(self, version: int) -> None:
+        super().__init__(version)
+        self.version = version
+
+
 class StoredObject(BaseModel):
     """One object: its key in the bucket, its size in rows and bytes, its content's hash."""
 
@@ -24,6 +36,11 @@ class StoredObject(BaseModel):
     rows: int
     bytes: int
     sha256: str
+
+    @classmethod
+    def of(cls, key: str, rows: int, content: Content) -> StoredObject:
+        """The entry of some content."""
+        return cls(key=key, rows=rows, bytes=len(content), sha256=sha256(content))
 
 
 class Source(BaseModel):
@@ -102,8 +119,15 @@ class Manifest(BaseModel):
         """Parse a stored manifest.
 
         Raises:
+            TooNew: a later release wrote it.
             ValueError: it is cut or malformed.
         """
+        try:
+            version = json.loads(content)["manifest_version"]
+        except (ValueError, KeyError, TypeError):
+            raise ValueError("no JSON object with a manifest_version") from None
+        if isinstance(version, int) and version > MANIFEST_VERSION:
+            raise TooNew(version)
         try:
             return cls.model_validate_json(content)
         except ValidationError as error:
@@ -120,6 +144,11 @@ def now() -> datetime:
 def sha256(content: bytes) -> str:
     """The hash by which objects are named and compared, in hex."""
     return hashlib.sha256(content).hexdigest()
+
+
+def md5(content: bytes) -> str:
+    """What a store gives as the ETag of an object of one PUT, in hex."""
+    return hashlib.md5(content, usedforsecurity=False).hexdigest()
 
 
 @cache

@@ -36,7 +36,7 @@ def _variable(name: str, default: Any = ..., **limits: Any) -> Any:
 class Folders(BaseModel):
     """Local folders: known even when another setting is wrong, so that an error log has a place."""
 
-    model_config = ConfigDict(extra="ignore", frozen=True)
+    model_config = ConfigDict(extra="ignore", frozen=True, allow_inf_nan=False)
 
     spool: Path = _variable("BREWERIES_SPOOL", PROJECT / ".spool")
     visualizations: Path = _variable("BREWERIES_VISUALIZATIONS", PROJECT / "visualizations")
@@ -82,7 +82,7 @@ class Settings(Folders):
     api_crawls: int = _variable("BREWERIES_API_CRAWLS", 3, ge=1)
 
     history_versions: int = _variable("BREWERIES_HISTORY_VERSIONS", 30, ge=0)
-    history_days: int = _variable("BREWERIES_HISTORY_DAYS", 0, ge=0)
+    history_days: int = _variable("BREWERIES_HISTORY_DAYS", 0, ge=0, le=36_500)
     stop_on: frozenset[Rule] = _variable("BREWERIES_STOP_ON", STOPPING)
     largest_fall: float = _variable("BREWERIES_LARGEST_FALL_PERCENT", 10, ge=0, le=100)
 

@@ -13,7 +13,6 @@ import pyarrow.compute as pc
 from . import changes, drift, parquet
 from .cleaning import (
     CLEAN_SCHEMA,
-    KEPT_FIELDS,
     LOCATION,
     SCHEMA,
     Rejected,
@@ -24,7 +23,7 @@ from .datasets import BRONZE, CHANGES_OBJECT, REJECTED_OBJECT, SILVER
 from .drift import Drift, Profile
 from .errors import AccountingBroken, CheckFailed, DriftStopped, LakeError
 from .lake import Lake, Version
-from .manifest import Changes, Check, Manifest, Source, StoredObject, sha256
+from .manifest import Changes, Check, Manifest, Source, StoredObject, md5, sha256
 from .partitions import location, partition
 from .records import CONTENT_TYPE, array_lines, record_texts
 from .steps import Step, Summary
@@ -55,7 +54,7 @@ def transform(step: Step) -> Summary:
     bronze, source = cleaned.version.manifest, cleaned.version.source
     rows = resolve_duplicates(cleaned.usable)
     profile = _profile(rows, cleaned.fields)
-    drifts = _drifts_let_pass(step, profile)
+    drifts = _drifts_let_pass(step, profile, bronze.snapshot)
 
     contents = dict(_partitions(rows))
     rows_out = sum(entry.rows for entry in contents)
@@ -64,7 +63,7 @@ def transform(step: Step) -> Summary:
     if accounted != bronze.rows_out:
         raise AccountingBroken(EQUATION, accounted, bronze.rows_out)
 
-    there = step.lake.sizes("silver", SILVER.prefix)
+    there = step.lake.etags("silver", SILVER.prefix)
     written = _store_missing(step.lake, contents, there)
     lines = [row.to_json() for row in cleaned.rejected]
     quarantined = b"".join(array_lines(lines))
@@ -138,17 +137,18 @@ def _profile(rows: pa.Table, fields: drift.Fields) -> Profile:
     return Profile(
         rows=len(rows),
         fields=fields,
+        values={name: len(rows) - rows[name].null_count for name in SCHEMA.names},
         countries=counts("country"),
         brewery_types=counts("brewery_type"),
     )
 
 
-def _drifts_let_pass(step: Step, profile: Profile) -> tuple[Drift, ...]:
+def _drifts_let_pass(step: Step, profile: Profile, snapshot: str) -> tuple[Drift, ...]:
     """What drifted since the version before; a replay is a person's wish, so nothing stops it."""
     before = step.previous.profile if step.previous else None
-    drifts = drift.compare(before, profile, KEPT_FIELDS, step.settings.largest_fall)
+    drifts = drift.compare(before, profile, step.settings.largest_fall)
     stopping = [found for found in drifts if found.rule in step.settings.stop_on]
-    if stopping and not step.snapshot_to_replay:
+    if stopping and snapshot != step.snapshot_to_replay:
         raise DriftStopped([found.model_dump() for found in stopping])
     return drifts
 
@@ -203,9 +203,9 @@ def _partitions(rows: pa.Table) -> Iterator[tuple[StoredObject, bytes]]:
         start += count
 
 
-def _store_missing(lake: Lake, contents: dict[StoredObject, bytes], there: dict[str, int]) -> int:
-    """Store the files that are not there yet; a name says its content, so the rest is equal."""
-    missing = [entry for entry in contents if there.get(entry.key) != entry.bytes]
+def _store_missing(lake: Lake, contents: dict[StoredObject, bytes], there: dict[str, str]) -> int:
+    """Store the files that are not there as they should be; returns how many."""
+    missing = [entry for entry, content in contents.items() if there.get(entry.key) != md5(content)]
     lake.each(
         lambda entry: lake.put("silver", entry.key, contents[entry], parquet.CONTENT_TYPE), missing
     )
@@ -213,7 +213,7 @@ def _store_missing(lake: Lake, contents: dict[StoredObject, bytes], there: dict[
 
 
 def _store(step: Step, key: str, rows: int, content: bytes, snapshot: str, source: Source) -> bool:
-    entry = StoredObject(key=key, rows=rows, bytes=len(content), sha256=sha256(content))
+    entry = StoredObject.of(key, rows, content)
     return step.store(entry, content, CONTENT_TYPE, snapshot, source)
 
 

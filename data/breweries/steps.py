@@ -11,16 +11,25 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
-from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential
+from tenacity import (
+    Retrying,
+    retry_if_exception_type,
+    stop_after_attempt,
+    stop_after_delay,
+    wait_exponential,
+)
 from typing_extensions import ParamSpec
 
 from . import failures
 from .datasets import Dataset
+from .drift import Drift, Profile
 from .errors import ManifestMissing, ManifestUnreadable, StoreUnreachable, TurnLost
 from .lake import TRIES, Lake, Origin, Stat
-from .manifest import Check, Manifest, Source, StoredObject, code_version, now
+from .manifest import Changes, Check, Manifest, Source, StoredObject, code_version, now
 from .settings import Folders, Settings
 from .turns import Turn, take_turn
+
+REMOVED_AT_ONCE = 1000  # keys; what one request takes, and the lease is renewed before each
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -41,6 +50,8 @@ class Step:
     previous: Manifest | None
     """Of the version published before; None where there is none that can be read."""
     previous_etag: str | None
+    there: Mapping[str, Stat | None]
+    """The single objects that the block writes, by key, as its turn found them."""
     variables: Mapping[str, Any] = field(default_factory=dict)
     started: float = field(default_factory=time.monotonic)
 
@@ -56,11 +67,16 @@ class Step:
         content_type: str,
         snapshot: str,
         source: Source,
+        rows_in: int = 0,
     ) -> bool:
-        """Make some content the version of a single-object dataset; whether it was written."""
-        origin = Origin(self.run, snapshot, source)
-        layer = self.dataset.layer
-        return self._in_turn(self.lake.publish, layer, entry, content, content_type, origin)
+        """Make some content the version of a single-object dataset; whether it was written.
+
+        Raises:
+            TurnLost: another run has written it since this turn began.
+        """
+        origin = Origin(self.run, snapshot, source, rows_in)
+        layer, there = self.dataset.layer, self.there[entry.key]
+        return self._in_turn(self.lake.publish, layer, entry, content, content_type, origin, there)
 
     def copy(self, key: str, version: Stat, to: str) -> None:
         """Copy a version of an object of the layer to another key of it."""
@@ -68,8 +84,9 @@ class Step:
 
     def remove(self, keys: list[str]) -> None:
         """Remove objects of the layer."""
-        if keys:
-            self._in_turn(self.lake.remove, self.dataset.layer, keys)
+        for start in range(0, len(keys), REMOVED_AT_ONCE):
+            block = keys[start : start + REMOVED_AT_ONCE]
+            self._in_turn(self.lake.remove, self.dataset.layer, block)
 
     def _in_turn(self, write: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Write once it is sure that no other run does; tried again, that is made sure anew."""
@@ -80,7 +97,7 @@ class Step:
 
         tries = Retrying(
             retry=retry_if_exception_type(StoreUnreachable),
-            stop=stop_after_attempt(TRIES),
+            stop=stop_after_attempt(TRIES) | stop_after_delay(self.settings.store_timeout),
             wait=wait_exponential(0.2),
             reraise=True,
         )
@@ -97,7 +114,9 @@ class Step:
         rows_out: int,
         rows_rejected: int = 0,
         rows_duplicate: int = 0,
-        **more: Any,
+        profile: Profile | None = None,
+        drift: tuple[Drift, ...] = (),
+        changes: Changes | None = None,
     ) -> Manifest:
         """Write the manifest of what this step made: from then on, readers see it.
 
@@ -119,7 +138,9 @@ class Step:
             checks=checks,
             seconds=round(time.monotonic() - self.started, 3),
             code_version=code_version(),
-            **more,
+            profile=profile,
+            drift=drift,
+            changes=changes,
         )
         self.turn.confirm()
         if not self.lake.publish_manifest(self.dataset, manifest, self.previous_etag):
@@ -163,7 +184,10 @@ def run_block(
         take_turn(lake, dataset, run, settings.lease, settings.turn_limit) as turn,
         _older_objects_left_alone(),
     ):
-        return work(Step(dataset, run, settings, lake, turn, *_previous(lake, dataset), variables))
+        singles = (*((dataset.object,) if dataset.object else ()), *dataset.beside)
+        there = {key: lake.stat(dataset.layer, key) for key in singles}
+        previous, etag = _previous(lake, dataset)
+        return work(Step(dataset, run, settings, lake, turn, previous, etag, there, variables))
 
 
 def check_block(
@@ -176,6 +200,9 @@ def check_block(
     run = (upstream or {}).get("run") or new_run()
     with _errors_logged(dataset, run, variables, upstream) as (_, lake):
         check(lake)
+
+
+RUN = r"\d{8}T\d{6}Z-[0-9a-f]{6}"
 
 
 def new_run() -> str:

@@ -11,9 +11,10 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
 
 from .datasets import Dataset
-from .errors import StoreError, TurnLost, TurnTooLong
+from .errors import ConditionsIgnored, StoreError, TurnLost, TurnTooLong
 from .lake import Lake
 
 LOOK_SECONDS = 1.0  # between two looks at another run's lease, at most
@@ -35,6 +36,8 @@ def take_turn(lake: Lake, dataset: Dataset, run: str, lease: float, limit: float
     """
     turn = Turn(lake, dataset, run, lease)
     turn.wait(limit)
+    if lake.put_if(dataset.layer, dataset.lease, b"{}", None):
+        raise ConditionsIgnored(lake.endpoint)
     ended = threading.Event()
     renewing = threading.Thread(target=turn.keep, args=(ended,), daemon=True)
     renewing.start()
@@ -55,6 +58,7 @@ class Turn:
         self._run = run
         self._lease = lease
         self._etag: str | None = None
+        self._holder = secrets.token_hex(8)
         self._renewing = threading.Lock()
 
     def confirm(self) -> None:
@@ -64,28 +68,35 @@ class Turn:
             TurnLost: another run has taken it.
         """
         with self._renewing:
-            if not self._etag or not self._take(self._etag):
-                raise TurnLost(f"{self._dataset.layer}/{self._dataset.name}")
+            fresh = False
+            while not fresh:
+                started = time.monotonic()
+                if not self._etag or not self._take(self._etag):
+                    raise TurnLost(f"{self._dataset.layer}/{self._dataset.name}")
+                # An answer that was long on its way says little about now.
+                fresh = time.monotonic() - started < self._lease / 2
 
     def wait(self, limit: float) -> None:
         """Take the lease once it is free, or its holder gave no sign of life for its length."""
         end = time.monotonic() + limit
-        seen, since, holder = "", 0.0, ""
+        seen, since, told, alive = "", time.monotonic(), Lease("nobody"), False
         while not self._take(None):
             there = self._lake.get(self._dataset.layer, self._dataset.lease)
-            if there is None:
-                continue
-            content, etag = there
-            run, lease = _read(content)
-            if run != holder:
-                holder = run
-                print(f"Waiting for the run {run} to end with {self._dataset.layer}.", flush=True)
+            content, etag = there or (b"", seen)
+            lease = Lease.parse(content)
+            if lease.run != told.run:
+                print(f"Waiting for run {lease.run} to end with {self._dataset.layer}.", flush=True)
             if etag != seen:
-                seen, since = etag, time.monotonic()
-            elif time.monotonic() - since > max(lease, self._lease) and self._take(etag):
-                return
-            if time.monotonic() > end:
-                raise TurnTooLong(f"{self._dataset.layer}/{self._dataset.name}", run, limit)
+                alive = lease.holder == told.holder  # it renewed its own
+                seen, since, told = etag, time.monotonic(), lease
+            silent = time.monotonic() - since
+            if silent > max(lease.seconds, self._lease):
+                if self._take(etag):
+                    return
+                alive = True
+            # The lease of a dead run may be longer than our limit: it is waited for all the same.
+            if alive and time.monotonic() > end:
+                raise TurnTooLong(f"{self._dataset.layer}/{self._dataset.name}", lease.run, limit)
             time.sleep(min(LOOK_SECONDS, self._lease / 4))
 
     def keep(self, ended: threading.Event) -> None:
@@ -100,23 +111,39 @@ class Turn:
 
     def give_back(self) -> None:
         """Free the dataset for others."""
-        with suppress(StoreError):
-            if self._etag:
-                self._lake.remove(self._dataset.layer, [self._dataset.lease])
+        with suppress(StoreError, TurnLost):
+            self.confirm()
+            self._lake.remove(self._dataset.layer, [self._dataset.lease])
 
     def _take(self, etag: str | None) -> bool:
         """Write the lease in place of that of an ETag, or of none; whether it is ours now."""
         # What is random makes each renewal another object, with another ETag.
-        told = {"run": self._run, "lease_seconds": self._lease, "renewal": secrets.token_hex(8)}
-        content = json.dumps(told).encode()
-        self._etag = self._lake.put_if(self._dataset.layer, self._dataset.lease, content, etag)
+        lease = Lease(self._run, self._lease, self._holder, secrets.token_hex(8))
+        content = json.dumps(asdict(lease)).encode()
+        layer, key = self._dataset.layer, self._dataset.lease
+        self._etag = self._lake.put_if(layer, key, content, etag)
+        if self._etag is None and etag:
+            # A renewal whose answer was lost is ours all the same.
+            there = self._lake.get(layer, key)
+            if there and Lease.parse(there[0]).holder == self._holder:
+                self._etag = there[1]
         return self._etag is not None
 
 
-def _read(content: bytes) -> tuple[str, float]:
-    """The run that holds a lease, and its length in seconds."""
-    try:
-        told = json.loads(content)
-        return str(told["run"]), float(told["lease_seconds"])
-    except (ValueError, KeyError, TypeError):
-        return "unknown", 0.0
+@dataclass(frozen=True)
+class Lease:
+    """What a lease says: which run holds it, for how many seconds from each renewal on."""
+
+    run: str
+    seconds: float = 0.0
+    holder: str = ""
+    renewal: str = ""
+
+    @classmethod
+    def parse(cls, content: bytes) -> Lease:
+        """A stored lease; one that cannot be read is nobody's."""
+        try:
+            told = json.loads(content)
+            return cls(str(told["run"]), float(told["seconds"]), str(told["holder"]))
+        except (ValueError, KeyError, TypeError):
+            return cls("unknown")

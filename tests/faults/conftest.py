@@ -1,4 +1,4 @@
-"""A shaky world: two versions of the data, and a store behind a proxy that fails on demand."""
+"""A shaky world: three versions of the data, and a store behind a proxy that fails on demand."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Shaky:
 
     world: World
     proxy: StoreProxy
-    data: tuple[list[Any], list[Any]]
+    data: tuple[list[Any], ...]
     truths: list[Truth] = field(default_factory=list)
     now: int = 0
 
@@ -44,8 +44,8 @@ class Shaky:
         return process.exitcode
 
     def change(self) -> None:
-        """From now on the API serves the other version of the data."""
-        self.now = 1 - self.now
+        """From now on the API serves another version of the data."""
+        self.now = (self.now + 1) % len(self.data)
         self.world.api.records = self.data[self.now]
 
     def output(self) -> str:
@@ -66,11 +66,11 @@ class Shaky:
 
 @pytest.fixture
 def shaky(world: World, store: dict[str, str]) -> Iterator[Shaky]:
-    """The two versions published once each; the second is current."""
-    data = two_versions()
+    """Three versions published once each; the last is current."""
+    data = three_versions()
     world.set(BREWERIES_HISTORY_VERSIONS=3, BREWERIES_STOP_ON="none")
     with StoreProxy(store["MINIO_ENDPOINT"]) as proxy:
-        shaky = Shaky(world, proxy, data, now=1)
+        shaky = Shaky(world, proxy, data, now=len(data) - 1)
         for _ in data:
             shaky.change()
             assert shaky.run() == 0, shaky.output()
@@ -78,8 +78,8 @@ def shaky(world: World, store: dict[str, str]) -> Iterator[Shaky]:
         yield shaky
 
 
-def two_versions() -> tuple[list[Any], list[Any]]:
-    """Some records of few locations, and the same with rows added, removed, moved and changed."""
+def three_versions() -> tuple[list[Any], ...]:
+    """Some records of few locations, and twice the same with rows added, removed and changed."""
     chance = random.Random(4)
     places = ("Oregon", "Ohio", "Maine", "Texas", "Bayern", "VIC")
     old = [r for r in generate(1500, seed=2) if r["state_province"] in places]
@@ -88,7 +88,9 @@ def two_versions() -> tuple[list[Any], list[Any]]:
     new[0]["state_province"] = "Utah"
     new[1]["brewery_type"] = "closed"
     new[2]["name"] = "Another Name"
-    return old[:-2], new[3:] + new[:3]
+    third = [dict(record) for record in new[5:]]
+    third[0]["name"] = "A Third Name"
+    return old[:-2], new[3:] + new[:3], third
 
 
 @pytest.fixture
@@ -109,6 +111,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
-    if session.config.getoption("--all-faults") and exitstatus == 0:
+    chosen = session.config.option
+    if chosen.all_faults and exitstatus == 0 and not chosen.keyword:
         store = f"MinIO at {os.environ['MINIO_ENDPOINT']}" if "MINIO_ENDPOINT" in os.environ else ""
         report.write(session.config.stash[report.TALLY], store or "the embedded one (SeaweedFS)")

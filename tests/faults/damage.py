@@ -10,6 +10,7 @@ from data.breweries.datasets import (
     BRONZE_OBJECT,
     CHANGES_OBJECT,
     CHART_OBJECT,
+    DATASETS,
     GOLD_OBJECT,
     HISTORY,
     LOGS,
@@ -52,7 +53,12 @@ class Truth:
 
 def damage(lake: Lake, versions: list[Truth]) -> list[str]:
     """Each way in which the lake is not one of some versions, layer by layer."""
-    return [*_silver(lake, versions), *_single_objects(lake, versions), *_history(lake)]
+    return [
+        *_silver(lake, versions),
+        *_single_objects(lake, versions),
+        *_readers(lake),
+        *_history(lake),
+    ]
 
 
 def leavings(lake: Lake) -> list[str]:
@@ -97,6 +103,22 @@ def _single_objects(lake: Lake, versions: list[Truth]) -> Iterator[str]:
         }
         if told.sha256 not in known.get(key, {told.sha256}):
             yield f"{layer}/{key} is of no one version"
+
+
+def _readers(lake: Lake) -> Iterator[str]:
+    """What a reader that follows the manifests is told."""
+    for dataset in DATASETS:
+        try:
+            lake.follow(
+                dataset,
+                lambda version, layer=dataset.layer: [
+                    lake.read(layer, entry) for entry in version.manifest.objects
+                ],
+            )
+        except ManifestMissing:
+            continue
+        except LakeError as error:
+            yield f"a reader of {dataset.layer}/{dataset.name} is told: {error}"
 
 
 def _history(lake: Lake) -> Iterator[str]:

@@ -44,7 +44,7 @@ def test_a_third_of_all_requests_fails_in_every_way(world, tally, every):
     # More tries than the default, since there are ten times as many pages as usual.
     world.set(BREWERIES_API_PAGE_SIZE=10, BREWERIES_API_ATTEMPTS=12, BREWERIES_STOP_ON="none")
     failed = found = 0
-    for seed in range(10 if every else 1):
+    for seed in range(5 if every else 1):
         world.api.records = generate(600, seed=seed)
         world.api.faults = Faults(rate_limit=0, seed=seed, **EVERY_KIND)
         before = len(world.api.requests)

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from data.breweries import errors, failures
-from data.breweries.datasets import BRONZE, SILVER
+from data.breweries import bronze, chart, errors, failures, gold
+from data.breweries.datasets import BRONZE, CHART, GOLD, SILVER
 from data.breweries.lake import Origin
 from data.breweries.manifest import Source, StoredObject, sha256
 from data.breweries.settings import Settings
@@ -18,7 +18,7 @@ ORIGIN = Origin("20260101T000000Z-aaaaaa", "20260101T000000Z-aaaaaa", Source(key
 
 
 def test_a_published_object_says_which_version_it_is(world):
-    assert world.lake.publish("bronze", ENTRY, CONTENT, "text/plain", ORIGIN)
+    assert world.lake.publish("bronze", ENTRY, CONTENT, "text/plain", ORIGIN, None)
     said = world.lake.stat("bronze", ENTRY.key)
     assert (said.run, said.snapshot, said.sha256, said.rows) == (
         ORIGIN.run,
@@ -27,14 +27,14 @@ def test_a_published_object_says_which_version_it_is(world):
         10,
     )
     assert world.lake.read("bronze", ENTRY) == CONTENT
-    assert not world.lake.publish("bronze", ENTRY, CONTENT, "text/plain", ORIGIN)
+    assert not world.lake.publish("bronze", ENTRY, CONTENT, "text/plain", ORIGIN, said)
 
 
 def test_a_file_in_many_parts_is_one_object(world, tmp_path):
     big = tmp_path / "big"
     big.write_bytes(CONTENT * 12)
     entry = ENTRY.model_copy(update={"bytes": len(CONTENT) * 12, "sha256": sha256(CONTENT * 12)})
-    world.lake.publish("bronze", entry, big, "text/plain", ORIGIN)
+    world.lake.publish("bronze", entry, big, "text/plain", ORIGIN, None)
     assert world.lake.read("bronze", entry) == CONTENT * 12
     assert world.lake.stat("bronze", ENTRY.key).run == ORIGIN.run
 
@@ -67,13 +67,13 @@ def test_a_spoilt_manifest_is_told(world, content):
 
 def test_a_manifest_of_a_later_version_is_not_guessed_at(world):
     world.run(test=False)
-    newer = world.manifest(SILVER).model_copy(update={"manifest_version": 99})
-    world.publish_manifest(SILVER, newer)
+    newer = b'{"manifest_version": 99, "of another": "shape"}'
+    world.lake.put("silver", SILVER.manifest, newer)
     with pytest.raises(errors.ManifestTooNew, match="version 99, newer than our 1"):
         world.lake.version(SILVER)
     log = world.fails(errors.ManifestTooNew, "silver")
     assert "the release that wrote it" in log["message"]
-    assert raw_get(world.lake, "silver", SILVER.manifest) == newer.to_bytes()
+    assert raw_get(world.lake, "silver", SILVER.manifest) == newer
 
 
 def test_a_missing_layer_names_the_block_to_run(world):
@@ -109,3 +109,42 @@ def test_spooled_logs_are_delivered_once(world):
     assert failures.deliver(spool, world.lake) == 1
     assert failures.deliver(spool, world.lake) == 0
     assert world.logs("silver") == {"logs/r-transform_breweries.json": json.loads(json.dumps(log))}
+
+
+@pytest.mark.parametrize("dataset", [BRONZE, GOLD, CHART], ids=lambda dataset: dataset.name)
+def test_an_object_whose_manifest_never_followed_is_read_as_it_says(world, dataset):
+    """A crash between the two PUTs: the object's own is the publish."""
+    world.run(test=False)
+    old = raw_get(world.lake, dataset.layer, dataset.manifest)
+    world.api.records = world.api.records[:-20]
+    world.run(test=False)
+    new = world.manifest(dataset)
+    world.lake.put(dataset.layer, dataset.manifest, old)
+    {BRONZE: bronze, GOLD: gold, CHART: chart}[dataset].verify(world.lake)
+    entry = new.only_object()
+    read = world.lake.follow(
+        dataset, lambda v: (v.manifest, world.lake.read(dataset.layer, v.manifest.only_object()))
+    )
+    assert read[0].only_object() == entry
+    assert (read[0].snapshot, read[0].rows_in) == (new.snapshot, new.rows_in)
+
+
+def test_two_runs_may_deliver_the_same_spool(world, monkeypatch):
+    spool = world.folder / "spool"
+    for number in range(3):
+        log = failures.describe(ValueError("x"), SILVER, f"r{number}", 1, {})
+        failures.keep(log, spool, None, ())
+    put = world.lake.put
+
+    def put_and_lose_the_next(*arguments):
+        put(*arguments)
+        (spool / "silver" / "r1-transform_breweries.json").unlink(missing_ok=True)
+
+    monkeypatch.setattr(world.lake, "put", put_and_lose_the_next)
+    assert failures.deliver(spool, world.lake) == 2
+
+
+def test_a_spool_that_cannot_be_written_hides_no_error(world):
+    world.set(BREWERIES_SPOOL="/proc/spool", MINIO_SECRET_KEY="")
+    with pytest.raises(errors.SettingError, match="MINIO_SECRET_KEY is required"):
+        world.run(test=False)

@@ -48,7 +48,8 @@ def test_ones_own_write_sent_twice_is_no_conflict(world):
 
 
 def test_a_turn_is_told_while_it_lasts_and_given_back(world):
-    with turn(world, "me"):
+    with turn(world, "me") as mine:
+        mine.confirm()
         assert json.loads(raw_get(world.lake, "silver", SILVER.lease))["run"] == "me"
         with pytest.raises(errors.TurnTooLong, match="Run me is writing silver/breweries"):
             turn(world).__enter__()
@@ -78,9 +79,10 @@ def test_a_dead_run_is_replaced_after_its_own_lease(world):
     started = time.monotonic()
     with turn(world, "heir", lease=0.2, limit=10) as heir:
         assert time.monotonic() - started >= 1.0
+        dead.give_back()
+        heir.confirm()
         with pytest.raises(errors.TurnLost, match="taken over silver/breweries"):
             dead.confirm()
-        dead.give_back()
         heir.confirm()
 
 
@@ -94,15 +96,50 @@ def test_a_publish_on_a_replaced_version_is_refused(world):
     origin = Origin("r", "s", Source(key="k", sha256="x"))
     old = world.lake.put_if("gold", "data/x", b"old", None)
     assert old
-    stat = world.lake.stat
-
-    def another_publishes_in_between(layer, key):
-        found = stat(layer, key)
-        world.lake.put("gold", "data/x", b"another")
-        return found
-
-    world.patch.setattr(world.lake, "stat", another_publishes_in_between)
+    there = world.lake.stat("gold", "data/x")
+    world.lake.put("gold", "data/x", b"another")
     entry = StoredObject(key="data/x", rows=1, bytes=3, sha256=sha256(b"new"))
     with pytest.raises(errors.TurnLost, match="gold/data/x"):
-        world.lake.publish("gold", entry, b"new", "text/plain", origin)
+        world.lake.publish("gold", entry, b"new", "text/plain", origin, there)
     assert raw_get(world.lake, "gold", "data/x") == b"another"
+
+
+def test_a_dead_run_is_replaced_whatever_our_own_limit(world):
+    Turn(world.lake, SILVER, "dead", lease=0.8).wait(0)
+    with turn(world, "heir", lease=0.2, limit=0):
+        pass
+
+
+def test_a_renewal_whose_answer_was_lost_is_ones_own(world):
+    with turn(world) as mine:
+        etag = mine._etag
+        mine.confirm()
+        mine._etag = etag  # as if the answer had not come
+        mine.confirm()
+
+
+def test_an_answer_that_took_longer_than_the_lease_is_not_trusted(world):
+    with turn(world, lease=0.4) as mine:
+        put_if, slow = world.lake.put_if, [0.5, 0, 0]
+        times = []
+
+        def slowly(*arguments):
+            found = put_if(*arguments)
+            times.append(slow[0])
+            time.sleep(slow.pop(0) if slow else 0)
+            return found
+
+        world.patch.setattr(world.lake, "put_if", slowly)
+        mine.confirm()
+        world.patch.setattr(world.lake, "put_if", put_if)
+    assert len(times) >= 2
+
+
+def test_a_store_that_ignores_conditions_is_refused(world):
+    def put_whatever_is_there(layer, key, content, etag):
+        world.lake.put(layer, key, content)
+        return "etag"
+
+    world.patch.setattr(world.lake, "put_if", put_whatever_is_there)
+    with pytest.raises(errors.ConditionsIgnored, match="ignores conditional writes"):
+        turn(world).__enter__()

@@ -1,12 +1,15 @@
 """Data that change from run to run: drift, the change report, replay, and what is kept."""
 
 import json
+import re
+import runpy
 import time
 
 import pytest
 
 from data.breweries import errors
 from data.breweries.datasets import BRONZE, CHANGES_OBJECT, GOLD, HISTORY, SILVER
+from data.breweries.settings import PROJECT
 from sandbox.generator import generate
 from tests.conftest import raw_get
 
@@ -35,8 +38,12 @@ def test_a_jump_of_15_percent_passes(world):
 STOPPING = {
     "row_fall": lambda r: r if r["state_province"] != "California" and "a" in r["id"] else None,
     "country_gone": lambda r: r if r["country"] != "Ireland" else None,
-    "field_gone": lambda r: {k: v for k, v in r.items() if k != "phone"},
-    "type_unreadable": lambda r: {**r, "website_url": {"href": r["website_url"]}},
+    "column_gone": lambda r: {k: v for k, v in r.items() if k != "phone"},
+}
+UNREADABLE = {
+    "missing": lambda r: {k: v for k, v in r.items() if k != "phone"},
+    "null": lambda r: {**r, "phone": None},
+    "objects": lambda r: {**r, "phone": {"number": r["phone"]}},
 }
 
 
@@ -58,6 +65,45 @@ def test_a_change_that_needs_a_person_stops(world, rule):
     world.patch.delenv("BREWERIES_STOP_ON")
     world.run(test=False)
     assert rule not in {rule for rule, _ in noted(world)}
+
+
+@pytest.mark.parametrize("form", UNREADABLE)
+def test_a_column_that_loses_all_its_values_stops(world, form):
+    world.run(test=False)
+    changed(world, UNREADABLE[form])
+    log = world.fails(errors.DriftStopped, "silver")
+    assert re.search(r"phone had \d+ values and has none", log["message"])
+
+
+def test_a_replay_lets_nobody_elses_data_pass(world):
+    world.run(test=False)
+    first = world.manifest(BRONZE).snapshot
+    world.api.records = world.api.records[:100]
+    world.fails(errors.DriftStopped, "silver")
+    # Bronze holds the other answer when the replay's silver block comes to it.
+    door = runpy.run_path(str(PROJECT / "transformers/transform_breweries.py"))
+    with pytest.raises(errors.DriftStopped):
+        door["transform_breweries"]({"run": "20260101T000000Z-cccccc"}, snapshot=first)
+
+
+def test_a_damaged_object_of_the_same_size_is_written_anew(world):
+    world.run(test=False)
+    (victim, *_) = world.manifest(SILVER).objects
+    good = world.published()
+    world.lake.put("silver", victim.key, b"x" * victim.bytes)
+    world.run()
+    assert world.published() == good
+
+
+def test_data_without_a_usable_row_are_drawn_as_nothing(world):
+    world.api.records = [{"id": "1", "name": None}]
+    world.run()
+    assert world.manifest(GOLD).rows_out == 0
+
+
+def test_what_is_no_run_is_no_snapshot(world):
+    log = world.fails(errors.SnapshotMissing, "bronze", snapshot="../breweries_raw")
+    assert "keeps no snapshot" in log["message"]
 
 
 def test_a_change_that_does_not_is_noted_in_the_manifest(world):

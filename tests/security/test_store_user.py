@@ -4,6 +4,7 @@ import io
 
 import pytest
 from minio import Minio
+from minio.commonconfig import CopySource
 from minio.error import S3Error
 
 from data.breweries.datasets import LAYERS, SILVER
@@ -52,7 +53,7 @@ REFUSED = {
     "make a bucket": lambda c: c.make_bucket("another"),
     "remove a bucket": lambda c: c.remove_bucket("gold"),
     "change a bucket's policy": lambda c: c.set_bucket_policy("gold", '{"Statement": []}'),
-    "copy out": lambda c: c.get_presigned_url("GET", "other", "x") and c.stat_object("other", "x"),
+    "copy from another bucket": lambda c: c.copy_object("gold", "x", CopySource("other", "x")),
 }
 REFUSED_TO_A_READER = {
     "write": lambda c: c.put_object("gold", "y", io.BytesIO(b"x"), 1),
