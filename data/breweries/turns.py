@@ -14,8 +14,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 
 from .datasets import Dataset
-from .errors import ConditionsIgnored, StoreError, TurnLost, TurnTooLong
-from .lake import Lake
+from .errors import ConditionsIgnored, StoreError, StoreUnreachable, TurnLost, TurnTooLong
+from .lake import TRIES, Lake
 
 LOOK_SECONDS = 1.0  # between two looks at another run's lease, at most
 
@@ -66,15 +66,21 @@ class Turn:
 
         Raises:
             TurnLost: another run has taken it.
+            StoreUnreachable: the store does not answer, or too late to be sure.
         """
         with self._renewing:
-            fresh = False
-            while not fresh:
+            for _ in range(TRIES):
                 started = time.monotonic()
                 if not self._etag or not self._take(self._etag):
                     raise TurnLost(f"{self._dataset.layer}/{self._dataset.name}")
                 # An answer that was long on its way says little about now.
-                fresh = time.monotonic() - started < self._lease / 2
+                if time.monotonic() - started < self._lease / 2:
+                    return
+        raise StoreUnreachable(
+            self._lake.endpoint,
+            f"renew the lease of {self._dataset.layer}/{self._dataset.name}",
+            "its answers take longer than half of BREWERIES_LEASE_SECONDS",
+        )
 
     def wait(self, limit: float) -> None:
         """Take the lease once it is free, or its holder gave no sign of life for its length."""
@@ -84,7 +90,7 @@ class Turn:
             there = self._lake.get(self._dataset.layer, self._dataset.lease)
             content, etag = there or (b"", seen)
             lease = Lease.parse(content)
-            if lease.run != told.run:
+            if there and lease.run != told.run:
                 print(f"Waiting for run {lease.run} to end with {self._dataset.layer}.", flush=True)
             if etag != seen:
                 alive = lease.holder == told.holder  # it renewed its own
