@@ -9,7 +9,7 @@ import multiprocessing
 import os
 import runpy
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
@@ -18,10 +18,10 @@ import mage_ai.data_preparation.decorators
 import matplotlib.pyplot
 import seaborn
 
-from data.breweries.datasets import DATASETS
+from data.breweries.datasets import DATASETS, Dataset
 from data.breweries.settings import PROJECT
 
-__all__ = ["mage_ai", "matplotlib", "seaborn", "start"]
+__all__ = ["mage_ai", "matplotlib", "seaborn", "start", "through_doors"]
 
 
 def start(settings: Mapping[str, str], output: Path) -> BaseProcess:
@@ -39,9 +39,14 @@ def _run(settings: dict[str, str], output: Path) -> None:
     with output.open("a", buffering=1) as file:
         os.dup2(file.fileno(), 1)
         os.dup2(file.fileno(), 2)
-        summary = None
-        for dataset in DATASETS:
-            (door,) = PROJECT.glob(f"*/{dataset.block}.py")
-            block = runpy.run_path(str(door))[dataset.block]
-            summary = block(summary) if summary else block()
+        through_doors(DATASETS)
         sys.exit(0)
+
+
+def through_doors(datasets: Iterable[Dataset]) -> None:
+    """Run the blocks of some datasets in order, without Mage's start."""
+    summary = None
+    for dataset in datasets:
+        (door,) = PROJECT.glob(f"*/{dataset.block}.py")
+        block = runpy.run_path(str(door))[dataset.block]
+        summary = block(summary) if summary else block()

@@ -61,13 +61,17 @@ def killed_at(shaky, number, moment):
 
 
 def test_mage_killed_at_random_moments(shaky, tally, every):
-    chance, found, times = random.Random(11), [], 10 if every else 1
-    for _ in range(times):
+    chance, found, kills, times = random.Random(11), [], 0, 10 if every else 1
+    started = time.monotonic()
+    assert mage(shaky).wait() == 0
+    length = time.monotonic() - started
+    while kills < times:
         shaky.change()
         process = mage(shaky)
-        time.sleep(chance.uniform(2.5, 7.5))
+        time.sleep(chance.uniform(0.4, 1) * length)
         os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+        # One that had ended before was not killed.
+        kills += process.wait() == -signal.SIGKILL
         found += shaky.damage() + shaky.heal()
     assert found == []
     ends = "killed; the next run completes"
@@ -125,6 +129,14 @@ def renewal_before_removal():
     return chosen
 
 
+def came_to(event, process):
+    """Whether a run came to an event before it ended."""
+    while not event.wait(0.02):
+        if process.exitcode is not None:
+            return False
+    return True
+
+
 @pytest.mark.parametrize("moment", ["before", "after"])
 def test_a_run_that_is_stopped_and_wakes_after_another_took_over(shaky, tally, every, moment):
     stops, found = 0, []
@@ -168,9 +180,8 @@ def stopped_at(shaky, chosen, moment):
     setattr(shaky.proxy, moment, stop)
     process = shaky.start()
     started.set()
-    while not stopped.wait(0.02):
-        if process.exitcode is not None:
-            return False
+    if not came_to(stopped, process):
+        return False
     shaky.change()
     with StoreProxy(shaky.proxy.target) as other:
         assert shaky.run(MINIO_ENDPOINT=other.endpoint) == 0, shaky.output()
@@ -213,9 +224,8 @@ def held_at(shaky, chosen):
 
     shaky.proxy.before = hold
     first = shaky.start()
-    while not held.wait(0.02):
-        if first.exitcode is not None:
-            return False
+    if not came_to(held, first):
+        return False
     shaky.change()
     with StoreProxy(shaky.proxy.target) as other:
         second = shaky.start(MINIO_ENDPOINT=other.endpoint)

@@ -2,7 +2,6 @@
 
 import io
 import json
-import runpy
 from collections import Counter
 
 import pyarrow.parquet as pq
@@ -18,9 +17,9 @@ from data.breweries.datasets import (
     SILVER,
 )
 from data.breweries.partitions import location
-from data.breweries.settings import PROJECT
 from sandbox.generator import generate
 from tests.conftest import raw_get
+from tests.faults.runs import through_doors
 
 text = st.text(max_size=12)
 anything = st.recursive(
@@ -40,15 +39,6 @@ records = st.one_of(
 )
 
 
-def chain():
-    """The first three doors in order, without Mage's start."""
-    summary = None
-    for dataset in (BRONZE, SILVER, GOLD):
-        (door,) = PROJECT.glob(f"*/{dataset.block}.py")
-        block = runpy.run_path(str(door))[dataset.block]
-        summary = block(summary) if summary else block()
-
-
 def test_any_records_are_accounted_for(world, tally, every):
     world.set(BREWERIES_STOP_ON="none", BREWERIES_HISTORY_VERSIONS=1)
     examples = 300 if every else 15
@@ -60,7 +50,7 @@ def test_any_records_are_accounted_for(world, tally, every):
     @given(st.lists(records, min_size=1, max_size=30, unique_by=identity))
     def holds(received):
         world.api.records = received
-        chain()
+        through_doors((BRONZE, SILVER, GOLD))
         bronze = json.loads(raw_get(world.lake, "bronze", BRONZE_OBJECT))
         assert Counter(map(key, bronze)) == Counter(map(key, received))
 
