@@ -69,9 +69,8 @@ def report(lake: Lake) -> str:
     for dataset in DATASETS:
         manifest = lake.version(dataset).manifest
         size = sum(entry.bytes for entry in manifest.objects) / 1024
-        name = f"{dataset.layer}/{dataset.name}"
         rows = f"{manifest.rows_out:,}" if dataset is not CHART else "the chart"
-        lines.append(f"  {name:22}{rows:>9}{len(manifest.objects):>9,}{size:>9,.0f}")
+        lines.append(f"  {dataset.path:22}{rows:>9}{len(manifest.objects):>9,}{size:>9,.0f}")
         if dataset is SILVER:
             lines.append(
                 f"  {'':22}{manifest.rows_rejected:,} rejected, "

@@ -129,6 +129,11 @@ def thinned(
 
 def _thin_history(step: Step) -> int:
     """Remove the snapshots that the settings keep no longer; returns how many."""
+    settings = step.settings
+    limits = settings.history_versions, settings.history_days, now()
+    kept = _snapshots(step.lake)
+    if not thinned(kept, *limits, in_use=()):
+        return 0
     in_use = set()
     for dataset in DATASETS:
         try:
@@ -137,10 +142,7 @@ def _thin_history(step: Step) -> int:
             continue
         except (LakeError, StoreError):
             return 0  # what is in use is not known, so nothing may go
-    settings = step.settings
-    gone = thinned(
-        _snapshots(step.lake), settings.history_versions, settings.history_days, now(), in_use
-    )
+    gone = thinned(kept, *limits, in_use)
     step.remove([f"{HISTORY}{snapshot}.json" for snapshot in gone])
     return len(gone)
 

@@ -22,6 +22,11 @@ class Dataset:
     """The keys of the single objects that its block writes beside it."""
 
     @property
+    def path(self) -> str:
+        """Layer and name, as people are told."""
+        return f"{self.layer}/{self.name}"
+
+    @property
     def prefix(self) -> str:
         """Under which the dataset's objects stand, relative to the bucket."""
         return f"data/{self.name}/"

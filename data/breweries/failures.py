@@ -12,6 +12,7 @@ from .datasets import LAYERS, LOGS, Dataset
 from .errors import BreweriesError, StoreError
 from .lake import Lake
 from .manifest import now
+from .records import CONTENT_TYPE
 
 
 def describe(
@@ -71,7 +72,7 @@ def deliver(spool: Path, lake: Lake) -> int:
                 content = file.read_bytes()
             except FileNotFoundError:
                 continue  # another run has delivered it
-            lake.put(layer, f"{LOGS}{file.name}", content, "application/json")
+            lake.put(layer, f"{LOGS}{file.name}", content, CONTENT_TYPE)
             file.unlink(missing_ok=True)
             delivered += 1
     return delivered

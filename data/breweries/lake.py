@@ -17,6 +17,7 @@ import certifi
 import urllib3
 from minio import Minio
 from minio.commonconfig import CopySource
+from minio.datatypes import Object
 from minio.deleteobjects import DeleteObject
 from minio.error import MinioException, S3Error
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt
@@ -35,14 +36,14 @@ from .errors import (
     StoreUnreachable,
     TurnLost,
 )
-from .manifest import MANIFEST_VERSION, Manifest, Source, StoredObject, TooNew, sha256
+from .manifest import MANIFEST_VERSION, Manifest, Source, StoredObject, sha256, version_of
+from .records import CONTENT_TYPE
 from .settings import Settings
 
 CONNECT_SECONDS = 5.0
 TRIES = 5
 CHUNK = 1 << 20
 LARGEST_SINGLE_PUT = 16 << 20  # bytes; larger files go up in parts, without a condition
-JSON = "application/json"
 # Between the PUT of an object and that of the manifest that describes it, and then some.
 REPLACEMENT_SECONDS = 2.0
 _CONDITION_FAILED = {"PreconditionFailed", "ConditionalRequestConflict", "NoSuchKey"}
@@ -50,6 +51,8 @@ _PASSING = {"InternalError", "ServiceUnavailable", "SlowDown", "RequestTimeout"}
 
 T = TypeVar("T")
 R = TypeVar("R")
+Headers = dict[str, str | list[str] | tuple[str]]
+"""As minio-py takes them."""
 
 
 @dataclass(frozen=True)
@@ -142,17 +145,19 @@ class Lake:
 
     def sizes(self, layer: Layer, prefix: str) -> dict[str, int]:
         """Keys under a prefix, sorted, to their sizes in bytes."""
+        return {key: found.size or 0 for key, found in self._listed(layer, prefix)}
+
+    def etags(self, layer: Layer, prefix: str) -> dict[str, str]:
+        """As `sizes`, but to their ETags: for an object of one PUT, the MD5 of its content."""
+        return {key: (found.etag or "").strip('"') for key, found in self._listed(layer, prefix)}
+
+    def _listed(self, layer: Layer, prefix: str) -> list[tuple[str, Object]]:
+        """Keys under a prefix, sorted, and what the store says of each."""
         with self._asking(f"list {layer}/{prefix}"):
             # Recursive, because some stores list an emptied prefix for a while.
             listed = self._client.list_objects(layer, prefix, recursive=True)
-            found = [(o.object_name, o.size) for o in listed if not o.is_dir]
-        return {key: size or 0 for key, size in sorted((k or "", s) for k, s in found)}
-
-    def etags(self, layer: Layer, prefix: str) -> dict[str, str]:
-        """Keys under a prefix to their ETags: for an object of one PUT, the MD5 of its content."""
-        with self._asking(f"list {layer}/{prefix}"):
-            listed = self._client.list_objects(layer, prefix, recursive=True)
-            return {o.object_name or "": (o.etag or "").strip('"') for o in listed if not o.is_dir}
+            found = {o.object_name or "": o for o in listed if not o.is_dir}
+        return sorted(found.items())
 
     def put(
         self,
@@ -186,12 +191,11 @@ class Lake:
             Its new ETag; None where another writer was faster.
         """
         condition = {"If-Match": f'"{etag}"'} if etag else {"If-None-Match": "*"}
+        sent: Headers = {"Content-Type": CONTENT_TYPE, **(headers or {}), **condition}
         with self._asking(f"store {layer}/{key}"):
             try:
                 # minio-py 7.2.20 takes conditions here alone.
-                written = self._client._put_object(
-                    layer, key, content, {"Content-Type": JSON, **(headers or {}), **condition}
-                )
+                written = self._client._put_object(layer, key, content, sent)
             except S3Error as error:
                 if error.code not in _CONDITION_FAILED:
                     raise
@@ -355,9 +359,9 @@ class Lake:
             raise ManifestMissing(name, dataset.block)
         content, etag = there
         try:
+            if (written_as := version_of(content)) > MANIFEST_VERSION:
+                raise ManifestTooNew(name, written_as, MANIFEST_VERSION)
             manifest = Manifest.from_bytes(content)
-        except TooNew as error:
-            raise ManifestTooNew(name, error.version, MANIFEST_VERSION) from None
         except ValueError as error:
             raise ManifestUnreadable(name, str(error), dataset.block) from None
         return Version(manifest, Source(key=dataset.manifest, sha256=sha256(content)), etag)
@@ -420,7 +424,8 @@ class Lake:
 
     def _stream(self, layer: Layer, key: str) -> Iterator[bytes]:
         """An object's content in pieces; one cut in the middle is taken up where it ended."""
-        done, same = 0, dict[str, str | list[str] | tuple[str]]()
+        done = 0
+        same: Headers = {}
         for attempt in _tries_of_a_cut_body():
             with attempt:
                 response = self._client.get_object(layer, key, done, request_headers=same)

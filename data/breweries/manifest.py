@@ -19,14 +19,6 @@ MANIFEST_VERSION = 1
 Content = bytes  # a name for the type, where `bytes` is a field
 
 
-class TooNew(Exception):
-    """A manifest's version is later than ours."""
-
-    def __init__(self, version: int) -> None:
-        super().__init__(version)
-        self.version = version
-
-
 class StoredObject(BaseModel):
     """One object: its key in the bucket, its size in rows and bytes, its content's hash."""
 
@@ -119,21 +111,26 @@ class Manifest(BaseModel):
         """Parse a stored manifest.
 
         Raises:
-            TooNew: a later release wrote it.
             ValueError: it is cut or malformed.
         """
-        try:
-            version = json.loads(content)["manifest_version"]
-        except (ValueError, KeyError, TypeError):
-            raise ValueError("no JSON object with a manifest_version") from None
-        if isinstance(version, int) and version > MANIFEST_VERSION:
-            raise TooNew(version)
         try:
             return cls.model_validate_json(content)
         except ValidationError as error:
             first = error.errors(include_input=False, include_url=False)[0]
             place = ".".join(map(str, first["loc"]))
             raise ValueError(f"{place}: {first['msg']}" if place else first["msg"]) from None
+
+
+def version_of(content: bytes) -> int:
+    """The version of a stored manifest, whatever else a later one may hold.
+
+    Raises:
+        ValueError: it does not say.
+    """
+    try:
+        return int(json.loads(content)["manifest_version"])
+    except (ValueError, KeyError, TypeError):
+        raise ValueError("no JSON object with a manifest_version") from None
 
 
 def now() -> datetime:

@@ -144,7 +144,7 @@ class Step:
         )
         self.turn.confirm()
         if not self.lake.publish_manifest(self.dataset, manifest, self.previous_etag):
-            raise TurnLost(f"{self.dataset.layer}/{self.dataset.name}")
+            raise TurnLost(self.dataset.path)
         return manifest
 
     def summary(self, manifest: Manifest, **more: Any) -> Summary:

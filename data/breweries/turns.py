@@ -72,13 +72,13 @@ class Turn:
             for _ in range(TRIES):
                 started = time.monotonic()
                 if not self._etag or not self._take(self._etag):
-                    raise TurnLost(f"{self._dataset.layer}/{self._dataset.name}")
+                    raise TurnLost(self._dataset.path)
                 # An answer that was long on its way says little about now.
                 if time.monotonic() - started < self._lease / 2:
                     return
         raise StoreUnreachable(
             self._lake.endpoint,
-            f"renew the lease of {self._dataset.layer}/{self._dataset.name}",
+            f"renew the lease of {self._dataset.path}",
             "its answers take longer than half of BREWERIES_LEASE_SECONDS",
         )
 
@@ -102,7 +102,7 @@ class Turn:
                 alive = True
             # The lease of a dead run may be longer than our limit: it is waited for all the same.
             if alive and time.monotonic() > end:
-                raise TurnTooLong(f"{self._dataset.layer}/{self._dataset.name}", lease.run, limit)
+                raise TurnTooLong(self._dataset.path, lease.run, limit)
             time.sleep(min(LOOK_SECONDS, self._lease / 4))
 
     def keep(self, ended: threading.Event) -> None:
