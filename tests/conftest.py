@@ -13,9 +13,12 @@ from typing import Any
 import pytest
 
 from data.breweries.datasets import DATASETS, LAYERS, REJECTED_OBJECT, Dataset
+from data.breweries.engine import Threads
 from data.breweries.lake import Lake
 from data.breweries.manifest import Manifest
 from data.breweries.settings import PROJECT, Settings
+from data.breweries.shuffle import Folder, Place
+from data.breweries.steps import View
 from sandbox.api import LocalBreweryApi
 from sandbox.faults import Faults
 from sandbox.generator import generate
@@ -92,6 +95,13 @@ class World:
         after = self.logs(layer)
         (key,) = after.keys() - before
         return after[key]
+
+    @property
+    def view(self) -> View:
+        """What a block's check is given."""
+        scratch = self.folder / "scratch"
+        scratch.mkdir(exist_ok=True)
+        return View(self.lake, Threads(Place(self.lake, Folder(scratch))))
 
     def manifest(self, dataset: Dataset) -> Manifest:
         return self.lake.version(dataset).manifest

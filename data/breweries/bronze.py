@@ -16,7 +16,7 @@ from .errors import CheckFailed, LakeError, ManifestMissing, SnapshotMissing, St
 from .lake import Lake, Version
 from .manifest import Check, Source, StoredObject, now
 from .records import CONTENT_TYPE, record_texts
-from .steps import RUN, Step, Summary
+from .steps import RUN, Step, Summary, View
 
 
 def extract(step: Step) -> Summary:
@@ -84,7 +84,7 @@ def _kept(lake: Lake, snapshot: str, path: Path) -> Answer:
     raise SnapshotMissing(snapshot, _snapshots(lake))
 
 
-def verify(lake: Lake) -> None:
+def verify(view: View) -> None:
     """Read bronze as a reader would, and count.
 
     Raises:
@@ -93,9 +93,11 @@ def verify(lake: Lake) -> None:
 
     def count(version: Version) -> tuple[int, int]:
         entry = version.manifest.only_object()
-        return version.manifest.rows_out, sum(1 for _ in record_texts(lake.lines("bronze", entry)))
+        return version.manifest.rows_out, sum(
+            1 for _ in record_texts(view.lake.lines("bronze", entry))
+        )
 
-    told, found = lake.follow(BRONZE, count)
+    told, found = view.lake.follow(BRONZE, count)
     if told != found:
         raise CheckFailed("the number of records in bronze", told, found)
 

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from heapq import merge
+from itertools import islice
+from operator import itemgetter
 from typing import Any
 
 import pyarrow as pa
@@ -22,17 +26,42 @@ LISTED = 1_000
 LEFT, RIGHT = "_before", "_after"
 
 
-def compare(before: pa.Table, after: pa.Table) -> tuple[Changes, dict[str, Any]]:
+@dataclass(frozen=True)
+class Comparison:
+    """What differs between two versions of some ids."""
+
+    counts: Counter[str]
+    """Rows by kind of change."""
+    rows: Mapping[str, list[dict[str, Any]]]
+    """Of each kind of change the first rows by id, JSON-ready."""
+    was: Counter[tuple[str, str]]
+    """The rows of each location before."""
+    now: Counter[tuple[str, str]]
+    """The rows of each location after."""
+
+    @property
+    def changes(self) -> Changes:
+        """The counts, as a manifest keeps them."""
+        return Changes(**self.counts, locations=len(self.was.keys() | self.now.keys()))
+
+    @property
+    def report(self) -> dict[str, Any]:
+        """The rows, and the locations that changed with their rows before and after."""
+        locations = [
+            {"country": w[0], "state": w[1], "before": self.was[w], "after": self.now[w]}
+            for w in sorted(self.was.keys() | self.now.keys())
+        ]
+        return {**self.rows, "locations": locations}
+
+
+def compare(before: pa.Table, after: pa.Table) -> Comparison:
     """Count and list the rows that differ.
 
     Args:
         before: the rows of the locations that changed, as they were: a table of `LOCATED_SCHEMA`.
         after: the same locations as they are; unchanged locations stand in neither.
-
-    Returns:
-        The counts, and for each kind of change the first rows of it by id, JSON-ready.
     """
-    rows = _joined(before, after)
+    rows = _sides(before, after)
     added, removed = pc.is_null(rows["country_before"]), pc.is_null(rows["country_after"])
     both = pc.invert(pc.or_(added, removed))
     moved = pc.and_(both, _differ(rows, *LOCATION))
@@ -47,13 +76,29 @@ def compare(before: pa.Table, after: pa.Table) -> tuple[Changes, dict[str, Any]]
         "changed_type": (retyped, lambda row: _from_to(row, "brewery_type")),
         "changed_otherwise": (otherwise, lambda row: _row(row, RIGHT)),
     }
-    locations = _locations(before, after)
-    counts = {name: pc.sum(mask, min_count=0).as_py() for name, (mask, _) in kinds.items()}
-    listed: dict[str, Any] = {
-        name: [show(row) for row in rows.filter(mask).slice(0, LISTED).to_pylist()]
-        for name, (mask, show) in kinds.items()
-    }
-    return Changes(**counts, locations=len(locations)), {**listed, "locations": locations}
+    return Comparison(
+        counts=Counter({name: _true(mask) for name, (mask, _) in kinds.items()}),
+        rows={
+            name: [show(row) for row in rows.filter(mask).slice(0, LISTED).to_pylist()]
+            for name, (mask, show) in kinds.items()
+        },
+        was=_by_location(before),
+        now=_by_location(after),
+    )
+
+
+def joined(parts: Iterable[Comparison]) -> Comparison:
+    """The comparisons of several sets of ids as that of all."""
+    counts, was, now = Counter[str](), Counter[tuple[str, str]](), Counter[tuple[str, str]]()
+    rows: dict[str, list[dict[str, Any]]] = {}
+    for part in parts:
+        counts.update(part.counts)
+        was.update(part.was)
+        now.update(part.now)
+        for name, found in part.rows.items():
+            both = merge(rows.get(name, []), found, key=itemgetter("id"))
+            rows[name] = list(islice(both, LISTED))
+    return Comparison(counts, rows, was, now)
 
 
 def to_json(report: Mapping[str, Any]) -> bytes:
@@ -68,7 +113,7 @@ def to_json(report: Mapping[str, Any]) -> bytes:
     return ("{\n" + ",\n".join(parts) + "\n}\n").encode()
 
 
-def _joined(before: pa.Table, after: pa.Table) -> pa.Table:
+def _sides(before: pa.Table, after: pa.Table) -> pa.Table:
     """Both sides of each id in one row, sorted by id; a side that is not there is null."""
 
     def side(table: pa.Table, suffix: str) -> pa.Table:
@@ -77,6 +122,10 @@ def _joined(before: pa.Table, after: pa.Table) -> pa.Table:
 
     joined = side(before, LEFT).join(side(after, RIGHT), "id", join_type="full outer")
     return joined.sort_by("id")
+
+
+def _true(mask: pa.ChunkedArray) -> int:
+    return int(pc.sum(mask, min_count=0).as_py())
 
 
 def _differ(rows: pa.Table, *columns: str) -> pa.ChunkedArray:
@@ -105,15 +154,6 @@ def _from_to(row: Mapping[str, Any], *columns: str) -> dict[str, Any]:
     }
 
 
-def _locations(before: pa.Table, after: pa.Table) -> list[dict[str, Any]]:
-    """The rows of each location that changed, before and after."""
-
-    def counts(table: pa.Table) -> Counter[tuple[str, str]]:
-        grouped = table.group_by(list(LOCATION)).aggregate([([], "count_all")])
-        return Counter({(g["country"], g["state"]): g["count_all"] for g in grouped.to_pylist()})
-
-    was, now = counts(before), counts(after)
-    return [
-        {"country": place[0], "state": place[1], "before": was[place], "after": now[place]}
-        for place in sorted(was.keys() | now.keys())
-    ]
+def _by_location(rows: pa.Table) -> Counter[tuple[str, str]]:
+    grouped = rows.group_by(list(LOCATION)).aggregate([([], "count_all")])
+    return Counter({(g["country"], g["state"]): g["count_all"] for g in grouped.to_pylist()})

@@ -10,9 +10,8 @@ from urllib.parse import urlsplit
 from . import gold
 from .datasets import CHART, CHART_OBJECT
 from .errors import CheckFailed
-from .lake import Lake
 from .manifest import Check, StoredObject
-from .steps import Step, Summary
+from .steps import Step, Summary, View
 
 if TYPE_CHECKING:  # importing them costs half a second, so it is done by the block that draws
     import pandas as pd
@@ -83,13 +82,13 @@ def show() -> bool:
     return in_editor
 
 
-def verify(lake: Lake) -> None:
+def verify(view: View) -> None:
     """Read the picture as a reader would.
 
     Raises:
         CheckFailed, LakeError: it is missing, or no PNG.
     """
-    content = lake.follow(CHART, lambda v: lake.read("gold", v.manifest.only_object()))
+    content = view.lake.follow(CHART, lambda v: view.lake.read("gold", v.manifest.only_object()))
     if not content.startswith(PNG_SIGNATURE):
         raise CheckFailed("the start of the chart's file", PNG_SIGNATURE, content[:8])
 

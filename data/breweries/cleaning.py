@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import csv
 import json
-import math
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -51,6 +51,7 @@ RECEIVED = pa.struct([(name, pa.string()) for name in (*TEXT_COLUMNS, *LOCATION,
 NO_BREAK_SPACE_MISREAD = "\u00c2\u00a0"  # a no-break space in UTF-8, read as Latin-1
 INVISIBLE = "[\u00ad\u200b\u2060\ufeff]"  # soft hyphen, zero-width space, word joiner, BOM
 NOT_A_PLAIN_SPACE = r"[\p{Z}\p{Cc}]"
+UNTIDY = "^ | $|^$|[^ -~]"  # all that `_tidy` could change, and a little more
 
 
 @dataclass(frozen=True)
@@ -67,63 +68,77 @@ class Rejected:
         return f'{{"reason":{reason},"position":{self.position},"record":{self.record}}}'
 
 
-def clean(texts: Sequence[str], start: int = 0) -> tuple[pa.Table, list[Rejected], Fields]:
+def clean(texts: Sequence[bytes], start: int = 0) -> tuple[pa.Table, list[Rejected], Fields]:
     """Clean a batch of records.
 
     Args:
-        texts: the records' JSON, as received.
+        texts: the records' JSON, as received, in UTF-8.
         start: the place of the first in bronze, from 0.
 
     Returns:
         A table of `CLEAN_SCHEMA` with the usable rows, the others, and the fields seen.
     """
     records = [_as_object(text) for text in texts]
-    columns = {name: _tidy(column) for name, column in _texts(records).items()}
+    columns = _tidied(_texts(texts, records))
     columns["brewery_type"] = pc.utf8_lower(columns["brewery_type"])
-    state = pc.coalesce(columns.pop("state_province"), columns["state"])
-    columns["state"] = _canonical_states(columns["country"], state)
+    columns["state"] = pc.coalesce(columns.pop("state_province"), columns["state"])
+    columns["state"], problems = _located(columns["country"], columns["state"])
     for name, bound in COORDINATES.items():
-        columns[name] = pa.array([_degrees(r.get(name), bound) for r in records], pa.float64())
+        columns[name] = _degrees([record.get(name) for record in records], bound)
     columns["position"] = pa.array(range(start, start + len(texts)), pa.int64())
     table = pa.table({name: columns[name] for name in CLEAN_SCHEMA.names}, CLEAN_SCHEMA)
 
-    reasons = _reasons(table, [r is _NOT_AN_OBJECT for r in records])
+    strangers = pa.array([record is _NOT_AN_OBJECT for record in records], pa.bool_())
+    reasons = _reasons(table, strangers, problems)
+    unusable = pc.is_valid(reasons)
     rejected = [
-        Rejected(text, reason, start + place)
-        for place, (text, reason) in enumerate(zip(texts, reasons, strict=True))
-        if reason is not None
+        Rejected(texts[place].decode(), reasons[place].as_py(), start + place)
+        for place in pc.indices_nonzero(unusable).to_pylist()
     ]
-    usable = table.filter(pa.array([reason is None for reason in reasons], pa.bool_()))
-    return usable, rejected, fields_of(records)
-
-
-def resolve_duplicates(table: pa.Table) -> pa.Table:
-    """Keep one row of each id: the one received last, since the data may change under a crawl."""
-    last = table.group_by("id").aggregate([("position", "max")])["position_max"]
-    if len(last) == len(table):
-        return table
-    return table.filter(pc.is_in(table["position"], value_set=last.combine_chunks()))
+    return table.filter(pc.invert(unusable)), rejected, fields_of(records)
 
 
 # A record that is no object is read as this one, and told apart by identity.
 _NOT_AN_OBJECT: dict[str, Any] = {}
 
 
-def _as_object(text: str) -> dict[str, Any]:
-    value, _ = parse(text)
+def _as_object(text: bytes) -> dict[str, Any]:
+    try:
+        value = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        value, _ = parse(
+            text.decode()
+        )  # JSON all the same: half a surrogate pair, or a deep nesting
     return value if isinstance(value, dict) else _NOT_AN_OBJECT
 
 
-def _texts(records: list[dict[str, Any]]) -> dict[str, pa.Array]:
+def _texts(texts: Sequence[bytes], records: list[dict[str, Any]]) -> dict[str, pa.Array]:
     """The text fields of records as columns; a field that is missing is null."""
+    names = [field.name for field in RECEIVED]
     try:
         rows = pa.array(records, RECEIVED)
     except (pa.ArrowInvalid, pa.ArrowTypeError, UnicodeEncodeError):
-        names = [field.name for field in RECEIVED]
-        rows = pa.array(
-            [{name: _as_text(r.get(name)) for name in names} for r in records], RECEIVED
-        )
-    return dict(zip((field.name for field in RECEIVED), rows.flatten(), strict=True))
+        rows = pa.array(list(map(_text_fields, texts, records)), RECEIVED)
+    return dict(zip(names, rows.flatten(), strict=True))
+
+
+def _text_fields(text: bytes, record: dict[str, Any]) -> dict[str, str | None]:
+    """The text fields of one record, whatever their types."""
+    values = {field.name: record.get(field.name) for field in RECEIVED}
+    if any(isinstance(value, float) for value in values.values()):
+        # orjson reads a number of more than 64 bits as a float, and digits would be lost.
+        exact, _ = parse(text.decode())
+        values = {name: exact.get(name) for name in values}
+    return {name: _as_text(value) for name, value in values.items()}
+
+
+def _tidied(columns: Mapping[str, pa.Array]) -> dict[str, pa.Array]:
+    """Columns of one length with their texts tidied; all in one go, as each call has its cost."""
+    texts = pa.concat_arrays(columns.values())
+    untidy = pc.fill_null(pc.match_substring_regex(texts, UNTIDY), False)
+    texts = pc.replace_with_mask(texts, untidy, _tidy(texts.filter(untidy)))
+    length = len(texts) // len(columns)
+    return {name: texts.slice(n * length, length) for n, name in enumerate(columns)}
 
 
 def _tidy(texts: pa.Array) -> pa.Array:
@@ -131,16 +146,10 @@ def _tidy(texts: pa.Array) -> pa.Array:
     texts = pc.replace_substring(texts, NO_BREAK_SPACE_MISREAD, " ")
     texts = pc.replace_substring_regex(texts, INVISIBLE, "")
     texts = pc.replace_substring_regex(texts, NOT_A_PLAIN_SPACE, " ")
-    texts = pc.utf8_trim(_composed(texts), " ")
+    # Not by Arrow 25.0.1: its utf8_normalize decomposes, whatever form is asked.
+    composed = [text and unicodedata.normalize("NFC", text) for text in texts.to_pylist()]
+    texts = pc.utf8_trim(pa.array(composed, pa.string()), " ")
     return pc.if_else(pc.equal(texts, ""), None, texts)
-
-
-def _composed(texts: pa.Array) -> pa.Array:
-    """Texts in NFC. Not by Arrow 25.0.1: its utf8_normalize decomposes, whatever form is asked."""
-    if pc.all(pc.string_is_ascii(texts), min_count=0).as_py():
-        return texts
-    normalized = [text and unicodedata.normalize("NFC", text) for text in texts.to_pylist()]
-    return pa.array(normalized, pa.string())
 
 
 def _as_text(value: Any) -> str | None:
@@ -152,46 +161,46 @@ def _as_text(value: Any) -> str | None:
     return None
 
 
-def _degrees(value: Any, bound: float) -> float | None:
-    """Degrees within ±bound, from a number or its text; anything else is null."""
+def _degrees(values: list[Any], bound: float) -> pa.Array:
+    """Degrees within ±bound, from numbers or their texts; anything else is null."""
+    degrees = pa.array([v if type(v) is float else _number(v) for v in values], pa.float64())
+    # Neither infinity nor what is no number passes this.
+    return pc.if_else(pc.less_equal(pc.abs(degrees), bound), degrees, None)
+
+
+def _number(value: Any) -> float | None:
     if value is None or isinstance(value, bool) or not isinstance(value, (int, float, str)):
         return None
     try:
-        degrees = float(value)
+        return float(value)
     except (ValueError, OverflowError):
         return None
-    return degrees if math.isfinite(degrees) and abs(degrees) <= bound else None
 
 
-def _canonical_states(country: pa.Array, state: pa.Array) -> pa.Array:
+def _located(country: pa.Array, state: pa.Array) -> tuple[pa.Array, pa.Array]:
+    """The canonical state of each row, and why its location cannot be a partition (else null)."""
+    # There are few locations, so each is looked at once. Tidied text holds no NUL.
+    places = pc.binary_join_element_wise(country, state, "\0").dictionary_encode()
     aliases = _aliases()
-    pairs = zip(country.to_pylist(), state.to_pylist(), strict=True)
-    return pa.array([aliases.get(pair, pair[1]) for pair in pairs], pa.string())
+    pairs = [tuple(place.split("\0")) for place in places.dictionary.to_pylist()]
+    canonical = [(country, aliases.get((country, state), state)) for country, state in pairs]
+    states = pa.array([state for _, state in canonical], pa.string())
+    problems = pa.array([partitions.problem(*place) for place in canonical], pa.string())
+    return pc.coalesce(states.take(places.indices), state), problems.take(places.indices)
 
 
 @cache
-def _aliases() -> dict[tuple[str | None, str | None], str]:
+def _aliases() -> dict[tuple[str, str], str]:
     with Path(__file__).with_name("location_aliases.csv").open(encoding="utf-8") as file:
         return {
             (row["country"], row["state"]): row["same_as_state"] for row in csv.DictReader(file)
         }
 
 
-def _reasons(table: pa.Table, not_objects: list[bool]) -> list[str | None]:
-    """For each row the first reason to reject it, or None."""
+def _reasons(table: pa.Table, strangers: pa.Array, problems: pa.Array) -> pa.Array:
+    """For each row the first reason to reject it, or null."""
     required = ("id", "name", *LOCATION)
-    columns = [table[name].to_pylist() for name in required]
-    problem = cache(partitions.problem)
-
-    def reason(not_object: bool, values: tuple[Any, ...]) -> str | None:
-        if not_object:
-            return "not an object"
-        for name, value in zip(required, values, strict=True):
-            if value is None:
-                return f"no {name}"
-        return problem(values[2], values[3])
-
-    return [
-        reason(flag, values)
-        for flag, values in zip(not_objects, zip(*columns, strict=True), strict=True)
-    ]
+    missing = [pc.is_null(table[name].combine_chunks()) for name in required]
+    conditions = pa.StructArray.from_arrays([strangers, *missing], names=["stranger", *required])
+    reasons = ["not an object", *(f"no {name}" for name in required)]
+    return pc.case_when(conditions, *reasons, problems)

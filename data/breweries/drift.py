@@ -5,6 +5,7 @@ Pure functions. Silver's manifest keeps the profile and the drifts that were let
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Literal
 
@@ -94,13 +95,32 @@ class Drift(BaseModel):
     what: str
 
 
+def whole(parts: Iterable[Profile], fields: Fields) -> Profile:
+    """The profiles of several parts of the rows as that of all, with the fields of the records."""
+    rows, values = 0, Counter[str]()
+    countries, brewery_types = Counter[str](), Counter[str]()
+    for part in parts:
+        rows += part.rows
+        values.update(part.values)
+        countries.update(part.countries)
+        brewery_types.update(part.brewery_types)
+    return Profile(
+        rows=rows,
+        fields=fields,
+        values=values,
+        countries=dict(sorted(countries.items())),
+        brewery_types=dict(sorted(brewery_types.items())),
+    )
+
+
 def fields_of(records: Iterable[Mapping[str, Any]]) -> Fields:
     """The fields of some records and their types."""
     # Records share few shapes, and a shape is compared much faster than it is taken apart.
-    shapes = {(tuple(record), tuple(map(type, record.values()))) for record in records}
+    shapes: set[tuple[Any, ...]] = {(*record, *map(type, record.values())) for record in records}
     found: dict[str, set[str]] = {}
-    for names, kinds in shapes:
-        for name, kind in zip(names, kinds, strict=True):
+    for shape in shapes:
+        fields = len(shape) // 2
+        for name, kind in zip(shape[:fields], shape[fields:], strict=True):
             types = found.setdefault(name, set())
             if kind in JSON_TYPES:
                 types.add(JSON_TYPES[kind])

@@ -35,6 +35,12 @@ __all__ = [  # noqa: RUF022 - a table of contents
     "TurnError",
     "TurnTooLong",
     "TurnLost",
+    # past one machine
+    "ClusterError",
+    "ClusterUnreachable",
+    "ClusterEmpty",
+    "ClusterFailed",
+    "WorkerDiffers",
     # what the lake holds
     "LakeError",
     "ManifestMissing",
@@ -277,6 +283,64 @@ class TurnLost(TurnError):
             f"Another run has taken over {dataset} (or its lease was removed), since this one was "
             "silent for longer than BREWERIES_LEASE_SECONDS. Run again if need be.",
             dataset=dataset,
+        )
+
+
+# ---------------------------------------------------------------------------
+# Past one machine
+# ---------------------------------------------------------------------------
+
+
+class ClusterError(BreweriesError):
+    """Base of what goes wrong between us and the Dask cluster."""
+
+
+class ClusterUnreachable(ClusterError):
+    """No scheduler answers."""
+
+    def __init__(self, address: str, reason: str) -> None:
+        super().__init__(
+            f"No Dask scheduler can be reached at {address} ({reason}); check "
+            "DASK_SCHEDULER_ADDRESS and that it is up, or unset it to run on this machine.",
+            address=address,
+            reason=reason,
+        )
+
+
+class ClusterEmpty(ClusterError):
+    """The scheduler has no workers."""
+
+    def __init__(self, address: str, waited: float) -> None:
+        super().__init__(
+            f"The Dask scheduler at {address} had no worker in {waited:g} s; start some, or unset "
+            "DASK_SCHEDULER_ADDRESS to run on this machine.",
+            address=address,
+            waited=waited,
+        )
+
+
+class ClusterFailed(ClusterError):
+    """The cluster gave up a task whose workers died, or went away itself."""
+
+    def __init__(self, address: str, doing: str, reason: str) -> None:
+        super().__init__(
+            f"The Dask cluster at {address} failed at {doing} ({reason}); the version before stays "
+            "published. Look at its workers' logs and memory, then run again.",
+            address=address,
+            doing=doing,
+            reason=reason,
+        )
+
+
+class WorkerDiffers(ClusterError):
+    """A worker has another version of the code, so its rows could differ."""
+
+    def __init__(self, version: str, ours: str) -> None:
+        super().__init__(
+            f"A Dask worker has code {version} where this process has {ours}; start the workers "
+            "from the same image or checkout.",
+            version=version,
+            ours=ours,
         )
 
 

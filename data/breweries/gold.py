@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import partial
+from operator import attrgetter
 
 import pyarrow as pa
 
@@ -14,7 +16,8 @@ from .errors import AccountingBroken, CheckFailed
 from .lake import Lake, Version
 from .manifest import Check, StoredObject
 from .partitions import location
-from .steps import Step, Summary
+from .shuffle import Place, grouped
+from .steps import Step, Summary, View
 
 Group = tuple[str, str, str | None]
 """Country, state and type; a type may be missing."""
@@ -23,6 +26,9 @@ KEYS = ("country", "state", "brewery_type")
 SCHEMA = pa.schema(
     [*(pa.field(name, pa.string()) for name in KEYS), pa.field("brewery_count", pa.int64())]
 )
+ROWS_AT_ONCE = 1_000_000
+"""Rows of silver that one task counts."""
+
 EQUATION = "sum(brewery_count) = silver"
 
 
@@ -33,7 +39,7 @@ def aggregate(step: Step) -> Summary:
         LakeError: silver is missing, or not what its manifest says.
         AccountingBroken: a row appeared or vanished; nothing was published.
     """
-    version, counts = step.lake.follow(SILVER, lambda version: _count(step.lake, version))
+    version, counts = step.lake.follow(SILVER, lambda version: _count(step, version))
     silver, source = version.manifest, version.source
     counted = counts.total()
     if counted != silver.rows_out:
@@ -76,13 +82,13 @@ def read(lake: Lake) -> tuple[pa.Table, Version]:
     return lake.follow(GOLD, table)
 
 
-def verify(lake: Lake) -> None:
+def verify(view: View) -> None:
     """Read the table as a reader would, and add up.
 
     Raises:
         CheckFailed, LakeError: gold is not what its manifest says.
     """
-    table, version = read(lake)
+    table, version = read(view.lake)
     total = sum(table["brewery_count"].to_pylist())
     if total != version.manifest.rows_in:
         raise CheckFailed("the sum of brewery_count", version.manifest.rows_in, total)
@@ -91,18 +97,32 @@ def verify(lake: Lake) -> None:
         raise CheckFailed("the number of distinct groups in gold", len(table), groups)
 
 
-def _count(lake: Lake, version: Version) -> tuple[Version, Counter[Group]]:
+def _count(step: Step, version: Version) -> tuple[Version, Counter[Group]]:
     """The rows of silver by country, state and type."""
+    tasks = [
+        partial(count_types, entries=group)
+        for group in grouped(version.manifest.objects, attrgetter("rows"), ROWS_AT_ONCE)
+    ]
     counts = Counter[Group]()
-    for found in lake.each(lambda entry: _count_object(lake, entry), version.manifest.objects):
+    for found in step.engine.run(tasks, "counting silver"):
         counts.update(found)
     return version, counts
 
 
-def _count_object(lake: Lake, entry: StoredObject) -> Counter[Group]:
-    """The rows of a silver object by type; its location stands in its key."""
+def count_types(place: Place, entries: Sequence[StoredObject]) -> Counter[Group]:
+    """The rows of some silver objects by type; their location stands in their key.
+
+    Raises:
+        LakeError: an object is not what its manifest says.
+    """
     columns = [SILVER_SCHEMA.field("brewery_type")]
-    content = lake.read("silver", entry)
-    types = parquet.read(f"silver/{entry.key}", content, entry, columns)["brewery_type"]
-    place = location(entry.key)
-    return Counter({(*place, kind): count for kind, count in Counter(types.to_pylist()).items()})
+
+    def types(entry: StoredObject) -> pa.ChunkedArray:
+        content = place.lake.read("silver", entry)
+        return parquet.read(f"silver/{entry.key}", content, entry, columns)["brewery_type"]
+
+    counts = Counter[Group]()
+    for entry, column in zip(entries, place.lake.each(types, entries), strict=True):
+        for found in column.value_counts().to_pylist():
+            counts[(*location(entry.key), found["values"])] += found["counts"]
+    return counts

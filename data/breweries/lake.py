@@ -37,7 +37,7 @@ from .errors import (
     TurnLost,
 )
 from .manifest import MANIFEST_VERSION, Manifest, Source, StoredObject, sha256, version_of
-from .records import CONTENT_TYPE
+from .records import CONTENT_TYPE, split_lines
 from .settings import Settings
 
 CONNECT_SECONDS = 5.0
@@ -246,12 +246,21 @@ class Lake:
 
     def lines(self, layer: Layer, entry: StoredObject) -> Iterator[bytes]:
         """As `read`, line by line."""
-        rest = b""
-        for chunk in self.chunks(layer, entry):
-            *whole, rest = (rest + chunk).split(b"\n")
-            yield from whole
-        if rest:
-            yield rest
+        return split_lines(self.chunks(layer, entry))
+
+    def part(
+        self, layer: Layer, key: str, start: int, end: int, etag: str | None = None
+    ) -> Iterator[bytes]:
+        """An object's content from an offset to another (or its end), in pieces; not checked.
+
+        Raises:
+            ObjectMissing: it is not there, or not that of the ETag any more.
+        """
+        if start == end:
+            return
+        name = f"{layer}/{key}"
+        with self._asking(f"read {name}", missing=name):
+            yield from self._stream(layer, key, start, end, etag)
 
     def each(self, work: Callable[[T], R], items: Iterable[T]) -> list[R]:
         """The results of some work on the store, in order, a few done at a time."""
@@ -422,17 +431,21 @@ class Lake:
         content = manifest.to_bytes()
         return self.put_if(dataset.layer, dataset.manifest, content, etag) is not None
 
-    def _stream(self, layer: Layer, key: str) -> Iterator[bytes]:
+    def _stream(
+        self, layer: Layer, key: str, start: int = 0, end: int = 0, etag: str | None = None
+    ) -> Iterator[bytes]:
         """An object's content in pieces; one cut in the middle is taken up where it ended."""
-        done = 0
-        same: Headers = {}
+        same: Headers = {"If-Match": f'"{etag}"'} if etag else {}
         for attempt in _tries_of_a_cut_body():
             with attempt:
-                response = self._client.get_object(layer, key, done, request_headers=same)
+                length = end - start if end else 0
+                response = self._client.get_object(
+                    layer, key, start, length, request_headers=dict(same)
+                )
                 same = {"If-Match": response.headers["etag"]}
                 with _released(response):
                     for chunk in response.stream(CHUNK):
-                        done += len(chunk)
+                        start += len(chunk)
                         yield chunk
 
     # -- the store's errors ----------------------------------------------------
@@ -443,7 +456,7 @@ class Lake:
         try:
             yield
         except S3Error as error:
-            if missing and error.code == "NoSuchKey":
+            if missing and error.code in {"NoSuchKey", "PreconditionFailed"}:
                 raise ObjectMissing(missing) from None
             if error.code == "NoSuchBucket":
                 raise BucketMissing(self.endpoint, action, error.bucket_name or "") from None

@@ -75,9 +75,39 @@ def array_lines(records: Iterable[str]) -> Iterator[bytes]:
     yield b"\n]\n" if before == ",\n" else b"[\n]\n"
 
 
-def record_texts(lines: Iterable[bytes]) -> Iterator[str]:
+def split_lines(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """The lines of some content given in pieces."""
+    rest = b""
+    for chunk in chunks:
+        *whole, rest = (rest + chunk).split(b"\n")
+        yield from whole
+    if rest:
+        yield rest
+
+
+def lines_within(chunks: Iterable[bytes], start: int, end: int) -> Iterator[bytes]:
+    """The lines that begin from an offset of a file up to another, in bytes.
+
+    Args:
+        chunks: the file's content from the byte before `start` on (from the first, for 0).
+        start: where a line may begin.
+        end: where none may any more.
+    """
+    lines = split_lines(chunks)
+    at = start
+    if start:
+        # What stands before the first line break belongs to a line that began before.
+        at += len(next(lines, b""))
+    for line in lines:
+        if at >= end:
+            return
+        yield line
+        at += len(line) + 1
+
+
+def record_texts(lines: Iterable[bytes]) -> Iterator[bytes]:
     """The JSON texts of the records, from the lines of such a file."""
     for line in lines:
-        text = line.decode("utf-8").strip().removesuffix(",")
-        if text not in {"", "[", "]"}:
+        text = line.strip().removesuffix(b",")
+        if text not in {b"", b"[", b"]"}:
             yield text

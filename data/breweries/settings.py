@@ -81,6 +81,8 @@ class Settings(Folders):
     api_time_limit: float = _variable("BREWERIES_API_TIME_LIMIT_SECONDS", 900, gt=0)
     api_crawls: int = _variable("BREWERIES_API_CRAWLS", 3, ge=1)
 
+    dask_scheduler: str = _variable("DASK_SCHEDULER_ADDRESS", "")
+
     history_versions: int = _variable("BREWERIES_HISTORY_VERSIONS", 30, ge=0)
     history_days: int = _variable("BREWERIES_HISTORY_DAYS", 0, ge=0, le=36_500)
     stop_on: frozenset[Rule] = _variable("BREWERIES_STOP_ON", STOPPING)
@@ -106,6 +108,14 @@ class Settings(Folders):
         if parts.username is not None or parts.query or parts.fragment:
             raise ValueError("must hold no user, password, query or fragment")
         return value.rstrip("/")
+
+    @field_validator("dask_scheduler")
+    @classmethod
+    def _scheduler(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if parts.scheme not in {"tcp", "tls"} or not parts.hostname or not parts.port:
+            raise ValueError("must be tcp://host:port or tls://host:port")
+        return value
 
     @field_validator("ca_file")
     @classmethod

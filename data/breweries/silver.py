@@ -2,44 +2,71 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import hashlib
+import tempfile
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from itertools import islice
+from functools import partial
+from itertools import accumulate
+from operator import attrgetter
+from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.compute as pc
+import numpy as np
+import numpy.typing as npt
 
-from . import changes, drift, parquet
-from .cleaning import (
-    CLEAN_SCHEMA,
-    LOCATION,
-    SCHEMA,
-    Rejected,
-    clean,
-    resolve_duplicates,
-)
+from . import changes, drift, partitioning
+from .cleaning import SCHEMA, Rejected
 from .datasets import BRONZE, CHANGES_OBJECT, REJECTED_OBJECT, SILVER
 from .drift import Drift, Profile
-from .errors import AccountingBroken, CheckFailed, DriftStopped, LakeError
-from .lake import Lake, Version
-from .manifest import Changes, Check, Manifest, Source, StoredObject, md5, sha256
-from .partitions import location, partition
-from .records import CONTENT_TYPE, array_lines, record_texts
-from .steps import Step, Summary
+from .engine import SCRATCH, Task, outdated
+from .errors import (
+    AccountingBroken,
+    CheckFailed,
+    DriftStopped,
+    LakeError,
+    ObjectMissing,
+    StoreError,
+    TurnLost,
+)
+from .lake import Version
+from .manifest import Changes, Check, Manifest, StoredObject, now
+from .partitioning import REJECTED_SCHEMA, CleanedRange, Location, Written
+from .partitions import location
+from .records import CONTENT_TYPE, array_lines
+from .shuffle import TASK_BYTES, Piece, buckets_for, gather, grouped
+from .steps import Step, Summary, View
 
-BATCH = 20_000  # records; bounds how many are Python objects at a time
 EQUATION = "silver + rejected + duplicates = bronze"
+ROWS_AT_ONCE = 200_000
+"""Rows of published objects that one task reads."""
+RANGE_POSITIONS = 1 << 32
+"""More positions than a range has records; a range's first record has a multiple of it."""
 
 
 @dataclass(frozen=True)
 class Cleaned:
-    """What bronze holds, cleaned: the usable rows (`CLEAN_SCHEMA`), the others, the fields seen."""
+    """What bronze holds, cleaned and scattered into a number of buckets."""
 
     version: Version
-    usable: pa.Table
-    rejected: list[Rejected]
-    fields: drift.Fields
+    ranges: list[CleanedRange]
+    buckets: int
+
+    @property
+    def rejected(self) -> int:
+        """How many records cannot be used."""
+        return sum(part.unusable for part in self.ranges)
+
+
+@dataclass(frozen=True)
+class Partition:
+    """The work of one task on rows: a bucket of some pieces."""
+
+    pieces: Sequence[Piece]
+    bucket: int
+    locations: Sequence[Location]
 
 
 def transform(step: Step) -> Summary:
@@ -49,36 +76,33 @@ def transform(step: Step) -> Summary:
         LakeError: bronze is missing, or not what its manifest says.
         AccountingBroken: a row appeared or vanished; nothing was published.
         DriftStopped: the data changed more than the settings let pass; nothing was published.
+        ClusterError: the Dask cluster of the settings did not do its part.
     """
-    cleaned = step.lake.follow(BRONZE, lambda version: _clean(step.lake, version))
-    bronze, source = cleaned.version.manifest, cleaned.version.source
-    rows = resolve_duplicates(cleaned.usable)
-    profile = _profile(rows, cleaned.fields)
-    drifts = _drifts_let_pass(step, profile, bronze.snapshot)
-
-    contents = dict(_partitions(rows))
-    rows_out = sum(entry.rows for entry in contents)
-    duplicates = len(cleaned.usable) - len(rows)
-    accounted = rows_out + len(cleaned.rejected) + duplicates
-    if accounted != bronze.rows_out:
-        raise AccountingBroken(EQUATION, accounted, bronze.rows_out)
-
+    step.remove(outdated(step.lake.sizes("silver", SCRATCH), now()))
     there = step.lake.etags("silver", SILVER.prefix)
-    written = _store_missing(step.lake, contents, there)
-    lines = [row.to_json() for row in cleaned.rejected]
-    quarantined = b"".join(array_lines(lines))
-    written += _store(step, REJECTED_OBJECT, len(lines), quarantined, bronze.snapshot, source)
-    changed, report = _report(step, contents, bronze.snapshot)
+    cleaned = step.lake.follow(BRONZE, lambda version: _clean(step, version))
+    bronze, source = cleaned.version.manifest, cleaned.version.source
+    written, duplicates = _partitions(step, cleaned, there)
+    try:
+        check, profile, drifts = _checked(step, cleaned, written, duplicates)
+    except (AccountingBroken, DriftStopped):
+        _withdraw(step, there)
+        raise
+
+    objects = _by_key(entry for part in written for entry in part.objects)
+    stored = sum(part.stored for part in written) + _store_rejected(step, cleaned)
+    changed, report = _report(step, objects, bronze.snapshot)
     if report:
-        written += _store(step, CHANGES_OBJECT, changed.locations, report, bronze.snapshot, source)
+        entry = StoredObject.of(CHANGES_OBJECT, changed.locations, report)
+        stored += step.store(entry, report, CONTENT_TYPE, bronze.snapshot, source)
     manifest = step.publish(
         snapshot=bronze.snapshot,
         source=source,
-        objects=tuple(contents),
-        checks=(Check(name=EQUATION, expected=bronze.rows_out, found=accounted),),
+        objects=objects,
+        checks=(check,),
         rows_in=bronze.rows_out,
-        rows_out=rows_out,
-        rows_rejected=len(cleaned.rejected),
+        rows_out=profile.rows,
+        rows_rejected=cleaned.rejected,
         rows_duplicate=duplicates,
         profile=profile,
         drift=drifts,
@@ -87,60 +111,163 @@ def transform(step: Step) -> Summary:
     removed = _remove_unnamed(step, manifest, there)
     return step.summary(
         manifest,
-        locations=len(contents),
-        objects_written=written,
+        locations=_locations(objects),
+        objects_written=stored,
         objects_removed=removed,
         **changed.model_dump(include={"added", "removed", "moved", "changed_type"}),
         drift=[noted.what for noted in drifts],
     )
 
 
-def verify(lake: Lake) -> None:
+def verify(view: View) -> None:
     """Read every object that the manifest names, as a reader would, and count.
 
     Raises:
         CheckFailed, LakeError: silver is not what its manifest says.
     """
 
-    def ids(entry: StoredObject) -> pa.ChunkedArray:
-        content = lake.read("silver", entry)
-        return parquet.read(f"silver/{entry.key}", content, entry, SCHEMA)["id"]
-
     def count(version: Version) -> tuple[int, int]:
-        columns = lake.each(ids, version.manifest.objects)
-        chunks = [chunk for column in columns for chunk in column.chunks]
-        distinct = pc.count_distinct(pa.chunked_array(chunks, pa.string())).as_py()
-        return version.manifest.rows_out, distinct
+        rows = version.manifest.rows_out
+        buckets = buckets_for(rows, ROWS_AT_ONCE)
+        pieces = _scattered(view, "ids", version.manifest.objects, ["id"], buckets)
+        tasks = [partial(partitioning.count_ids, pieces=pieces, bucket=b) for b in range(buckets)]
+        return rows, sum(view.engine.run(tasks, "counting silver's ids"))
 
-    told, found = lake.follow(SILVER, count)
+    told, found = view.lake.follow(SILVER, count)
     if told != found:
         raise CheckFailed("the number of distinct ids in silver", told, found)
 
 
-def _clean(lake: Lake, version: Version) -> Cleaned:
-    texts = record_texts(lake.lines("bronze", version.manifest.only_object()))
-    tables, fields, rejected, start = [CLEAN_SCHEMA.empty_table()], [], list[Rejected](), 0
-    while batch := list(islice(texts, BATCH)):
-        table, unusable, seen = clean(batch, start)
-        tables.append(table)
-        fields.append(seen)
-        rejected += unusable
-        start += len(batch)
-    return Cleaned(version, pa.concat_tables(tables), rejected, drift.joined(fields))
+def _clean(step: Step, version: Version) -> Cleaned:
+    entry = version.manifest.only_object()
+    there = step.lake.stat("bronze", entry.key)
+    if there is None:
+        raise ObjectMissing(f"bronze/{entry.key}")
+    buckets = buckets_for(there.bytes)
+    # The whole object's hash can be had in one go only; it is looked at beside the rest.
+    tasks: list[Task[CleanedRange | None]] = [partial(partitioning.check_object, entry=entry)]
+    tasks += [
+        partial(
+            partitioning.clean_range,
+            part=part,
+            name=f"{entry.sha256[:16]}-{number:06}",
+            first=number * RANGE_POSITIONS,
+            buckets=buckets,
+        )
+        for number, part in enumerate(partitioning.ranges(entry.key, there.etag, there.bytes))
+    ]
+    cleaned = [part for part in step.engine.run(tasks, "cleaning bronze") if part]
+    return Cleaned(version, cleaned, buckets)
 
 
-def _profile(rows: pa.Table, fields: drift.Fields) -> Profile:
-    def counts(column: str) -> dict[str, int]:
-        counted = rows[column].drop_null().value_counts().to_pylist()
-        return dict(sorted((item["values"], item["counts"]) for item in counted))
+def _partitions(step: Step, cleaned: Cleaned, there: dict[str, str]) -> tuple[list[Written], int]:
+    """Store the rows; what was written, and how many rows were superseded."""
+    superseded = _superseded(step, cleaned)
+    rows = Counter[Location]()
+    for part in cleaned.ranges:
+        rows.update(part.by_location)
+    rows.subtract({where: len(positions) for where, positions in superseded.items()})
+    files = {where: partitioning.files_for(count) for where, count in rows.items()}
+    keys: dict[Location, dict[str, str]] = defaultdict(dict)
+    for key, etag in there.items():
+        if key != SILVER.manifest:
+            keys[location(key)][key] = etag
+    nothing = np.empty(0, np.int64)
+    tasks = [
+        partial(
+            partitioning.write_partitions,
+            pieces=part.pieces,
+            bucket=part.bucket,
+            without=np.concatenate(
+                [nothing, *(superseded.get(w, nothing) for w in part.locations)]
+            ),
+            files={where: files[where] for where in part.locations},
+            there={key: etag for w in part.locations for key, etag in keys[w].items()},
+        )
+        for part in _planned(step, cleaned, rows, files)
+    ]
+    written = list(step.engine.run(tasks, "writing silver"))
+    return written, sum(map(len, superseded.values()))
 
-    return Profile(
-        rows=len(rows),
-        fields=fields,
-        values={name: len(rows) - rows[name].null_count for name in SCHEMA.names},
-        countries=counts("country"),
-        brewery_types=counts("brewery_type"),
-    )
+
+def _superseded(step: Step, cleaned: Cleaned) -> dict[Location, npt.NDArray[np.int64]]:
+    """The positions of the rows whose id comes again later, by location."""
+    ids = [part.ids for part in cleaned.ranges]
+    tasks = [
+        partial(partitioning.superseded, pieces=ids, bucket=bucket)
+        for bucket in range(cleaned.buckets)
+    ]
+    found: dict[Location, list[npt.NDArray[np.int64]]] = defaultdict(list)
+    for by_location in step.engine.run(tasks, "looking for duplicates"):
+        for where, positions in by_location.items():
+            found[where].append(positions)
+    return {where: np.concatenate(positions) for where, positions in found.items()}
+
+
+def _planned(
+    step: Step, cleaned: Cleaned, rows: Counter[Location], files: dict[Location, int]
+) -> Iterator[Partition]:
+    """The buckets that one task can hold, and the parts of those that it cannot."""
+    pieces = [part.rows for part in cleaned.ranges]
+    locations: dict[int, list[Location]] = defaultdict(list)
+    for where in sorted(rows):
+        locations[partitioning.bucket_of(where, cleaned.buckets)].append(where)
+    for bucket, within in sorted(locations.items()):
+        size = sum(piece.size(bucket) for piece in pieces)
+        if size <= 2 * TASK_BYTES or sum(files[where] for where in within) == 1:
+            yield Partition(pieces, bucket, within)
+        else:
+            yield from _split(step, pieces, bucket, {w: rows[w] for w in within}, files)
+
+
+def _split(
+    step: Step,
+    pieces: Sequence[Piece],
+    bucket: int,
+    rows: dict[Location, int],
+    files: dict[Location, int],
+) -> Iterator[Partition]:
+    """A bucket that is too large for one task, scattered again into slots of whole files."""
+    slots: list[list[Location]] = [[]]
+    first: dict[Location, int] = {}
+    held = 0
+    for where, count in rows.items():
+        if held and held + count > partitioning.ROWS_PER_FILE:
+            slots.append([])
+            held = 0
+        first[where] = len(slots) - 1
+        held += count
+        slots[-1].append(where)
+        slots += [[where] for _ in range(files[where] - 1)]
+    tasks = [
+        partial(
+            partitioning.split_bucket,
+            pieces=group,
+            bucket=bucket,
+            name=f"{group[0].name}-{bucket}",
+            first_slots=first,
+            files={where: files[where] for where in rows},
+            slots=len(slots),
+        )
+        for group in grouped(pieces, lambda piece: piece.size(bucket), TASK_BYTES)
+    ]
+    smaller = list(step.engine.run(tasks, "dividing large locations"))
+    for slot, within in enumerate(slots):
+        yield Partition(smaller, slot, within)
+
+
+def _checked(
+    step: Step, cleaned: Cleaned, written: Sequence[Written], duplicates: int
+) -> tuple[Check, Profile, tuple[Drift, ...]]:
+    """What was written is what bronze holds, and no drift of it stops the run."""
+    expected = cleaned.version.manifest.rows_out
+    fields = drift.joined(part.fields for part in cleaned.ranges)
+    profile = drift.whole((part.profile for part in written), fields)
+    found = profile.rows + cleaned.rejected + duplicates
+    if found != expected:
+        raise AccountingBroken(EQUATION, found, expected)
+    drifts = _drifts_let_pass(step, profile, cleaned.version.manifest.snapshot)
+    return Check(name=EQUATION, expected=expected, found=found), profile, drifts
 
 
 def _drifts_let_pass(step: Step, profile: Profile, snapshot: str) -> tuple[Drift, ...]:
@@ -153,68 +280,95 @@ def _drifts_let_pass(step: Step, profile: Profile, snapshot: str) -> tuple[Drift
     return drifts
 
 
+def _withdraw(step: Step, there: Collection[str]) -> None:
+    """Remove the files that this run stored in vain; the next run does it if this one cannot."""
+    with suppress(StoreError, TurnLost):
+        found = step.lake.sizes("silver", SILVER.prefix)
+        step.remove([key for key in found if key not in there])
+
+
+def _store_rejected(step: Step, cleaned: Cleaned) -> bool:
+    """Put the records that cannot be used beside silver, one a line."""
+    bronze = cleaned.version.manifest
+    with tempfile.TemporaryDirectory(prefix="breweries-") as folder:
+        path = Path(folder) / "rejected.json"
+        digest = hashlib.sha256()
+        with path.open("wb") as file:
+            for line in array_lines(_rejected(step, cleaned)):
+                digest.update(line)
+                file.write(line)
+        entry = StoredObject(
+            key=REJECTED_OBJECT,
+            rows=cleaned.rejected,
+            bytes=path.stat().st_size,
+            sha256=digest.hexdigest(),
+        )
+        return step.store(entry, path, CONTENT_TYPE, bronze.snapshot, cleaned.version.source)
+
+
+def _rejected(step: Step, cleaned: Cleaned) -> Iterator[str]:
+    """The records that cannot be used, as JSON, with their places in bronze."""
+    starts = accumulate((part.records for part in cleaned.ranges), initial=0)
+    for start, part in zip(starts, cleaned.ranges, strict=False):
+        rows = gather(step.engine.place.scratch, [part.rejected], 0, REJECTED_SCHEMA)
+        for row in rows.to_pylist():
+            place = start + row["position"] % RANGE_POSITIONS
+            yield Rejected(row["record"], row["reason"], place).to_json()
+
+
 def _report(
-    step: Step, contents: dict[StoredObject, bytes], snapshot: str
+    step: Step, objects: Sequence[StoredObject], snapshot: str
 ) -> tuple[Changes, bytes | None]:
     """What changed since the version before, and the report of it; None where nothing did."""
     before = set(step.previous.objects if step.previous else ())
-    gone, new = before - contents.keys(), contents.keys() - before
+    gone, new = _by_key(before.difference(objects)), _by_key(set(objects) - before)
     if not gone and not new:
         return Changes(), None
     told: dict[str, Any] = {"run": step.run, "snapshot": snapshot}
     told["before"] = step.previous.snapshot if step.previous else None
+    buckets = buckets_for(sum(entry.rows for entry in (*gone, *new)), ROWS_AT_ONCE)
     try:
-        was = _located(gone, step.lake.each(lambda e: step.lake.read("silver", e), gone))
+        was = _scattered(step, "before", gone, SCHEMA.names, buckets)
     except LakeError:
         # A damaged version is replaced all the same; what it held is not known.
         told["before_readable"], before = False, set()
-    if before:
-        counts, rows = changes.compare(was, _located(new, [contents[entry] for entry in new]))
-    else:
-        added = sum(entry.rows for entry in contents)
-        counts, rows = Changes(added=added, locations=len(contents)), {}
-    return counts, changes.to_json({**told, "counts": counts.model_dump(), **rows})
+    if not before:
+        rows = sum(entry.rows for entry in objects)
+        counts = Changes(added=rows, locations=_locations(objects))
+        return counts, changes.to_json({**told, "counts": counts.model_dump()})
+    now = _scattered(step, "after", new, SCHEMA.names, buckets)
+    tasks = [
+        partial(partitioning.compare, before=was, after=now, bucket=bucket)
+        for bucket in range(buckets)
+    ]
+    found = changes.joined(step.engine.run(tasks, "comparing with the version before"))
+    report = {**told, "counts": found.changes.model_dump(), **found.report}
+    return found.changes, changes.to_json(report)
 
 
-def _located(entries: Iterable[StoredObject], contents: Iterable[bytes]) -> pa.Table:
-    """The rows of some silver objects, with their location."""
-    tables = [changes.LOCATED_SCHEMA.empty_table()]
-    for entry, content in zip(entries, contents, strict=True):
-        table = parquet.read(f"silver/{entry.key}", content, entry, SCHEMA)
-        for name, value in zip(LOCATION, location(entry.key), strict=True):
-            table = table.append_column(name, pa.repeat(pa.scalar(value), len(table)))
-        tables.append(table)
-    return pa.concat_tables(tables)
+def _scattered(
+    view: View, name: str, entries: Sequence[StoredObject], columns: Sequence[str], buckets: int
+) -> list[Piece]:
+    """Some columns of published objects, scattered by id."""
+    tasks = [
+        partial(
+            partitioning.scatter_objects,
+            entries=group,
+            name=f"{name}-{number:06}",
+            columns=columns,
+            buckets=buckets,
+        )
+        for number, group in enumerate(grouped(entries, attrgetter("rows"), ROWS_AT_ONCE))
+    ]
+    return list(view.engine.run(tasks, "reading silver"))
 
 
-def _partitions(rows: pa.Table) -> Iterator[tuple[StoredObject, bytes]]:
-    """Each location's rows by id, as a file named by its content."""
-    by_location = [(name, "ascending") for name in LOCATION]
-    ordered = rows.sort_by([*by_location, ("id", "ascending")])
-    # Arrow groups in no order of its own, not even that of its input.
-    sizes = ordered.group_by(list(LOCATION)).aggregate([([], "count_all")]).sort_by(by_location)
-    start = 0
-    for size in sizes.to_pylist():
-        count = size["count_all"]
-        content = parquet.write(ordered.slice(start, count).select(SCHEMA.names))
-        digest = sha256(content)
-        key = f"{SILVER.prefix}{partition(size['country'], size['state'])}/{digest[:32]}.parquet"
-        yield StoredObject(key=key, rows=count, bytes=len(content), sha256=digest), content
-        start += count
+def _by_key(entries: Iterable[StoredObject]) -> tuple[StoredObject, ...]:
+    return tuple(sorted(entries, key=attrgetter("key")))
 
 
-def _store_missing(lake: Lake, contents: dict[StoredObject, bytes], there: dict[str, str]) -> int:
-    """Store the files that are not there as they should be; returns how many."""
-    missing = [entry for entry, content in contents.items() if there.get(entry.key) != md5(content)]
-    lake.each(
-        lambda entry: lake.put("silver", entry.key, contents[entry], parquet.CONTENT_TYPE), missing
-    )
-    return len(missing)
-
-
-def _store(step: Step, key: str, rows: int, content: bytes, snapshot: str, source: Source) -> bool:
-    entry = StoredObject.of(key, rows, content)
-    return step.store(entry, content, CONTENT_TYPE, snapshot, source)
+def _locations(entries: Iterable[StoredObject]) -> int:
+    return len({location(entry.key) for entry in entries})
 
 
 def _remove_unnamed(step: Step, manifest: Manifest, there: Iterable[str]) -> int:

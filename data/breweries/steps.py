@@ -23,6 +23,7 @@ from typing_extensions import ParamSpec
 from . import failures
 from .datasets import Dataset
 from .drift import Drift, Profile
+from .engine import Engine, engine_of
 from .errors import ManifestMissing, ManifestUnreadable, StoreUnreachable, TurnLost
 from .lake import TRIES, Lake, Origin, Stat
 from .manifest import Changes, Check, Manifest, Source, StoredObject, code_version, now
@@ -39,13 +40,20 @@ Summary = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Step:
+class View:
+    """What a check is given: the lake, and what runs tasks on it."""
+
+    lake: Lake
+    engine: Engine
+
+
+@dataclass(frozen=True)
+class Step(View):
     """One block at work on its dataset in one run, while no other run writes it."""
 
     dataset: Dataset
     run: str
     settings: Settings
-    lake: Lake
     turn: Turn
     previous: Manifest | None
     """Of the version published before; None where there is none that can be read."""
@@ -182,24 +190,30 @@ def run_block(
     with (
         _errors_logged(dataset, run, variables, upstream) as (settings, lake),
         take_turn(lake, dataset, run, settings.lease, settings.turn_limit) as turn,
+        engine_of(settings, lake, run) as engine,
         _older_objects_left_alone(),
     ):
         singles = (*((dataset.object,) if dataset.object else ()), *dataset.beside)
         there = {key: lake.stat(dataset.layer, key) for key in singles}
         previous, etag = _previous(lake, dataset)
-        return work(Step(dataset, run, settings, lake, turn, previous, etag, there, variables))
+        return work(
+            Step(lake, engine, dataset, run, settings, turn, previous, etag, there, variables)
+        )
 
 
 def check_block(
     dataset: Dataset,
-    check: Callable[[Lake], None],
+    check: Callable[[View], None],
     variables: Mapping[str, Any],
     upstream: Summary | None = None,
 ) -> None:
     """Check what a block published, as a reader would; errors are logged as those of its work."""
     run = (upstream or {}).get("run") or new_run()
-    with _errors_logged(dataset, run, variables, upstream) as (_, lake):
-        check(lake)
+    with (
+        _errors_logged(dataset, run, variables, upstream) as (settings, lake),
+        engine_of(settings, lake, f"{run}-check") as engine,
+    ):
+        check(View(lake, engine))
 
 
 RUN = r"\d{8}T\d{6}Z-[0-9a-f]{6}"

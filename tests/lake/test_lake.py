@@ -120,7 +120,7 @@ def test_an_object_whose_manifest_never_followed_is_read_as_it_says(world, datas
     world.run(test=False)
     new = world.manifest(dataset)
     world.lake.put(dataset.layer, dataset.manifest, old)
-    {BRONZE: bronze, GOLD: gold, CHART: chart}[dataset].verify(world.lake)
+    {BRONZE: bronze, GOLD: gold, CHART: chart}[dataset].verify(world.view)
     entry = new.only_object()
     read = world.lake.follow(
         dataset, lambda v: (v.manifest, world.lake.read(dataset.layer, v.manifest.only_object()))

@@ -160,7 +160,7 @@ def test_the_tests_of_a_block_count_for_themselves(world):
         wrong = manifest.model_copy(update={"rows_in": 1, "rows_out": 1})
         world.publish_manifest(dataset, wrong)
         with pytest.raises(errors.CheckFailed):
-            {BRONZE: bronze, SILVER: silver, GOLD: gold}[dataset].verify(world.lake)
+            {BRONZE: bronze, SILVER: silver, GOLD: gold}[dataset].verify(world.view)
 
 
 def test_an_api_without_breweries_is_refused(world):

@@ -1,11 +1,12 @@
 import json
+import zlib
 
 import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
 from data.breweries import changes
-from data.breweries.changes import LISTED, LOCATED_SCHEMA, compare, to_json
+from data.breweries.changes import LISTED, LOCATED_SCHEMA, compare, joined, to_json
 
 ROW = {"name": "A", "brewery_type": "micro", "country": "Land", "state": "State"}
 
@@ -29,7 +30,8 @@ def test_each_kind_of_change():
         {"id": "closing", "brewery_type": "closed"},
         {"id": "renamed", "phone": "1"},
     )
-    counts, rows = compare(before, after)
+    found = compare(before, after)
+    counts, rows = found.changes, found.report
     assert counts.model_dump() == {
         "added": 1,
         "removed": 1,
@@ -56,16 +58,16 @@ def test_each_kind_of_change():
 
 
 def test_a_row_may_move_and_change_its_type():
-    counts, _ = compare(
+    counts = compare(
         table({"id": "1"}), table({"id": "1", "state": "Other", "brewery_type": "bar"})
-    )
+    ).changes
     assert (counts.moved, counts.changed_type, counts.changed_otherwise) == (1, 1, 0)
 
 
 def test_long_lists_are_cut_and_counts_are_not():
-    counts, rows = compare(table(), table(*({"id": str(n)} for n in range(LISTED + 7))))
-    assert counts.added == LISTED + 7
-    assert len(rows["added"]) == LISTED
+    found = compare(table(), table(*({"id": str(n)} for n in range(LISTED + 7))))
+    assert found.changes.added == LISTED + 7
+    assert len(found.rows["added"]) == LISTED
 
 
 ids = st.dictionaries(
@@ -80,7 +82,8 @@ def test_the_counts_explain_the_difference(was, now):
         table(*({"id": i, "state": s, "brewery_type": t} for i, (s, t) in rows.items()))
         for rows in (was, now)
     )
-    counts, rows = compare(before, after)
+    found = compare(before, after)
+    counts, rows = found.changes, found.report
     assert counts.added == len(now.keys() - was.keys())
     assert counts.removed == len(was.keys() - now.keys())
     both = was.keys() & now.keys()
@@ -91,9 +94,25 @@ def test_the_counts_explain_the_difference(was, now):
     assert fallen == len(now) - len(was)
 
 
+@given(ids, ids, st.integers(1, 4))
+def test_a_comparison_in_parts_is_that_of_the_whole(was, now, parts):
+    def rows(found, part=None):
+        return table(
+            *(
+                {"id": i, "state": s, "brewery_type": t}
+                for i, (s, t) in found.items()
+                if part is None or zlib.crc32(i.encode()) % parts == part
+            )
+        )
+
+    whole = compare(rows(was), rows(now))
+    in_parts = joined(compare(rows(was, part), rows(now, part)) for part in range(parts))
+    assert (in_parts.changes, in_parts.report) == (whole.changes, whole.report)
+
+
 def test_a_report_is_json_with_a_row_a_line():
-    _, rows = compare(table({"id": "Ä"}), table())
-    text = to_json({"run": "r", "counts": {"added": 0}, **rows}).decode()
+    found = compare(table({"id": "Ä"}), table())
+    text = to_json({"run": "r", "counts": {"added": 0}, **found.report}).decode()
     assert json.loads(text)["removed"][0]["id"] == "Ä"
     assert sum('"id": "Ä"' in line for line in text.splitlines()) == 1
 

@@ -36,7 +36,7 @@ def test_a_file_of_records_is_json_and_streams(values):
     texts = [json.dumps(value) for value in values]
     content = b"".join(array_lines(texts))
     assert json.loads(content) == values
-    assert list(record_texts(content.splitlines())) == texts
+    assert [text.decode() for text in record_texts(content.splitlines())] == texts
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,145 @@
+"""Where the work runs: on threads of this machine, or on a Dask cluster. The tasks are the same."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from datetime import datetime, timedelta
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+from tqdm import tqdm
+
+from .errors import ClusterEmpty, ClusterFailed, ClusterUnreachable, StoreError, WorkerDiffers
+from .lake import Lake
+from .manifest import code_version
+from .settings import Settings
+from .shuffle import Folder, Place, Prefix
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+THREADS = 2  # at most: more would wait for Python's lock, and each holds a task's memory
+CONNECT_SECONDS = 10.0
+WORKER_SECONDS = 60.0  # to wait for the first worker
+SCRATCH = "scratch/"
+"""The prefix in silver's bucket of what a cluster's tasks hand each other."""
+
+R = TypeVar("R")
+Task = Callable[[Place], R]
+"""A part of the work: given its place, does it, and returns something small."""
+
+
+class Engine(Protocol):
+    """What runs tasks."""
+
+    @property
+    def place(self) -> Place:
+        """The place of this process."""
+
+    def run(self, tasks: Sequence[Task[R]], doing: str) -> Iterator[R]:
+        """The results of some tasks, in their order; `doing` says what is done, for people."""
+
+
+@contextmanager
+def engine_of(settings: Settings, lake: Lake, run: str) -> Iterator[Engine]:
+    """The engine of the settings; nothing is started or connected before its first tasks."""
+    if settings.dask_scheduler:
+        cluster = Cluster(settings.dask_scheduler, lake, run)
+        try:
+            yield cluster
+        finally:
+            cluster.close()
+    else:
+        with tempfile.TemporaryDirectory(prefix="breweries-") as folder:
+            yield Threads(Place(lake, Folder(Path(folder))))
+
+
+class Threads:
+    """Threads of this process, and a scratch on its disk."""
+
+    def __init__(self, place: Place) -> None:
+        self.place = place
+        self._threads = min(THREADS, len(os.sched_getaffinity(0)))
+
+    def run(self, tasks: Sequence[Task[R]], doing: str) -> Iterator[R]:
+        """As `Engine.run`."""
+        with ThreadPoolExecutor(self._threads) as pool:
+            yield from _shown(pool.map(lambda task: task(self.place), tasks), tasks, doing)
+
+
+class Cluster:
+    """A Dask cluster; its workers have this code and the store's settings of their own."""
+
+    def __init__(self, address: str, lake: Lake, run: str) -> None:
+        self._address = address
+        self._prefix = f"{SCRATCH}{run}/"
+        self._client: Client | None = None
+        self.place = Place(lake, Prefix(lake, self._prefix))
+
+    def run(self, tasks: Sequence[Task[R]], doing: str) -> Iterator[R]:
+        """As `Engine.run`.
+
+        Raises:
+            ClusterUnreachable, ClusterEmpty: no worker can be had.
+            ClusterFailed: the cluster gave up a task, or went away.
+            WorkerDiffers: a worker has other code.
+        """
+        from distributed import CancelledError, KilledWorker
+        from distributed.comm.core import CommClosedError
+
+        client = self._client = self._client or self._connected()
+        work = partial(_on_worker, self._prefix, code_version())
+        try:
+            futures = client.map(work, tasks, pure=False)
+            try:
+                yield from _shown((future.result() for future in futures), tasks, doing)
+            finally:
+                client.cancel(futures)
+        except (KilledWorker, CancelledError, CommClosedError, TimeoutError) as error:
+            raise ClusterFailed(self._address, doing, type(error).__name__) from None
+
+    def close(self) -> None:
+        """Leave the cluster, and nothing in the scratch."""
+        if self._client:
+            with suppress(TimeoutError, OSError):
+                self._client.close(timeout=CONNECT_SECONDS)
+            with suppress(StoreError):
+                self.place.lake.remove("silver", self.place.lake.sizes("silver", self._prefix))
+
+    def _connected(self) -> Client:
+        from distributed import Client
+
+        try:
+            client = Client(self._address, timeout=CONNECT_SECONDS, set_as_default=False)
+        except (OSError, TimeoutError, ValueError) as error:
+            raise ClusterUnreachable(self._address, type(error).__name__) from None
+        try:
+            client.wait_for_workers(1, timeout=WORKER_SECONDS)
+        except TimeoutError:
+            client.close()
+            raise ClusterEmpty(self._address, WORKER_SECONDS) from None
+        return client
+
+
+def outdated(keys: Iterable[str], today: datetime) -> list[str]:
+    """Which keys of a scratch belong to a run that began a day ago, so that it must have died."""
+    limit = f"{SCRATCH}{today - timedelta(days=1):%Y%m%dT%H%M%SZ}"
+    return [key for key in keys if key < limit]
+
+
+def _on_worker(prefix: str, version: str, task: Task[R]) -> R:
+    """Do a task on a worker, by the settings of the worker's own environment."""
+    if code_version() != version:
+        raise WorkerDiffers(code_version(), version)
+    lake = Lake.connect(Settings.load())
+    return task(Place(lake, Prefix(lake, prefix)))
+
+
+def _shown(results: Iterator[R], tasks: Sequence[Any], doing: str) -> Iterator[R]:
+    """Results as they come, with a progress bar where they take long."""
+    return iter(tqdm(results, doing, len(tasks), unit=" tasks", delay=2, mininterval=1))

@@ -1,0 +1,150 @@
+"""Shuffle: rows that belong together are brought together through pieces kept in a scratch.
+
+A task writes what it made as one piece, ordered by bucket; another task reads its bucket of every
+piece. So nobody holds a whole layer, and it does not matter on which machine a task runs.
+"""
+
+from __future__ import annotations
+
+import math
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import accumulate, pairwise
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from .lake import Lake
+
+TASK_BYTES = 48 << 20
+"""Arrow bytes that one task holds at a time, about: what bounds a run's memory."""
+
+T = TypeVar("T")
+Buckets = npt.NDArray[np.int64]
+"""The bucket of each row, from 0."""
+
+
+class Scratch(Protocol):
+    """Where the pieces of one run are kept until it ends."""
+
+    def write(self, name: str, content: bytes) -> None:
+        """Keep some content; written again, it replaces what was kept."""
+
+    def read(self, parts: Sequence[tuple[str, int, int]]) -> list[bytes]:
+        """Parts of what is kept, each from an offset to another, in bytes."""
+
+
+@dataclass(frozen=True)
+class Folder:
+    """A scratch on this machine's disk."""
+
+    path: Path
+
+    def write(self, name: str, content: bytes) -> None:  # noqa: D102 - as Scratch says
+        (self.path / name).write_bytes(content)
+
+    def read(self, parts: Sequence[tuple[str, int, int]]) -> list[bytes]:  # noqa: D102
+        return [self._part(*part) for part in parts]
+
+    def _part(self, name: str, start: int, end: int) -> bytes:
+        with (self.path / name).open("rb") as file:
+            file.seek(start)
+            return file.read(end - start)
+
+
+@dataclass(frozen=True)
+class Prefix:
+    """A scratch in the store, which every machine can reach."""
+
+    lake: Lake
+    prefix: str
+
+    def write(self, name: str, content: bytes) -> None:  # noqa: D102
+        self.lake.put("silver", self.prefix + name, content)
+
+    def read(self, parts: Sequence[tuple[str, int, int]]) -> list[bytes]:  # noqa: D102
+        def part(wanted: tuple[str, int, int]) -> bytes:
+            name, start, end = wanted
+            return b"".join(self.lake.part("silver", self.prefix + name, start, end))
+
+        return self.lake.each(part, parts)
+
+
+@dataclass(frozen=True)
+class Place:
+    """What a task is given where it runs: the lake, and the scratch of its run."""
+
+    lake: Lake
+    scratch: Scratch
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Rows in a scratch: those of bucket b lie from offset b to offset b + 1, in bytes."""
+
+    name: str
+    offsets: tuple[int, ...]
+
+    def size(self, bucket: int) -> int:
+        """The bytes of a bucket."""
+        return self.offsets[bucket + 1] - self.offsets[bucket]
+
+
+def buckets_for(size: int, each: int = TASK_BYTES) -> int:
+    """How many buckets some work is divided into, so that each holds about so much of it."""
+    return max(1, math.ceil(size / each))
+
+
+def grouped(items: Iterable[T], size: Callable[[T], int], limit: int) -> Iterator[list[T]]:
+    """Items in their order, in groups of about a limit, or of one that is larger."""
+    group: list[T] = []
+    held = 0
+    for item in items:
+        if group and held + size(item) > limit:
+            yield group
+            group, held = [], 0
+        group.append(item)
+        held += size(item)
+    if group:
+        yield group
+
+
+def scatter(scratch: Scratch, name: str, table: pa.Table, buckets: Buckets, number: int) -> Piece:
+    """Write a table as a piece of a number of buckets; rows keep their order within one."""
+    order = np.argsort(buckets, kind="stable")
+    edges = np.searchsorted(buckets[order], np.arange(number + 1))
+    ordered = table if number == 1 else table.take(order)
+    parts = [_written(ordered.slice(start, end - start)) for start, end in pairwise(edges)]
+    scratch.write(name, b"".join(parts))
+    return Piece(name, tuple(accumulate(map(len, parts), initial=0)))
+
+
+def gather(scratch: Scratch, pieces: Iterable[Piece], bucket: int, schema: pa.Schema) -> pa.Table:
+    """The rows of a bucket, in the order of the pieces."""
+    parts = [
+        (piece.name, piece.offsets[bucket], piece.offsets[bucket + 1])
+        for piece in pieces
+        if piece.size(bucket)
+    ]
+    tables = [pa.ipc.open_stream(content).read_all() for content in scratch.read(parts)]
+    return pa.concat_tables([schema.empty_table(), *tables])
+
+
+def hashes(texts: pa.ChunkedArray) -> Buckets:
+    """The CRC-32 of each text: the same on every machine, in every release."""
+    values = map(zlib.crc32, texts.cast(pa.binary()).to_pylist())
+    return np.fromiter(values, np.int64, len(texts))
+
+
+def _written(table: pa.Table) -> bytes:
+    if not len(table):
+        return b""
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, table.schema) as stream:
+        stream.write_table(table)
+    written: Any = sink.getvalue()
+    return bytes(written)
