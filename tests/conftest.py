@@ -13,11 +13,10 @@ from typing import Any
 import pytest
 
 from data.breweries.datasets import DATASETS, LAYERS, REJECTED_OBJECT, Dataset
-from data.breweries.engine import Threads
+from data.breweries.engine import Machine
 from data.breweries.lake import Lake
 from data.breweries.manifest import Manifest
 from data.breweries.settings import PROJECT, Settings
-from data.breweries.shuffle import Folder, Place
 from data.breweries.steps import View
 from sandbox.api import LocalBreweryApi
 from sandbox.faults import Faults
@@ -101,7 +100,7 @@ class World:
         """What a block's check is given."""
         scratch = self.folder / "scratch"
         scratch.mkdir(exist_ok=True)
-        return View(self.lake, Threads(Place(self.lake, Folder(scratch))))
+        return View(self.lake, Machine(Settings.load(), self.lake, scratch))
 
     def manifest(self, dataset: Dataset) -> Manifest:
         return self.lake.version(dataset).manifest

@@ -7,13 +7,14 @@ at most 200 records a page, `/meta` with a total and counts, 120 requests a minu
 from __future__ import annotations
 
 import re
+import sqlite3
 import threading
 import time
 import unicodedata
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
@@ -85,37 +86,40 @@ class Meta:
         return {"/meta total before and after": {"fetched": self.total, "told": later.total}}
 
 
-@dataclass
 class Tally:
-    """What the records fetched add up to."""
+    """What the records fetched add up to; their ids are kept on disk, so any number may come."""
 
-    records: int = 0
-    nameless: int = 0
-    ids: set[str] = field(default_factory=set)
-    facets: dict[str, Counter[str]] = field(
-        default_factory=lambda: {name: Counter() for name in FACETS}
-    )
+    def __init__(self) -> None:
+        self.records = 0
+        self.facets: dict[str, Counter[str]] = {name: Counter() for name in FACETS}
+        self._nameless = 0
+        self._ids = sqlite3.connect("")  # a temporary file, gone with the connection
+        self._ids.execute("CREATE TABLE ids (id TEXT PRIMARY KEY) WITHOUT ROWID")
 
     def add(self, record: Any) -> None:
         """Count one record of any shape; a repeated id counts once."""
         self.records += 1
         identity = record.get("id") if isinstance(record, dict) else None
         if not isinstance(identity, str) or not identity:
-            self.nameless += 1
-        elif identity in self.ids:
+            self._nameless += 1
+        elif not self._is_new(identity):
             return
-        else:
-            self.ids.add(identity)
         if isinstance(record, dict):
             for name, columns in FACETS.items():
                 value = next((record[c] for c in columns if record.get(c) is not None), None)
                 if value is not None:
                     self.facets[name][str(value)] += 1
 
+    def _is_new(self, identity: str) -> bool:
+        # As bytes, since an id may hold half a surrogate pair.
+        key = identity.encode("utf-8", "surrogatepass")
+        return self._ids.execute("INSERT OR IGNORE INTO ids VALUES (?)", (key,)).rowcount == 1
+
     @property
     def distinct(self) -> int:
         """Distinct ids, and each record without one as itself."""
-        return len(self.ids) + self.nameless
+        (named,) = self._ids.execute("SELECT count(*) FROM ids").fetchone()
+        return int(named) + self._nameless
 
     def differences(self, meta: Meta) -> dict[str, dict[str, int]]:
         """Where it is not what `/meta` says: name to the counts fetched and told."""

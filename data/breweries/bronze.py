@@ -14,9 +14,12 @@ from . import api
 from .datasets import BRONZE, BRONZE_OBJECT, DATASETS, HISTORY
 from .errors import CheckFailed, LakeError, ManifestMissing, SnapshotMissing, StoreError
 from .lake import Lake, Version
-from .manifest import Check, Source, StoredObject, now
+from .manifest import Check, Parts, Source, StoredObject, now, sha256
 from .records import CONTENT_TYPE, record_texts
 from .steps import RUN, Step, Summary, View
+
+PART_BYTES = 32 << 20
+"""Of the answer; what one task of the next step reads, and checks by its hash."""
 
 
 def extract(step: Step) -> Summary:
@@ -45,6 +48,7 @@ def extract(step: Step) -> Summary:
         snapshot=answer.snapshot,
         source=answer.source,
         objects=(entry,),
+        parts=answer.parts,
         checks=answer.checks,
         rows_in=answer.rows,
         rows_out=answer.rows,
@@ -60,15 +64,17 @@ class Answer:
     rows: int
     snapshot: str
     source: Source
+    parts: Parts
     checks: tuple[Check, ...] = ()
 
 
 def _fetched(step: Step, path: Path) -> Answer:
     """Fetch every brewery into a file."""
     crawl = api.crawl(step.settings, path)
-    source = Source(key=step.settings.api_url, sha256=_sha256(path))
-    snapshot = _known_snapshot(step.lake, source.sha256) or step.run
-    return Answer(crawl.tally.records, snapshot, source, crawl.checks)
+    digest, parts = _hashed(path)
+    snapshot = _known_snapshot(step.lake, digest) or step.run
+    source = Source(key=step.settings.api_url, sha256=digest)
+    return Answer(crawl.tally.records, snapshot, source, parts, crawl.checks)
 
 
 def _kept(lake: Lake, snapshot: str, path: Path) -> Answer:
@@ -80,7 +86,8 @@ def _kept(lake: Lake, snapshot: str, path: Path) -> Answer:
         if kept and kept.snapshot == snapshot:
             with path.open("wb") as file:
                 file.writelines(lake.chunks("bronze", kept.entry))
-            return Answer(kept.rows, snapshot, Source(key=key, sha256=kept.sha256))
+            digest, parts = _hashed(path)
+            return Answer(kept.rows, snapshot, Source(key=key, sha256=digest), parts)
     raise SnapshotMissing(snapshot, _snapshots(lake))
 
 
@@ -164,9 +171,11 @@ def _snapshots(lake: Lake) -> list[str]:
     return [key.removeprefix(HISTORY).removesuffix(".json") for key in keys]
 
 
-def _sha256(path: Path) -> str:
-    digest = hashlib.sha256()
+def _hashed(path: Path) -> tuple[str, Parts]:
+    """A file's sha256, and those of its parts."""
+    whole, parts = hashlib.sha256(), []
     with path.open("rb") as file:
-        while chunk := file.read(1 << 20):
-            digest.update(chunk)
-    return digest.hexdigest()
+        while part := file.read(PART_BYTES):
+            whole.update(part)
+            parts.append(sha256(part))
+    return whole.hexdigest(), Parts(size=PART_BYTES, sha256=tuple(parts))

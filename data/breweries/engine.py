@@ -1,4 +1,4 @@
-"""Where the work runs: on threads of this machine, or on a Dask cluster. The tasks are the same."""
+"""Where the work runs: on this machine, or on a Dask cluster. The tasks are the same."""
 
 from __future__ import annotations
 
@@ -14,16 +14,17 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from tqdm import tqdm
 
-from .errors import ClusterEmpty, ClusterFailed, ClusterUnreachable, StoreError, WorkerDiffers
+from .errors import ClusterEmpty, ClusterUnreachable, StoreError, WorkerDiffers, WorkersFailed
 from .lake import Lake
 from .manifest import code_version
 from .settings import Settings
-from .shuffle import Folder, Place, Prefix
+from .shuffle import Folder, Place, Prefix, Scratch
 
 if TYPE_CHECKING:
     from distributed import Client
 
-THREADS = 2  # at most: more would wait for Python's lock, and each holds a task's memory
+PROCESSES = 4  # at most, unless the settings say more: each holds about 300 MB
+MANY = 8  # tasks from which on it pays to start processes, which takes a second
 CONNECT_SECONDS = 10.0
 WORKER_SECONDS = 60.0  # to wait for the first worker
 SCRATCH = "scratch/"
@@ -56,20 +57,37 @@ def engine_of(settings: Settings, lake: Lake, run: str) -> Iterator[Engine]:
             cluster.close()
     else:
         with tempfile.TemporaryDirectory(prefix="breweries-") as folder:
-            yield Threads(Place(lake, Folder(Path(folder))))
+            yield Machine(settings, lake, Path(folder))
 
 
-class Threads:
-    """Threads of this process, and a scratch on its disk."""
+class Machine:
+    """This machine: threads for a few tasks, processes for many, and a scratch on its disk."""
 
-    def __init__(self, place: Place) -> None:
-        self.place = place
-        self._threads = min(THREADS, len(os.sched_getaffinity(0)))
+    def __init__(self, settings: Settings, lake: Lake, folder: Path) -> None:
+        self._settings = settings
+        self.place = Place(lake, Folder(folder))
 
     def run(self, tasks: Sequence[Task[R]], doing: str) -> Iterator[R]:
-        """As `Engine.run`."""
-        with ThreadPoolExecutor(self._threads) as pool:
-            yield from _shown(pool.map(lambda task: task(self.place), tasks), tasks, doing)
+        """As `Engine.run`.
+
+        Raises:
+            WorkersFailed: a process died, as it does when memory is short.
+        """
+        workers = self._settings.processes or min(PROCESSES, len(os.sched_getaffinity(0)))
+        if len(tasks) < MANY:
+            with ThreadPoolExecutor(workers) as pool:
+                yield from pool.map(lambda task: task(self.place), tasks)
+            return
+        # Half of the cleaning is Python, which threads do not share well.
+        from joblib import Parallel, delayed
+        from joblib.externals.loky.process_executor import TerminatedWorkerError
+
+        work = delayed(partial(_in_process, self._settings, self.place.scratch))
+        try:
+            results = Parallel(workers, return_as="generator")(work(task) for task in tasks)
+            yield from _shown(results, tasks, doing)
+        except TerminatedWorkerError:
+            raise WorkersFailed("this machine", doing, "a process was killed") from None
 
 
 class Cluster:
@@ -86,7 +104,7 @@ class Cluster:
 
         Raises:
             ClusterUnreachable, ClusterEmpty: no worker can be had.
-            ClusterFailed: the cluster gave up a task, or went away.
+            WorkersFailed: the cluster gave up a task, or went away.
             WorkerDiffers: a worker has other code.
         """
         from distributed import CancelledError, KilledWorker
@@ -101,7 +119,8 @@ class Cluster:
             finally:
                 client.cancel(futures)
         except (KilledWorker, CancelledError, CommClosedError, TimeoutError) as error:
-            raise ClusterFailed(self._address, doing, type(error).__name__) from None
+            where = f"the Dask cluster at {self._address}"
+            raise WorkersFailed(where, doing, type(error).__name__) from None
 
     def close(self) -> None:
         """Leave the cluster, and nothing in the scratch."""
@@ -130,6 +149,11 @@ def outdated(keys: Iterable[str], today: datetime) -> list[str]:
     """Which keys of a scratch belong to a run that began a day ago, so that it must have died."""
     limit = f"{SCRATCH}{today - timedelta(days=1):%Y%m%dT%H%M%SZ}"
     return [key for key in keys if key < limit]
+
+
+def _in_process(settings: Settings, scratch: Scratch, task: Task[R]) -> R:
+    """Do a task in another process of this machine."""
+    return task(Place(Lake.connect(settings), scratch))
 
 
 def _on_worker(prefix: str, version: str, task: Task[R]) -> R:

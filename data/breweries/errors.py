@@ -35,11 +35,11 @@ __all__ = [  # noqa: RUF022 - a table of contents
     "TurnError",
     "TurnTooLong",
     "TurnLost",
-    # past one machine
-    "ClusterError",
+    # where the work runs
+    "EngineError",
     "ClusterUnreachable",
     "ClusterEmpty",
-    "ClusterFailed",
+    "WorkersFailed",
     "WorkerDiffers",
     # what the lake holds
     "LakeError",
@@ -287,15 +287,15 @@ class TurnLost(TurnError):
 
 
 # ---------------------------------------------------------------------------
-# Past one machine
+# Where the work runs
 # ---------------------------------------------------------------------------
 
 
-class ClusterError(BreweriesError):
-    """Base of what goes wrong between us and the Dask cluster."""
+class EngineError(BreweriesError):
+    """Base of what goes wrong with the processes or the Dask cluster that do the work."""
 
 
-class ClusterUnreachable(ClusterError):
+class ClusterUnreachable(EngineError):
     """No scheduler answers."""
 
     def __init__(self, address: str, reason: str) -> None:
@@ -307,7 +307,7 @@ class ClusterUnreachable(ClusterError):
         )
 
 
-class ClusterEmpty(ClusterError):
+class ClusterEmpty(EngineError):
     """The scheduler has no workers."""
 
     def __init__(self, address: str, waited: float) -> None:
@@ -319,20 +319,20 @@ class ClusterEmpty(ClusterError):
         )
 
 
-class ClusterFailed(ClusterError):
-    """The cluster gave up a task whose workers died, or went away itself."""
+class WorkersFailed(EngineError):
+    """What does the work died, or went away."""
 
-    def __init__(self, address: str, doing: str, reason: str) -> None:
+    def __init__(self, where: str, doing: str, reason: str) -> None:
         super().__init__(
-            f"The Dask cluster at {address} failed at {doing} ({reason}); the version before stays "
-            "published. Look at its workers' logs and memory, then run again.",
-            address=address,
+            f"The workers of {where} failed at {doing} ({reason}); the version before stays "
+            "published. Look at their memory and logs, then run again.",
+            where=where,
             doing=doing,
             reason=reason,
         )
 
 
-class WorkerDiffers(ClusterError):
+class WorkerDiffers(EngineError):
     """A worker has another version of the code, so its rows could differ."""
 
     def __init__(self, version: str, ours: str) -> None:

@@ -412,7 +412,7 @@ class Lake:
             if there and there.sha256 and there.entry not in version.manifest.objects:
                 own = {"run": there.run, "snapshot": there.snapshot, "source": there.source}
                 rows = {"rows_in": there.rows_in, "rows_out": there.rows}
-                update = {**own, **rows, "objects": (there.entry,), "checks": ()}
+                update = {**own, **rows, "objects": (there.entry,), "checks": (), "parts": None}
                 return replace(version, manifest=version.manifest.model_copy(update=update))
             time.sleep(REPLACEMENT_SECONDS / 20)
         return None

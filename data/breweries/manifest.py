@@ -44,6 +44,16 @@ class Source(BaseModel):
     sha256: str
 
 
+class Parts(BaseModel):
+    """The hashes of a large object's parts, so that each can be checked by who reads it alone."""
+
+    model_config = ConfigDict(frozen=True)
+
+    size: int
+    """Bytes of a part; the last one may have fewer."""
+    sha256: tuple[str, ...]
+
+
 class Check(BaseModel):
     """One check that held when the version was published."""
 
@@ -71,9 +81,9 @@ class Manifest(BaseModel):
     """The current version of one dataset of one layer.
 
     `run` is the run that published or confirmed it; `snapshot` is the run that fetched the answer
-    of the API it derives from, so equal snapshots mean equal data through all layers. `profile`,
-    `drift` and `changes` are silver's. `seconds` is how long the step took. Fields we do not know
-    are kept out, so a newer writer stays readable.
+    of the API it derives from, so equal snapshots mean equal data through all layers. `parts` is
+    bronze's; `profile`, `drift` and `changes` are silver's. `seconds` is how long the step took.
+    Fields we do not know are kept out, so a newer writer stays readable.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -86,6 +96,7 @@ class Manifest(BaseModel):
     created_at: datetime
     source: Source
     objects: tuple[StoredObject, ...]
+    parts: Parts | None = None
     rows_in: int
     rows_out: int
     rows_rejected: int

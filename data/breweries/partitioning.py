@@ -7,10 +7,11 @@ is written depends on the data alone: not on the ranges, the buckets, or who did
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import islice, zip_longest
 
 import numpy as np
 import numpy.typing as npt
@@ -22,13 +23,14 @@ from .changes import LOCATED_SCHEMA, Comparison
 from .cleaning import CLEAN_SCHEMA, LOCATION, SCHEMA, clean
 from .datasets import SILVER
 from .drift import Fields, Profile
-from .manifest import StoredObject, md5, sha256
+from .errors import ObjectDiffers
+from .manifest import Parts, StoredObject, md5, sha256
 from .partitions import location, partition
 from .records import lines_within, record_texts
 from .shuffle import Buckets, Piece, Place, gather, hashes, scatter
 
 RANGE_BYTES = 32 << 20
-"""Bytes of bronze that one task cleans."""
+"""Bytes of bronze that one task cleans, where its manifest does not tell them."""
 
 BATCH = 5_000  # records; bounds how many are Python objects at a time
 ROWS_PER_FILE = 250_000
@@ -59,6 +61,8 @@ class Range:
     size: int
     start: int
     end: int
+    sha256: str | None
+    """Of its bytes; None where the manifest tells that of the whole object alone."""
 
 
 @dataclass(frozen=True)
@@ -83,10 +87,15 @@ class Written:
     profile: Profile
 
 
-def ranges(key: str, etag: str, size: int) -> list[Range]:
-    """An object of so many bytes, in parts."""
-    starts = range(0, max(size, 1), RANGE_BYTES)
-    return [Range(key, etag, size, start, min(start + RANGE_BYTES, size)) for start in starts]
+def ranges(key: str, etag: str, size: int, parts: Parts | None) -> list[Range]:
+    """An object of so many bytes, in the parts of its manifest, or such as they would be."""
+    told = parts or Parts(size=RANGE_BYTES, sha256=())
+    starts = range(0, max(size, 1), told.size)
+    hashed = zip_longest(starts, told.sha256[: len(starts)])
+    return [
+        Range(key, etag, size, start, min(start + told.size, size), digest)
+        for start, digest in hashed
+    ]
 
 
 def check_object(place: Place, entry: StoredObject) -> None:
@@ -108,6 +117,10 @@ def clean_range(place: Place, part: Range, name: str, first: int, buckets: int) 
         name: of the pieces.
         first: the position to give its first record; that of any later range is greater.
         buckets: how many to scatter into.
+
+    Raises:
+        ObjectMissing: the object was replaced.
+        ObjectDiffers: the range is not what the manifest says.
     """
     texts = record_texts(lines_within(_content(place, part), part.start, part.end))
     tables, fields, rejected, records = [CLEAN_SCHEMA.empty_table()], [], [], 0
@@ -255,7 +268,16 @@ def bucket_of(where: Location, buckets: int) -> int:
 
 def _content(place: Place, part: Range) -> Iterator[bytes]:
     """The object from the byte before a range on, for as long as somebody reads."""
-    yield from place.lake.part("bronze", part.key, max(part.start - 1, 0), part.end, part.etag)
+    digest, before = hashlib.sha256(), min(part.start, 1)
+    start = part.start - before
+    for chunk in place.lake.part("bronze", part.key, start, part.end, part.etag):
+        digest.update(memoryview(chunk)[before:])
+        before = 0
+        yield chunk
+    if part.sha256 not in {None, digest.hexdigest()}:
+        name = f"bronze/{part.key}"
+        what = f"sha256 of bytes {part.start} to {part.end}"
+        raise ObjectDiffers(name, what, part.sha256, digest.hexdigest())
     for start in range(part.end, part.size, PIECE_OF_A_LINE):
         end = min(start + PIECE_OF_A_LINE, part.size)
         yield from place.lake.part("bronze", part.key, start, end, part.etag)

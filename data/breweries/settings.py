@@ -81,6 +81,7 @@ class Settings(Folders):
     api_time_limit: float = _variable("BREWERIES_API_TIME_LIMIT_SECONDS", 900, gt=0)
     api_crawls: int = _variable("BREWERIES_API_CRAWLS", 3, ge=1)
 
+    processes: int = _variable("BREWERIES_PROCESSES", 0, ge=0, le=256)
     dask_scheduler: str = _variable("DASK_SCHEDULER_ADDRESS", "")
 
     history_versions: int = _variable("BREWERIES_HISTORY_VERSIONS", 30, ge=0)

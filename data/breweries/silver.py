@@ -76,7 +76,7 @@ def transform(step: Step) -> Summary:
         LakeError: bronze is missing, or not what its manifest says.
         AccountingBroken: a row appeared or vanished; nothing was published.
         DriftStopped: the data changed more than the settings let pass; nothing was published.
-        ClusterError: the Dask cluster of the settings did not do its part.
+        EngineError: the processes or the Dask cluster of the settings did not do their part.
     """
     step.remove(outdated(step.lake.sizes("silver", SCRATCH), now()))
     there = step.lake.etags("silver", SILVER.prefix)
@@ -144,9 +144,8 @@ def _clean(step: Step, version: Version) -> Cleaned:
     if there is None:
         raise ObjectMissing(f"bronze/{entry.key}")
     buckets = buckets_for(there.bytes)
-    # The whole object's hash can be had in one go only; it is looked at beside the rest.
-    tasks: list[Task[CleanedRange | None]] = [partial(partitioning.check_object, entry=entry)]
-    tasks += [
+    parts = partitioning.ranges(entry.key, there.etag, there.bytes, version.manifest.parts)
+    tasks: list[Task[CleanedRange | None]] = [
         partial(
             partitioning.clean_range,
             part=part,
@@ -154,8 +153,10 @@ def _clean(step: Step, version: Version) -> Cleaned:
             first=number * RANGE_POSITIONS,
             buckets=buckets,
         )
-        for number, part in enumerate(partitioning.ranges(entry.key, there.etag, there.bytes))
+        for number, part in enumerate(parts)
     ]
+    if any(part.sha256 is None for part in parts):
+        tasks.insert(0, partial(partitioning.check_object, entry=entry))
     cleaned = [part for part in step.engine.run(tasks, "cleaning bronze") if part]
     return Cleaned(version, cleaned, buckets)
 

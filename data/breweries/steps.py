@@ -26,7 +26,7 @@ from .drift import Drift, Profile
 from .engine import Engine, engine_of
 from .errors import ManifestMissing, ManifestUnreadable, StoreUnreachable, TurnLost
 from .lake import TRIES, Lake, Origin, Stat
-from .manifest import Changes, Check, Manifest, Source, StoredObject, code_version, now
+from .manifest import Changes, Check, Manifest, Parts, Source, StoredObject, code_version, now
 from .settings import Folders, Settings
 from .turns import Turn, take_turn
 
@@ -122,6 +122,7 @@ class Step(View):
         rows_out: int,
         rows_rejected: int = 0,
         rows_duplicate: int = 0,
+        parts: Parts | None = None,
         profile: Profile | None = None,
         drift: tuple[Drift, ...] = (),
         changes: Changes | None = None,
@@ -139,6 +140,7 @@ class Step(View):
             created_at=now(),
             source=source,
             objects=objects,
+            parts=parts,
             rows_in=rows_in,
             rows_out=rows_out,
             rows_rejected=rows_rejected,
