@@ -9,11 +9,11 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-def wait_for(check: Callable[[], T], seconds: float = 180) -> T:
+def wait_for(check: Callable[[], T], seconds: float = 180, pause: float = 1.0) -> T:
     """What a check gives once it gives anything; asked again and again until then."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         if found := check():
             return found
-        time.sleep(1)
+        time.sleep(pause)
     raise AssertionError(f"waited {seconds} s in vain")

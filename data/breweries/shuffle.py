@@ -94,7 +94,7 @@ class Piece:
         return self.offsets[bucket + 1] - self.offsets[bucket]
 
 
-def buckets_for(size: int, each: int = TASK_BYTES) -> int:
+def buckets_for(size: int, each: int) -> int:
     """How many buckets some work is divided into, so that each holds about so much of it."""
     return max(1, math.ceil(size / each))
 

@@ -143,7 +143,7 @@ def _clean(step: Step, version: Version) -> Cleaned:
     there = step.lake.stat("bronze", entry.key)
     if there is None:
         raise ObjectMissing(f"bronze/{entry.key}")
-    buckets = buckets_for(there.bytes)
+    buckets = buckets_for(there.bytes, TASK_BYTES)
     parts = partitioning.ranges(entry.key, there.etag, there.bytes, version.manifest.parts)
     tasks: list[Task[CleanedRange | None]] = [
         partial(

@@ -1,0 +1,78 @@
+"""A Dask cluster on loopback: one scheduler, and workers of the same code."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import pytest
+
+from data.breweries.settings import PROJECT
+from tests.waiting import wait_for
+
+
+class Cluster:
+    """A scheduler and the workers that a test starts."""
+
+    def __init__(self, folder: Path, stack: ExitStack) -> None:
+        self._folder = folder
+        self._stack = stack
+        self._file = folder / "scheduler.json"
+        options = ["--host=127.0.0.1", "--port=0", "--no-dashboard"]
+        self.scheduler = self._start("dask_scheduler", *options)
+        wait_for(self._file.exists, pause=0.1)
+
+    @property
+    def address(self) -> str:
+        return str(json.loads(self._file.read_text())["address"])
+
+    def add_worker(self) -> subprocess.Popen[bytes]:
+        """One more worker; without a nanny, so that a killed one stays dead."""
+        options = ["--host=127.0.0.1", "--nthreads=1", "--no-nanny", "--no-dashboard"]
+        return self._start("dask_worker", *options)
+
+    def _start(self, module: str, *options: str) -> subprocess.Popen[bytes]:
+        log = self._stack.enter_context((self._folder / f"{module}.log").open("ab"))
+        process = subprocess.Popen(
+            [
+                *(sys.executable, "-m", f"distributed.cli.{module}"),
+                *(f"--scheduler-file={self._file}", *options),
+            ],
+            cwd=PROJECT.parent,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+        self._stack.callback(_end, process)
+        return process
+
+
+@contextmanager
+def cluster_in(folder: Path) -> Iterator[Cluster]:
+    with ExitStack() as stack:
+        yield Cluster(folder, stack)
+
+
+@pytest.fixture
+def cluster(world, tmp_path: Path) -> Iterator[Cluster]:
+    """A scheduler; its workers have the settings of the test's lake."""
+    with cluster_in(tmp_path) as started:
+        world.set(DASK_SCHEDULER_ADDRESS=started.address)
+        yield started
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    if process.poll() is None:
+        os.killpg(process.pid, signal.SIGTERM)
+        try:
+            process.wait(20)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()

@@ -1,0 +1,169 @@
+"""The same work, however it is divided and wherever it runs."""
+
+import os
+import signal
+import threading
+
+import pytest
+
+from data.breweries import bronze, engine, errors, partitioning, silver
+from data.breweries.datasets import GOLD, SILVER
+from data.breweries.lake import Lake
+from data.breweries.partitioning import files_for
+from sandbox.faults import Faults
+from sandbox.generator import generate
+from tests.faults.runs import through_doors
+from tests.waiting import wait_for
+
+RECORDS = 3_000
+REPEATED = 7
+UNUSABLE = [{"id": "x", "name": "no place"}, {"id": "y", "country": 7}]
+
+
+@pytest.fixture
+def much(world, monkeypatch):
+    """A world in which three thousand records are many: several ranges, buckets and files."""
+    monkeypatch.setattr(partitioning, "ROWS_PER_FILE", 60)
+    world.api.records = [*generate(RECORDS, seed=3), *UNUSABLE]
+    world.api.faults = Faults(rate_limit=0, duplicate=REPEATED)
+    divide(monkeypatch)
+    return world
+
+
+def divide(monkeypatch, part=150_000, task=100_000):
+    monkeypatch.setattr(bronze, "PART_BYTES", part)
+    monkeypatch.setattr(silver, "TASK_BYTES", task)
+
+
+def published_anew(world):
+    """What a run publishes into an empty lake, but for bronze, whose answers come in any order."""
+    for layer in ("bronze", "silver", "gold"):
+        world.lake.remove(layer, list(world.lake.sizes(layer, "")))
+    world.run()
+    manifest = world.manifest(SILVER)
+    assert manifest.rows_duplicate == REPEATED
+    assert manifest.rows_rejected == len(UNUSABLE)
+    assert not world.lake.sizes("silver", engine.SCRATCH)
+    return {k: v for k, v in world.published().items() if not k.startswith("bronze/")}
+
+
+@pytest.fixture
+def expected(much, monkeypatch):
+    """The same in one task."""
+    with pytest.MonkeyPatch.context() as patch:
+        divide(patch, part=1 << 30, task=1 << 30)
+        return published_anew(much)
+
+
+def test_a_location_of_many_rows_has_several_files_and_one_of_few_has_one(expected, much):
+    files, rows = {}, {}
+    for entry in much.manifest(SILVER).objects:
+        folder = entry.key.rpartition("/")[0]
+        files[folder] = files.get(folder, 0) + 1
+        rows[folder] = rows.get(folder, 0) + entry.rows
+    assert max(files.values()) >= 4
+    assert files == {folder: files_for(count) for folder, count in rows.items()}
+
+
+@pytest.mark.parametrize(
+    ("part", "task"), [(1 << 30, 40_000), (20_000, 1 << 30), (70_000, 20_000), (900, 300_000)]
+)
+def test_how_the_work_is_divided_does_not_show(expected, much, monkeypatch, part, task):
+    divide(monkeypatch, part, task)
+    assert published_anew(much) == expected
+
+
+def test_processes_write_what_threads_write(expected, much, monkeypatch):
+    monkeypatch.setattr(engine, "MANY", 1)
+    much.set(BREWERIES_PROCESSES=2)
+    assert published_anew(much) == expected
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_cluster_writes_what_this_machine_writes(expected, much, cluster, workers):
+    for _ in range(workers):
+        cluster.add_worker()
+    assert published_anew(much) == expected
+
+
+def test_no_rows_pass_through_this_process(expected, world, cluster, monkeypatch):
+    cluster.add_worker()
+    world.api.records = generate(RECORDS, seed=3)
+
+    def refuse(*_, **__):
+        raise AssertionError("rows were read or written here")
+
+    world.run(test=False)
+    world.lake.remove("silver", list(world.lake.sizes("silver", "")))
+    for name in ("chunks", "part", "put"):
+        monkeypatch.setattr(Lake, name, refuse)
+    through_doors((SILVER, GOLD))
+    assert world.manifest(GOLD).rows_in == RECORDS
+
+
+def test_a_worker_that_is_killed_loses_nothing(expected, much, cluster, monkeypatch):
+    divide(monkeypatch, part=30_000)
+    victim, _ = cluster.add_worker(), cluster.add_worker()
+
+    def kill():
+        wait_for(lambda: much.lake.sizes("silver", engine.SCRATCH), pause=0.01)
+        victim.send_signal(signal.SIGKILL)
+
+    killing = threading.Thread(target=kill)
+    killing.start()
+    assert published_anew(much) == expected
+    killing.join()
+    assert victim.wait() == -signal.SIGKILL
+
+
+def test_the_scratch_of_a_run_that_died_is_removed(world):
+    old = f"{engine.SCRATCH}20250101T000000Z-aaaaaa/0-rows"
+    world.lake.put("silver", old, b"left")
+    world.run()
+    assert old not in world.lake.sizes("silver", "")
+
+
+def test_a_scheduler_that_is_not_there_is_named(world):
+    world.set(DASK_SCHEDULER_ADDRESS="tcp://127.0.0.1:9")
+    log = world.fails(errors.ClusterUnreachable, "silver")
+    assert "DASK_SCHEDULER_ADDRESS" in log["message"]
+
+
+def test_a_cluster_without_workers_is_told(world, cluster, monkeypatch):
+    monkeypatch.setattr(engine, "WORKER_SECONDS", 1.0)
+    assert "had no worker in 1 s" in world.fails(errors.ClusterEmpty, "silver")["message"]
+
+
+def test_a_cluster_that_goes_away_is_an_error(world, cluster, monkeypatch):
+    cluster.add_worker()
+    run = engine.Cluster.run
+
+    def dying(self, tasks, doing):
+        cluster.scheduler.kill()
+        return run(self, tasks, doing)
+
+    world.run()
+    before = world.published()
+    world.api.records = world.api.records[:-10]
+    monkeypatch.setattr(engine.Cluster, "run", dying)
+    world.fails(errors.EngineError, "silver")
+    assert {k: v for k, v in world.published().items() if k.startswith("silver")} == {
+        k: v for k, v in before.items() if k.startswith("silver")
+    }
+
+
+def test_workers_of_another_release_are_refused(world, cluster, monkeypatch):
+    cluster.add_worker()
+    monkeypatch.setattr(engine, "code_version", lambda: "0.0.0+other")
+    assert "from the same image" in world.fails(errors.WorkerDiffers, "silver")["message"]
+
+
+def test_a_process_that_is_killed_is_an_error(world, monkeypatch):
+    monkeypatch.setattr(engine, "MANY", 1)
+    monkeypatch.setattr(partitioning, "clean_range", _die)
+    world.set(BREWERIES_PROCESSES=2)
+    assert "a process was killed" in world.fails(errors.WorkersFailed, "silver")["message"]
+
+
+def _die(*_, **__):
+    os.kill(os.getpid(), signal.SIGKILL)
