@@ -20,6 +20,7 @@ import seaborn
 
 from data.breweries.datasets import DATASETS, Dataset
 from data.breweries.settings import PROJECT
+from data.breweries.steps import Summary
 
 __all__ = ["mage_ai", "matplotlib", "seaborn", "start", "through_doors"]
 
@@ -43,10 +44,13 @@ def _run(settings: dict[str, str], output: Path) -> None:
         sys.exit(0)
 
 
-def through_doors(datasets: Iterable[Dataset]) -> None:
-    """Run the blocks of some datasets in order, without Mage's start."""
-    summary = None
+def through_doors(datasets: Iterable[Dataset], summary: Summary | None = None) -> Summary | None:
+    """Run the blocks of some datasets in order, without Mage's start.
+
+    `summary` is what the block before them gave; what the last of them gives is returned.
+    """
     for dataset in datasets:
         (door,) = PROJECT.glob(f"*/{dataset.block}.py")
         block = runpy.run_path(str(door))[dataset.block]
         summary = block(summary) if summary else block()
+    return summary
