@@ -16,7 +16,7 @@ SETTINGS = {str(field.validation_alias): field for field in Settings.model_field
 
 
 COMPOSE = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
-COMPOSE_SETTINGS = dict(re.findall(r"\$\{(\w+):[-?]([^}]*)\}", COMPOSE))
+COMPOSE_SETTINGS = dict(re.findall(r"\$\{(\w+):[-?]([^}]*)\}", COMPOSE)) | {"COMPOSE_PROFILES": ""}
 # Where compose says itself where the store is, and folders of this machine mean nothing.
 NOT_PASSED_ON = {"MINIO_SECURE", "MINIO_CA_FILE", "BREWERIES_SPOOL", "BREWERIES_VISUALIZATIONS"}
 

@@ -1,0 +1,32 @@
+"""The profile `scale`: silver and gold run on the stack's own Dask cluster."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+from compose.trigger import ENDED
+from data.breweries.datasets import GOLD, SILVER
+from tests.compose.stack import free_ports, set_variables
+from tests.waiting import wait_for
+
+
+def test_the_first_run_goes_through_two_workers(project):
+    project.run("sh", "compose/env.sh")
+    set_variables(
+        project,
+        COMPOSE_PROFILES="scale",
+        DASK_SCHEDULER_ADDRESS="tcp://scheduler:8786",
+        **free_ports(),
+    )
+    try:
+        project.run("make", "up", f"COMPOSE={' '.join(project.command)}")
+        project.compose("up", "-d", "--scale", "worker=2", "worker")
+        mage = project.mage()
+        first = wait_for(lambda: [run for run in mage.runs("breweries") if run["status"] in ENDED])
+        assert first[-1]["status"] == "completed"
+        lake = project.lake()
+        assert lake.version(SILVER).manifest.rows_out == lake.version(GOLD).manifest.rows_in > 0
+        assert not lake.sizes("silver", "scratch/")
+    finally:
+        with suppress(AssertionError):
+            project.compose("down", "--volumes", "--timeout", "5")
