@@ -15,7 +15,7 @@ WEB_PORT ?= 6789
 COMPOSE ?= $(shell docker compose version >/dev/null 2>&1 && echo docker compose || echo docker-compose)
 ARGS ?=
 # The project's own code: what lint and format look at.
-CODE := data sandbox compose tests benchmarks image
+CODE := data monitoring sandbox compose tests benchmarks image
 
 .PHONY: help demo run web store api env up down logs trigger setup test test-fast test-faults \
   test-compose lint audit format bench images lock clean
