@@ -114,7 +114,7 @@ def look_at(lake: Lake, layer: Layer, before: LayerView) -> LayerView:
     try:
         data, logs = lake.listed(layer, "data/"), lake.listed(layer, LOGS)
         manifest, problem = _manifest(lake, layer)
-        error = _newest(lake, layer, logs, before.error)
+        newest = _newest(lake, layer, logs, before.error)
     except StoreUnreachable:
         raise
     except Exception as error:  # whatever a layer holds, the others are seen
@@ -126,7 +126,7 @@ def look_at(lake: Lake, layer: Layer, before: LayerView) -> LayerView:
         bytes=sum(found.bytes for found in data.values()),
         last_success=min(found.modified if found else 0.0 for found in confirmed),
         error_logs=len(logs),
-        error=error,
+        error=newest,
         manifest=before.manifest if problem else manifest,
     )
 
