@@ -238,7 +238,9 @@ def test_the_rules_fire_when_they_should(tmp_path, case):
 
 
 def test_every_rule_is_seen_firing_and_resolved():
-    fired = {alert.split()[0] for case in CASES for found in case.expected.values() for alert in found}
+    fired = {
+        alert.split()[0] for case in CASES for found in case.expected.values() for alert in found
+    }
     assert fired == RULES.keys()
 
 
@@ -288,7 +290,9 @@ def only(name: str, alerts: set[str]) -> set[str]:
 def anchors(text: str) -> set[str]:
     """Those of a document's headings, as GitHub makes them."""
     headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
-    return {re.sub(r"[^\w -]", "", heading).strip().lower().replace(" ", "-") for heading in headings}
+    return {
+        re.sub(r"[^\w -]", "", heading).strip().lower().replace(" ", "-") for heading in headings
+    }
 
 
 @pytest.mark.parametrize("name", RULES)
