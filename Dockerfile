@@ -23,6 +23,7 @@ ENV PATH=/opt/venv/bin:$PATH \
 WORKDIR /app
 COPY compose compose
 COPY data data
+COPY monitoring/*.py monitoring/
 USER mage
 EXPOSE 6789
 CMD ["mage", "start", "data", "--host", "0.0.0.0", "--port", "6789"]

@@ -15,13 +15,13 @@ WEB_PORT ?= 6789
 COMPOSE ?= $(shell docker compose version >/dev/null 2>&1 && echo docker compose || echo docker-compose)
 ARGS ?=
 # The project's own code: what lint and format look at.
-CODE := data sandbox compose tests benchmarks image
+CODE := data monitoring sandbox compose tests benchmarks image
 
-.PHONY: help demo run web store api env up down logs trigger setup test test-fast test-faults \
-  test-compose lint audit format bench images lock clean
+.PHONY: help demo run web store api env up monitor down logs trigger setup test test-fast test-faults \
+  test-compose test-monitoring lint audit format bench images lock clean
 
 help: ## List the targets
-	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: $(VENV)/sandbox ## See it work: embedded store, local API, the real pipeline
 	@$(BIN)/python -m sandbox demo $(ARGS)
@@ -45,10 +45,14 @@ up: .env ## Start MinIO and Mage with Docker Compose, and wait until they are re
 	@sh compose/wait.sh "$(COMPOSE)"
 
 down: ## Stop them; the data stay
-	@$(COMPOSE) down
+	@$(COMPOSE) --profile monitoring down
+
+monitor: .env ## Start the stack with its monitoring: Prometheus, Alertmanager, Grafana
+	@$(COMPOSE) --profile monitoring up -d --build || { $(COMPOSE) --profile monitoring logs prepare prepare-monitoring; exit 1; }
+	@sh compose/wait.sh "$(COMPOSE)" monitoring
 
 logs: ## Follow what they say
-	@$(COMPOSE) logs -f --tail=100
+	@$(COMPOSE) --profile monitoring logs -f --tail=100
 
 trigger: ## Start a run in the running stack by Mage's API, and wait for its end
 	@$(COMPOSE) exec -T mage python compose/trigger.py
@@ -64,6 +68,9 @@ test-faults: $(VENV)/dev ## Inject every fault, and write the table of docs/reli
 
 test-compose: $(VENV)/dev ## Run the tests of the stack, where there is Docker
 	COMPOSE="$(COMPOSE)" $(BIN)/python -m pytest tests/compose $(ARGS)
+
+test-monitoring: $(VENV)/dev ## Run the tests of the monitoring, with the servers of Debian's packages
+	$(BIN)/python -m pytest tests/monitoring $(ARGS)
 
 lint: $(VENV)/dev ## Check style, format and types
 	$(BIN)/ruff check $(CODE)

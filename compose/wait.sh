@@ -11,6 +11,11 @@ for _ in $(seq 90); do
     echo
     echo "  Mage's page      http://127.0.0.1:$(said MAGE_PORT)   log in as $(said DEFAULT_OWNER_EMAIL), password in .env"
     echo "  MinIO's console  http://127.0.0.1:$(said MINIO_CONSOLE_PORT)   keys in .env"
+    if [ "${2:-}" = monitoring ]; then
+      echo "  Grafana          http://127.0.0.1:$(said GRAFANA_PORT)   log in as owner, GRAFANA_PASSWORD in .env"
+      echo "  Prometheus       http://127.0.0.1:$(said PROMETHEUS_PORT)"
+      echo "  Alertmanager     http://127.0.0.1:$(said ALERTMANAGER_PORT)"
+    fi
     echo "The first run starts by itself; make trigger starts another, make logs shows what happens."
     exit 0
   fi

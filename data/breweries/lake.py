@@ -86,6 +86,14 @@ class Stat:
 
 
 @dataclass(frozen=True)
+class Listed:
+    """What a listing says of an object; the time is in Unix seconds, by the store's clock."""
+
+    bytes: int
+    modified: float
+
+
+@dataclass(frozen=True)
 class Version:
     """A dataset's published version: its manifest, by which ETag, and the same as a source."""
 
@@ -107,13 +115,14 @@ class Lake:
         self._connections = connections
 
     @classmethod
-    def connect(cls, settings: Settings) -> Lake:
+    def connect(cls, settings: Settings, retries: int = TRIES) -> Lake:
         """A lake on the store of the settings; nothing is sent yet."""
+        connect = min(CONNECT_SECONDS, settings.store_timeout)
         http = urllib3.PoolManager(
             maxsize=settings.store_connections + 1,  # and the lease's
-            timeout=urllib3.Timeout(connect=CONNECT_SECONDS, read=settings.store_timeout),
+            timeout=urllib3.Timeout(connect=connect, read=settings.store_timeout),
             retries=urllib3.Retry(
-                total=TRIES,
+                total=retries,
                 backoff_factor=0.2,
                 status_forcelist=(500, 502, 503, 504),
             ),
@@ -150,6 +159,14 @@ class Lake:
     def etags(self, layer: Layer, prefix: str) -> dict[str, str]:
         """As `sizes`, but to their ETags: for an object of one PUT, the MD5 of its content."""
         return {key: (found.etag or "").strip('"') for key, found in self._listed(layer, prefix)}
+
+    def listed(self, layer: Layer, prefix: str) -> dict[str, Listed]:
+        """As `sizes`, but with the time of each object's last PUT."""
+        return {
+            key: Listed(found.size or 0, found.last_modified.timestamp())
+            for key, found in self._listed(layer, prefix)
+            if found.last_modified
+        }
 
     def _listed(self, layer: Layer, prefix: str) -> list[tuple[str, Object]]:
         """Keys under a prefix, sorted, and what the store says of each."""

@@ -140,7 +140,7 @@ def version_of(content: bytes) -> int:
     """
     try:
         return int(json.loads(content)["manifest_version"])
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, OverflowError):
         raise ValueError("no JSON object with a manifest_version") from None
 
 

@@ -1,0 +1,142 @@
+"""Before the monitoring starts: its user of the store, and its secrets as files.
+
+Whatever is not set in .env is left out, so that the profile starts without any messenger.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import jwt
+import urllib3
+import yaml
+from minio import MinioAdmin
+from minio.credentials.providers import StaticProvider
+
+SECRETS = Path("/run/breweries")
+POLICIES = Path("/app/policies")
+ALERTS = Path("/app/monitoring/alertmanager/alertmanager.yml")
+NOBODY, GRAFANA = 65534, 472  # who Prometheus and Alertmanager, and Grafana, run as in their images
+TEN_YEARS = 10 * 365 * 86_400
+SHORTEST = {
+    "MINIO_READER_ACCESS_KEY": 3,  # MinIO refuses less
+    "MINIO_READER_SECRET_KEY": 8,  # likewise
+    "GRAFANA_PASSWORD": 8,
+}
+MAIL = ("ALERT_EMAIL_TO", "ALERT_EMAIL_FROM", "ALERT_SMTP_HOST", "ALERT_SMTP_PORT")
+
+
+def main() -> int:
+    """Print a sentence for each thing that is wrong; the exit status is 1 if there is one."""
+    wrong = list(unusable(os.environ))
+    if wrong:
+        print("\n".join(wrong), file=sys.stderr)
+        return 1
+    make_reader(os.environ, POLICIES)
+    base = yaml.safe_load(ALERTS.read_text(encoding="utf-8"))
+    for name, (owner, content) in files(base, os.environ).items():
+        write(SECRETS / name, owner, content)
+    return 0
+
+
+def unusable(settings: Mapping[str, str]) -> Iterator[str]:
+    """A sentence for each setting that is missing or too short."""
+    for name, shortest in SHORTEST.items():
+        if len(settings.get(name, "")) < shortest:
+            yield f"{name} needs {shortest} characters or more: set it in .env, as make env would."
+    if settings.get("MINIO_READER_ACCESS_KEY") == settings.get("MINIO_ACCESS_KEY"):
+        yield "MINIO_READER_ACCESS_KEY is the store's own key: choose another in .env."
+    if settings.get("ALERT_EMAIL_TO"):
+        for name in MAIL:
+            if not settings.get(name):
+                yield f"ALERT_EMAIL_TO is set, but {name} is not: set both in .env, or neither."
+
+
+def make_reader(settings: Mapping[str, str], policies: Path) -> None:
+    """Give the store the user that may read the layers and the store's metrics, and no more."""
+    admin = MinioAdmin(
+        endpoint=settings["MINIO_ENDPOINT"],
+        credentials=StaticProvider(settings["MINIO_ACCESS_KEY"], settings["MINIO_SECRET_KEY"]),
+        secure=False,
+        http_client=urllib3.PoolManager(retries=urllib3.Retry(10, backoff_factor=0.2)),
+    )
+    found = sorted(policies.glob("*.json"))
+    for file in found:
+        admin.policy_add(file.stem, str(file))
+    reader = settings["MINIO_READER_ACCESS_KEY"]
+    admin.user_add(reader, settings["MINIO_READER_SECRET_KEY"])
+    admin.policy_set(",".join(file.stem for file in found), user=reader)
+
+
+def files(base: Mapping[str, Any], settings: Mapping[str, str]) -> dict[str, tuple[int, str]]:
+    """Name, owner and content of each secret.
+
+    Args:
+        base: Alertmanager's configuration with all that can be set.
+        settings: those of .env.
+    """
+    claims = {
+        "iss": "prometheus",
+        "sub": settings["MINIO_READER_ACCESS_KEY"],
+        "exp": int(time.time()) + TEN_YEARS,
+    }
+    token = jwt.encode(claims, settings["MINIO_READER_SECRET_KEY"], algorithm="HS512")
+    alerts = yaml.safe_dump(alertmanager(base, settings), sort_keys=False, allow_unicode=True)
+    return {
+        "grafana_password": (GRAFANA, settings["GRAFANA_PASSWORD"]),
+        "minio_token": (NOBODY, token),
+        "slack_url": (NOBODY, settings.get("ALERT_SLACK_URL", "")),
+        "smtp_password": (NOBODY, settings.get("ALERT_SMTP_PASSWORD", "")),
+        "alertmanager.yml": (NOBODY, alerts),
+    }
+
+
+def alertmanager(base: Mapping[str, Any], settings: Mapping[str, str]) -> dict[str, Any]:
+    """Alertmanager's configuration, less the ways that are not set."""
+    return {**base, "receivers": [_receiver(r, settings) for r in base["receivers"]]}
+
+
+def _receiver(receiver: Mapping[str, Any], settings: Mapping[str, str]) -> dict[str, Any]:
+    told: dict[str, Any] = {"name": receiver["name"]}
+    if settings.get("ALERT_SLACK_URL"):
+        told["slack_configs"] = receiver["slack_configs"]
+    if settings.get("ALERT_EMAIL_TO"):
+        told["email_configs"] = [_mail(mail, settings) for mail in receiver["email_configs"]]
+    if settings.get("ALERT_WEBHOOK_URL") and "webhook_configs" in receiver:
+        hook = receiver["webhook_configs"][0]
+        told["webhook_configs"] = [{**hook, "url": settings["ALERT_WEBHOOK_URL"]}]
+    return told
+
+
+def _mail(mail: Mapping[str, Any], settings: Mapping[str, str]) -> dict[str, Any]:
+    told = {
+        **mail,
+        "to": settings["ALERT_EMAIL_TO"],
+        "from": settings["ALERT_EMAIL_FROM"],
+        "smarthost": f"{settings['ALERT_SMTP_HOST']}:{settings['ALERT_SMTP_PORT']}",
+        "auth_username": settings.get("ALERT_SMTP_USER", ""),
+        "require_tls": settings.get("ALERT_SMTP_STARTTLS", "true").lower() == "true",
+    }
+    if not told["auth_username"]:
+        del told["auth_username"], told["auth_password_file"]
+    return told
+
+
+def write(file: Path, owner: int, content: str) -> None:
+    """Write a secret that its owner alone can read, whole or not at all."""
+    draft = file.with_name(f"{file.name}.draft")
+    draft.unlink(missing_ok=True)
+    made = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o400)
+    with os.fdopen(made, "w", encoding="utf-8") as opened:
+        opened.write(content)
+    os.chown(draft, owner, owner)
+    draft.replace(file)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

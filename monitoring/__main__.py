@@ -1,0 +1,47 @@
+"""The exporter: `python -m monitoring`, with the store's settings of the pipeline."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+import threading
+from functools import partial
+
+from data.breweries.errors import SettingError
+
+from .lakeview import connect, look
+from .server import Exporter
+from .watch import Watch
+
+HOST = "127.0.0.1"
+PORT = 9817
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Serve until told to end; the exit status is 1 where a setting is missing."""
+    chosen = _parser().parse_args(arguments)
+    try:
+        lake = connect()
+    except SettingError as error:
+        print(error, file=sys.stderr)
+        return 1
+    exporter = Exporter((chosen.host, chosen.port), Watch(partial(look, lake)))
+    ended = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: ended.set())
+    threading.Thread(target=exporter.serve_forever, daemon=True).start()
+    print(f"The lake on {lake.endpoint} is seen at {exporter.url}/metrics", flush=True)
+    ended.wait()
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m monitoring", description=__doc__)
+    parser.add_argument("--host", default=HOST, help=f"to listen on; by default {HOST}")
+    parser.add_argument("--port", type=int, default=PORT, help=f"by default {PORT}")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

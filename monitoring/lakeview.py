@@ -1,0 +1,187 @@
+"""A look at the lake: what its listings, manifests and error logs say. It only reads.
+
+Successes and errors are compared by the store's clock alone, whatever the time in their content.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+from data.breweries.datasets import DATASETS, LAYERS, LOGS, Layer
+from data.breweries.errors import LakeError, ManifestMissing, StoreUnreachable
+from data.breweries.lake import Lake, Listed
+from data.breweries.manifest import Manifest
+from data.breweries.settings import Settings
+
+STORE_SECONDS = 2.0  # for one answer of the store; those who ask us wait too
+RETRIES = 1
+LARGEST_LOG = 1 << 20  # bytes; a larger error log is told of, but not read
+LONGEST_TEXT = 2000  # characters of a message
+
+
+@dataclass(frozen=True)
+class ErrorLog:
+    """The newest error log of a layer, as a person needs it."""
+
+    timestamp: float = 0.0
+    log: str = ""
+    time: str = ""
+    block: str = ""
+    run: str = ""
+    type: str = ""
+    message: str = ""
+
+
+@dataclass(frozen=True)
+class LayerView:
+    """One layer at one look; what was never seen is 0."""
+
+    problem: str = "it was not looked at yet"
+    """Why the layer cannot be read or understood; "" if it can."""
+    objects: int = 0
+    bytes: int = 0
+    last_success: float = 0.0
+    """When the older of its datasets was last published or confirmed."""
+    error_logs: int = 0
+    error: ErrorLog = ErrorLog()
+    manifest: Manifest | None = None
+    """Of the layer's main dataset; the last one that could be read."""
+
+    @property
+    def up(self) -> bool:
+        """Whether the layer could be read and understood."""
+        return not self.problem
+
+    @property
+    def failed(self) -> bool:
+        """Whether the newest error came after the last success.
+
+        A block's check may fail in the very second of its publish.
+        """
+        return 0 < self.error.timestamp >= self.last_success
+
+    @property
+    def complete(self) -> bool:
+        """Whether there is a version of which every check held."""
+        checks = self.manifest.checks if self.manifest else ()
+        return self.manifest is not None and all(c.expected == c.found for c in checks)
+
+
+@dataclass(frozen=True)
+class View:
+    """The lake at one look."""
+
+    layers: Mapping[Layer, LayerView]
+    problem: str = "the store was not asked yet"
+    """Why the store did not answer; "" if it did."""
+    succeeded: float = 0.0
+    """When the lake was last read, by our own clock."""
+    seconds: float = 0.0
+
+    @property
+    def up(self) -> bool:
+        """Whether the store answered."""
+        return not self.problem
+
+
+NOTHING = View({layer: LayerView() for layer in LAYERS})
+
+
+def look(lake: Lake, before: View) -> View:
+    """Look at the lake; what cannot be read stays as it was before."""
+    started = time.monotonic()
+    try:
+        layers = {layer: look_at(lake, layer, before.layers[layer]) for layer in LAYERS}
+        view = View(layers, problem="", succeeded=time.time())
+    except StoreUnreachable as error:
+        unread = "the store did not answer"
+        layers = {layer: replace(seen, problem=unread) for layer, seen in before.layers.items()}
+        view = replace(before, layers=layers, problem=str(error))
+    return replace(view, seconds=time.monotonic() - started)
+
+
+def look_at(lake: Lake, layer: Layer, before: LayerView) -> LayerView:
+    """Look at one layer.
+
+    Raises:
+        StoreUnreachable: the store does not answer.
+    """
+    try:
+        data, logs = lake.listed(layer, "data/"), lake.listed(layer, LOGS)
+        manifest, problem = _manifest(lake, layer)
+        newest = _newest(lake, layer, logs, before.error)
+    except StoreUnreachable:
+        raise
+    except Exception as error:  # whatever a layer holds, the others are seen
+        return replace(before, problem=f"{type(error).__name__}: {error}")
+    confirmed = (data.get(d.manifest) for d in DATASETS if d.layer == layer)
+    return LayerView(
+        problem=problem,
+        objects=len(data),
+        bytes=sum(found.bytes for found in data.values()),
+        last_success=min(found.modified if found else 0.0 for found in confirmed),
+        error_logs=len(logs),
+        error=newest,
+        manifest=before.manifest if problem else manifest,
+    )
+
+
+def _manifest(lake: Lake, layer: Layer) -> tuple[Manifest | None, str]:
+    """That of the layer's main dataset, and what is wrong with any of the layer's."""
+    found: list[Manifest | None] = []
+    problems = []
+    for dataset in (d for d in DATASETS if d.layer == layer):
+        try:
+            found.append(lake.version(dataset).manifest)
+        except ManifestMissing:
+            found.append(None)  # not published yet, which the time of its last success says
+        except LakeError as error:
+            problems.append(str(error))
+    return (None, " ".join(problems)) if problems else (found[0], "")
+
+
+def _newest(lake: Lake, layer: Layer, logs: Mapping[str, Listed], before: ErrorLog) -> ErrorLog:
+    """The error log that the store took last; of all the others, only the listing is read."""
+    if not logs:
+        return ErrorLog()
+    key, found = max(logs.items(), key=lambda entry: (entry[1].modified, entry[0]))
+    name = f"{layer}/{key}"
+    if (before.log, before.timestamp) == (name, found.modified):
+        return before
+    unread = ErrorLog(timestamp=found.modified, log=name)
+    if found.bytes > LARGEST_LOG:
+        return replace(unread, message=f"{name} has {found.bytes:,} bytes: read it in the store.")
+    try:
+        content = b"".join(lake.part(layer, key, 0, found.bytes))
+    except LakeError:  # removed since it was listed
+        return unread
+    try:
+        told = json.loads(content)
+        text = partial(_text, told)
+        return replace(
+            unread,
+            time=text("time"),
+            block=text("block"),
+            run=text("run"),
+            type=text("exception_type"),
+            message=text("message"),
+        )
+    except (ValueError, AttributeError, RecursionError):
+        start = content[:LONGEST_TEXT].decode(errors="replace")
+        return replace(unread, message=f"{name} is no error log of ours; it begins: {start}")
+
+
+def _text(told: Any, field: str) -> str:
+    return str(told.get(field, ""))[:LONGEST_TEXT]
+
+
+def connect() -> Lake:
+    """The lake of the settings, for one who must not wait long."""
+    settings = Settings.load()
+    seconds = min(settings.store_timeout, STORE_SECONDS)
+    return Lake.connect(settings.model_copy(update={"store_timeout": seconds}), RETRIES)

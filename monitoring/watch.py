@@ -1,0 +1,56 @@
+"""The newest view of the lake, for many who ask: one look at a time, and not too often."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+
+from .lakeview import NOTHING, View
+
+FRESH_SECONDS = 5.0  # several systems poll
+PATIENCE_SECONDS = 2.0  # Zabbix waits 3 s unless told otherwise
+
+
+class Watch:
+    """Looks at the lake when asked.
+
+    Args:
+        look: looks, given the view before.
+        fresh: seconds for which a view is not renewed.
+        patience: seconds to wait for a look; after that, the view before is given.
+    """
+
+    def __init__(
+        self,
+        look: Callable[[View], View],
+        fresh: float = FRESH_SECONDS,
+        patience: float = PATIENCE_SECONDS,
+    ) -> None:
+        self._look = look
+        self._fresh = fresh
+        self._patience = patience
+        self._asked = threading.Lock()
+        self._looking = ThreadPoolExecutor(1, "look")
+        self._under_way: Future[None] | None = None
+        self._view = NOTHING
+        self._ended = 0.0
+
+    def view(self) -> View:
+        """The newest view; never older than needed, and never waited for longer than allowed."""
+        with self._asked:
+            looking = self._under_way and not self._under_way.done()
+            fresh = self._ended and time.monotonic() - self._ended < self._fresh
+            if not looking and not fresh:
+                self._under_way = self._looking.submit(self._renew)
+            under_way = self._under_way
+        if under_way:
+            wait([under_way], self._patience)
+            if under_way.done():
+                under_way.result()  # raises what a look should not
+        return self._view
+
+    def _renew(self) -> None:
+        self._view = self._look(self._view)
+        self._ended = time.monotonic()

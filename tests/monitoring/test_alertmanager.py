@@ -1,0 +1,159 @@
+"""Who is told of what, by the real Alertmanager: ways that are set, routes, and silences."""
+
+import subprocess
+import time
+
+import pytest
+import requests
+import yaml
+
+from compose import monitoring
+from tests.monitoring.servers import (
+    MISSING,
+    SECRETS,
+    SHIPPED,
+    Messages,
+    alertmanager,
+    write_alertmanager,
+)
+from tests.waiting import wait_for
+
+pytestmark = pytest.mark.skipif(
+    bool(MISSING), reason="apt-get install prometheus prometheus-alertmanager"
+)
+
+ALL = Messages().settings
+WAYS = {
+    "none": ({}, set()),
+    "Slack": ({"ALERT_SLACK_URL": ALL["ALERT_SLACK_URL"]}, {"slack_configs"}),
+    "a gateway": ({"ALERT_WEBHOOK_URL": ALL["ALERT_WEBHOOK_URL"]}, {"webhook_configs"}),
+    "mail": ({k: v for k, v in ALL.items() if "MAIL" in k or "SMTP" in k}, {"email_configs"}),
+    "mail with a password": (
+        {**ALL, "ALERT_SMTP_USER": "me", "ALERT_SMTP_PASSWORD": "canary", "ALERT_SLACK_URL": ""},
+        {"email_configs", "webhook_configs"},
+    ),
+    "all": (ALL, {"slack_configs", "email_configs", "webhook_configs"}),
+}
+BASE = yaml.safe_load((SHIPPED / "alertmanager" / "alertmanager.yml").read_text())
+
+
+def amtool(*arguments):
+    return subprocess.run(["amtool", *arguments], capture_output=True, text=True, check=False)
+
+
+def test_what_is_shipped_is_well():
+    assert (
+        amtool("check-config", str(SHIPPED / "alertmanager" / "alertmanager.yml")).returncode == 0
+    )
+
+
+@pytest.mark.parametrize("ways", WAYS)
+def test_what_is_not_set_is_left_out(tmp_path, ways):
+    settings, expected = WAYS[ways]
+    file = write_alertmanager(tmp_path, **settings)
+    done = amtool("check-config", str(file))
+    assert done.returncode == 0, done.stdout + done.stderr
+    (critical,) = (
+        r for r in yaml.safe_load(file.read_text())["receivers"] if r["name"] == "critical"
+    )
+    assert critical.keys() - {"name"} == expected
+
+
+def test_secrets_are_files_of_their_owner_alone(tmp_path):
+    settings = {**ALL, "ALERT_SMTP_USER": "me", "ALERT_SMTP_PASSWORD": "canary"}
+    text = write_alertmanager(tmp_path, **settings).read_text()
+    assert "canary" not in text and ALL["ALERT_SLACK_URL"] not in text
+    assert (tmp_path / "smtp_password").read_text() == "canary"
+    assert (tmp_path / "slack_url").read_text() == ALL["ALERT_SLACK_URL"]
+    write_alertmanager(tmp_path, **settings)  # a second start
+    assert {file.stat().st_mode & 0o777 for file in tmp_path.iterdir()} == {0o400}
+
+
+def test_every_path_of_a_secret_is_absolute_and_written():
+    named = {v for _, v in walk(BASE) if isinstance(v, str) and v.startswith("/")}
+    named |= {v for k, v in walk(BASE) if str(k).endswith("_file")}
+    written = monitoring.files(BASE, SECRETS)
+    assert named == {f"/run/breweries/{name}" for name in ("slack_url", "smtp_password")}
+    assert {name.removeprefix("/run/breweries/") for name in named} <= written.keys()
+
+
+def walk(found):
+    pairs = found.items() if isinstance(found, dict) else enumerate(found)
+    for key, value in pairs:
+        yield key, value
+        if isinstance(value, dict | list):
+            yield from walk(value)
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"GRAFANA_PASSWORD": ""}, "GRAFANA_PASSWORD needs 8"),
+        ({"MINIO_READER_SECRET_KEY": "short"}, "MINIO_READER_SECRET_KEY needs 8"),
+        ({"MINIO_ACCESS_KEY": SECRETS["MINIO_READER_ACCESS_KEY"]}, "is the store's own key"),
+        ({"ALERT_EMAIL_TO": "a@example.org"}, "ALERT_EMAIL_FROM is not"),
+    ],
+)
+def test_what_cannot_be_used_is_named(settings, said):
+    assert not list(monitoring.unusable(SECRETS))
+    assert any(said in sentence for sentence in monitoring.unusable({**SECRETS, **settings}))
+
+
+@pytest.mark.parametrize("severity", ["critical", "warning"])
+def test_each_severity_has_its_receiver(severity):
+    file = str(SHIPPED / "alertmanager" / "alertmanager.yml")
+    done = amtool("config", "routes", "test", f"--config.file={file}", f"severity={severity}")
+    assert done.stdout.strip() == severity
+
+
+CRITICAL = {"BreweriesLayerFailed", "BreweriesLayerUnreadable", "MissedSchedule", "StoreDown"}
+SILENCES = {
+    "the store is down": (
+        ["StoreDown", "BreweriesLayerFailed gold", "StaleData gold", "MissedSchedule"],
+        {"StoreDown"},
+    ),
+    "a layer failed and is stale": (
+        ["BreweriesLayerFailed gold", "StaleData gold", "StaleData silver"],
+        {"BreweriesLayerFailed gold", "StaleData silver"},
+    ),
+    "a layer cannot be read": (
+        ["BreweriesLayerUnreadable gold", "VolumeFall gold", "VolumeFall silver"],
+        {"BreweriesLayerUnreadable gold", "VolumeFall silver"},
+    ),
+    "nothing ran": (
+        ["MissedSchedule", "StaleData bronze", "StaleData gold", "RejectedRows silver"],
+        {"MissedSchedule", "RejectedRows silver"},
+    ),
+}
+
+
+@pytest.mark.parametrize("situation", SILENCES)
+def test_what_follows_from_another_alert_is_not_told(tmp_path, situation):
+    alerts, told = SILENCES[situation]
+    with Messages() as messages, alertmanager(tmp_path, **messages.settings) as address:
+        # What inhibits first, as the inhibited must find it.
+        requests.post(f"http://{address}/api/v2/alerts", json=[sent(a) for a in alerts], timeout=5)
+        wait_for(lambda: texts(messages.titles["slack"]) == told, 30)
+        time.sleep(2)
+        assert texts(messages.titles["slack"]) == told == texts(messages.titles["mail"])
+        woken = {alert for alert in told if alert.split()[0] in CRITICAL}
+        assert texts(messages.titles["gateway"]) == woken
+
+
+def test_one_message_for_what_one_layer_has_to_say(tmp_path):
+    alerts = ["VolumeFall silver", "RejectedRows silver", "SlowRun gold"]
+    with Messages() as messages, alertmanager(tmp_path, **messages.settings) as address:
+        requests.post(f"http://{address}/api/v2/alerts", json=[sent(a) for a in alerts], timeout=5)
+        wait_for(lambda: texts(messages.titles["mail"]) == set(alerts), 30)
+        assert sorted(len(title.split(";")) for title in messages.titles["mail"]) == [1, 2]
+
+
+def sent(alert):
+    name, _, layer = alert.partition(" ")
+    severity = "critical" if name in CRITICAL else "warning"
+    labels = {"alertname": name, "severity": severity, **({"layer": layer} if layer else {})}
+    return {"labels": labels, "annotations": {"summary": alert}}
+
+
+def texts(titles):
+    return {text for title in titles for text in title.removeprefix("FIRING: ").split("; ")}

@@ -1,0 +1,401 @@
+"""The exporter on a real store: what it says of a lake that is well, damaged, or gone."""
+
+import json
+import shutil
+import socket
+import subprocess
+import threading
+import time
+from functools import partial
+
+import pytest
+import requests
+from prometheus_client.parser import text_string_to_metric_families
+
+from data.breweries.datasets import BRONZE, CHART, GOLD, LAYERS, SILVER
+from monitoring import lakeview, schedule
+from monitoring.lakeview import NOTHING, connect
+from monitoring.metrics import LAYER_METRICS, table
+from monitoring.server import Exporter
+from monitoring.watch import Watch
+from sandbox.runner import ROOT
+from tests.faults.proxy import StoreProxy
+from tests.faults.runs import through_doors
+
+
+class Seen:
+    """An exporter that looks anew at each request, and what it answers."""
+
+    def __init__(self, lake):
+        self.exporter = Exporter(("127.0.0.1", 0), Watch(partial(lakeview.look, lake), fresh=0))
+        threading.Thread(target=self.exporter.serve_forever, daemon=True).start()
+
+    def text(self):
+        answer = requests.get(f"{self.exporter.url}/metrics", timeout=10)
+        assert answer.ok
+        return answer.text
+
+    def metrics(self):
+        """Values by name without the prefix, and by layer where there is one."""
+        found = {}
+        for family in text_string_to_metric_families(self.text()):
+            for sample in family.samples:
+                key = (family.name.removeprefix("breweries_"), *sample.labels.values())
+                found[key] = sample.value
+        return found
+
+    def json(self, path):
+        return requests.get(f"{self.exporter.url}{path}", timeout=10).json()
+
+
+@pytest.fixture
+def see(request):
+    """Starts exporters, and ends them."""
+
+    def start(lake=None):
+        seen = Seen(lake or connect())
+        request.addfinalizer(seen.exporter.server_close)
+        request.addfinalizer(seen.exporter.shutdown)
+        return seen
+
+    return start
+
+
+@pytest.fixture
+def seen(world, see):
+    return see()
+
+
+def put(world, layer, key, content):
+    world.lake.put(layer, key, content.encode() if isinstance(content, str) else content)
+
+
+def run():
+    through_doors([BRONZE, SILVER, GOLD, CHART])
+
+
+def next_second():
+    """The store's times may be whole seconds."""
+    time.sleep(1.1)
+
+
+def only_failed(metrics):
+    return {layer for layer in LAYERS if metrics["layer_failed", layer]}
+
+
+def only_unreadable(metrics):
+    return {layer for layer in LAYERS if not metrics["layer_up", layer]}
+
+
+def test_an_empty_lake_is_zeros_and_no_series_is_missing(seen):
+    metrics = seen.metrics()
+    assert metrics["up",] == 1
+    names = {metric.name.removeprefix("breweries_") for metric in LAYER_METRICS}
+    assert {(name, layer) for name in names for layer in LAYERS} <= metrics.keys()
+    for (name, *layer), value in metrics.items():
+        assert not layer or value == (name == "layer_up"), name
+
+
+def test_a_lake_after_a_run(world, seen):
+    before = time.time()
+    run()
+    metrics = seen.metrics()
+    assert not only_failed(metrics) and not only_unreadable(metrics)
+    for layer in LAYERS:
+        found = world.lake.sizes(layer, "data/")
+        assert metrics["layer_objects", layer] == len(found)
+        assert metrics["layer_size_bytes", layer] == sum(found.values())
+        age = metrics["layer_last_success_timestamp_seconds", layer] - before
+        assert -2 < age < 60
+        assert metrics["run_complete", layer] == 1
+        assert metrics["run_duration_seconds", layer] > 0
+    rows = {layer: metrics["run_output_rows", layer] for layer in LAYERS}
+    assert rows == {"bronze": 600, "silver": 600, "gold": world.manifest(GOLD).rows_out}
+    assert metrics["run_input_rows", "gold"] == 600
+    assert metrics["schedule_interval_seconds",] == 86_400
+    assert seen.json("/errors")["gold"] == {
+        "timestamp": 0, "log": "", "time": "", "block": "", "run": "", "type": "", "message": ""
+    }  # fmt: skip
+
+
+def test_an_error_and_the_success_after_it(world, seen):
+    run()
+    records, world.api.records = world.api.records, []
+    with pytest.raises(Exception, match="no breweries"):
+        run()
+    metrics = seen.metrics()
+    assert only_failed(metrics) == {"bronze"}
+    assert metrics["layer_error_logs", "bronze"] == 1
+    error = seen.json("/errors")["bronze"]
+    assert (error["block"], error["type"]) == ("extract_breweries_data", "ApiEmpty")
+    assert "no breweries" in error["message"]
+    assert error["timestamp"] == metrics["layer_last_error_timestamp_seconds", "bronze"]
+    world.api.records = records
+    next_second()
+    run()
+    assert not only_failed(seen.metrics())
+
+
+def test_rows_that_are_rejected_and_doubled(world, seen):
+    world.api.records = [*world.api.records[:-1], {**world.api.records[-1], "name": None}]
+    run()
+    manifest = world.manifest(SILVER)
+    metrics = seen.metrics()
+    assert metrics["run_rejected_rows", "silver"] == manifest.rows_rejected
+    assert metrics["run_duplicate_rows", "silver"] == manifest.rows_duplicate
+    assert metrics["drift_flags", "silver"] == len(manifest.drift)
+
+
+def test_a_check_that_did_not_hold_is_seen(world, seen):
+    run()
+    manifest = world.manifest(SILVER)
+    wrong = manifest.checks[0].model_copy(update={"found": manifest.checks[0].expected + 1})
+    world.publish_manifest(SILVER, manifest.model_copy(update={"checks": (wrong,)}))
+    metrics = seen.metrics()
+    assert [metrics["run_complete", layer] for layer in LAYERS] == [1, 0, 1]
+
+
+CUT = {
+    "cut": lambda text: text[: len(text) // 2],
+    "empty": lambda text: b"",
+    "not JSON": lambda text: b"\xff\xfe<html>",
+    "another shape": lambda text: b"[1, 2]",
+    "of a newer version": lambda text: text.replace(
+        b'"manifest_version": 1', b'"manifest_version": 2'
+    ),
+    "of a version that is no number": lambda text: text.replace(
+        b'"manifest_version": 1', b'"manifest_version": 1e999'
+    ),
+}
+
+
+@pytest.mark.parametrize("damage", CUT)
+@pytest.mark.parametrize("known", [True, False], ids=["known before", "never known"])
+def test_a_manifest_that_cannot_be_understood(world, seen, damage, known):
+    run()
+    before = seen.metrics() if known else {}
+    content, _ = world.lake.get("silver", SILVER.manifest)
+    put(world, "silver", SILVER.manifest, CUT[damage](content))
+    metrics = seen.metrics()
+    assert only_unreadable(metrics) == {"silver"}
+    assert metrics["up",] == 1
+    assert not only_failed(metrics)
+    assert metrics["run_output_rows", "silver"] == before.get(("run_output_rows", "silver"), 0)
+    assert metrics["layer_last_success_timestamp_seconds", "silver"] > 0
+    assert "silver/data/breweries/_manifest.json" in seen.json("/healthz")["layers"]["silver"]
+
+
+def test_the_chart_belongs_to_gold(world, seen):
+    run()
+    world.lake.remove("gold", [CHART.manifest])
+    metrics = seen.metrics()
+    assert metrics["layer_last_success_timestamp_seconds", "gold"] == 0
+    assert not only_unreadable(metrics)
+
+
+def test_a_bucket_that_is_missing(world, seen):
+    run()
+    before = seen.metrics()
+    world.lake.remove("gold", list(world.lake.sizes("gold", "")))
+    world.lake._client.remove_bucket("gold")
+    try:
+        metrics = seen.metrics()
+    finally:
+        world.lake.create_bucket("gold")
+    assert only_unreadable(metrics) == {"gold"}
+    assert metrics["up",] == 1
+    assert metrics["layer_objects", "gold"] == before["layer_objects", "gold"]
+
+
+LOGS = {
+    "not JSON": (b"\xff Traceback (most recent call last)", "no error log of ours"),
+    "an array": (b"[]", "no error log of ours"),
+    "deep": (b"[" * 100_000, "no error log of ours"),
+    "empty": (b"", "no error log of ours"),
+    "huge": (b"x" * 2_000_000, "2,000,000 bytes"),
+    "other types": (b'{"time": 5, "message": {"a": 1}}', "{'a': 1}"),
+    "long": (json.dumps({"message": "m" * 50_000}).encode(), "mmm"),
+}
+
+
+@pytest.mark.parametrize("kind", LOGS)
+def test_a_log_that_is_not_as_ours(world, seen, kind):
+    run()
+    next_second()
+    content, said = LOGS[kind]
+    put(world, "silver", "logs/strange", content)
+    metrics = seen.metrics()
+    assert only_failed(metrics) == {"silver"}
+    assert not only_unreadable(metrics)
+    error = seen.json("/errors")["silver"]
+    assert said in error["message"] and len(error["message"]) < 3000
+    assert error["log"] == "silver/logs/strange"
+
+
+@pytest.mark.parametrize("year", ["1999", "2199"])
+def test_a_clock_that_is_off_misleads_nobody(world, seen, year):
+    """What blocks write of time is theirs; the order is that of the store."""
+    next_second()
+    put(world, "silver", f"logs/{year}0101T000000Z-ffffff-x.json", json.dumps({"time": year}))
+    next_second()
+    run()
+    assert not only_failed(seen.metrics())
+    next_second()
+    put(world, "silver", "logs/a.json", json.dumps({"time": year, "message": "the newest"}))
+    assert only_failed(seen.metrics()) == {"silver"}
+    assert seen.json("/errors")["silver"]["message"] == "the newest"
+
+
+def test_of_thousands_of_logs_one_is_read(world, see, store):
+    run()
+    content = json.dumps({"message": "old"}).encode()
+    world.lake.each(lambda n: put(world, "silver", f"logs/{n:05}.json", content), range(3000))
+    next_second()
+    put(world, "silver", "logs/00007.json", json.dumps({"message": "new"}))
+    operations = []
+    with StoreProxy(store["MINIO_ENDPOINT"]) as proxy:
+        proxy.after = operations.append
+        world.set(MINIO_ENDPOINT=proxy.endpoint)
+        seen = see()
+        metrics = seen.metrics()
+        assert seen.json("/errors")["silver"]["message"] == "new"
+    assert metrics["layer_error_logs", "silver"] == 3000
+    assert metrics["look_duration_seconds",] < 2
+    read = [o.path for o in operations if "/logs/" in o.path]
+    assert read == ["/silver/logs/00007.json"]
+    assert len(operations) < 40
+
+
+def test_the_store_goes_down_and_comes_back(world, see, store):
+    run()
+    with StoreProxy(store["MINIO_ENDPOINT"]) as proxy:
+        world.set(MINIO_ENDPOINT=proxy.endpoint)
+        seen = see()
+        before = seen.metrics()
+        proxy.before = lambda operation: "drop"
+        down = seen.metrics()
+        assert down["up",] == 0 and only_unreadable(down) == set(LAYERS)
+        for name in ("layer_objects", "run_output_rows", "layer_failed"):
+            for layer in LAYERS:
+                assert down[name, layer] == before[name, layer]
+        look = "look_timestamp_seconds"
+        assert down[look,] == before[look,]
+        assert proxy.endpoint in seen.json("/healthz")["store"]
+        proxy.reset()
+        assert seen.metrics()["up",] == 1
+        assert seen.json("/healthz")["store"] == "ok"
+
+
+@pytest.mark.parametrize("how", ["refuses", "hangs"])
+def test_a_store_that_is_down_from_the_start_is_told_of_soon(world, see, how):
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        world.set(MINIO_ENDPOINT=f"127.0.0.1:{listening.getsockname()[1]}")
+        if how == "refuses":
+            listening.close()
+        seen = see()
+        started = time.monotonic()
+        metrics = seen.metrics()
+        assert time.monotonic() - started < 3
+    assert metrics["up",] == 0
+    assert metrics["look_timestamp_seconds",] == 0
+    assert not only_failed(metrics)
+
+
+def test_refused_keys_are_not_a_store_that_is_down(world, see):
+    run()
+    world.set(MINIO_SECRET_KEY="wrong-wrong-wrong")
+    metrics = see().metrics()
+    assert metrics["up",] == 1
+    assert only_unreadable(metrics) == set(LAYERS)
+
+
+def test_many_who_ask_share_one_look():
+    looks = []
+
+    def look(before):
+        looks.append(before)
+        time.sleep(0.3)
+        return before
+
+    watch = Watch(look, fresh=0.5)
+    asking = [threading.Thread(target=watch.view) for _ in range(20)]
+    for thread in asking:
+        thread.start()
+    for thread in asking:
+        thread.join()
+    watch.view()
+    assert len(looks) == 1
+    time.sleep(0.6)
+    watch.view()
+    assert len(looks) == 2
+
+
+def test_a_look_that_takes_long_is_not_waited_for():
+    go_on = threading.Event()
+
+    def look(before):
+        go_on.wait(10)
+        return before
+
+    watch = Watch(look, patience=0.1)
+    started = time.monotonic()
+    assert watch.view() is NOTHING
+    assert time.monotonic() - started < 1
+    go_on.set()
+
+
+def test_paths_that_are_none(seen):
+    assert requests.get(f"{seen.exporter.url}/", timeout=10).status_code == 404
+
+
+def test_the_command_serves_and_says_where(world):
+    process = subprocess.Popen(
+        [f"{ROOT}/.venv/bin/python", "-m", "monitoring", "--port", "0"],
+        cwd=ROOT, stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    try:
+        assert process.stdout
+        url = process.stdout.readline().split()[-1]
+        assert "breweries_up 1.0" in requests.get(url, timeout=10).text
+    finally:
+        process.terminate()
+        assert process.wait(10) == 0
+        process.stdout.close()
+
+
+@pytest.mark.skipif(not shutil.which("promtool"), reason="promtool is missing")
+def test_promtool_finds_nothing_to_mend(world, seen):
+    run()
+    done = subprocess.run(
+        ["promtool", "check", "metrics"], input=seen.text(), capture_output=True, text=True
+    )
+    assert done.returncode == 0 and not done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    ("told", "seconds"),
+    [
+        ("@daily", 86_400), ("@hourly", 3600), ("*/30 * * * *", 1800),
+        ("0 6 * * 1-5", 3 * 86_400), ("@always_on", 0), ("nonsense", 0),
+    ],
+)  # fmt: skip
+def test_how_often_a_run_is_due(tmp_path, told, seconds):
+    file = tmp_path / "triggers.yaml"
+    trigger = {"schedule_type": "time", "status": "active", "schedule_interval": told}
+    file.write_text(json.dumps({"triggers": [trigger]}))
+    assert schedule.interval(file) == seconds
+    file.write_text(json.dumps({"triggers": [{**trigger, "status": "inactive"}]}))
+    assert schedule.interval(file) == 0
+
+
+@pytest.mark.parametrize("text", ["", "triggers", "triggers: [{}]", ": :", None])
+def test_a_trigger_file_that_cannot_be_read_is_no_schedule(tmp_path, text):
+    file = tmp_path / "triggers.yaml"
+    if text is not None:
+        file.write_text(text)
+    assert schedule.interval(file) == 0
+
+
+def test_the_list_in_the_docs_is_that_of_the_code():
+    document = (ROOT / "docs" / "monitoring.md").read_text(encoding="utf-8")
+    assert table() in document, "put there what `python -m monitoring.metrics` prints"

@@ -1,0 +1,305 @@
+"""The rules of Prometheus by `promtool test rules`: when each fires, resolves, and stays silent."""
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+RULES_FILE = ROOT / "monitoring" / "prometheus" / "rules.yml"
+TEXT = RULES_FILE.read_text(encoding="utf-8")
+RULES = {rule["alert"]: rule for rule in yaml.safe_load(TEXT)["groups"][0]["rules"]}
+LAYERS = ("bronze", "silver", "gold")
+DAY = "86400x9000"
+
+pytestmark = pytest.mark.skipif(
+    not shutil.which("promtool"), reason="promtool is missing: apt-get install prometheus"
+)
+
+
+class Case(NamedTuple):
+    """Series that differ from those of a healthy lake, and which alerts are expected when."""
+
+    name: str
+    series: dict[str, str]
+    expected: dict[str, set[str]]
+    interval: str = "15s"
+    evaluation: str = ""
+
+
+def healthy(interval: str) -> dict[str, str]:
+    """A lake that is confirmed at every moment, as promtool writes series."""
+    step = {"15s": 15, "4m": 240}[interval]
+    found = {
+        "breweries_up": "1x9000",
+        "breweries_look_timestamp_seconds": f"1+{step}x9000",
+        "breweries_schedule_interval_seconds": DAY,
+    }
+    for layer in LAYERS:
+        for name, values in {
+            "layer_up": "1x9000",
+            "layer_failed": "0x9000",
+            "layer_last_success_timestamp_seconds": f"0+{step}x9000",
+            "layer_last_error_timestamp_seconds": "0x9000",
+            "run_input_rows": "11800x9000",
+            "run_output_rows": "11800x9000",
+            "run_rejected_rows": "0x9000",
+            "run_duration_seconds": "2x9000",
+        }.items():
+            found[f'breweries_{name}{{layer="{layer}"}}'] = values
+    return found
+
+
+def of(name: str, layer: str) -> str:
+    return f'breweries_{name}{{layer="{layer}"}}'
+
+
+def all_layers(name: str, values: str) -> dict[str, str]:
+    return {of(name, layer): values for layer in LAYERS}
+
+
+# 15 samples an hour
+SUCCESS = "layer_last_success_timestamp_seconds"
+ERROR = "layer_last_error_timestamp_seconds"
+ROWS, REJECTED, SECONDS = "run_output_rows", "run_rejected_rows", "run_duration_seconds"
+GONE = {of(name, layer): "0x9000" for name in (SUCCESS, ROWS) for layer in LAYERS}
+NEVER = "breweries_look_timestamp_seconds"
+
+
+def slow(name: str, values: str, hours: int, expected: set[str]) -> Case:
+    return Case(name, {of(SECONDS, "silver"): values}, {f"{hours}h": expected}, "4m", "30m")
+
+
+CASES = [
+    Case("a healthy lake is silent", {}, {"0": set(), "5m": set(), "30m": set()}),
+    Case("a healthy lake stays silent", {}, {"40h": set()}, "4m"),
+    Case(
+        "a layer fails and then succeeds",
+        {of("layer_failed", "gold"): "0x3 1x3 0x9000"},
+        {"45s": set(), "1m": {"BreweriesLayerFailed gold"}, "2m": set()},
+    ),
+    Case(
+        "a layer cannot be read for a while",
+        {of("layer_up", "silver"): "1x3 0x40 1x9000"},
+        {
+            "5m45s": set(),
+            "6m": {"BreweriesLayerUnreadable silver"},
+            "11m15s": set(),
+        },
+    ),
+    Case(
+        "the store is down and back",
+        {"breweries_up": "1x3 0x40 1x9000", **all_layers("layer_up", "1x3 0x40 1x9000")},
+        {"1m": set(), "1m15s": {"StoreDown"}, "10m": {"StoreDown"}, "11m15s": set()},
+    ),
+    Case(
+        "the store is down before it was ever read",
+        {
+            "breweries_up": "0x9000",
+            NEVER: "0x9000",
+            **all_layers("layer_up", "0x9000"),
+            **GONE,
+        },
+        {"40h": {"StoreDown"}},
+        "4m",
+    ),
+    Case(
+        "the exporter is gone and back",
+        {name: f"{values.split('x')[0]}x3 stale _x10 0" for name, values in healthy("15s").items()}
+        | {"breweries_up": "1x3 stale _x10 1x9000"},
+        {"1m45s": set(), "2m": {"ExporterDown"}, "3m45s": set()},
+    ),
+    Case(
+        "one layer is stale and then confirmed",
+        {of(SUCCESS, "gold"): "0x600 144000+240x9000"},
+        {
+            "34h": set(),
+            "36h16m": set(),
+            "36h20m": {"StaleData gold"},
+            "37h": {"StaleData gold"},
+            "40h4m": set(),
+        },
+        "4m",
+    ),
+    Case(
+        "without a schedule nothing is stale or missed",
+        {
+            "breweries_schedule_interval_seconds": "0x9000",
+            **all_layers(SUCCESS, "0x9000"),
+        },
+        {"40h": set()},
+        "4m",
+    ),
+    Case(
+        "nothing ran, and then it did",
+        all_layers(SUCCESS, "0x384 92160+240x9000"),
+        {"25h12m": set(), "25h20m": {"MissedSchedule"}, "25h44m": set()},
+        "4m",
+    ),
+    Case(
+        "a run that failed is no missed one",
+        {**all_layers(SUCCESS, "0x9000"), of(ERROR, "bronze"): "0+240x9000"},
+        {"30h": set()},
+        "4m",
+    ),
+    Case(
+        "rows fall by more than a tenth",
+        {of(ROWS, "silver"): "1000x30 890x9000"},
+        {
+            "1h56m": set(),
+            "3h": {"VolumeFall silver"},
+            "26h": {"VolumeFall silver"},
+            "28h": set(),
+        },
+        "4m",
+    ),
+    Case(
+        "rows fall by less",
+        {of(ROWS, "silver"): "1000x30 910x9000"},
+        {"3h": set()},
+        "4m",
+    ),
+    Case(
+        "rows rise",
+        {of(ROWS, "silver"): "1000x30 2000x9000"},
+        {"3h": set()},
+        "4m",
+    ),
+    Case(
+        "rows of a layer that cannot be read are unknown",
+        {of(ROWS, "silver"): "1000x30 0x9000", of("layer_up", "silver"): "1x30 0x9000"},
+        {"3h": {"BreweriesLayerUnreadable silver"}},
+        "4m",
+    ),
+    Case(
+        "more than one row in a hundred is rejected",
+        {of(REJECTED, "silver"): "0x3 119x3 117x9000"},
+        {"45s": set(), "1m": {"RejectedRows silver"}, "2m": set()},
+    ),
+    slow("three times what is usual", "100x2500 310x9000", 168, {"SlowRun silver"}),
+    slow("less than three times", "100x2500 290x9000", 168, set()),
+    slow("it becomes usual", "100x2500 310x9000", 300, set()),
+    slow("more than a minute", "10x2500 70x9000", 168, {"SlowRun silver"}),
+    slow("less than a minute", "10x2500 55x9000", 168, set()),
+    slow("usual is the middle, low", "20x1400 100x1110 70x9000", 168, {"SlowRun silver"}),
+    slow("usual is the middle, high", "20x1110 100x1400 200x9000", 168, set()),
+    slow("usual is that of a week, not less", "100x2495 20x1080 200x9000", 240, set()),
+    slow("usual is that of a week, not more", "100x2135 20x1440 70x9000", 240, {"SlowRun silver"}),
+]
+
+
+def check(folder: Path, rules: str, cases: list[Case]) -> subprocess.CompletedProcess[str]:
+    """`promtool test rules` of some rules on some cases."""
+    (folder / "rules.yml").write_text(rules)
+    files = []
+    for number, case in enumerate(cases):
+        series = {**healthy(case.interval), **case.series}
+        tests = {
+            "rule_files": ["rules.yml"],
+            "evaluation_interval": case.evaluation or case.interval,
+            "tests": [
+                {
+                    "name": case.name,
+                    "interval": case.interval,
+                    "input_series": [{"series": s, "values": v} for s, v in series.items()],
+                    "promql_expr_test": [
+                        {
+                            "expr": 'count by(alertname, layer) (ALERTS{alertstate="firing"})',
+                            "eval_time": time,
+                            "exp_samples": [sample(alert) for alert in sorted(alerts)],
+                        }
+                        for time, alerts in case.expected.items()
+                    ],
+                }
+            ],
+        }
+        file = folder / f"case{number}.yml"
+        file.write_text(yaml.safe_dump(tests))
+        files.append(str(file))
+    return subprocess.run(
+        ["promtool", "test", "rules", *files], capture_output=True, text=True, check=False
+    )
+
+
+def sample(alert: str) -> dict[str, object]:
+    name, _, layer = alert.partition(" ")
+    labels = f'alertname="{name}"' + (f', layer="{layer}"' if layer else "")
+    return {"labels": f"{{{labels}}}", "value": 1}
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_the_rules_fire_when_they_should(tmp_path, case):
+    done = check(tmp_path, TEXT, [case])
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_every_rule_is_seen_firing_and_resolved():
+    fired = {
+        alert.split()[0] for case in CASES for found in case.expected.values() for alert in found
+    }
+    assert fired == RULES.keys()
+
+
+def mutations():
+    """Rules in which one number, comparison, condition or time is another."""
+    for name, rule in RULES.items():
+        expr = rule["expr"]
+        for found in re.finditer(r"(?<![\w.])(\d+(?:\.\d+)?)([hd]?)(?![\w.])", expr):
+            for factor in (0.8, 1.25):
+                if value := float(found[1]):
+                    hours = {"h": 60, "d": 1440}.get(found[2])
+                    new = f"{value * factor * hours:.0f}m" if hours else f"{value * factor:g}"
+                    yield name, "expr", expr[: found.start()] + new + expr[found.end() :]
+        for found in re.finditer(r"[<>]|==", expr):
+            new = {"<": ">", ">": "<", "==": "!="}[found[0]]
+            yield name, "expr", expr[: found.start()] + new + expr[found.end() :]
+        parts = re.split(r"\s+and (?:on\(\w*\) )?", expr)
+        for left_out in range(1, len(parts)):
+            rest = [part for number, part in enumerate(parts) if number not in (0, left_out)]
+            yield name, "expr", " and on() ".join([parts[0], *rest])
+        if "(success|error)" in expr:
+            for one in ("success", "error"):
+                yield name, "expr", expr.replace("(success|error)", one)
+        if "for" in rule:
+            yield name, "for", "0s"
+            yield name, "for", f"{3 * int(re.sub(r'[^0-9]', '', rule['for']))}{rule['for'][-1]}"
+
+
+@pytest.mark.parametrize(("name", "field", "value"), mutations())
+def test_a_mutated_rule_is_caught(tmp_path, name, field, value):
+    rule = {**RULES[name], field: value}
+    # It alone, for the sake of time.
+    rules = yaml.safe_dump({"groups": [{"name": "mutated", "rules": [rule]}]})
+    cases = [
+        case._replace(expected={time: only(name, found) for time, found in case.expected.items()})
+        for case in CASES
+    ]
+    done = check(tmp_path, rules, cases)
+    assert "unexpected error" not in done.stderr and "parse error" not in done.stdout + done.stderr
+    assert done.returncode != 0 and "exp:" in done.stdout, value
+
+
+def only(name: str, alerts: set[str]) -> set[str]:
+    return {alert for alert in alerts if alert.split()[0] == name}
+
+
+def anchors(text: str) -> set[str]:
+    """Those of a document's headings, as GitHub makes them."""
+    headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    return {
+        re.sub(r"[^\w -]", "", heading).strip().lower().replace(" ", "-") for heading in headings
+    }
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_a_rule_says_what_it_means_and_what_to_do(name):
+    rule = RULES[name]
+    assert rule["labels"]["severity"] in {"critical", "warning"}
+    assert rule["labels"]["owner"] in {"data", "platform"}
+    assert rule["annotations"].keys() == {"summary", "description", "runbook_url"}
+    file, _, section = rule["annotations"]["runbook_url"].partition("#")
+    assert section in anchors((ROOT / file).read_text(encoding="utf-8"))
