@@ -19,7 +19,7 @@ def test_the_first_run_goes_through_two_workers(project):
         **free_ports(),
     )
     try:
-        project.run("make", "up", f"COMPOSE={' '.join(project.command)}")
+        project.run("make", "up", f"COMPOSE={project.compose_command}")
         project.compose("up", "-d", "--scale", "worker=2", "worker")
         mage = project.mage()
         first = wait_for(lambda: [run for run in mage.runs("breweries") if run["status"] in ENDED])
