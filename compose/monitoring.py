@@ -16,7 +16,7 @@ import jwt
 import urllib3
 import yaml
 from minio import MinioAdmin
-from minio.credentials import StaticProvider
+from minio.credentials.providers import StaticProvider
 
 SECRETS = Path("/run/breweries")
 POLICIES = Path("/app/policies")

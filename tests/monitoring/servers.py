@@ -23,6 +23,7 @@ from typing import Any
 import requests
 import yaml
 from aiosmtpd.controller import Controller
+from typing_extensions import Self
 
 from compose import monitoring
 from tests.waiting import wait_for
@@ -149,7 +150,7 @@ class Messages:
                 pass
 
         class Mail:
-            async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802
+            async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:
                 kept.mails.append(message_from_bytes(envelope.content, policy=policy.default))
                 return "250 OK"
 
@@ -186,7 +187,7 @@ class Messages:
             ],
         }
 
-    def __enter__(self) -> Messages:
+    def __enter__(self) -> Self:
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
         self._smtp.start()
         return self
