@@ -57,7 +57,7 @@ def test_ports_are_open_to_this_machine_only(stack, service):
 
 def test_the_image_holds_the_pipeline_and_nothing_else(stack):
     inside = stack.run("docker", "run", "--rm", "breweries-mage", "ls", "-A", "/app").stdout
-    assert inside.split() == ["compose", "data"]
+    assert inside.split() == ["compose", "data", "monitoring"]
 
 
 def test_make_trigger_runs_the_pipeline_and_says_how_it_ended(stack):
