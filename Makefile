@@ -45,14 +45,14 @@ up: .env ## Start MinIO and Mage with Docker Compose, and wait until they are re
 	@sh compose/wait.sh "$(COMPOSE)"
 
 down: ## Stop them; the data stay
-	@$(COMPOSE) --profile monitoring down
+	@$(COMPOSE) --profile monitoring --profile scale down
 
 monitor: .env ## Start the stack with its monitoring: Prometheus, Alertmanager, Grafana
 	@$(COMPOSE) --profile monitoring up -d --build || { $(COMPOSE) --profile monitoring logs prepare prepare-monitoring; exit 1; }
 	@sh compose/wait.sh "$(COMPOSE)" monitoring
 
 logs: ## Follow what they say
-	@$(COMPOSE) --profile monitoring logs -f --tail=100
+	@$(COMPOSE) --profile monitoring --profile scale logs -f --tail=100
 
 trigger: ## Start a run in the running stack by Mage's API, and wait for its end
 	@$(COMPOSE) exec -T mage python compose/trigger.py
