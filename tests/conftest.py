@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings as hypothesis_settings
 
 from data.breweries.datasets import DATASETS, LAYERS, REJECTED_OBJECT, Dataset
 from data.breweries.engine import Machine
@@ -24,6 +25,10 @@ from sandbox.generator import generate
 from sandbox.store import embedded_store
 
 STORE_SETTINGS = ("MINIO_ENDPOINT", "MINIO_ACCESS_KEY", "MINIO_SECRET_KEY", "MINIO_SECURE")
+
+# A slow machine is no failure: the first example also pays for imports.
+hypothesis_settings.register_profile("any-speed", deadline=None)
+hypothesis_settings.load_profile("any-speed")
 
 # Mage reads it when it is first imported.
 os.environ["MAGE_DATA_DIR"] = tempfile.mkdtemp(prefix="breweries-mage-")

@@ -44,7 +44,7 @@ def test_any_records_are_accounted_for(world, tally, every):
     examples = 300 if every else 15
 
     @settings(
-        max_examples=examples, deadline=None, suppress_health_check=list(HealthCheck), database=None
+        max_examples=examples, suppress_health_check=list(HealthCheck), database=None
     )
     # The API counts rows, and a crawl distinct ids: equal ids are refused as incomplete.
     @given(st.lists(records, min_size=1, max_size=30, unique_by=identity))

@@ -317,7 +317,7 @@ odd_breweries = st.fixed_dictionaries({}, optional=dict.fromkeys(("id", *KEYS, "
 
 
 @settings(
-    max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(records=st.lists(odd_breweries | anything, max_size=5))
 def test_any_records_are_listed_as_they_are_and_counted(
