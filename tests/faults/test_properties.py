@@ -43,9 +43,7 @@ def test_any_records_are_accounted_for(world, tally, every):
     world.set(BREWERIES_STOP_ON="none", BREWERIES_HISTORY_VERSIONS=1)
     examples = 300 if every else 15
 
-    @settings(
-        max_examples=examples, suppress_health_check=list(HealthCheck), database=None
-    )
+    @settings(max_examples=examples, suppress_health_check=list(HealthCheck), database=None)
     # The API counts rows, and a crawl distinct ids: equal ids are refused as incomplete.
     @given(st.lists(records, min_size=1, max_size=30, unique_by=identity))
     def holds(received):

@@ -316,9 +316,7 @@ anything = st.recursive(
 odd_breweries = st.fixed_dictionaries({}, optional=dict.fromkeys(("id", *KEYS, "abv"), anything))
 
 
-@settings(
-    max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(records=st.lists(odd_breweries | anything, max_size=5))
 def test_any_records_are_listed_as_they_are_and_counted(
     api: LocalBreweryApi, records: list[Any]
