@@ -87,7 +87,7 @@ def test_a_bronze_without_hashes_of_its_parts_is_read_all_the_same():
     assert [part.sha256 for part in found] == [None] * 3
 
 
-@given(st.integers(0, 5_000), st.integers(0, 2))
+@given(st.integers(0, 40), st.integers(0, 2))
 def test_the_number_of_files_depends_on_the_rows_alone_and_seldom_changes(full, more):
     count = full * partitioning.ROWS_PER_FILE + more
     files = files_for(count)
