@@ -21,12 +21,12 @@ from .settings import Settings
 from .shuffle import Folder, Place, Prefix, Scratch
 
 if TYPE_CHECKING:
-    from distributed import Client
+    from distributed import Client, Future
 
 PROCESSES = 4  # at most, unless the settings say more: each holds about 300 MB
 MANY = 8  # tasks from which on it pays to start processes, which takes a second
 CONNECT_SECONDS = 10.0
-WORKER_SECONDS = 60.0  # to wait for the first worker
+WORKER_SECONDS = 60.0  # to wait for a worker, where there is none
 SCRATCH = "scratch/"
 """The prefix in silver's bucket of what a cluster's tasks hand each other."""
 
@@ -115,7 +115,8 @@ class Cluster:
         try:
             futures = client.map(work, tasks, pure=False)
             try:
-                yield from _shown((future.result() for future in futures), tasks, doing)
+                results = (_result(client, future) for future in futures)
+                yield from _shown(results, tasks, doing)
             finally:
                 client.cancel(futures)
         except (KilledWorker, CancelledError, CommClosedError, TimeoutError) as error:
@@ -149,6 +150,17 @@ def outdated(keys: Iterable[str], today: datetime) -> list[str]:
     """Which keys of a scratch belong to a run that began a day ago, so that it must have died."""
     limit = f"{SCRATCH}{today - timedelta(days=1):%Y%m%dT%H%M%SZ}"
     return [key for key in keys if key < limit]
+
+
+def _result(client: Client, future: Future[R]) -> R:
+    """What a task gave; Dask itself would wait for ever where the last worker is lost."""
+    while True:
+        try:
+            return future.result(timeout=WORKER_SECONDS)
+        except TimeoutError:
+            if future.done():
+                raise
+            client.wait_for_workers(1, timeout=WORKER_SECONDS)
 
 
 def _in_process(settings: Settings, scratch: Scratch, task: Task[R]) -> R:

@@ -115,6 +115,22 @@ def test_a_worker_that_is_killed_loses_nothing(expected, much, cluster, monkeypa
     assert victim.wait() == -signal.SIGKILL
 
 
+def test_a_cluster_that_loses_its_last_worker_is_told(much, cluster, monkeypatch):
+    divide(monkeypatch, part=30_000)
+    monkeypatch.setattr(engine, "WORKER_SECONDS", 1.0)
+    victim = cluster.add_worker()
+
+    def kill():
+        wait_for(lambda: much.lake.sizes("silver", engine.SCRATCH), pause=0.01)
+        victim.send_signal(signal.SIGKILL)
+
+    killing = threading.Thread(target=kill)
+    killing.start()
+    log = much.fails(errors.WorkersFailed, "silver")
+    killing.join()
+    assert cluster.address in log["message"]
+
+
 def test_the_scratch_of_a_run_that_died_is_removed(world):
     old = f"{engine.SCRATCH}20250101T000000Z-aaaaaa/0-rows"
     world.lake.put("silver", old, b"left")
