@@ -1,0 +1,27 @@
+"""More breweries than there are: the same records again and again, each time with new ids."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Iterator, Sequence
+
+from .generator import Record
+
+
+def multiplied(records: Sequence[Record], times: int) -> Iterator[str]:
+    """The JSON texts of records so many times over, a copy after the other.
+
+    Only the ids differ between copies, so the dirt keeps its share; the first copy is the records
+    themselves. Memory is that of one copy.
+    """
+    texts = [_around_id(record) for record in records]
+    for copy in range(times):
+        for before, number, after in texts:
+            yield f"{before}{uuid.UUID(int=number ^ copy)}{after}"
+
+
+def _around_id(record: Record) -> tuple[str, int, str]:
+    text = json.dumps(record, ensure_ascii=False, separators=(",", ":"))
+    before, after = text.split(record["id"], 1)
+    return before, uuid.UUID(record["id"]).int, after
