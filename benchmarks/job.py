@@ -1,0 +1,47 @@
+"""One job in a process of its own: `python -m benchmarks.job NAME BRONZE FOLDER`.
+
+Leaves `gold.json` in the folder: sorted (country, state, type, count).
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+ALIASES = Path(__file__).parents[1] / "data" / "breweries" / "location_aliases.csv"
+OURS = "breweries"
+
+
+def main(name: str, bronze: Path, folder: Path) -> None:
+    """Do it, and say how long it took without the imports of this file."""
+    start = time.perf_counter()
+    if name == OURS:
+        counts = ours()
+    else:
+        rival = importlib.import_module(f"benchmarks.rivals.with_{name}")
+        counts = rival.job(bronze, folder, ALIASES)
+    seconds = time.perf_counter() - start
+    gold = sorted(counts, key=lambda row: [str(value) for value in row])
+    (folder / "gold.json").write_text(json.dumps({"seconds": seconds, "gold": gold}))
+
+
+def ours() -> list[tuple[Any, ...]]:
+    """The pipeline's two blocks, without Mage: from bronze in the store to gold in the store."""
+    from data.breweries import gold, silver
+    from data.breweries.datasets import GOLD, SILVER
+    from data.breweries.lake import Lake
+    from data.breweries.settings import Settings
+    from data.breweries.steps import run_block
+
+    done = run_block(SILVER, silver.transform, {})
+    run_block(GOLD, gold.aggregate, {}, upstream=done)
+    table, _ = gold.read(Lake.connect(Settings.load()))
+    return [tuple(row.values()) for row in table.to_pylist()]
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3]))
