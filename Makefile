@@ -93,7 +93,7 @@ images: $(VENV)/dev ## Renew the pictures of image/ from the running system
 setup: $(VENV)/dev ## Set up everything without running anything
 
 lock: | $(BIN)/uv ## Resolve the lock files anew (ARGS=--upgrade for newer versions)
-	for folder in . sandbox tests; do \
+	for folder in . sandbox tests benchmarks; do \
 	  $(BIN)/uv pip compile $$folder/requirements.txt -o $$folder/requirements.lock $(ARGS) \
 	    $$([ $$folder = . ] || echo -c requirements.lock) \
 	    --universal --python-version 3.10 --generate-hashes --no-emit-index-url --quiet \

@@ -20,7 +20,7 @@ PAGE = ROOT / "docs" / "performance.md"
 PICTURE = ROOT / "image" / "performance.png"
 NAMES = {"breweries": "this pipeline", "duckdb": "DuckDB", "pandas": "pandas", "spark": "PySpark"}
 COLOURS = {"breweries": "#b45309", "duckdb": "#475569", "pandas": "#94a3b8", "spark": "#0f766e"}
-VERSIONS = ("duckdb", "pandas", "pyarrow")
+VERSIONS = ("duckdb", "pandas", "pyarrow", "pyspark")
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,8 @@ class Result:
     """Seconds and bytes of memory of a job at a size, by round; none where it failed."""
 
     job: str
-    rows: int
+    size: int
+    """In rows, or in pages."""
     seconds: tuple[float, ...]
     memory: tuple[int, ...]
 
@@ -45,10 +46,10 @@ class Result:
     def line(self) -> str:
         """For people."""
         if not self.seconds:
-            return f"{self.job:10} {self.rows:>10,} rows  ended for its memory"
+            return f"{self.job:10} {self.size:>10,}  ended for its memory"
         rounds = ", ".join(f"{seconds:.1f}" for seconds in self.seconds)
         return (
-            f"{self.job:10} {self.rows:>10,} rows {self.median_seconds:8.2f} s "
+            f"{self.job:10} {self.size:>10,} {self.median_seconds:8.2f} s "
             f"{self.median_megabytes:8,.0f} MB  ({rounds})"
         )
 
@@ -87,7 +88,7 @@ def picture(results: dict[str, Any], target: Path) -> None:
         panels, titles, ("median_seconds", "median_megabytes"), strict=True
     ):
         for job, name in NAMES.items():
-            points = [(r.rows, getattr(r, value)) for r in found if r.job == job and r.seconds]
+            points = [(r.size, getattr(r, value)) for r in found if r.job == job and r.seconds]
             if points:
                 width = 2.6 if job == "breweries" else 1.6
                 rows, values = zip(*points, strict=True)
@@ -132,18 +133,18 @@ def _scale(section: dict[str, Any]) -> str:
         "| rows | job | rounds | seconds | beside DuckDB | peak memory, MB |",
         "|---:|---|---:|---:|---:|---:|",
     ]
-    duckdb = {one.rows: one for one in found if one.job == "duckdb" and one.seconds}
+    duckdb = {one.size: one for one in found if one.job == "duckdb" and one.seconds}
     for one in found:
         if not one.seconds:
-            lines.append(f"| {one.rows:,} | {NAMES[one.job]} | 0 | ended at 12 GB | | |")
+            lines.append(f"| {one.size:,} | {NAMES[one.job]} | 0 | ended at 12 GB | | |")
             continue
         beside = (
-            f"{one.median_seconds / duckdb[one.rows].median_seconds:.2f}"
-            if one.rows in duckdb
+            f"{one.median_seconds / duckdb[one.size].median_seconds:.2f}"
+            if one.size in duckdb
             else ""
         )
         lines.append(
-            f"| {one.rows:,} | {NAMES[one.job]} | {len(one.seconds)} | {one.median_seconds:.1f} "
+            f"| {one.size:,} | {NAMES[one.job]} | {len(one.seconds)} | {one.median_seconds:.1f} "
             f"| {beside} | {one.median_megabytes:,.0f} |"
         )
     lines.append("\n![Seconds and memory against rows](../image/performance.png)\n")

@@ -44,8 +44,10 @@ def main() -> None:
     parser.add_argument("--times", type=int, nargs="+", default=TIMES, help="copies of the data")
     parser.add_argument("--rounds", type=int, default=3, help="of each size up to 100 copies")
     parser.add_argument("--jobs", nargs="+", default=(OURS, *RIVALS), choices=(OURS, *RIVALS))
-    parser.add_argument("--spark-python", default=sys.executable, help="the Python of PySpark")
     chosen = parser.parse_args()
+    jobs = [name for name in chosen.jobs if name != "spark" or shutil.which("java")]
+    if len(jobs) < len(chosen.jobs):
+        print("There is no Java here, so PySpark is left out.", flush=True)
     records = generate(BREWERIES)
     found: list[report.Result] = []
     for times in chosen.times:
@@ -58,8 +60,8 @@ def main() -> None:
                 lake = Lake.connect(Settings.load())
                 put_in_bronze(lake, file, times * len(records))
                 rounds = chosen.rounds if times <= 100 else 1
-                found += compared(chosen.jobs, lake, file, rounds, chosen.spark_python)
-        for result in found[-len(chosen.jobs) :]:
+                found += compared(jobs, lake, file, rounds)
+        for result in found[-len(jobs) :]:
             print(result.line(), flush=True)
     report.add("scale", [vars(result) for result in found])
 
@@ -76,9 +78,7 @@ def put_in_bronze(lake: Lake, file: Path, rows: int) -> None:
     run_block(BRONZE, bronze.extract, {"snapshot": run})
 
 
-def compared(
-    jobs: Sequence[str], lake: Lake, file: Path, rounds: int, spark: str
-) -> list[report.Result]:
+def compared(jobs: Sequence[str], lake: Lake, file: Path, rounds: int) -> list[report.Result]:
     """Every job so many times, by turns."""
     rows = lake.version(BRONZE).manifest.rows_out
     taken: dict[str, list[measure.Measured]] = {name: [] for name in jobs}
@@ -91,8 +91,7 @@ def compared(
             target = file.parent / name
             shutil.rmtree(target, ignore_errors=True)
             target.mkdir()
-            python = spark if name == "spark" else sys.executable
-            command = [python, "-m", "benchmarks.job", name, str(file), str(target)]
+            command = [sys.executable, "-m", "benchmarks.job", name, str(file), str(target)]
             with suppress(measure.OutOfBounds):
                 taken[name].append(measure.run(command, MEMORY_LIMIT))
                 golds[name] = json.loads((target / "gold.json").read_text())["gold"]
@@ -102,7 +101,7 @@ def compared(
     return [
         report.Result(
             job=name,
-            rows=rows,
+            size=rows,
             seconds=tuple(one.seconds for one in all_),
             memory=tuple(one.memory for one in all_),
         )

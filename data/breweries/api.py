@@ -216,11 +216,12 @@ class BreweryApi:
     def pages(self, total: int) -> Iterator[list[tuple[str, Any]]]:
         """All pages, in order, a few fetched ahead.
 
-        They are those that a total of records fills, and more while the last one is full: the list
-        may be longer than the total. Not without end, as a server may ignore `page`.
+        They are those that a total of records fills, up to one that is not full, and more where
+        it is after all: the list may be longer than the total. Not without end, as a server may
+        ignore `page`.
         """
         size = self._settings.api_page_size
-        expected = -(-total // size)
+        expected = total // size + 1
         ahead = 2 * self._settings.api_connections
         waiting: deque[Future[list[tuple[str, Any]]]] = deque()
         with ThreadPoolExecutor(self._settings.api_connections) as pool:
