@@ -23,8 +23,9 @@ import requests
 from data.breweries import api
 from data.breweries.settings import Settings
 
-from . import measure, report
+from . import measure
 from .job import OURS
+from .results import Result, keep
 
 LATENCY_SECONDS = 0.1
 PER_PAGE = 200
@@ -41,7 +42,7 @@ def main() -> None:
             for name in JOBS:
                 found.append(measured(name, url, pages))
                 print(found[-1].line(), flush=True)
-    report.add("extraction", [vars(result) for result in found])
+    keep("extraction", found)
 
 
 @contextmanager
@@ -55,7 +56,7 @@ def served(count: int) -> Iterator[str]:
         server.send_signal(signal.SIGINT)
 
 
-def measured(name: str, url: str, pages: int) -> report.Result:
+def measured(name: str, url: str, pages: int) -> Result:
     """One way to fetch, in processes of its own."""
     seconds, memory = [], []
     with tempfile.TemporaryDirectory(prefix="breweries-bench-") as folder:
@@ -64,7 +65,7 @@ def measured(name: str, url: str, pages: int) -> report.Result:
         for _ in range(ROUNDS if pages == PAGES[0] else 1):
             memory.append(measure.run(command, MEMORY_LIMIT).memory)
             seconds.append(json.loads(told.read_text()))
-    return report.Result(name, pages, tuple(seconds), tuple(memory))
+    return Result(name, pages, tuple(seconds), tuple(memory))
 
 
 def fetch(name: str, url: str, folder: Path) -> None:

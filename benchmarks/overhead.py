@@ -26,6 +26,8 @@ from sandbox.faults import Faults
 from sandbox.generator import generate
 from sandbox.store import embedded_store
 
+from . import results
+
 ALLOWED_SECONDS = 2.5
 EMPTY_BLOCKS = {"data_loaders": "data_loader", "transformers": "transformer"}
 
@@ -63,6 +65,13 @@ def main() -> int:
                         lake.remove(layer, list(lake.sizes(layer, "")))
                     full.append(seconds(PROJECT, "breweries"))
 
+    results.keep(
+        "overhead",
+        [
+            results.Result("empty", 0, tuple(nothing), ()),
+            results.Result("breweries", chosen.count, tuple(full), ()),
+        ],
+    )
     data_objects = [key for key in changed if not key.endswith("_manifest.json")]
     added = statistics.median(full) - statistics.median(nothing)
     print(f"\n{chosen.count:,} breweries, {len(before)} objects, medians of {chosen.rounds} runs")

@@ -1,4 +1,4 @@
-"""DuckDB: one query for silver, one for gold."""
+"""DuckDB: a table a step, silver by COPY, gold by one query."""
 
 from __future__ import annotations
 
@@ -13,11 +13,13 @@ def job(bronze: Path, folder: Path, aliases: Path) -> list[tuple[Any, ...]]:
     import duckdb
 
     database = duckdb.connect()
-    # Bronze has a record a line, so rows can be read in parallel; a JSON array cannot.
-    lines = f"""
-        read_csv('{bronze}', columns = {{'line': 'VARCHAR'}}, header = false, delim = '\\x01',
-            quote = '', escape = '', auto_detect = false, max_line_size = 10000000)
-        WHERE line NOT IN ('[', ']')"""
+    # Bronze has a record a line, so rows can be read in parallel; a JSON array cannot. The table's
+    # rowid is the position: a window over the lines would keep all to one thread.
+    database.execute(f"""
+        CREATE TABLE received AS SELECT line FROM read_csv(
+            '{bronze}', columns = {{'line': 'VARCHAR'}}, header = false, delim = '\\x01',
+            quote = '', escape = '', auto_detect = false, max_line_size = 10000000
+        ) WHERE line NOT IN ('[', ']')""")
     paths = [f"$.{name}" for name in (*TEXTS, *COORDINATES)]
     texts = ", ".join(
         f"{_tidy(f'field[{place}]')} AS {name}" for place, name in enumerate(TEXTS, 1)
@@ -26,33 +28,29 @@ def job(bronze: Path, folder: Path, aliases: Path) -> list[tuple[Any, ...]]:
         _degrees(f"field[{place}]", name, bound)
         for place, (name, bound) in enumerate(COORDINATES.items(), len(TEXTS) + 1)
     )
-    silver = f"""
-        WITH fields AS (
-            SELECT row_number() OVER () AS position,
-                json_extract_string(rtrim(line, ','), {paths}) AS field
-            FROM {lines}
-        ), cleaned AS (
-            SELECT position, {texts}, {degrees} FROM fields
-        ), located AS (
+    database.execute(f"""
+        CREATE TABLE cleaned AS WITH fields AS (
+            SELECT rowid AS position, json_extract_string(rtrim(line, ','), {paths}) AS field
+            FROM received
+        ) SELECT position, {texts}, {degrees} FROM fields""")
+    database.execute(f"""
+        CREATE TABLE usable AS SELECT * FROM (
             SELECT cleaned.* REPLACE (
                 lower(brewery_type) AS brewery_type,
                 coalesce(same_as_state, state_province, cleaned.state) AS state
             ) FROM cleaned LEFT JOIN read_csv('{aliases}', header = true) AS alias
                 ON cleaned.country = alias.country
                 AND coalesce(state_province, cleaned.state) = alias.state
-        ), usable AS (
-            SELECT * FROM located
-            WHERE id IS NOT NULL AND name IS NOT NULL AND country IS NOT NULL AND state IS NOT NULL
-                AND length(url_encode(country)) <= 247 AND length(url_encode(state)) <= 249
-        )
-        SELECT {", ".join(COLUMNS)} FROM usable
-        QUALIFY row_number() OVER (PARTITION BY id ORDER BY position DESC) = 1
-        ORDER BY country, state, id"""
+        ) WHERE id IS NOT NULL AND name IS NOT NULL AND country IS NOT NULL AND state IS NOT NULL
+            AND length(url_encode(country)) <= 247 AND length(url_encode(state)) <= 249""")
     target = folder / "silver"
-    database.execute(
-        f"COPY ({silver}) TO '{target}'"
-        " (FORMAT parquet, COMPRESSION zstd, PARTITION_BY (country, state))"
-    )
+    database.execute(f"""
+        COPY (
+            SELECT {", ".join(COLUMNS)} FROM usable
+            SEMI JOIN (SELECT max(position) AS position FROM usable GROUP BY id) AS kept
+                USING (position)
+            ORDER BY country, state, id
+        ) TO '{target}' (FORMAT parquet, COMPRESSION zstd, PARTITION_BY (country, state))""")
     return database.execute(f"""
         SELECT country, state, brewery_type, count(*)
         FROM read_parquet('{target}/*/*/*.parquet', hive_partitioning = true,
@@ -61,10 +59,13 @@ def job(bronze: Path, folder: Path, aliases: Path) -> list[tuple[Any, ...]]:
 
 
 def _tidy(text: str) -> str:
-    text = f"replace({text}, '{UNTIDY[0]}', '{UNTIDY[1]}')"
-    text = rf"regexp_replace({text}, '{INVISIBLE}', '', 'g')"
-    text = rf"regexp_replace({text}, '[\p{{Z}}\p{{Cc}}]', ' ', 'g')"
-    return f"nullif(trim(nfc_normalize({text}), ' '), '')"
+    """Only what is not plain is worth the regular expressions, as in the pipeline's own cleaning."""
+    plain = f"nullif(trim({text}, ' '), '')"
+    tidy = f"replace({text}, '{UNTIDY[0]}', '{UNTIDY[1]}')"
+    tidy = rf"regexp_replace({tidy}, '{INVISIBLE}', '', 'g')"
+    tidy = rf"regexp_replace({tidy}, '[\p{{Z}}\p{{Cc}}]', ' ', 'g')"
+    tidy = f"nullif(trim(nfc_normalize({tidy}), ' '), '')"
+    return rf"CASE WHEN regexp_matches({text}, '[^ -~]') THEN {tidy} ELSE {plain} END"
 
 
 def _degrees(text: str, name: str, bound: int) -> str:

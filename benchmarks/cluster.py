@@ -1,0 +1,72 @@
+"""This machine's processes beside a Dask cluster on it: what going through a cluster costs.
+
+A scheduler and one or two workers on loopback, each worker a process of one thread; the same rows,
+the same tasks, and the same objects to the byte, which is checked.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from data.breweries.datasets import SILVER
+from sandbox import runner
+
+from . import measure
+from .job import OURS
+from .results import Result, keep
+from .workload import Workload, workload
+
+TIMES = (1, 100)
+WORKERS = (0, 1, 2)
+ROUNDS = 3
+MEMORY_LIMIT = 12 << 30
+
+
+def main() -> None:
+    """Measure, print, and keep."""
+    found: list[Result] = []
+    for times in TIMES:
+        with workload(times) as work:
+            found += compared(work)
+        for result in found[-len(WORKERS) :]:
+            print(result.line(), flush=True)
+    keep("cluster", found)
+
+
+def compared(work: Workload) -> list[Result]:
+    """The job with each number of workers, by turns."""
+    taken: dict[int, list[measure.Measured]] = {workers: [] for workers in WORKERS}
+    written = set()
+    for _ in range(ROUNDS):
+        for workers in WORKERS:
+            work.empty()
+            with cluster(workers):
+                command = [sys.executable, "-m", "benchmarks.job", OURS, str(work.file)]
+                taken[workers].append(measure.run([*command, str(work.file.parent)], MEMORY_LIMIT))
+            written.add(work.lake.version(SILVER).manifest.objects)
+    if len(written) > 1:
+        sys.exit(f"What is written depends on the number of workers, at {work.rows:,} rows.")
+    return [Result.of(str(workers), work.rows, all_) for workers, all_ in taken.items()]
+
+
+@contextmanager
+def cluster(workers: int) -> Iterator[None]:
+    """A Dask cluster of which the environment tells; without workers, none."""
+    if not workers:
+        yield
+        return
+    from distributed import LocalCluster
+
+    with (
+        LocalCluster(
+            n_workers=workers, threads_per_worker=1, host="127.0.0.1", dashboard_address=None
+        ) as started,
+        runner.environment({"DASK_SCHEDULER_ADDRESS": started.scheduler_address}),
+    ):
+        yield
+
+
+if __name__ == "__main__":
+    main()

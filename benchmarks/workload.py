@@ -1,0 +1,72 @@
+"""What is worked on: a lake whose bronze holds the sandbox's breweries so many times over."""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from data.breweries import bronze
+from data.breweries.datasets import BRONZE, HISTORY
+from data.breweries.lake import Lake, Origin
+from data.breweries.manifest import Source, StoredObject
+from data.breweries.records import CONTENT_TYPE, array_lines
+from data.breweries.settings import Settings
+from data.breweries.steps import new_run, run_block
+from sandbox import runner
+from sandbox.generator import generate
+from sandbox.multiplier import multiplied
+from sandbox.store import embedded_store
+
+BREWERIES = 11_822
+
+
+@dataclass(frozen=True)
+class Workload:
+    """A lake with bronze alone, and the same records in a local file."""
+
+    lake: Lake
+    file: Path
+    rows: int
+
+    def empty(self) -> None:
+        """Remove what a job made, so that the next one writes all of it."""
+        for layer in ("silver", "gold"):
+            self.lake.create_bucket(layer)
+            self.lake.remove(layer, list(self.lake.sizes(layer, "")))
+
+
+@contextmanager
+def workload(times: int) -> Iterator[Workload]:
+    """The breweries so many times over, in an embedded store of which the environment tells."""
+    records = generate(BREWERIES)
+    with tempfile.TemporaryDirectory(prefix="breweries-bench-") as name:
+        folder = Path(name)
+        with embedded_store(folder / "store") as store, runner.environment(store):
+            file = folder / "bronze.json"
+            with file.open("wb") as lines:
+                lines.writelines(array_lines(multiplied(records, times)))
+            work = Workload(Lake.connect(Settings.load()), file, times * len(records))
+            _put_in_bronze(work)
+            yield work
+
+
+def _put_in_bronze(work: Workload) -> None:
+    """Publish the file as a kept answer of the API, which the pipeline's own block replays."""
+    run, digest = new_run(), hashlib.sha256()
+    with work.file.open("rb") as file:
+        while part := file.read(1 << 20):
+            digest.update(part)
+    source = Source(key="multiplied", sha256=digest.hexdigest())
+    entry = StoredObject(
+        key=f"{HISTORY}{run}.json",
+        rows=work.rows,
+        bytes=work.file.stat().st_size,
+        sha256=source.sha256,
+    )
+    work.lake.create_bucket("bronze")
+    work.lake.publish("bronze", entry, work.file, CONTENT_TYPE, Origin(run, run, source), None)
+    run_block(BRONZE, bronze.extract, {"snapshot": run})
