@@ -14,9 +14,10 @@ from typing import Any
 
 from data.breweries.datasets import DATASETS, LAYERS, LOGS, Layer
 from data.breweries.errors import LakeError, ManifestMissing, StoreUnreachable
-from data.breweries.lake import Lake, Listed
+from data.breweries.lake import Lake
 from data.breweries.manifest import Manifest
 from data.breweries.settings import Settings
+from data.breweries.store import Listed
 
 STORE_SECONDS = 2.0  # for one answer of the store; those who ask us wait too
 RETRIES = 1

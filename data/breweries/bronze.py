@@ -74,7 +74,7 @@ def _fetched(step: Step, path: Path) -> Answer:
     digest, parts = _hashed(path)
     snapshot = _known_snapshot(step.lake, digest) or step.run
     source = Source(key=step.settings.api_url, sha256=digest)
-    return Answer(crawl.tally.records, snapshot, source, parts, crawl.checks)
+    return Answer(crawl.records, snapshot, source, parts, crawl.checks)
 
 
 def _kept(lake: Lake, snapshot: str, path: Path) -> Answer:

@@ -14,11 +14,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from .cleaning import LOCATION, SCHEMA
 from .manifest import Changes
-
-LOCATED_SCHEMA = pa.schema([*SCHEMA, *(pa.field(name, pa.string()) for name in LOCATION)])
-"""Silver's rows with their location, which in the lake stands in the key."""
+from .schema import KIND, LOCATION, SCHEMA
 
 LISTED = 1_000
 """Rows listed of each kind of change; the counts are of all."""
@@ -48,7 +45,7 @@ class Comparison:
     def report(self) -> dict[str, Any]:
         """The rows, and the locations that changed with their rows before and after."""
         locations = [
-            {"country": w[0], "state": w[1], "before": self.was[w], "after": self.now[w]}
+            {**dict(zip(LOCATION, w, strict=True)), "before": self.was[w], "after": self.now[w]}
             for w in sorted(self.was.keys() | self.now.keys())
         ]
         return {**self.rows, "locations": locations}
@@ -62,18 +59,18 @@ def compare(before: pa.Table, after: pa.Table) -> Comparison:
         after: the same locations as they are; unchanged locations stand in neither.
     """
     rows = _sides(before, after)
-    added, removed = pc.is_null(rows["country_before"]), pc.is_null(rows["country_after"])
+    added, removed = (pc.is_null(rows[LOCATION[0] + side]) for side in (LEFT, RIGHT))
     both = pc.invert(pc.or_(added, removed))
     moved = pc.and_(both, _differ(rows, *LOCATION))
-    retyped = pc.and_(both, _differ(rows, "brewery_type"))
-    others = [name for name in SCHEMA.names if name not in {"id", "brewery_type"}]
+    retyped = pc.and_(both, _differ(rows, KIND))
+    others = [name for name in SCHEMA.names if name not in {"id", KIND}]
     touched = pc.or_(moved, retyped)
     otherwise = pc.and_(pc.and_(both, _differ(rows, *others)), pc.invert(touched))
     kinds: dict[str, tuple[Any, Callable[[Mapping[str, Any]], dict[str, Any]]]] = {
         "added": (added, lambda row: _row(row, RIGHT)),
         "removed": (removed, lambda row: _row(row, LEFT)),
         "moved": (moved, lambda row: _from_to(row, *LOCATION)),
-        "changed_type": (retyped, lambda row: _from_to(row, "brewery_type")),
+        "changed_type": (retyped, lambda row: _from_to(row, KIND)),
         "changed_otherwise": (otherwise, lambda row: _row(row, RIGHT)),
     }
     return Comparison(
@@ -142,7 +139,7 @@ def _differ(rows: pa.Table, *columns: str) -> pa.ChunkedArray:
 def _row(row: Mapping[str, Any], side: str) -> dict[str, Any]:
     return {
         "id": row["id"],
-        **{name: row[name + side] for name in ("name", "brewery_type", *LOCATION)},
+        **{name: row[name + side] for name in ("name", KIND, *LOCATION)},
     }
 
 
@@ -156,4 +153,4 @@ def _from_to(row: Mapping[str, Any], *columns: str) -> dict[str, Any]:
 
 def _by_location(rows: pa.Table) -> Counter[tuple[str, str]]:
     grouped = rows.group_by(list(LOCATION)).aggregate([([], "count_all")])
-    return Counter({(g["country"], g["state"]): g["count_all"] for g in grouped.to_pylist()})
+    return Counter({tuple(g[n] for n in LOCATION): g["count_all"] for g in grouped.to_pylist()})

@@ -18,32 +18,7 @@ import pyarrow.compute as pc
 from . import partitions
 from .drift import Fields, fields_of
 from .records import parse
-
-TEXT_COLUMNS = (
-    "id",
-    "name",
-    "brewery_type",
-    "address_1",
-    "address_2",
-    "address_3",
-    "city",
-    "postal_code",
-    "phone",
-    "website_url",
-)
-COORDINATES = {"longitude": 180.0, "latitude": 90.0}  # column to its bound, degrees
-LOCATION = ("country", "state")
-
-SCHEMA = pa.schema(
-    [pa.field(name, pa.string()) for name in TEXT_COLUMNS]
-    + [pa.field(name, pa.float64()) for name in COORDINATES]
-)
-"""The columns of a silver object; country and state are its partition, so they stand in its key."""
-
-CLEAN_SCHEMA = pa.schema(
-    [*SCHEMA, *(pa.field(name, pa.string()) for name in LOCATION), pa.field("position", pa.int64())]
-)
-"""A cleaned batch: silver's columns, the partition, and where in bronze the record stood."""
+from .schema import CLEAN_SCHEMA, COORDINATES, KIND, LOCATION, REQUIRED, TEXT_COLUMNS
 
 RECEIVED = pa.struct([(name, pa.string()) for name in (*TEXT_COLUMNS, *LOCATION, "state_province")])
 """The text fields of a record; `state` is the deprecated name of `state_province`."""
@@ -80,7 +55,7 @@ def clean(texts: Sequence[bytes], start: int = 0) -> tuple[pa.Table, list[Reject
     """
     records = [_as_object(text) for text in texts]
     columns = _tidied(_texts(texts, records))
-    columns["brewery_type"] = pc.utf8_lower(columns["brewery_type"])
+    columns[KIND] = pc.utf8_lower(columns[KIND])
     columns["state"] = pc.coalesce(columns.pop("state_province"), columns["state"])
     columns["state"], problems = _located(columns["country"], columns["state"])
     for name, bound in COORDINATES.items():
@@ -199,8 +174,7 @@ def _aliases() -> dict[tuple[str, str], str]:
 
 def _reasons(table: pa.Table, strangers: pa.Array, problems: pa.Array) -> pa.Array:
     """For each row the first reason to reject it, or null."""
-    required = ("id", "name", *LOCATION)
-    missing = [pc.is_null(table[name].combine_chunks()) for name in required]
-    conditions = pa.StructArray.from_arrays([strangers, *missing], names=["stranger", *required])
-    reasons = ["not an object", *(f"no {name}" for name in required)]
+    missing = [pc.is_null(table[name].combine_chunks()) for name in REQUIRED]
+    conditions = pa.StructArray.from_arrays([strangers, *missing], names=["stranger", *REQUIRED])
+    reasons = ["not an object", *(f"no {name}" for name in REQUIRED)]
     return pc.case_when(conditions, *reasons, problems)

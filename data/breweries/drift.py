@@ -11,6 +11,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from .schema import KNOWN_BREWERY_TYPES
+
 Rule = Literal[
     "row_fall",
     "country_gone",
@@ -33,29 +35,6 @@ RULES: dict[Rule, str] = {
 
 STOPPING: frozenset[Rule] = frozenset({"row_fall", "country_gone", "column_gone"})
 """Those that stop the run unless BREWERIES_STOP_ON says otherwise; the others are noted."""
-
-# In the data of August 2026, then what the dataset's validator and the server's enum allow besides
-# (github.com/openbrewerydb/openbrewerydb and openbrewerydb-laravel-api).
-KNOWN_BREWERY_TYPES = {
-    "micro",
-    "brewpub",
-    "planning",
-    "closed",
-    "regional",
-    "contract",
-    "large",
-    "proprietor",
-    "taproom",
-    "bar",
-    "nano",
-    "cidery",
-    "beergarden",
-    "location",
-    "alt prop",
-    "beer brand",
-    "office only location",
-    "unknown",
-}
 
 RARE = 0.01  # share of the rows; a column with fewer values may well lose them all
 JSON_TYPES = {

@@ -10,19 +10,20 @@ from operator import attrgetter
 import pyarrow as pa
 
 from . import parquet
-from .cleaning import SCHEMA as SILVER_SCHEMA
 from .datasets import GOLD, GOLD_OBJECT, SILVER
 from .errors import AccountingBroken, CheckFailed
 from .lake import Lake, Version
 from .manifest import Check, StoredObject
 from .partitions import location
+from .schema import KIND, LOCATION
+from .schema import SCHEMA as SILVER_SCHEMA
 from .shuffle import Place, grouped
 from .steps import Step, Summary, View
 
 Group = tuple[str, str, str | None]
 """Country, state and type; a type may be missing."""
 
-KEYS = ("country", "state", "brewery_type")
+KEYS = (*LOCATION, KIND)
 SCHEMA = pa.schema(
     [*(pa.field(name, pa.string()) for name in KEYS), pa.field("brewery_count", pa.int64())]
 )
@@ -115,11 +116,11 @@ def count_types(place: Place, entries: Sequence[StoredObject]) -> Counter[Group]
     Raises:
         LakeError: an object is not what its manifest says.
     """
-    columns = [SILVER_SCHEMA.field("brewery_type")]
+    columns = [SILVER_SCHEMA.field(KIND)]
 
     def types(entry: StoredObject) -> pa.ChunkedArray:
         content = place.lake.read("silver", entry)
-        return parquet.read(f"silver/{entry.key}", content, entry, columns)["brewery_type"]
+        return parquet.read(f"silver/{entry.key}", content, entry, columns)[KIND]
 
     counts = Counter[Group]()
     for entry, column in zip(entries, place.lake.each(types, entries), strict=True):

@@ -19,15 +19,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from . import changes, drift, parquet
-from .changes import LOCATED_SCHEMA, Comparison
-from .cleaning import CLEAN_SCHEMA, LOCATION, SCHEMA, clean
+from .changes import Comparison
+from .cleaning import clean
 from .datasets import SILVER
 from .drift import Fields, Profile
 from .errors import ObjectDiffers
 from .manifest import Parts, StoredObject, md5, sha256
 from .partitions import location, partition
 from .records import lines_within, record_texts
-from .shuffle import Buckets, Piece, Place, gather, hashes, scatter
+from .schema import CLEAN_SCHEMA, KIND, LOCATED_SCHEMA, LOCATION, SCHEMA
+from .shuffle import Buckets, Part, Piece, Place, gather, hashes, scatter
 
 RANGE_BYTES = 32 << 20
 """Bytes of bronze that one task cleans, where its manifest does not tell them."""
@@ -145,14 +146,12 @@ def clean_range(place: Place, part: Range, name: str, first: int, buckets: int) 
     )
 
 
-def superseded(
-    place: Place, pieces: Sequence[Piece], bucket: int
-) -> dict[Location, npt.NDArray[np.int64]]:
-    """The positions of rows whose id comes again later, by their location.
+def superseded(place: Place, parts: Sequence[Part]) -> dict[Location, npt.NDArray[np.int64]]:
+    """The positions of rows whose id comes again later, by their location, among some ids.
 
     The row received last is kept, since the data may change under a crawl.
     """
-    ids = gather(place.scratch, pieces, bucket, IDS_SCHEMA)
+    ids = gather(place.scratch, parts, IDS_SCHEMA)
     last = ids.group_by("id").aggregate([("position", "max")])["position_max"]
     if len(last) == len(ids):
         return {}
@@ -164,25 +163,23 @@ def superseded(
 
 def split_bucket(
     place: Place,
-    pieces: Sequence[Piece],
-    bucket: int,
+    parts: Sequence[Part],
     name: str,
     first_slots: Mapping[Location, int],
     files: Mapping[Location, int],
     slots: int,
 ) -> Piece:
-    """Some pieces' rows of a bucket that is too large for one task, in slots of whole files.
+    """Some parts of a bucket that is too large for one task, in slots of whole files.
 
     Args:
         place: where the task runs.
-        pieces: those whose rows it takes.
-        bucket: the one that is too large.
+        parts: those whose rows it takes.
         name: of the new piece.
         first_slots: each location to the slot of its first file.
         files: each location to how many it has; its later ones are in the slots after.
         slots: how many there are.
     """
-    rows = gather(place.scratch, pieces, bucket, CLEAN_SCHEMA)
+    rows = gather(place.scratch, parts, CLEAN_SCHEMA)
     places = _places(rows).combine_chunks()
     known = [_location(value) for value in places.dictionary.to_pylist()]
     first = np.array([first_slots[where] for where in known])[places.indices.to_numpy()]
@@ -192,8 +189,7 @@ def split_bucket(
 
 def write_partitions(
     place: Place,
-    pieces: Sequence[Piece],
-    bucket: int,
+    parts: Sequence[Part],
     without: npt.NDArray[np.int64],
     files: Mapping[Location, int],
     there: Mapping[str, str],
@@ -202,13 +198,12 @@ def write_partitions(
 
     Args:
         place: where the task runs.
-        pieces: all that hold rows of the bucket.
-        bucket: which.
+        parts: all of the bucket's.
         without: the positions of rows that are superseded.
         files: each location to how many files its rows are divided into, by id.
         there: keys to ETags of what the store has; a file that is there is not stored again.
     """
-    rows = gather(place.scratch, pieces, bucket, CLEAN_SCHEMA)
+    rows = gather(place.scratch, parts, CLEAN_SCHEMA)
     if len(without):
         rows = rows.filter(pc.invert(pc.is_in(rows["position"], value_set=pa.array(without))))
     contents = dict(_files(rows, files))
@@ -241,18 +236,16 @@ def scatter_objects(
     return scatter(place.scratch, name, rows, _by_id(rows, buckets), buckets)
 
 
-def compare(
-    place: Place, before: Sequence[Piece], after: Sequence[Piece], bucket: int
-) -> Comparison:
+def compare(place: Place, before: Sequence[Part], after: Sequence[Part]) -> Comparison:
     """What differs between two versions, among the ids of a bucket."""
-    was = gather(place.scratch, before, bucket, LOCATED_SCHEMA)
-    return changes.compare(was, gather(place.scratch, after, bucket, LOCATED_SCHEMA))
+    was = gather(place.scratch, before, LOCATED_SCHEMA)
+    return changes.compare(was, gather(place.scratch, after, LOCATED_SCHEMA))
 
 
-def count_ids(place: Place, pieces: Sequence[Piece], bucket: int) -> int:
+def count_ids(place: Place, parts: Sequence[Part]) -> int:
     """How many distinct ids a bucket has."""
-    ids = [SCHEMA.field("id"), *(LOCATED_SCHEMA.field(name) for name in LOCATION)]
-    distinct = pc.count_distinct(gather(place.scratch, pieces, bucket, pa.schema(ids))["id"])
+    schema = pa.schema([LOCATED_SCHEMA.field(name) for name in ("id", *LOCATION)])
+    distinct = pc.count_distinct(gather(place.scratch, parts, schema)["id"])
     return int(distinct.as_py())
 
 
@@ -285,7 +278,7 @@ def _content(place: Place, part: Range) -> Iterator[bytes]:
 
 def _places(rows: pa.Table) -> pa.ChunkedArray:
     """The location of each row as one text, in a dictionary. Tidied text holds no NUL."""
-    joined = pc.binary_join_element_wise(rows["country"], rows["state"], "\0")
+    joined = pc.binary_join_element_wise(*(rows[name] for name in LOCATION), "\0")
     return pa.chunked_array([joined.combine_chunks().dictionary_encode()])
 
 
@@ -331,7 +324,7 @@ def _files(rows: pa.Table, files: Mapping[Location, int]) -> Iterator[tuple[Stor
     sizes = ordered.group_by(list(LOCATION)).aggregate([([], "count_all")]).sort_by(by_location)
     start = 0
     for size in sizes.to_pylist():
-        where, count = (size["country"], size["state"]), size["count_all"]
+        where, count = (size[LOCATION[0]], size[LOCATION[1]]), size["count_all"]
         for part in _divided(ordered.slice(start, count).select(SCHEMA.names), files[where]):
             content = parquet.write(part)
             digest = sha256(content)
@@ -357,6 +350,6 @@ def _profile(rows: pa.Table) -> Profile:
         rows=len(rows),
         fields={},
         values={name: len(rows) - rows[name].null_count for name in SCHEMA.names},
-        countries=counts("country"),
-        brewery_types=counts("brewery_type"),
+        countries=counts(LOCATION[0]),
+        brewery_types=counts(KIND),
     )

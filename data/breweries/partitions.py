@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from urllib.parse import quote, unquote
 
+from .schema import LOCATION
+
 LONGEST_SEGMENT = 255
 """Bytes; stores that keep objects as files take no longer part of a key between two slashes."""
 
@@ -13,18 +15,19 @@ PYARROW_NULL = "__HIVE_DEFAULT_PARTITION__"
 
 def partition(country: str, state: str) -> str:
     """The path of a location, its values percent-encoded (pyarrow's `segment_encoding="uri"`)."""
-    return f"{_segment('country', country)}/{_segment('state', state)}"
+    return "/".join(map(_segment, LOCATION, (country, state)))
 
 
 def location(key: str) -> tuple[str, str]:
     """The country and the state of an object's key: the inverse of `partition`."""
     values = dict(part.split("=", 1) for part in key.split("/") if "=" in part)
-    return unquote(values["country"]), unquote(values["state"])
+    country, state = (unquote(values[name]) for name in LOCATION)
+    return country, state
 
 
 def problem(country: str, state: str) -> str | None:
     """Why a location cannot be a partition, or None."""
-    for name, value in (("country", country), ("state", state)):
+    for name, value in zip(LOCATION, (country, state), strict=True):
         if len(_segment(name, value)) > LONGEST_SEGMENT:
             return f"{name} too long for a key"
         if value == PYARROW_NULL:

@@ -24,6 +24,9 @@ TASK_BYTES = 48 << 20
 """Arrow bytes that one task holds at a time, about: what bounds a run's memory."""
 
 T = TypeVar("T")
+Part = tuple[str, int, int]
+"""A part of what a scratch keeps: its name, and from which byte up to which."""
+
 Buckets = npt.NDArray[np.int64]
 """The bucket of each row, from 0."""
 
@@ -34,8 +37,8 @@ class Scratch(Protocol):
     def write(self, name: str, content: bytes) -> None:
         """Keep some content; written again, it replaces what was kept."""
 
-    def read(self, parts: Sequence[tuple[str, int, int]]) -> list[bytes]:
-        """Parts of what is kept, each from an offset to another, in bytes."""
+    def read(self, parts: Sequence[Part]) -> list[bytes]:
+        """Parts of what is kept."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +50,7 @@ class Folder:
     def write(self, name: str, content: bytes) -> None:  # noqa: D102 - as Scratch says
         (self.path / name).write_bytes(content)
 
-    def read(self, parts: Sequence[tuple[str, int, int]]) -> list[bytes]:  # noqa: D102
+    def read(self, parts: Sequence[Part]) -> list[bytes]:  # noqa: D102
         return [self._part(*part) for part in parts]
 
     def _part(self, name: str, start: int, end: int) -> bytes:
@@ -66,8 +69,8 @@ class Prefix:
     def write(self, name: str, content: bytes) -> None:  # noqa: D102
         self.lake.put("silver", self.prefix + name, content)
 
-    def read(self, parts: Sequence[tuple[str, int, int]]) -> list[bytes]:  # noqa: D102
-        def part(wanted: tuple[str, int, int]) -> bytes:
+    def read(self, parts: Sequence[Part]) -> list[bytes]:  # noqa: D102
+        def part(wanted: Part) -> bytes:
             name, start, end = wanted
             return b"".join(self.lake.part("silver", self.prefix + name, start, end))
 
@@ -89,9 +92,9 @@ class Piece:
     name: str
     offsets: tuple[int, ...]
 
-    def size(self, bucket: int) -> int:
-        """The bytes of a bucket."""
-        return self.offsets[bucket + 1] - self.offsets[bucket]
+    def part(self, bucket: int) -> Part:
+        """Where a bucket lies."""
+        return self.name, self.offsets[bucket], self.offsets[bucket + 1]
 
 
 def buckets_for(size: int, each: int) -> int:
@@ -123,13 +126,19 @@ def scatter(scratch: Scratch, name: str, table: pa.Table, buckets: Buckets, numb
     return Piece(name, tuple(accumulate(map(len, parts), initial=0)))
 
 
-def gather(scratch: Scratch, pieces: Iterable[Piece], bucket: int, schema: pa.Schema) -> pa.Table:
-    """The rows of a bucket, in the order of the pieces."""
-    parts = [
-        (piece.name, piece.offsets[bucket], piece.offsets[bucket + 1])
-        for piece in pieces
-        if piece.size(bucket)
-    ]
+def size(part: Part) -> int:
+    """The bytes of a part."""
+    _, start, end = part
+    return end - start
+
+
+def parts_of(pieces: Iterable[Piece], bucket: int) -> list[Part]:
+    """A bucket of some pieces: all that a task on it has to know of them."""
+    return [part for piece in pieces if size(part := piece.part(bucket))]
+
+
+def gather(scratch: Scratch, parts: Sequence[Part], schema: pa.Schema) -> pa.Table:
+    """The rows of some parts, in their order."""
     tables = [pa.ipc.open_stream(content).read_all() for content in scratch.read(parts)]
     return pa.concat_tables([schema.empty_table(), *tables])
 

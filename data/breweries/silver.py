@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from . import changes, drift, partitioning
-from .cleaning import SCHEMA, Rejected
+from .cleaning import Rejected
 from .datasets import BRONZE, CHANGES_OBJECT, REJECTED_OBJECT, SILVER
 from .drift import Drift, Profile
 from .engine import SCRATCH, Task, outdated
@@ -36,7 +36,8 @@ from .manifest import Changes, Check, Manifest, StoredObject, now
 from .partitioning import REJECTED_SCHEMA, CleanedRange, Location, Written
 from .partitions import location
 from .records import CONTENT_TYPE, array_lines
-from .shuffle import TASK_BYTES, Piece, buckets_for, gather, grouped
+from .schema import SCHEMA
+from .shuffle import TASK_BYTES, Part, Piece, buckets_for, gather, grouped, parts_of, size
 from .steps import Step, Summary, View
 
 EQUATION = "silver + rejected + duplicates = bronze"
@@ -62,10 +63,9 @@ class Cleaned:
 
 @dataclass(frozen=True)
 class Partition:
-    """The work of one task on rows: a bucket of some pieces."""
+    """The work of one task on rows: a bucket, and the locations that it holds."""
 
-    pieces: Sequence[Piece]
-    bucket: int
+    parts: Sequence[Part]
     locations: Sequence[Location]
 
 
@@ -130,7 +130,10 @@ def verify(view: View) -> None:
         rows = version.manifest.rows_out
         buckets = buckets_for(rows, ROWS_AT_ONCE)
         pieces = _scattered(view, "ids", version.manifest.objects, ["id"], buckets)
-        tasks = [partial(partitioning.count_ids, pieces=pieces, bucket=b) for b in range(buckets)]
+        tasks = [
+            partial(partitioning.count_ids, parts=parts_of(pieces, bucket))
+            for bucket in range(buckets)
+        ]
         return rows, sum(view.engine.run(tasks, "counting silver's ids"))
 
     told, found = view.lake.follow(SILVER, count)
@@ -177,8 +180,7 @@ def _partitions(step: Step, cleaned: Cleaned, there: dict[str, str]) -> tuple[li
     tasks = [
         partial(
             partitioning.write_partitions,
-            pieces=part.pieces,
-            bucket=part.bucket,
+            parts=part.parts,
             without=np.concatenate(
                 [nothing, *(superseded.get(w, nothing) for w in part.locations)]
             ),
@@ -195,7 +197,7 @@ def _superseded(step: Step, cleaned: Cleaned) -> dict[Location, npt.NDArray[np.i
     """The positions of the rows whose id comes again later, by location."""
     ids = [part.ids for part in cleaned.ranges]
     tasks = [
-        partial(partitioning.superseded, pieces=ids, bucket=bucket)
+        partial(partitioning.superseded, parts=parts_of(ids, bucket))
         for bucket in range(cleaned.buckets)
     ]
     found: dict[Location, list[npt.NDArray[np.int64]]] = defaultdict(list)
@@ -214,17 +216,18 @@ def _planned(
     for where in sorted(rows):
         locations[partitioning.bucket_of(where, cleaned.buckets)].append(where)
     for bucket, within in sorted(locations.items()):
-        size = sum(piece.size(bucket) for piece in pieces)
-        if size <= 2 * TASK_BYTES or sum(files[where] for where in within) == 1:
-            yield Partition(pieces, bucket, within)
+        parts = parts_of(pieces, bucket)
+        small = sum(map(size, parts)) <= 2 * TASK_BYTES
+        if small or sum(files[where] for where in within) == 1:
+            yield Partition(parts, within)
         else:
-            yield from _split(step, pieces, bucket, {w: rows[w] for w in within}, files)
+            yield from _split(step, parts, f"{bucket}", {w: rows[w] for w in within}, files)
 
 
 def _split(
     step: Step,
-    pieces: Sequence[Piece],
-    bucket: int,
+    parts: Sequence[Part],
+    bucket: str,
     rows: dict[Location, int],
     files: dict[Location, int],
 ) -> Iterator[Partition]:
@@ -243,18 +246,17 @@ def _split(
     tasks = [
         partial(
             partitioning.split_bucket,
-            pieces=group,
-            bucket=bucket,
-            name=f"{group[0].name}-{bucket}",
+            parts=group,
+            name=f"{group[0][0]}-{bucket}",
             first_slots=first,
             files={where: files[where] for where in rows},
             slots=len(slots),
         )
-        for group in grouped(pieces, lambda piece: piece.size(bucket), TASK_BYTES)
+        for group in grouped(parts, size, TASK_BYTES)
     ]
     smaller = list(step.engine.run(tasks, "dividing large locations"))
     for slot, within in enumerate(slots):
-        yield Partition(smaller, slot, within)
+        yield Partition(parts_of(smaller, slot), within)
 
 
 def _checked(
@@ -311,7 +313,7 @@ def _rejected(step: Step, cleaned: Cleaned) -> Iterator[str]:
     """The records that cannot be used, as JSON, with their places in bronze."""
     starts = accumulate((part.records for part in cleaned.ranges), initial=0)
     for start, part in zip(starts, cleaned.ranges, strict=False):
-        rows = gather(step.engine.place.scratch, [part.rejected], 0, REJECTED_SCHEMA)
+        rows = gather(step.engine.place.scratch, parts_of([part.rejected], 0), REJECTED_SCHEMA)
         for row in rows.to_pylist():
             place = start + row["position"] % RANGE_POSITIONS
             yield Rejected(row["record"], row["reason"], place).to_json()
@@ -339,7 +341,9 @@ def _report(
         return counts, changes.to_json({**told, "counts": counts.model_dump()})
     now = _scattered(step, "after", new, SCHEMA.names, buckets)
     tasks = [
-        partial(partitioning.compare, before=was, after=now, bucket=bucket)
+        partial(
+            partitioning.compare, before=parts_of(was, bucket), after=parts_of(now, bucket)
+        )
         for bucket in range(buckets)
     ]
     found = changes.joined(step.engine.run(tasks, "comparing with the version before"))

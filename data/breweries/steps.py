@@ -25,9 +25,10 @@ from .datasets import Dataset
 from .drift import Drift, Profile
 from .engine import Engine, engine_of
 from .errors import ManifestMissing, ManifestUnreadable, StoreUnreachable, TurnLost
-from .lake import TRIES, Lake, Origin, Stat
+from .lake import Lake, Origin, Stat
 from .manifest import Changes, Check, Manifest, Parts, Source, StoredObject, code_version, now
 from .settings import Folders, Settings
+from .store import TRIES
 from .turns import Turn, take_turn
 
 REMOVED_AT_ONCE = 1000  # keys; what one request takes, and the lease is renewed before each

@@ -15,7 +15,8 @@ from dataclasses import asdict, dataclass
 
 from .datasets import Dataset
 from .errors import ConditionsIgnored, StoreError, StoreUnreachable, TurnLost, TurnTooLong
-from .lake import TRIES, Lake
+from .lake import Lake
+from .store import TRIES
 
 LOOK_SECONDS = 1.0  # between two looks at another run's lease, at most
 

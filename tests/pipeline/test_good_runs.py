@@ -10,7 +10,7 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 import pytest
 
-from data.breweries.cleaning import SCHEMA
+from data.breweries.schema import SCHEMA
 from data.breweries.datasets import BRONZE, CHART, GOLD, SILVER
 from data.breweries.partitions import location
 from sandbox.faults import Faults

@@ -21,7 +21,9 @@ import requests
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from sandbox.api import LocalBreweryApi, encode, wants_json
+from sandbox.api import LocalBreweryApi
+from sandbox.encoding import encode
+from sandbox.handlers import wants_json
 from sandbox.faults import Faults, RateLimiter
 from sandbox.generator import KEYS, generate
 

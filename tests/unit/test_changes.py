@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from data.breweries import changes
-from data.breweries.changes import LISTED, LOCATED_SCHEMA, compare, joined, to_json
+from data.breweries.changes import LISTED, compare, joined, to_json
+from data.breweries.schema import LOCATED_SCHEMA
 
 ROW = {"name": "A", "brewery_type": "micro", "country": "Land", "state": "State"}
 
@@ -115,7 +116,3 @@ def test_a_report_is_json_with_a_row_a_line():
     text = to_json({"run": "r", "counts": {"added": 0}, **found.report}).decode()
     assert json.loads(text)["removed"][0]["id"] == "Ä"
     assert sum('"id": "Ä"' in line for line in text.splitlines()) == 1
-
-
-def test_the_columns_are_those_of_silver_and_its_location():
-    assert [*changes.SCHEMA.names, "country", "state"] == LOCATED_SCHEMA.names

@@ -3,7 +3,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from data.breweries.drift import (
-    KNOWN_BREWERY_TYPES,
     RULES,
     STOPPING,
     Profile,
@@ -11,6 +10,7 @@ from data.breweries.drift import (
     fields_of,
     joined,
 )
+from data.breweries.schema import KNOWN_BREWERY_TYPES
 
 BEFORE = Profile(
     rows=1000,

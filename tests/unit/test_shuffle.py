@@ -14,7 +14,15 @@ from data.breweries.cleaning import clean
 from data.breweries.manifest import Parts
 from data.breweries.partitioning import IDS_SCHEMA, files_for, ranges, superseded
 from data.breweries.records import array_lines, lines_within, record_texts
-from data.breweries.shuffle import Folder, Piece, Place, buckets_for, gather, grouped, scatter
+from data.breweries.shuffle import (
+    Folder,
+    Place,
+    buckets_for,
+    gather,
+    grouped,
+    parts_of,
+    scatter,
+)
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
 rows = st.lists(st.tuples(texts, st.integers(0, 2**62)), max_size=60)
@@ -41,7 +49,7 @@ def test_what_is_scattered_is_gathered_once_and_in_order(scratch, inputs, number
         for (text, position), bucket in zip(pairs, buckets, strict=True):
             expected[bucket].append({"id": text, "position": position})
     for bucket, wanted in expected.items():
-        assert gather(scratch, pieces, bucket, SCHEMA).to_pylist() == wanted
+        assert gather(scratch, parts_of(pieces, bucket), SCHEMA).to_pylist() == wanted
 
 
 @given(st.integers(0, 10**13), st.integers(1, 10**9))

@@ -1,0 +1,193 @@
+"""A polite HTTP client: few connections, a limit of requests a minute, retries, one time limit.
+
+It knows nothing of what it asks for; `api` does.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+import requests
+import urllib3
+from pyrate_limiter import Duration, Limiter, Rate
+from tenacity import RetryCallState, Retrying, retry_if_exception_type, wait_random_exponential
+from typing_extensions import Self
+
+from . import __version__
+from .errors import (
+    ApiBodyMalformed,
+    ApiBusy,
+    ApiGaveUp,
+    ApiRefused,
+    ApiUnreachable,
+    RetriableApiError,
+)
+from .settings import Settings
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+LONGEST_BACKOFF = 30.0  # seconds; the server may still ask for more by Retry-After
+CHUNK = 64 << 10
+LARGEST_BODY = 64 << 20  # bytes; the largest page of the real API has 86 kB
+
+
+class Client:
+    """Asks an API within the limits of the settings, for as long as it is a context.
+
+    Public methods raise `ApiRefused` and `ApiGaveUp`.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._deadline = time.monotonic() + settings.api_time_limit
+        self._stopped = threading.Event()
+        self._limiter = (
+            Limiter(Rate(settings.api_requests_per_minute, Duration.MINUTE))
+            if settings.api_requests_per_minute
+            else None
+        )
+        self._session = requests.Session()
+        self._session.mount(
+            f"{urlsplit(settings.api_url).scheme}://",
+            requests.adapters.HTTPAdapter(pool_maxsize=settings.api_connections),
+        )
+        # Without this Accept the server answers an error by a redirect to a page that says 200.
+        self._session.headers.update(
+            {"Accept": "application/json", "User-Agent": f"breweries/{__version__}"}
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stopped.set()
+        self._session.close()
+
+    def get(self, url: str, parameters: Mapping[str, Any], read: Callable[[str], T]) -> T:
+        """GET until a body can be read.
+
+        Args:
+            url: without its query.
+            parameters: of the query.
+            read: makes something of a body; a ValueError or TypeError says that it cannot.
+        """
+        settings = self._settings
+        backoff = wait_random_exponential(multiplier=settings.api_backoff, max=LONGEST_BACKOFF)
+
+        def wait(state: RetryCallState) -> float:
+            error = state.outcome.exception() if state.outcome else None
+            asked = error.retry_after if isinstance(error, RetriableApiError) else None
+            return max(asked or 0.0, backoff(state))
+
+        def stop(state: RetryCallState) -> bool:
+            late = state.upcoming_sleep > self._seconds_left()
+            return late or self._stopped.is_set() or state.attempt_number >= settings.api_attempts
+
+        def sleep(seconds: float) -> None:
+            self._stopped.wait(seconds)
+
+        def give_up(state: RetryCallState) -> T:
+            last = state.outcome.exception() if state.outcome else None
+            if not isinstance(last, RetriableApiError):  # tenacity stops on no other
+                raise TypeError(f"unexpected {last!r}")
+            limit = (
+                f"BREWERIES_API_ATTEMPTS is {settings.api_attempts}"
+                if state.attempt_number >= settings.api_attempts
+                else f"BREWERIES_API_TIME_LIMIT_SECONDS is {settings.api_time_limit:g}"
+            )
+            raise ApiGaveUp(url, state.attempt_number, last, limit) from last
+
+        result: T = Retrying(
+            retry=retry_if_exception_type(RetriableApiError),
+            wait=wait,
+            stop=stop,
+            sleep=sleep,
+            retry_error_callback=give_up,
+        )(self._try, url, parameters, read)
+        return result
+
+    def in_order(self, ask: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
+        """What asking for each item gives, in their order, a few asked for ahead."""
+        waiting: deque[Future[R]] = deque()
+        with ThreadPoolExecutor(self._settings.api_connections) as pool:
+            try:
+                for item in items:
+                    waiting.append(pool.submit(ask, item))
+                    if len(waiting) == 2 * self._settings.api_connections:
+                        yield waiting.popleft().result()
+                while waiting:
+                    yield waiting.popleft().result()
+            except BaseException:
+                self._stopped.set()
+                pool.shutdown(cancel_futures=True)
+                raise
+
+    def _seconds_left(self) -> float:
+        return max(0.0, self._deadline - time.monotonic())
+
+    def _try(self, url: str, parameters: Mapping[str, Any], read: Callable[[str], T]) -> T:
+        left = self._seconds_left()
+        if self._limiter and not self._limiter.try_acquire("requests", timeout=left):
+            raise ApiUnreachable(url, "BREWERIES_API_REQUESTS_PER_MINUTE allows no request in time")
+        timeout = min(self._settings.api_timeout, max(left, 0.001))
+        end = time.monotonic() + timeout
+        try:
+            with self._session.get(
+                url, params=parameters, timeout=timeout, allow_redirects=False, stream=True
+            ) as answer:
+                body = _body(answer, url, end)
+        except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
+            raise ApiUnreachable(url, _cause(error)) from None
+        _refuse_errors(answer, body, url)
+        try:
+            return read(body.decode("utf-8"))
+        except (ValueError, TypeError) as error:
+            raise ApiBodyMalformed(url, _describe(answer, body, error)) from None
+
+
+def _body(answer: requests.Response, url: str, end: float) -> bytes:
+    """The whole body, unless it does not end: `requests` limits the time of one read only."""
+    body = bytearray()
+    # What has arrived, where `iter_content` would wait for a whole piece.
+    while piece := answer.raw.read1(CHUNK, decode_content=True):
+        body += piece
+        if time.monotonic() > end:
+            raise ApiUnreachable(
+                url, f"its answer had not ended after {len(body):,} bytes, in time"
+            )
+        if len(body) > LARGEST_BODY:
+            raise ApiBodyMalformed(url, f"a body of more than {LARGEST_BODY:,} bytes")
+    return bytes(body)
+
+
+def _refuse_errors(answer: requests.Response, body: bytes, url: str) -> None:
+    if answer.status_code == requests.codes.too_many_requests or answer.status_code >= 500:
+        asked = answer.headers.get("Retry-After", "")
+        raise ApiBusy(
+            url, answer.status_code, float(asked) if re.fullmatch("[0-9]+", asked) else None
+        )
+    if answer.status_code != requests.codes.ok:
+        where = answer.headers.get("Location")
+        said = f"a redirect to {where}" if where else body[:200].decode("utf-8", "replace")
+        raise ApiRefused(url, answer.status_code, " ".join(said.split()))
+
+
+def _describe(answer: requests.Response, body: bytes, error: Exception) -> str:
+    kind = answer.headers.get("Content-Type", "no type").split(";")[0]
+    return f"a body that cannot be used: {error} ({kind}, {len(body)} bytes)"
+
+
+def _cause(error: BaseException) -> str:
+    """The innermost reason of an exception of requests, whose own text repeats the whole chain."""
+    inner = error
+    while (deeper := inner.__cause__ or inner.__context__) is not None:
+        inner = deeper
+    return f"{type(error).__name__}: {inner}"

@@ -1,0 +1,121 @@
+"""One version of the records, and the answers from it."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Sequence
+from functools import cached_property, lru_cache
+from random import Random
+from typing import Any
+
+from .encoding import encode, old_shape
+from .queries import COLUMNS, Filters, Sort, listed
+
+
+class Data:
+    """One version of the records, and what answering from it needs: made when first asked for."""
+
+    def __init__(self, records: Sequence[Any]) -> None:
+        self.records = tuple(records)
+        self.order = lru_cache(maxsize=16)(self._order)
+        self.select = lru_cache(maxsize=32)(self._select)
+        self.meta = lru_cache(maxsize=32)(self._meta)
+        self._json: dict[tuple[int, bool], bytes] = {}
+
+    def json(self, row: int, string_coordinates: bool) -> bytes:
+        """The record as the server writes it."""
+        key = row, string_coordinates
+        if key not in self._json:
+            record = self.records[row]
+            self._json[key] = encode(old_shape(record) if string_coordinates else record)
+        return self._json[key]
+
+    def row_of(self, brewery_id: str) -> int | None:
+        """Where the brewery of this id stands, None if there is none."""
+        return self._rows_by_id.get(brewery_id)
+
+    def changed(self, random: Random) -> Data:
+        """The data with one record removed, one changed and one added.
+
+        By id, the first goes, the one in the middle changes its type, and the new one is the last:
+        all others move up one place.
+        """
+        rows = [row for row in self.order((("id", False),)) if self._text(row, "id") is not None]
+        if not rows:
+            return self
+        first, middle, last = rows[0], rows[len(rows) // 2], rows[-1]
+        records = list(self.records)
+        closed = records[middle].get("brewery_type") == "closed"
+        records[middle] = {**records[middle], "brewery_type": "micro" if closed else "closed"}
+        new_id = f"ffffffff-ffff-4fff-bfff-{random.getrandbits(48):012x}"
+        records.append({**records[last], "id": new_id, "name": "Brand New Brewing"})
+        del records[first]
+        return Data(records)
+
+    def _order(self, sort: Sort) -> list[int]:
+        rows = list(range(len(self.records)))
+        for field, descending in reversed(sort):
+            keys = [_sort_key(self._field(row, field)) for row in range(len(rows))]
+            rows.sort(key=keys.__getitem__, reverse=descending)
+        return rows
+
+    def _select(self, filters: Filters, sort: Sort) -> list[int]:
+        rows = self.order(sort)
+        for name, value in filters:
+            fits = _test(name, value)
+            texts = ((row, self._text(row, COLUMNS[name])) for row in rows)
+            rows = [row for row, text in texts if text is not None and fits(text)]
+        return rows
+
+    def _meta(self, filters: Filters) -> dict[str, Any]:
+        rows = self.select(filters, ())
+        by_type = self._counts(rows, "brewery_type")
+        return {
+            "total": len(rows),
+            "by_state": self._counts(rows, "state_province"),
+            "by_country": self._counts(rows, "country"),
+            # Of types that differ in case alone the last count stays, as in the server.
+            "by_type": {value.lower(): count for value, count in by_type.items()},
+        }
+
+    def _counts(self, rows: Sequence[int], field: str) -> dict[str, int]:
+        texts = (self._text(row, field) for row in rows)
+        return dict(sorted(Counter(text for text in texts if text is not None).items()))
+
+    @cached_property
+    def _rows_by_id(self) -> dict[str, int]:
+        rows = ((self._text(row, "id"), row) for row in range(len(self.records)))
+        return {brewery_id: row for brewery_id, row in rows if brewery_id is not None}
+
+    def _field(self, row: int, field: str) -> Any:
+        record = self.records[row]
+        return record.get(field) if isinstance(record, dict) else None
+
+    def _text(self, row: int, field: str) -> str | None:
+        value = self._field(row, field)
+        return value if isinstance(value, str) else None
+
+
+def _sort_key(value: Any) -> tuple[int, Any]:
+    """SQLite's order: nothing, then numbers, then text by code point; all else is as nothing."""
+    if isinstance(value, str):
+        return 2, value
+    if isinstance(value, (int, float)):
+        return 1, value
+    return 0, 0
+
+
+def _test(name: str, value: str) -> Callable[[str], object]:
+    if name == "exclude_types":
+        excluded = frozenset(listed(value))
+        return lambda text: text not in excluded
+    if name in ("by_ids", "by_type"):
+        return frozenset(listed(value)).__contains__
+    return _like(value).search
+
+
+def _like(value: str) -> re.Pattern[str]:
+    """SQL's LIKE '%value%': % is any text, _ any character, case matters beyond ASCII only."""
+    parts = (re.escape(part).replace("_", ".") for part in re.split("%+", value))
+    return re.compile(".*".join(parts), re.ASCII | re.IGNORECASE | re.DOTALL)

@@ -1,0 +1,83 @@
+"""What is served, and what was asked for: the state that the handlers share."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import parse_qsl
+
+from tornado.httputil import HTTPServerRequest
+
+from .dataset import Data
+from .faults import Faults, Mischief
+
+REQUESTS_KEPT = 100_000
+
+
+@dataclass
+class Request:
+    """One request that the server got. Times are of time.monotonic(), in seconds."""
+
+    method: str
+    path: str
+    query: dict[str, str]
+    accept: str
+    user_agent: str
+    started: float
+    status: int = 0
+    """0 while the request is under way, and for good if the connection was reset."""
+    finished: float | None = None
+    """Just before the answer is written, or the connection reset; None while the request is under
+    way."""
+
+
+class Served:
+    """Records, faults, and the requests so far; the first two may be replaced from any thread."""
+
+    def __init__(self, records: Sequence[Any], faults: Faults) -> None:
+        self.root = ""
+        """The site's address, once it is known."""
+        self.data = Data(records)
+        self.mischief = Mischief(faults)
+        self.requests: deque[Request] = deque(maxlen=REQUESTS_KEPT)
+        self.most_at_once = 0
+        self._under_way = 0
+        self._lock = threading.Lock()
+
+    def replace(self, records: Sequence[Any]) -> None:
+        """Serve other records from now on."""
+        data = Data(records)
+        with self._lock:
+            self.data = data
+
+    def begin(self, request: HTTPServerRequest) -> Request:
+        """Note a request that has come."""
+        note = Request(
+            method=request.method or "",
+            path=request.path,
+            query=dict(parse_qsl(request.query, keep_blank_values=True)),
+            accept=request.headers.get("Accept", ""),
+            user_agent=request.headers.get("User-Agent", ""),
+            started=time.monotonic(),
+        )
+        self.requests.append(note)
+        self._under_way += 1
+        self.most_at_once = max(self.most_at_once, self._under_way)
+        return note
+
+    def end(self, note: Request, status: int) -> None:
+        """Note that it is answered, by a status, or by a reset (0)."""
+        if note.finished is None:
+            note.status = status
+            note.finished = time.monotonic()
+            self._under_way -= 1
+
+    def page_answered(self, mischief: Mischief) -> None:
+        """Change the data after a page, if that is asked for."""
+        if mischief.change_is_due():
+            with self._lock:
+                self.data = self.data.changed(mischief.random)
