@@ -84,8 +84,11 @@ format: $(VENV)/dev ## Mend style and format
 	$(BIN)/ruff check --fix $(CODE)
 	$(BIN)/ruff format $(CODE)
 
-bench: $(VENV)/dev ## Measure the run against an empty one
-	$(BIN)/python -m benchmarks.overhead
+bench: $(VENV)/bench ## Measure all, and write docs/performance.md (40 minutes)
+	@for benchmark in overhead extraction cluster scale; do \
+	  echo "== $$benchmark"; $(BIN)/python -m benchmarks.$$benchmark; \
+	done
+	@$(BIN)/python -m benchmarks.report
 
 images: $(VENV)/dev ## Renew the pictures of image/ from the running system
 	$(BIN)/python -m image.make
@@ -122,6 +125,10 @@ $(VENV)/sandbox: sandbox/requirements.lock | $(BIN)/uv
 $(VENV)/dev: tests/requirements.lock | $(BIN)/uv
 	$(call install,$<)
 	@touch $(VENV)/sandbox
+
+$(VENV)/bench: benchmarks/requirements.lock | $(BIN)/uv
+	$(call install,$<)
+	@touch $(VENV)/sandbox $(VENV)/dev
 
 $(BIN)/uv:
 	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is missing: install Python 3.10, 3.11 or 3.12 (PYTHON=python3.11 names another)" >&2; exit 1; }

@@ -1,40 +1,49 @@
-"""docs/performance.md and its picture, written from what the benchmarks found."""
+"""docs/performance.md and its picture: the figures that the benchmarks found, put into a template."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
+from string import Template
 from typing import Any
 
 from .results import Result, load, results
 
 ROOT = Path(__file__).parents[1]
+TEMPLATE = Path(__file__).with_name("performance.md.template")
 PAGE = ROOT / "docs" / "performance.md"
 PICTURE = ROOT / "image" / "performance.png"
 NAMES = {"breweries": "this pipeline", "duckdb": "DuckDB", "pandas": "pandas", "spark": "PySpark"}
 COLOURS = {"breweries": "#b45309", "duckdb": "#475569", "pandas": "#94a3b8", "spark": "#0f766e"}
-Section = dict[str, Any]
+EXTRACTION = {"breweries": "this pipeline's crawl", "loop": "a loop over the pages"}
+OVERHEAD = {"empty": "four empty blocks", "breweries": "this pipeline"}
+CLUSTER = {"0": "this machine", "1": "a cluster of one worker", "2": "a cluster of two workers"}
+CONNECTIONS, PAGE_SECONDS = 4, 0.1
+SECTIONS = ("scale", "extraction", "overhead", "cluster")
 
 
 def main() -> None:
     """Write the page and the picture."""
     found = load()
     PAGE.write_text(page(found), encoding="utf-8")
-    if "scale" in found:
-        picture(results(found["scale"]), PICTURE)
+    picture(results(found["scale"]), PICTURE)
     print(f"Wrote {PAGE.relative_to(ROOT)} and {PICTURE.relative_to(ROOT)}")
 
 
-def page(found: dict[str, Section]) -> str:
-    """The page, a section a benchmark."""
-    intro = (
-        "# Performance\n",
-        "Written by `make bench` from `benchmarks/results.json`; do not edit. The machine is noisy, so"
-        " each benchmark compares side by side in one run, by turns, and the ratios say more than the"
-        " seconds. The numbers are medians; memory is the most that a process and its children held at"
-        " once (proportional set sizes, so that what they share counts once).\n",
-    )
-    return "\n".join([*intro, *(write(found[name]) for name, write in SECTIONS.items())])
+def page(found: dict[str, Any]) -> str:
+    """The page."""
+    scale, extraction, overhead, cluster = (results(found[name]) for name in SECTIONS)
+    figures = {
+        **{f"{name}_measured": _measured(found[name]) for name in SECTIONS},
+        **_scale(scale),
+        **_extraction(extraction),
+        **_overhead(overhead),
+        "cluster": _table(
+            ("rows", "on", "rounds", "seconds", "peak memory, MB"),
+            ((f"{one.size:,}", CLUSTER[one.job], *_rounds(one)) for one in cluster),
+        ),
+    }
+    return Template(TEMPLATE.read_text(encoding="utf-8")).substitute(figures)
 
 
 def picture(found: list[Result], target: Path) -> None:
@@ -69,33 +78,31 @@ def _short(rows: float) -> str:
     return f"{rows / 1e6:.1f} million" if rows >= 1e6 else f"{rows / 1e3:.0f} thousand"
 
 
-def _measured(section: Section) -> str:
+def _measured(section: dict[str, Any]) -> str:
     machine = section["machine"]
     versions = ", ".join(f"{name} {number}" for name, number in machine["versions"].items())
     return (
-        f"Measured {section['measured']} on {machine['cores']} cores and {machine['memory_gb']} GB,"
-        f" Python {machine['python']}, {versions}.\n"
+        f"Measured {section['measured']} on {machine['cores']} cores and {machine['memory_gb']} GB, "
+        f"Python {machine['python']}, {versions}."
     )
 
 
-def _table(head: str, align: str, rows: Iterable[Iterable[str]]) -> str:
-    return "\n".join([head, align, *(f"| {' | '.join(row)} |" for row in rows)]) + "\n"
+def _table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    titles = list(head)
+    lines = [titles, ["---:" if place != 1 else "---" for place in range(len(titles))], *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def _rounds(result: Result) -> tuple[str, str, str]:
     """Rounds, seconds and megabytes of a result, as a table has them."""
     if not result.seconds:
-        return "0", "", "more than 12,000: ended"
-    return (
-        str(len(result.seconds)),
-        f"{result.median_seconds:.1f}",
-        f"{result.median_megabytes:,.0f}",
-    )
+        return "1", "", "more than 12,000: ended"
+    memory = f"{result.median_megabytes:,.0f}" if result.memory else ""
+    return str(len(result.seconds)), f"{result.median_seconds:.2f}", memory
 
 
-def _scale(section: Section) -> str:
-    found = {(one.job, one.size): one for one in results(section)}
-    ours = {size: one for (job, size), one in found.items() if job == "breweries"}
+def _scale(found: list[Result]) -> dict[str, str]:
+    ours = {one.size: one for one in found if one.job == "breweries"}
 
     def beside(one: Result) -> str:
         """How long this pipeline takes, as a multiple of how long that takes."""
@@ -103,111 +110,43 @@ def _scale(section: Section) -> str:
             return ""
         return f"{ours[one.size].median_seconds / one.median_seconds:.2f}"
 
-    rows = [
-        (f"{one.size:,}", NAMES[one.job], *_rounds(one), beside(one)) for one in found.values()
-    ]
     middle, large = (ours[size] for size in sorted(ours)[-2:])
-    parts = [
-        "## Bronze to gold, beside what a user would pick instead\n",
-        "The same bronze object, multiplied by the sandbox (new ids, same dirt); the same cleaning,"
-        " partitioned zstd Parquet, and count (`benchmarks/rivals`). The rivals read and write the"
-        " local disk; this pipeline a store on loopback, with its manifests, checks, comparison and"
-        " logs. Each job is a process of its own, timed from its start to its end; the store's own"
-        " memory is not counted. All counted the same, or this would not have been written."
-        f" {_measured(section)}",
-        _table(
-            "| rows | job | rounds | seconds | peak memory, MB | this pipeline takes, times as long |",
-            "|---:|---|---:|---:|---:|---:|",
-            rows,
+    return {
+        "scale": _table(
+            ("rows", "job", "rounds", "seconds", "peak memory, MB", "ours / that, in time"),
+            ((f"{one.size:,}", NAMES[one.job], *_rounds(one), beside(one)) for one in found),
         ),
-        "![Seconds and memory against rows, for each job](../image/performance.png)\n",
-        f"From {middle.size:,} to {large.size:,} rows this pipeline's memory grows"
-        f" {large.median_megabytes / middle.median_megabytes:.2f} times. {HONEST}\n",
-    ]
-    return "\n".join(parts)
+        "middle": f"{middle.size:,}",
+        "large": f"{large.size:,}",
+        "growth": f"{large.median_megabytes / middle.median_megabytes:.2f}",
+    }
 
 
-HONEST = (
-    "In honesty: for twelve thousand rows, which is what the API has today, pandas is the right tool"
-    " if a file is all you want, and it is shorter than anything here; most of this pipeline's two"
-    " seconds go to requests, hashes and manifests, so that is the price of a lake that is published"
-    " whole and proves it. DuckDB is the tool to beat from there to some millions, in one query; what"
-    " it holds while it partitions grows with the rows, and so does the memory it wants. PySpark pays"
-    " for its start and for rows that go to Python and back (its NFC, which it lacks), and would win"
-    " them back on a real cluster only. What this pipeline does differently is to cut the work into"
-    " tasks of bounded memory, so that the machine does not matter."
-)
-
-
-def _extraction(section: Section) -> str:
-    found = results(section)
-    rows = [(f"{one.size:,}", EXTRACTION[one.job], *_rounds(one)) for one in found]
-    pages = min(one.size for one in found)
-    ours = next(one for one in found if one.job == "breweries" and one.size == pages)
-    bound = pages / 4 * 0.1
-    parts = [
-        "## Extraction: the API to a file\n",
-        "A local API that takes 100 ms a page and has no limit, pages of 200, four connections (the"
-        " default). The crawl also asks `/meta` before and after, counts distinct ids and recounts by"
-        " type, country and state; it holds the pages under way, never the answer."
-        f" {_measured(section)}",
-        _table(
-            "| pages | by | rounds | seconds | peak memory, MB |", "|---:|---|---:|---:|---:|", rows
+def _extraction(found: list[Result]) -> dict[str, str]:
+    ours = min((one for one in found if one.job == "breweries"), key=lambda one: one.size)
+    bound = ours.size / CONNECTIONS * PAGE_SECONDS
+    return {
+        "extraction": _table(
+            ("pages", "by", "rounds", "seconds", "peak memory, MB"),
+            ((f"{one.size:,}", EXTRACTION[one.job], *_rounds(one)) for one in found),
         ),
-        f"{pages} pages by four at a time take {bound:.1f} s at best; the crawl takes"
-        f" {ours.median_seconds / bound:.2f} times that. On the real API it is the API's limit of 120"
-        " requests a minute that counts, and 62 requests are within it.\n",
-    ]
-    return "\n".join(parts)
+        "pages": f"{ours.size:,}",
+        "bound": f"{bound:.1f}",
+        "beyond": f"{ours.median_seconds / bound:.2f}",
+    }
 
 
-EXTRACTION = {"breweries": "this pipeline's crawl", "loop": "a loop over the pages"}
-
-
-def _overhead(section: Section) -> str:
-    found = results(section)
-    rows = [
-        (OVERHEAD[one.job], str(len(one.seconds)), f"{one.median_seconds:.2f}") for one in found
-    ]
-    empty, full = (one.median_seconds for one in found)
-    parts = [
-        "## A whole run, beside an empty one\n",
-        f"`mage run` of this pipeline on {found[1].size:,} breweries into an empty lake, and of four"
-        f" blocks that do nothing; API and store on loopback, without delay. {_measured(section)}",
-        _table("| pipeline | rounds | seconds |", "|---|---:|---:|", rows),
-        f"It adds {full - empty:.1f} s ({full / empty:.2f} times an empty run). A second run without a"
-        " change writes no data object.\n",
-    ]
-    return "\n".join(parts)
-
-
-OVERHEAD = {"empty": "four empty blocks", "breweries": "this pipeline"}
-
-
-def _cluster(section: Section) -> str:
-    rows = [(f"{one.size:,}", CLUSTER[one.job], *_rounds(one)) for one in results(section)]
-    parts = [
-        "## Bronze to gold on a Dask cluster, beside this machine's processes\n",
-        "Scheduler and workers on the same two cores, a thread a worker; rows move through the store"
-        " instead of over the disk. What is written is the same to the byte, or this would not have"
-        " been written. Memory is that of the process that Mage would be, through which no rows pass."
-        f" {_measured(section)}",
-        _table(
-            "| rows | on | rounds | seconds | peak memory, MB |", "|---:|---|---:|---:|---:|", rows
+def _overhead(found: list[Result]) -> dict[str, str]:
+    empty, full = found
+    return {
+        "overhead": _table(
+            ("rounds", "pipeline", "seconds"),
+            ((_rounds(one)[0], OVERHEAD[one.job], _rounds(one)[1]) for one in found),
         ),
-        "On one machine a cluster does not pay: see [scale.md](scale.md) for where it does.\n",
-    ]
-    return "\n".join(parts)
-
-
-CLUSTER = {"0": "this machine", "1": "a cluster of one worker", "2": "a cluster of two workers"}
-
-SECTIONS: dict[str, Callable[[Section], str]] = {
-    "scale": _scale,
-    "extraction": _extraction,
-    "overhead": _overhead,
-    "cluster": _cluster,
-}
+        "breweries": f"{full.size:,}",
+        "added": f"{full.median_seconds - empty.median_seconds:.2f}",
+        "times": f"{full.median_seconds / empty.median_seconds:.2f}",
+    }
 
 
 if __name__ == "__main__":

@@ -241,7 +241,10 @@ class _Welcome(_Handler):
     limited = False
 
     async def get(self) -> None:
-        links = {"documentation_url": f"{self.served.root}/docs", "mcp_url": f"{self.served.root}/mcp"}
+        links = {
+            "documentation_url": f"{self.served.root}/docs",
+            "mcp_url": f"{self.served.root}/mcp",
+        }
         message = {"message": "Welcome to the Open Brewery DB API."}
         await self.answer(message | links, _CACHE_DAY)
 

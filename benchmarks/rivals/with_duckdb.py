@@ -59,7 +59,7 @@ def job(bronze: Path, folder: Path, aliases: Path) -> list[tuple[Any, ...]]:
 
 
 def _tidy(text: str) -> str:
-    """Only what is not plain is worth the regular expressions, as in the pipeline's own cleaning."""
+    """Only what is not plain is worth regular expressions, as in the pipeline's cleaning."""
     plain = f"nullif(trim({text}, ' '), '')"
     tidy = f"replace({text}, '{UNTIDY[0]}', '{UNTIDY[1]}')"
     tidy = rf"regexp_replace({tidy}, '{INVISIBLE}', '', 'g')"

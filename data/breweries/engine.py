@@ -57,7 +57,11 @@ def engine_of(settings: Settings, lake: Lake, run: str) -> Iterator[Engine]:
             cluster.close()
     else:
         with tempfile.TemporaryDirectory(prefix="breweries-") as folder:
-            yield Machine(settings, lake, Path(folder))
+            machine = Machine(settings, lake, Path(folder))
+            try:
+                yield machine
+            finally:
+                machine.close()
 
 
 class Machine:
@@ -65,6 +69,7 @@ class Machine:
 
     def __init__(self, settings: Settings, lake: Lake, folder: Path) -> None:
         self._settings = settings
+        self._has_processes = False
         self.place = Place(lake, Folder(folder))
 
     def run(self, tasks: Sequence[Task[R]], doing: str) -> Iterator[R]:
@@ -74,10 +79,12 @@ class Machine:
             WorkersFailed: a process died, as it does when memory is short.
         """
         workers = self._settings.processes or min(PROCESSES, len(os.sched_getaffinity(0)))
-        if len(tasks) < MANY:
+        # Once they are there, this process's own memory need not grow.
+        if len(tasks) < MANY and not self._has_processes:
             with ThreadPoolExecutor(workers) as pool:
                 yield from pool.map(lambda task: task(self.place), tasks)
             return
+        self._has_processes = True
         # Half of the cleaning is Python, which threads do not share well.
         from joblib import Parallel, delayed
         from joblib.externals.loky.process_executor import TerminatedWorkerError
@@ -88,6 +95,13 @@ class Machine:
             yield from _shown(results, tasks, doing)
         except TerminatedWorkerError:
             raise WorkersFailed("this machine", doing, "a process was killed") from None
+
+    def close(self) -> None:
+        """End the processes, which would wait for more work for minutes, with all their memory."""
+        if self._has_processes:
+            from joblib.externals.loky import get_reusable_executor
+
+            get_reusable_executor().shutdown()
 
 
 class Cluster:

@@ -118,12 +118,12 @@ def count_types(place: Place, entries: Sequence[StoredObject]) -> Counter[Group]
     """
     columns = [SILVER_SCHEMA.field(KIND)]
 
-    def types(entry: StoredObject) -> pa.ChunkedArray:
+    def types(entry: StoredObject) -> pa.StructArray:
         content = place.lake.read("silver", entry)
-        return parquet.read(f"silver/{entry.key}", content, entry, columns)[KIND]
+        return parquet.read(f"silver/{entry.key}", content, entry, columns)[KIND].value_counts()
 
     counts = Counter[Group]()
-    for entry, column in zip(entries, place.lake.each(types, entries), strict=True):
-        for found in column.value_counts().to_pylist():
+    for entry, counted in zip(entries, place.lake.each(types, entries), strict=True):
+        for found in counted.to_pylist():
             counts[(*location(entry.key), found["values"])] += found["counts"]
     return counts

@@ -10,9 +10,9 @@ import math
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import accumulate, pairwise
+from itertools import pairwise
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -34,7 +34,7 @@ Buckets = npt.NDArray[np.int64]
 class Scratch(Protocol):
     """Where the pieces of one run are kept until it ends."""
 
-    def write(self, name: str, content: bytes) -> None:
+    def write(self, name: str, content: memoryview) -> None:
         """Keep some content; written again, it replaces what was kept."""
 
     def read(self, parts: Sequence[Part]) -> list[bytes]:
@@ -47,7 +47,7 @@ class Folder:
 
     path: Path
 
-    def write(self, name: str, content: bytes) -> None:  # noqa: D102 - as Scratch says
+    def write(self, name: str, content: memoryview) -> None:  # noqa: D102 - as Scratch says
         (self.path / name).write_bytes(content)
 
     def read(self, parts: Sequence[Part]) -> list[bytes]:  # noqa: D102
@@ -66,8 +66,8 @@ class Prefix:
     lake: Lake
     prefix: str
 
-    def write(self, name: str, content: bytes) -> None:  # noqa: D102
-        self.lake.put("silver", self.prefix + name, content)
+    def write(self, name: str, content: memoryview) -> None:  # noqa: D102
+        self.lake.put("silver", self.prefix + name, bytes(content))
 
     def read(self, parts: Sequence[Part]) -> list[bytes]:  # noqa: D102
         def part(wanted: Part) -> bytes:
@@ -121,9 +121,14 @@ def scatter(scratch: Scratch, name: str, table: pa.Table, buckets: Buckets, numb
     order = np.argsort(buckets, kind="stable")
     edges = np.searchsorted(buckets[order], np.arange(number + 1))
     ordered = table if number == 1 else table.take(order)
-    parts = [_written(ordered.slice(start, end - start)) for start, end in pairwise(edges)]
-    scratch.write(name, b"".join(parts))
-    return Piece(name, tuple(accumulate(map(len, parts), initial=0)))
+    sink, offsets = pa.BufferOutputStream(), [0]
+    for start, end in pairwise(edges):
+        if start < end:
+            with pa.ipc.new_stream(sink, table.schema) as stream:
+                stream.write_table(ordered.slice(start, end - start))
+        offsets.append(sink.tell())
+    scratch.write(name, memoryview(sink.getvalue()))
+    return Piece(name, tuple(offsets))
 
 
 def size(part: Part) -> int:
@@ -147,13 +152,3 @@ def hashes(texts: pa.ChunkedArray) -> Buckets:
     """The CRC-32 of each text: the same on every machine, in every release."""
     values = map(zlib.crc32, texts.cast(pa.binary()).to_pylist())
     return np.fromiter(values, np.int64, len(texts))
-
-
-def _written(table: pa.Table) -> bytes:
-    if not len(table):
-        return b""
-    sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, table.schema) as stream:
-        stream.write_table(table)
-    written: Any = sink.getvalue()
-    return bytes(written)

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
-from itertools import accumulate
+from itertools import accumulate, islice
 from operator import attrgetter
 from pathlib import Path
 from typing import Any
@@ -67,6 +67,14 @@ class Partition:
 
     parts: Sequence[Part]
     locations: Sequence[Location]
+
+
+@dataclass(frozen=True)
+class Division:
+    """A large bucket's division: the tasks that scatter it, and which locations each slot gets."""
+
+    tasks: Sequence[Task[Piece]]
+    slots: Sequence[Sequence[Location]]
 
 
 def transform(step: Step) -> Summary:
@@ -209,29 +217,34 @@ def _superseded(step: Step, cleaned: Cleaned) -> dict[Location, npt.NDArray[np.i
 
 def _planned(
     step: Step, cleaned: Cleaned, rows: Counter[Location], files: dict[Location, int]
-) -> Iterator[Partition]:
+) -> list[Partition]:
     """The buckets that one task can hold, and the parts of those that it cannot."""
     pieces = [part.rows for part in cleaned.ranges]
     locations: dict[int, list[Location]] = defaultdict(list)
     for where in sorted(rows):
         locations[partitioning.bucket_of(where, cleaned.buckets)].append(where)
+    planned, divisions = [], []
     for bucket, within in sorted(locations.items()):
         parts = parts_of(pieces, bucket)
-        small = sum(map(size, parts)) <= 2 * TASK_BYTES
+        small = sum(map(size, parts)) <= TASK_BYTES
         if small or sum(files[where] for where in within) == 1:
-            yield Partition(parts, within)
+            planned.append(Partition(parts, within))
         else:
-            yield from _split(step, parts, f"{bucket}", {w: rows[w] for w in within}, files)
+            divisions.append(_division(bucket, parts, {w: rows[w] for w in within}, files))
+    tasks = [task for division in divisions for task in division.tasks]
+    smaller = step.engine.run(tasks, "dividing large locations")
+    for division in divisions:
+        pieces = list(islice(smaller, len(division.tasks)))
+        planned += [
+            Partition(parts_of(pieces, slot), within) for slot, within in enumerate(division.slots)
+        ]
+    return planned
 
 
-def _split(
-    step: Step,
-    parts: Sequence[Part],
-    bucket: str,
-    rows: dict[Location, int],
-    files: dict[Location, int],
-) -> Iterator[Partition]:
-    """A bucket that is too large for one task, scattered again into slots of whole files."""
+def _division(
+    bucket: int, parts: Sequence[Part], rows: dict[Location, int], files: dict[Location, int]
+) -> Division:
+    """How a bucket that is too large for one task is scattered again, into slots of whole files."""
     slots: list[list[Location]] = [[]]
     first: dict[Location, int] = {}
     held = 0
@@ -252,11 +265,9 @@ def _split(
             files={where: files[where] for where in rows},
             slots=len(slots),
         )
-        for group in grouped(parts, size, TASK_BYTES)
+        for group in grouped(parts, size, TASK_BYTES // 2)
     ]
-    smaller = list(step.engine.run(tasks, "dividing large locations"))
-    for slot, within in enumerate(slots):
-        yield Partition(parts_of(smaller, slot), within)
+    return Division(tasks, slots)
 
 
 def _checked(
@@ -341,9 +352,7 @@ def _report(
         return counts, changes.to_json({**told, "counts": counts.model_dump()})
     now = _scattered(step, "after", new, SCHEMA.names, buckets)
     tasks = [
-        partial(
-            partitioning.compare, before=parts_of(was, bucket), after=parts_of(now, bucket)
-        )
+        partial(partitioning.compare, before=parts_of(was, bucket), after=parts_of(now, bucket))
         for bucket in range(buckets)
     ]
     found = changes.joined(step.engine.run(tasks, "comparing with the version before"))

@@ -10,9 +10,9 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 import pytest
 
-from data.breweries.schema import SCHEMA
 from data.breweries.datasets import BRONZE, CHART, GOLD, SILVER
 from data.breweries.partitions import location
+from data.breweries.schema import SCHEMA
 from sandbox.faults import Faults
 from tests.conftest import raw_get
 

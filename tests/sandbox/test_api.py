@@ -23,9 +23,9 @@ from hypothesis import strategies as st
 
 from sandbox.api import LocalBreweryApi
 from sandbox.encoding import encode
-from sandbox.handlers import wants_json
 from sandbox.faults import Faults, RateLimiter
 from sandbox.generator import KEYS, generate
+from sandbox.handlers import wants_json
 
 ROOT = Path(__file__).resolve().parents[2]
 UNLIMITED = Faults(rate_limit=0)

@@ -5,7 +5,6 @@ import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from data.breweries import changes
 from data.breweries.changes import LISTED, compare, joined, to_json
 from data.breweries.schema import LOCATED_SCHEMA
 

@@ -107,7 +107,7 @@ def test_the_number_of_files_depends_on_the_rows_alone_and_seldom_changes(full, 
 @given(st.lists(st.tuples(st.sampled_from("abcdef"), st.sampled_from(["X\0Y", "X\0Z"]))))
 def test_of_rows_with_one_id_the_last_is_kept(tmp_path_factory, received):
     folder = Folder(tmp_path_factory.getbasetemp())
-    found = superseded(Place(None, folder), [ids_piece(folder, received)], 0)
+    found = superseded(Place(None, folder), parts_of([ids_piece(folder, received)], 0))
     last = {id_: position for position, (id_, _) in enumerate(received)}
     earlier = {}
     for position, (id_, where) in enumerate(received):
@@ -116,7 +116,7 @@ def test_of_rows_with_one_id_the_last_is_kept(tmp_path_factory, received):
     assert {where: set(positions.tolist()) for where, positions in found.items()} == earlier
 
 
-def ids_piece(folder, received) -> Piece:
+def ids_piece(folder, received):
     columns = [
         pa.array([id_ for id_, _ in received], pa.string()),
         pa.array(range(len(received)), pa.int64()),
