@@ -85,9 +85,10 @@ format: $(VENV)/dev ## Mend style and format
 	$(BIN)/ruff format $(CODE)
 
 bench: $(VENV)/bench ## Measure all, and write docs/performance.md (40 minutes)
-	@for benchmark in overhead extraction cluster scale; do \
-	  echo "== $$benchmark"; $(BIN)/python -m benchmarks.$$benchmark; \
-	done
+	-$(BIN)/python -m benchmarks.overhead
+	$(BIN)/python -m benchmarks.extraction
+	$(BIN)/python -m benchmarks.cluster
+	$(BIN)/python -m benchmarks.scale
 	@$(BIN)/python -m benchmarks.report
 
 images: $(VENV)/dev ## Renew the pictures of image/ from the running system

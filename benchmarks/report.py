@@ -1,4 +1,4 @@
-"""docs/performance.md and its picture: the figures that the benchmarks found, put into a template."""
+"""docs/performance.md and its picture, from the figures that the benchmarks found."""
 
 from __future__ import annotations
 
@@ -82,8 +82,8 @@ def _measured(section: dict[str, Any]) -> str:
     machine = section["machine"]
     versions = ", ".join(f"{name} {number}" for name, number in machine["versions"].items())
     return (
-        f"Measured {section['measured']} on {machine['cores']} cores and {machine['memory_gb']} GB, "
-        f"Python {machine['python']}, {versions}."
+        f"Measured {section['measured']} on {machine['cores']} cores and {machine['memory_gb']} GB,"
+        f" Python {machine['python']}, {versions}."
     )
 
 
