@@ -19,6 +19,7 @@ from .api import ZabbixRefused, ask, made
 FOLDER = Path(__file__).parent
 TEMPLATE = FOLDER / "template.yaml"
 MEDIA_TYPES = FOLDER / "media-types.yaml"
+TEMPLATE_NAME = "Breweries by HTTP"
 NAME = "Breweries"
 SLACK, MAIL = "Breweries: Slack", "Breweries: mail"
 SLACK_MACRO = "{$BREWERIES.SLACK_URL}"
@@ -104,7 +105,7 @@ def _import(api: ZabbixAPI, text: str, rules: Mapping[str, Any]) -> None:
 
 
 def _make_host(api: ZabbixAPI, group: str, exporter: str) -> None:
-    (template,) = ask(api, "template.get", filter={"host": NAME}, output=["templateid"])
+    (template,) = ask(api, "template.get", filter={"host": TEMPLATE_NAME}, output=["templateid"])
     made(
         api, "host", "hostid",
         host=NAME,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import shutil
 import signal
 import socket
@@ -15,7 +16,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from email import message_from_bytes, policy
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -49,11 +50,14 @@ MISSING = [
 ]
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+def free_port(below: int = 1 << 16) -> int:
+    while True:
+        with socket.socket() as probe:
+            wanted = random.randrange(10_000, below) if below < 1 << 16 else 0
+            with suppress(OSError):
+                probe.bind(("127.0.0.1", wanted))
+                port: int = probe.getsockname()[1]
+                return port
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from data.breweries.datasets import GOLD, LAYERS, LOGS
 from data.breweries.lake import Lake
 from data.breweries.settings import Settings
 from monitoring.metrics import LAKE_METRICS, LAYER_METRICS
-from monitoring.zabbix.setup import TEMPLATE
+from monitoring.zabbix.setup import TEMPLATE, TEMPLATE_NAME
 from tests.monitoring.servers import Messages, exporter, free_port, pipeline
 from tests.monitoring.zabbix import MISSING, PACKAGES, PASSWORD, Zabbix, set_up, zabbix
 from tests.waiting import wait_for
@@ -181,7 +181,7 @@ def test_a_way_that_is_no_longer_set_is_taken_away_and_others_stay(page):
 def nowhere(asked):
     """Another host with the template, on an exporter that is not there."""
     (group,) = asked.ask("hostgroup.get", filter={"name": "Breweries"}, output=["groupid"])
-    (template,) = asked.ask("template.get", filter={"host": "Breweries"}, output=["templateid"])
+    (template,) = asked.ask("template.get", filter={"host": TEMPLATE_NAME}, output=["templateid"])
     macro = {"macro": "{$BREWERIES.EXPORTER}", "value": f"http://127.0.0.1:{free_port()}"}
     asked.ask(
         "host.create", host="nowhere", groups=[group], templates=[template], macros=[macro]

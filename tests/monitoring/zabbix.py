@@ -103,7 +103,7 @@ def _server(folder: Path, database: Path, page: str) -> Iterator[None]:
         "DBName": "zabbix",
         "DBUser": "zabbix",
         "ListenIP": "127.0.0.1",
-        "ListenPort": free_port(),
+        "ListenPort": free_port(below=1 << 15),  # it takes no higher one
         "LogType": "console",
         "PidFile": folder / "zabbix_server.pid",
         "SocketDir": folder,
