@@ -92,6 +92,8 @@ def _mail_server(settings: Mapping[str, str]) -> dict[str, str]:
         "smtp_email": settings["ALERT_EMAIL_FROM"],
         "smtp_helo": settings["ALERT_EMAIL_FROM"].rpartition("@")[2],
         "smtp_security": "STARTTLS" if encrypted else "NONE",
+        "smtp_verify_host": "YES" if encrypted else "NO",
+        "smtp_verify_peer": "YES" if encrypted else "NO",
     }
     if settings.get("ALERT_SMTP_USER"):
         server["smtp_authentication"] = "PASSWORD"

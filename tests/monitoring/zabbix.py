@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -147,14 +147,18 @@ class Zabbix:
         )
         return {item["key_"]: item for item in found}
 
-    def everything(self) -> Mapping[str, Any]:
+    def everything(self) -> dict[str, list[str]]:
         """All that a set-up makes; nothing that the server keeps of it."""
+        by_hand = {"filter": {"flags": 0}}  # not by discovery
         kinds = {
             "hostgroup": {}, "template": {}, "host": {"selectMacros": "extend"},
             "usermacro": {"globalmacro": True}, "mediatype": {"selectMessageTemplates": "extend"},
             "usergroup": {}, "user": {"selectMedias": "extend"},
             "action": {"selectOperations": "extend", "selectRecoveryOperations": "extend"},
-            "item": {"templated": True}, "itemprototype": {}, "trigger": {"templated": True},
-            "triggerprototype": {},
+            "item": {"output": ["key_", "delay"], **by_hand}, "itemprototype": {},
+            "trigger": {"output": ["description", "expression"], **by_hand}, "triggerprototype": {},
         }  # fmt: skip
-        return {kind: self.ask(f"{kind}.get", **more) for kind, more in kinds.items()}
+        return {
+            kind: sorted(str(one) for one in self.ask(f"{kind}.get", **more))
+            for kind, more in kinds.items()
+        }
