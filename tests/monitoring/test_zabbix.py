@@ -1,5 +1,6 @@
 """The template and the set-up in a real Zabbix, from a block that fails to the messages."""
 
+import html
 import json
 import time
 import uuid
@@ -100,21 +101,23 @@ def test_from_a_block_that_fails_to_the_messages_and_back(page, tmp_path):
         assert flow.run() == 1
         (failed,) = (log.modified for log in lake.listed("bronze", LOGS).values())
         bronze = f"The bronze layer failed: {error(lake, 'bronze')}"
-        told = messages.told(f"PROBLEM: {bronze}", failed, *BY)
+        told = messages.told("PROBLEM: The bronze layer failed", failed, *BY)
         print(f"error log to message: {told}")
         assert max(told.values()) < MINUTE
         assert list(asked.problems("Breweries").values()) == [bronze]
-        assert "docs/monitoring.md#layer-failed" in str(messages.posts["/slack"])
+        for text in newest(messages):
+            assert bronze in text and "docs/monitoring.md#layer-failed" in text
 
         flow.api.records = records[:300]
         assert flow.run() == 1
         succeeded = time.time()
         silver = f"The silver layer failed: {error(lake, 'silver')}"
         assert "DriftStopped" in silver
-        messages.told(f"PROBLEM: {silver}", succeeded, *BY)
-        told = messages.told(f"RESOLVED: {bronze}", succeeded, *BY)
+        messages.told("PROBLEM: The silver layer failed", succeeded, *BY)
+        told = messages.told("RESOLVED: The bronze layer failed", succeeded, *BY)
         print(f"success to message: {told}")
         assert list(asked.problems("Breweries").values()) == [silver]
+        assert any(silver in text for text in told_by_slack(messages))
 
         flow.api.records = records
         assert flow.run() == 0
@@ -125,6 +128,8 @@ def test_from_a_block_that_fails_to_the_messages_and_back(page, tmp_path):
         odd = f"The gold layer failed: {ODD}"
         wait_for(lambda: odd in asked.problems("Breweries").values(), MINUTE)
         wait_for(lambda: silver not in asked.problems("Breweries").values(), MINUTE)
+        messages.told("PROBLEM: The gold layer failed", time.time(), *BY)
+        assert any(odd in text for text in told_by_slack(messages))
         assert any("no error log of ours" in p for p in asked.problems("Breweries").values())
         assert not unsupported(asked)
 
@@ -176,6 +181,15 @@ def test_a_way_that_is_no_longer_set_is_taken_away_and_others_stay(page):
     assert set_up(page, "http://127.0.0.1:1").stdout.endswith("its page alone.\n")
     (user,) = asked.ask("user.get", filter={"username": "breweries"}, selectMedias="extend")
     assert [one["sendto"] for one in user["medias"]] == ["+1"]
+
+
+def told_by_slack(messages):
+    return [html.unescape(post["attachments"][0]["text"]) for post in messages.posts["/slack"]]
+
+
+def newest(messages):
+    """What the newest message says, by each way."""
+    return told_by_slack(messages)[-1], messages.mails[-1].get_content()
 
 
 def nowhere(asked):
