@@ -93,6 +93,7 @@ bench: $(VENV)/dev ## Measure the run against an empty one
 
 images: $(VENV)/dev ## Renew the pictures of image/ from the running system
 	$(BIN)/python -m image.make
+	$(BIN)/python -m image.zabbix
 
 setup: $(VENV)/dev ## Set up everything without running anything
 

@@ -24,7 +24,9 @@ def main(arguments: list[str] | None = None) -> int:
     except (ZabbixRefused, ModuleBaseException) as error:
         print(error, file=sys.stderr)
         return 1
-    print(f"Zabbix watches {chosen.exporter}; it tells by {' and '.join(ways) or 'its page alone'}.")
+    print(
+        f"Zabbix watches {chosen.exporter}; it tells by {' and '.join(ways) or 'its page alone'}."
+    )
     return 0
 
 

@@ -171,7 +171,7 @@ def _keys(media: list[dict[str, Any]]) -> list[str]:
 
 
 def _make_action(api: ZabbixAPI, user: str) -> None:
-    """Tell a user of each problem of the lake at once, once a day while it lasts, and of its end."""
+    """Tell a user of each problem of the lake at once, daily while it lasts, and of its end."""
     by_tag, equals, message, all_who_were_told = 26, 0, 0, 11
     made(
         api, "action", "actionid",

@@ -172,9 +172,7 @@ def test_a_way_that_is_no_longer_set_is_taken_away_and_others_stay(page):
     assert set_up(page, "http://127.0.0.1:1", **Messages().settings).returncode == 0
     (added,) = asked.ask("mediatype.get", filter={"name": "SMS"}, output=["mediatypeid"])
     (user,) = asked.ask("user.get", filter={"username": "breweries"}, selectMedias="extend")
-    media = [
-        {"mediatypeid": one["mediatypeid"], "sendto": one["sendto"]} for one in user["medias"]
-    ]
+    media = [{"mediatypeid": one["mediatypeid"], "sendto": one["sendto"]} for one in user["medias"]]
     assert len(media) == 2
     sms = {"mediatypeid": added["mediatypeid"], "sendto": "+1"}
     asked.ask("user.update", userid=user["userid"], medias=[*media, sms])

@@ -29,6 +29,15 @@ PASSWORD = "of-the-test-0"
 OTHER_USER = {"user": "postgres", "group": "postgres"} if os.geteuid() == 0 else {}
 # Debian's page reads /etc alone: its copy reads what is beside it.
 CONFIGURATION = "/etc/zabbix/zabbix.conf.php"
+PAGE_SETTINGS = """<?php
+$DB = [
+    'TYPE' => 'POSTGRESQL', 'SERVER' => 'SOCKET', 'PORT' => '0', 'DATABASE' => 'zabbix',
+    'USER' => 'zabbix', 'PASSWORD' => '', 'SCHEMA' => '', 'ENCRYPTION' => false,
+    'DOUBLE_IEEE754' => true,
+];
+$ZBX_SERVER_NAME = 'Breweries';
+$IMAGE_FORMAT_DEFAULT = IMAGE_FORMAT_PNG;
+"""
 
 
 @contextmanager
@@ -37,9 +46,12 @@ def zabbix() -> Iterator[str]:
     with tempfile.TemporaryDirectory(prefix="zabbix-") as name:
         folder = Path(name)
         folder.chmod(0o755)
-        with _database(folder) as database, _page(folder, database) as page:
-            with _server(folder, database, page):
-                yield page
+        with (
+            _database(folder) as database,
+            _page(folder, database) as page,
+            _server(folder, database, page),
+        ):
+            yield page
 
 
 @contextmanager
@@ -77,12 +89,7 @@ def _page(folder: Path, database: Path) -> Iterator[str]:
     file = folder / "zabbix.conf.php"
     for source in copy.glob("include/classes/core/CConfigFile.php"):
         source.write_text(source.read_text().replace(CONFIGURATION, str(file)))
-    file.write_text(
-        "<?php\n$DB = ['TYPE' => 'POSTGRESQL', 'SERVER' => '%s', 'PORT' => '0', 'DATABASE' => 'zabbix',"
-        " 'USER' => 'zabbix', 'PASSWORD' => '', 'SCHEMA' => '', 'ENCRYPTION' => false,"
-        " 'DOUBLE_IEEE754' => true];\n$ZBX_SERVER_NAME = 'Breweries';\n"
-        "$IMAGE_FORMAT_DEFAULT = IMAGE_FORMAT_PNG;\n" % database
-    )
+    file.write_text(PAGE_SETTINGS.replace("SOCKET", str(database)))
     address = f"127.0.0.1:{free_port()}"
     settings = {"max_execution_time": 300, "post_max_size": "16M", "max_input_time": 300}
     command = [
