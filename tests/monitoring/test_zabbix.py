@@ -9,6 +9,7 @@ from contextlib import ExitStack
 import pytest
 import yaml
 
+from compose import zabbix as compose
 from data.breweries.datasets import GOLD, LAYERS, LOGS
 from data.breweries.lake import Lake
 from data.breweries.settings import Settings
@@ -52,6 +53,14 @@ def test_the_template_names_metrics_that_are_there():
     ours = list(numbers(yaml.safe_load(text)))
     assert len(set(ours)) == len(ours)
     assert all(uuid.UUID(number).version == 4 for number in ours)
+
+
+@pytest.mark.parametrize("name", ["ZABBIX_PASSWORD", "ZABBIX_DB_PASSWORD"])
+def test_a_secret_that_is_none_is_named_before_the_profile_starts(name):
+    secrets = {"ZABBIX_PASSWORD": "12345678", "ZABBIX_DB_PASSWORD": "12345678"}
+    assert not list(compose.unusable(secrets))
+    (sentence,) = compose.unusable({**secrets, name: "1234567"})
+    assert sentence.startswith(f"{name} needs 8 characters")
 
 
 @pytest.fixture(scope="module")
