@@ -17,7 +17,7 @@ ARGS ?=
 # The project's own code: what lint and format look at.
 CODE := data monitoring sandbox compose tests benchmarks image
 
-.PHONY: help demo run web store api env up monitor down logs trigger setup test test-fast test-faults \
+.PHONY: help demo run web store api env up monitor zabbix down logs trigger setup test test-fast test-faults \
   test-compose test-monitoring lint audit format bench images lock clean
 
 help: ## List the targets
@@ -45,14 +45,18 @@ up: .env ## Start MinIO and Mage with Docker Compose, and wait until they are re
 	@sh compose/wait.sh "$(COMPOSE)"
 
 down: ## Stop them; the data stay
-	@$(COMPOSE) --profile monitoring --profile scale down
+	@$(COMPOSE) --profile monitoring --profile zabbix --profile scale down
 
 monitor: .env ## Start the stack with its monitoring: Prometheus, Alertmanager, Grafana
 	@$(COMPOSE) --profile monitoring up -d --build || { $(COMPOSE) --profile monitoring logs prepare prepare-monitoring; exit 1; }
 	@sh compose/wait.sh "$(COMPOSE)" monitoring
 
+zabbix: .env ## Start the stack with Zabbix, which watches the same exporter
+	@$(COMPOSE) --profile zabbix up -d --build || { $(COMPOSE) --profile zabbix logs prepare prepare-monitoring prepare-zabbix; exit 1; }
+	@sh compose/wait.sh "$(COMPOSE)" zabbix
+
 logs: ## Follow what they say
-	@$(COMPOSE) --profile monitoring --profile scale logs -f --tail=100
+	@$(COMPOSE) --profile monitoring --profile zabbix --profile scale logs -f --tail=100
 
 trigger: ## Start a run in the running stack by Mage's API, and wait for its end
 	@$(COMPOSE) exec -T mage python compose/trigger.py
@@ -93,6 +97,7 @@ bench: $(VENV)/bench ## Measure all, and write docs/performance.md (40 minutes)
 
 images: $(VENV)/dev ## Renew the pictures of image/ from the running system
 	$(BIN)/python -m image.make
+	$(BIN)/python -m image.zabbix
 
 setup: $(VENV)/dev ## Set up everything without running anything
 

@@ -18,6 +18,8 @@ sed -e "s|^MINIO_ACCESS_KEY=$|&$(random 20)|" \
     -e "s|^MINIO_READER_ACCESS_KEY=$|&$(random 20)|" \
     -e "s|^MINIO_READER_SECRET_KEY=$|&$(random 40)|" \
     -e "s|^GRAFANA_PASSWORD=$|&$(random 20)|" \
+    -e "s|^ZABBIX_PASSWORD=$|&$(random 20)|" \
+    -e "s|^ZABBIX_DB_PASSWORD=$|&$(random 40)|" \
     -e "s|^MAGE_UID=.*|MAGE_UID=$(id -u)|" \
     -e "s|^MAGE_GID=.*|MAGE_GID=$(id -g)|" \
     .env.example >.env.new

@@ -16,6 +16,11 @@ for _ in $(seq 90); do
       echo "  Prometheus       http://127.0.0.1:$(said PROMETHEUS_PORT)"
       echo "  Alertmanager     http://127.0.0.1:$(said ALERTMANAGER_PORT)"
     fi
+    if [ "${2:-}" = zabbix ]; then
+      docker wait "$($1 --profile zabbix ps -a -q zabbix-setup)" >/dev/null
+      $1 --profile zabbix logs zabbix-setup
+      echo "  Zabbix           http://127.0.0.1:$(said ZABBIX_PORT)   log in as Admin, ZABBIX_PASSWORD in .env"
+    fi
     echo "The first run starts by itself; make trigger starts another, make logs shows what happens."
     exit 0
   fi

@@ -23,6 +23,7 @@ STORE_SECONDS = 2.0  # for one answer of the store; those who ask us wait too
 RETRIES = 1
 LARGEST_LOG = 1 << 20  # bytes; a larger error log is told of, but not read
 LONGEST_TEXT = 2000  # characters of a message
+LONGEST_LINE = 400  # characters of a title
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,12 @@ class ErrorLog:
     run: str = ""
     type: str = ""
     message: str = ""
+
+    @property
+    def line(self) -> str:
+        """What happened, in one line."""
+        told = ": ".join(filter(None, (self.type, self.message))) or f"see {self.log}"
+        return " ".join(told.split())[:LONGEST_LINE]
 
 
 @dataclass(frozen=True)
@@ -65,6 +72,11 @@ class LayerView:
         A block's check may fail in the very second of its publish.
         """
         return 0 < self.error.timestamp >= self.last_success
+
+    @property
+    def failure(self) -> str:
+        """What happened if it failed; "" if not."""
+        return self.error.line if self.failed else ""
 
     @property
     def complete(self) -> bool:
@@ -173,12 +185,13 @@ def _newest(lake: Lake, layer: Layer, logs: Mapping[str, Listed], before: ErrorL
             message=text("message"),
         )
     except (ValueError, AttributeError, RecursionError):
-        start = content[:LONGEST_TEXT].decode(errors="replace")
+        start = content[:LONGEST_TEXT].decode(errors="replace").replace("\0", "")
         return replace(unread, message=f"{name} is no error log of ours; it begins: {start}")
 
 
 def _text(told: Any, field: str) -> str:
-    return str(told.get(field, ""))[:LONGEST_TEXT]
+    # Zabbix takes no JSON with a NUL in it.
+    return str(told.get(field, "")).replace("\0", "")[:LONGEST_TEXT]
 
 
 def connect() -> Lake:

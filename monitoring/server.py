@@ -76,8 +76,15 @@ class Handler(BaseHTTPRequestHandler):
 
 
 def errors(view: View) -> dict[str, Any]:
-    """The newest error log of each layer; a timestamp of 0 where there is none."""
-    return {layer: asdict(seen.error) for layer, seen in view.layers.items()}
+    """The newest error log of each layer; a timestamp of 0 where there is none.
+
+    `failure` is what happened in one line while the layer has failed, else "": whether and why, in
+    one value, for those who would take the one before the other.
+    """
+    return {
+        layer: {**asdict(seen.error), "failure": seen.failure}
+        for layer, seen in view.layers.items()
+    }
 
 
 def health(view: View) -> dict[str, Any]:

@@ -7,25 +7,33 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import shutil
 import signal
 import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
 from email import message_from_bytes, policy
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+import pytest
 import requests
 import yaml
 from aiosmtpd.controller import Controller
 from typing_extensions import Self
 
 from compose import monitoring
+from sandbox.api import LocalBreweryApi
+from sandbox.faults import Faults
+from sandbox.generator import generate
+from sandbox.store import embedded_store
 from tests.waiting import wait_for
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -42,11 +50,14 @@ MISSING = [
 ]
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+def free_port(below: int = 1 << 16) -> int:
+    while True:
+        with socket.socket() as probe:
+            wanted = random.randrange(10_000, below) if below < 1 << 16 else 0
+            with suppress(OSError):
+                probe.bind(("127.0.0.1", wanted))
+                port: int = probe.getsockname()[1]
+                return port
 
 
 @contextmanager
@@ -131,6 +142,49 @@ def prometheus(folder: Path, **addresses: str) -> Iterator[str]:
         yield address
 
 
+@dataclass(frozen=True)
+class Pipeline:
+    """The real pipeline on a local API and a store, both those of this process' settings."""
+
+    api: LocalBreweryApi
+    store: ExitStack
+    """Closed, the store is gone."""
+    folder: Path
+
+    def run(self) -> int:
+        """`mage run data breweries`, in a process of its own; its exit status."""
+        with self.log.open("ab") as log:
+            return subprocess.run(
+                [str(Path(sys.executable).with_name("mage")), "run", "data", "breweries"],
+                cwd=ROOT, stdout=log, stderr=subprocess.STDOUT, timeout=300, check=False,
+            ).returncode  # fmt: skip
+
+    @property
+    def log(self) -> Path:
+        return self.folder / "mage.log"
+
+
+@contextmanager
+def pipeline(folder: Path) -> Iterator[Pipeline]:
+    """A pipeline with all it needs, set in the environment."""
+    with (
+        ExitStack() as store,
+        LocalBreweryApi(generate(600, seed=1), faults=Faults(rate_limit=0)) as api,
+        pytest.MonkeyPatch.context() as patch,
+    ):
+        settings = {
+            **store.enter_context(embedded_store(folder / "store")),
+            "BREWERIES_API_URL": api.url,
+            "BREWERIES_SPOOL": str(folder / "spool"),
+            "BREWERIES_VISUALIZATIONS": str(folder / "visualizations"),
+            "BREWERIES_API_REQUESTS_PER_MINUTE": "0",
+            "MAGE_DATA_DIR": str(folder / "mage"),
+        }
+        for name, value in settings.items():
+            patch.setenv(name, value)
+        yield Pipeline(api, store, folder)
+
+
 class Messages:
     """A Slack-like address, a gateway's, and a mail server, which keep what they are sent."""
 
@@ -186,6 +240,19 @@ class Messages:
                 for post in self.posts["/gateway"]
             ],
         }
+
+    def told(self, title: str, since: float, *ways: str) -> dict[str, float]:
+        """Wait until all ways, or some, have that title; the seconds after which each had it."""
+        found: dict[str, float] = {}
+
+        def everywhere() -> bool:
+            for way, titles in self.titles.items():
+                if title in titles:
+                    found.setdefault(way, time.time() - since)
+            return found.keys() >= set(ways or self.titles)
+
+        wait_for(everywhere, 120, 0.2)
+        return found
 
     def __enter__(self) -> Self:
         threading.Thread(target=self._server.serve_forever, daemon=True).start()

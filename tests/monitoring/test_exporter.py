@@ -114,7 +114,8 @@ def test_a_lake_after_a_run(world, seen):
     assert metrics["run_input_rows", "gold"] == 600
     assert metrics["schedule_interval_seconds",] == 86_400
     assert seen.json("/errors")["gold"] == {
-        "timestamp": 0, "log": "", "time": "", "block": "", "run": "", "type": "", "message": ""
+        "timestamp": 0, "log": "", "time": "", "block": "", "run": "", "type": "", "message": "",
+        "failure": "",
     }  # fmt: skip
 
 
@@ -129,11 +130,13 @@ def test_an_error_and_the_success_after_it(world, seen):
     error = seen.json("/errors")["bronze"]
     assert (error["block"], error["type"]) == ("extract_breweries_data", "ApiEmpty")
     assert "no breweries" in error["message"]
+    assert error["failure"] == f"ApiEmpty: {error['message']}"
     assert error["timestamp"] == metrics["layer_last_error_timestamp_seconds", "bronze"]
     world.api.records = records
     next_second()
     run()
     assert not only_failed(seen.metrics())
+    assert seen.json("/errors")["bronze"]["failure"] == ""
 
 
 def test_rows_that_are_rejected_and_doubled(world, seen):
@@ -215,6 +218,8 @@ LOGS = {
     "huge": (b"x" * 2_000_000, "2,000,000 bytes"),
     "other types": (b'{"time": 5, "message": {"a": 1}}', "{'a': 1}"),
     "long": (json.dumps({"message": "m" * 50_000}).encode(), "mmm"),
+    "with a NUL": (json.dumps({"message": "a\0b"}).encode(), "ab"),
+    "NULs": (b"\0" * 100, "no error log of ours"),
 }
 
 
@@ -230,6 +235,8 @@ def test_a_log_that_is_not_as_ours(world, seen, kind):
     error = seen.json("/errors")["silver"]
     assert said in error["message"] and len(error["message"]) < 3000
     assert error["log"] == "silver/logs/strange"
+    assert 0 < len(error["failure"]) <= lakeview.LONGEST_LINE
+    assert "\\u0000" not in json.dumps(error)
 
 
 @pytest.mark.parametrize("year", ["1999", "2199"])

@@ -1,0 +1,242 @@
+"""The template and the set-up in a real Zabbix, from a block that fails to the messages."""
+
+import html
+import json
+import time
+import uuid
+from contextlib import ExitStack
+
+import pytest
+import yaml
+
+from compose import zabbix as compose
+from data.breweries.datasets import GOLD, LAYERS, LOGS
+from data.breweries.lake import Lake
+from data.breweries.settings import Settings
+from monitoring.metrics import LAKE_METRICS, LAYER_METRICS
+from monitoring.zabbix.setup import TEMPLATE, TEMPLATE_NAME
+from tests.monitoring.servers import Messages, exporter, free_port, pipeline
+from tests.monitoring.zabbix import MISSING, PACKAGES, PASSWORD, Zabbix, set_up, zabbix
+from tests.waiting import wait_for
+
+needs_zabbix = pytest.mark.skipif(bool(MISSING), reason=f"apt-get install {PACKAGES}")
+
+MINUTE = 60
+BY = ("slack", "mail")
+DOWN = "The object store does not answer"
+GONE = "The exporter does not answer"
+ODD = 'broken "quotes" \\ {HOST.NAME} {$MACRO} {?last(//x)} <b>&amp; ção 🍺'
+
+
+def numbers(found):
+    if isinstance(found, dict):
+        yield from (found[key] for key in found if key == "uuid")
+        found = list(found.values())
+    if isinstance(found, list):
+        for one in found:
+            yield from numbers(one)
+
+
+def test_the_template_names_metrics_that_are_there():
+    text = TEMPLATE.read_text(encoding="utf-8")
+    template = yaml.safe_load(text)["zabbix_export"]["templates"][0]
+    (rule,) = template["discovery_rules"]
+    asked = {
+        step["parameters"][0]
+        for item in [rule, *template["items"], *rule["item_prototypes"]]
+        for step in item.get("preprocessing", [])
+        if step["type"].startswith("PROMETHEUS")
+    }
+    known = {metric.name for metric in LAKE_METRICS}
+    known |= {f'{metric.name}{{layer="{{#LAYER}}"}}' for metric in LAYER_METRICS}
+    assert asked <= known | {"breweries_layer_up"}
+    ours = list(numbers(yaml.safe_load(text)))
+    assert len(set(ours)) == len(ours)
+    assert all(uuid.UUID(number).version == 4 for number in ours)
+
+
+@pytest.mark.parametrize("name", ["ZABBIX_PASSWORD", "ZABBIX_DB_PASSWORD"])
+def test_a_secret_that_is_none_is_named_before_the_profile_starts(name):
+    secrets = {"ZABBIX_PASSWORD": "12345678", "ZABBIX_DB_PASSWORD": "12345678"}
+    assert not list(compose.unusable(secrets))
+    (sentence,) = compose.unusable({**secrets, name: "1234567"})
+    assert sentence.startswith(f"{name} needs 8 characters")
+
+
+@pytest.fixture(scope="module")
+def page():
+    with zabbix() as address:
+        yield address
+
+
+def test_nobody_there_is_a_sentence():
+    done = set_up(f"http://127.0.0.1:{free_port()}", "http://127.0.0.1:1")
+    assert done.returncode == 1
+    assert done.stderr.startswith("Zabbix does not answer at http://127.0.0.1:")
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_password_that_is_too_short_is_a_sentence():
+    done = set_up("http://127.0.0.1:1", "http://127.0.0.1:1", ZABBIX_PASSWORD="short")
+    assert done.stderr == "ZABBIX_PASSWORD needs 8 characters or more: set it in .env.\n"
+
+
+@needs_zabbix
+def test_from_a_block_that_fails_to_the_messages_and_back(page, tmp_path):
+    with ExitStack() as stack:
+        flow = stack.enter_context(pipeline(tmp_path))
+        messages = stack.enter_context(Messages())
+        address = stack.enter_context(exporter(tmp_path))
+        lake = Lake.connect(Settings.load())
+        assert flow.run() == 0, flow.log.read_text()[-3000:]
+
+        done = set_up(page, f"http://{address}", **messages.settings)
+        assert done.returncode == 0, done.stderr
+        asked = Zabbix(page)
+        before = asked.everything()
+        done = set_up(page, f"http://{address}", **messages.settings)
+        assert done.returncode == 0, done.stderr
+        assert asked.everything() == before
+        assert not asked.ask("mediatype.get", search={"smtp_server": "mail.example.org"})
+        assert messages.url not in str(before)
+
+        nowhere(asked)
+        wait_for(lambda: well(asked), 2 * MINUTE)
+        gold = lake.version(GOLD).manifest.rows_out
+        assert rows(asked) == {"bronze": 600, "silver": 600, "gold": gold}
+        assert not asked.problems("Breweries")
+
+        records, flow.api.records = flow.api.records, []
+        assert flow.run() == 1
+        (failed,) = (log.modified for log in lake.listed("bronze", LOGS).values())
+        bronze = f"The bronze layer failed: {error(lake, 'bronze')}"
+        told = messages.told("PROBLEM: The bronze layer failed", failed, *BY)
+        print(f"error log to message: {told}")
+        assert max(told.values()) < MINUTE
+        assert list(asked.problems("Breweries").values()) == [bronze]
+        for text in newest(messages):
+            assert bronze in text and "docs/monitoring.md#layer-failed" in text
+
+        flow.api.records = records[:300]
+        assert flow.run() == 1
+        succeeded = time.time()
+        silver = f"The silver layer failed: {error(lake, 'silver')}"
+        assert "DriftStopped" in silver
+        messages.told("PROBLEM: The silver layer failed", succeeded, *BY)
+        told = messages.told("RESOLVED: The bronze layer failed", succeeded, *BY)
+        print(f"success to message: {told}")
+        assert list(asked.problems("Breweries").values()) == [silver]
+        assert any(silver in text for text in told_by_slack(messages))
+
+        flow.api.records = records
+        assert flow.run() == 0
+        lake.each(lambda n: lake.put("gold", f"logs/{n:05}.json", b"{}"), range(3000))
+        lake.put("bronze", "logs/1999.json", b"\xff no JSON \0")
+        time.sleep(1.1)
+        lake.put("gold", "logs/00007.json", json.dumps({"time": "2199", "message": ODD}).encode())
+        odd = f"The gold layer failed: {ODD}"
+        wait_for(lambda: odd in asked.problems("Breweries").values(), MINUTE)
+        wait_for(lambda: silver not in asked.problems("Breweries").values(), MINUTE)
+        messages.told("PROBLEM: The gold layer failed", time.time(), *BY)
+        assert any(odd in text for text in told_by_slack(messages))
+        assert any("no error log of ours" in p for p in asked.problems("Breweries").values())
+        assert not unsupported(asked)
+
+        override(asked, **{"{$BREWERIES.STALE.TURNS}": "0", "{$BREWERIES.GRACE}": "1s"})
+        stale = "The silver layer is stale"
+        wait_for(lambda: stale in asked.problems("Breweries").values(), 2 * MINUTE)
+        assert not {"The gold layer is stale", "The bronze layer is stale"} & set(
+            asked.problems("Breweries").values()
+        )
+
+        known = asked.problems("Breweries")
+        gone = time.time()
+        flow.store.close()
+        told = messages.told(f"PROBLEM: {DOWN}", gone, *BY)
+        print(f"store down to message: {told}")
+        time.sleep(MINUTE / 2)
+        new = asked.problems("Breweries").items() - known.items()
+        assert [name for _, name in new] == [DOWN]
+        assert not unsupported(asked)
+        wait_for(lambda: GONE in asked.problems("nowhere").values(), 2 * MINUTE)
+        assert list(asked.problems("nowhere").values()) == [GONE]
+        assert f"PROBLEM: {GONE}" in messages.titles["mail"]
+        assert not messages.titles["gateway"]
+
+
+@needs_zabbix
+def test_what_cannot_be_is_a_sentence(page):
+    """After the set-up, Admin has our password."""
+    done = set_up(page, "http://127.0.0.1:1", ZABBIX_PASSWORD="another-password")
+    assert done.returncode == 1
+    assert "ZABBIX_PASSWORD is not the password of Admin" in done.stderr
+    assert "another-password" not in done.stderr and PASSWORD not in done.stderr
+    done = set_up(page, "http://127.0.0.1:1", ALERT_EMAIL_TO="a@example.org")
+    assert done.stderr == "ALERT_EMAIL_TO is set, but ALERT_EMAIL_FROM is not: set it in .env.\n"
+
+
+@needs_zabbix
+def test_a_way_that_is_no_longer_set_is_taken_away_and_others_stay(page):
+    asked = Zabbix(page)
+    assert set_up(page, "http://127.0.0.1:1", **Messages().settings).returncode == 0
+    (added,) = asked.ask("mediatype.get", filter={"name": "SMS"}, output=["mediatypeid"])
+    (user,) = asked.ask("user.get", filter={"username": "breweries"}, selectMedias="extend")
+    media = [{"mediatypeid": one["mediatypeid"], "sendto": one["sendto"]} for one in user["medias"]]
+    assert len(media) == 2
+    sms = {"mediatypeid": added["mediatypeid"], "sendto": "+1"}
+    asked.ask("user.update", userid=user["userid"], medias=[*media, sms])
+    assert set_up(page, "http://127.0.0.1:1").stdout.endswith("its page alone.\n")
+    (user,) = asked.ask("user.get", filter={"username": "breweries"}, selectMedias="extend")
+    assert [one["sendto"] for one in user["medias"]] == ["+1"]
+
+
+def told_by_slack(messages):
+    return [html.unescape(post["attachments"][0]["text"]) for post in messages.posts["/slack"]]
+
+
+def newest(messages):
+    """What the newest message says, by each way."""
+    return told_by_slack(messages)[-1], messages.mails[-1].get_content()
+
+
+def nowhere(asked):
+    """Another host with the template, on an exporter that is not there."""
+    (group,) = asked.ask("hostgroup.get", filter={"name": "Breweries"}, output=["groupid"])
+    (template,) = asked.ask("template.get", filter={"host": TEMPLATE_NAME}, output=["templateid"])
+    macro = {"macro": "{$BREWERIES.EXPORTER}", "value": f"http://127.0.0.1:{free_port()}"}
+    asked.ask(
+        "host.create", host="nowhere", groups=[group], templates=[template], macros=[macro]
+    )  # fmt: skip
+
+
+def well(asked):
+    """Whether all layers are found and read."""
+    items = asked.items("Breweries")
+    names = ("up", "rows_out", "failure")
+    found = [items.get(f"breweries.layer.{name}[{layer}]") for layer in LAYERS for name in names]
+    return all(found) and all(float(item["lastvalue"]) == 1 for item in found[::3])
+
+
+def rows(asked):
+    items = asked.items("Breweries")
+    return {
+        layer: float(items[f"breweries.layer.rows_out[{layer}]"]["lastvalue"]) for layer in LAYERS
+    }
+
+
+def unsupported(asked):
+    return {key: item["error"] for key, item in asked.items("Breweries").items() if item["error"]}
+
+
+def error(lake, layer):
+    """The newest error log in a line, as it stands in the lake."""
+    logs = lake.listed(layer, LOGS)
+    key = max(logs, key=lambda key: logs[key].modified)
+    content, _ = lake.get(layer, key)
+    log = json.loads(content)
+    return " ".join(f"{log['exception_type']}: {log['message']}".split())[:400]
+
+
+def override(asked, **macros):
+    for macro, value in macros.items():
+        asked.ask("usermacro.create", hostid=asked.host("Breweries"), macro=macro, value=value)

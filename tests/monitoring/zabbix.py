@@ -1,0 +1,171 @@
+"""A real Zabbix of Debian's packages: database, server and page in a folder of their own."""
+
+from __future__ import annotations
+
+import gzip
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from monitoring.zabbix.api import ask, log_in
+from tests.monitoring.servers import ROOT, free_port, running
+
+SERVER = Path("/usr/sbin/zabbix_server")
+PAGE = Path("/usr/share/zabbix")
+TABLES = Path("/usr/share/zabbix-server-pgsql")
+POSTGRES = max(Path("/usr/lib/postgresql").glob("*/bin/pg_ctl"), default=Path("pg_ctl")).parent
+MISSING = [str(p) for p in (SERVER, PAGE, TABLES, POSTGRES / "pg_ctl") if not p.exists()]
+if not shutil.which("php"):
+    MISSING.append("php")
+PACKAGES = "zabbix-server-pgsql zabbix-frontend-php php-cli php-pgsql postgresql"
+PASSWORD = "of-the-test-0"
+# PostgreSQL refuses to run as root.
+OTHER_USER = {"user": "postgres", "group": "postgres"} if os.geteuid() == 0 else {}
+# Debian's page reads /etc alone: its copy reads what is beside it.
+CONFIGURATION = "/etc/zabbix/zabbix.conf.php"
+PAGE_SETTINGS = """<?php
+$DB = [
+    'TYPE' => 'POSTGRESQL', 'SERVER' => 'SOCKET', 'PORT' => '0', 'DATABASE' => 'zabbix',
+    'USER' => 'zabbix', 'PASSWORD' => '', 'SCHEMA' => '', 'ENCRYPTION' => false,
+    'DOUBLE_IEEE754' => true,
+];
+$ZBX_SERVER_NAME = 'Breweries';
+$IMAGE_FORMAT_DEFAULT = IMAGE_FORMAT_PNG;
+"""
+
+
+@contextmanager
+def zabbix() -> Iterator[str]:
+    """A new Zabbix as its packages make it: the address of its page."""
+    with tempfile.TemporaryDirectory(prefix="zabbix-") as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        with (
+            _database(folder) as database,
+            _page(folder, database) as page,
+            _server(folder, database, page),
+        ):
+            yield page
+
+
+@contextmanager
+def _database(folder: Path) -> Iterator[Path]:
+    """PostgreSQL on a socket in a folder, with Zabbix's tables."""
+    home = folder / "postgres"
+    home.mkdir()
+    if OTHER_USER:
+        shutil.chown(home, **OTHER_USER)
+
+    def run(*command: str, text: bytes = b"") -> None:
+        done = subprocess.run(
+            [str(POSTGRES / command[0]), *command[1:]],
+            input=text, cwd=home, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, **OTHER_USER,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr.decode()
+
+    run("initdb", "-D", "data", "-U", "zabbix", "-A", "trust", "-E", "UTF8", "--no-sync")
+    options = f"-k {home} -c listen_addresses='' -c fsync=off -c max_connections=200"
+    run("pg_ctl", "-D", "data", "-l", "log", "-w", "-o", options, "start")
+    try:
+        run("createdb", "-h", str(home), "-U", "zabbix", "zabbix")
+        tables = [gzip.decompress((TABLES / f"{t}.sql.gz").read_bytes()) for t in
+                  ("schema", "images", "data")]  # fmt: skip
+        run("psql", "-q", "-h", str(home), "-U", "zabbix", "zabbix", text=b"\n".join(tables))
+        yield home
+    finally:
+        run("pg_ctl", "-D", "data", "-m", "immediate", "stop")
+
+
+@contextmanager
+def _page(folder: Path, database: Path) -> Iterator[str]:
+    copy = folder / "page"
+    shutil.copytree(PAGE, copy, symlinks=True)
+    file = folder / "zabbix.conf.php"
+    for source in copy.glob("include/classes/core/CConfigFile.php"):
+        source.write_text(source.read_text().replace(CONFIGURATION, str(file)))
+    file.write_text(PAGE_SETTINGS.replace("SOCKET", str(database)))
+    address = f"127.0.0.1:{free_port()}"
+    settings = {"max_execution_time": 300, "post_max_size": "16M", "max_input_time": 300}
+    command = [
+        *("env", "PHP_CLI_SERVER_WORKERS=4", "php", "-S", address, "-t", str(copy)),
+        *(word for name, value in settings.items() for word in ("-d", f"{name}={value}")),
+    ]
+    with running(command, folder / "page.log", f"http://{address}/index.php"):
+        yield f"http://{address}"
+
+
+@contextmanager
+def _server(folder: Path, database: Path, page: str) -> Iterator[None]:
+    file = folder / "zabbix_server.conf"
+    settings = {
+        "AllowRoot": 1,
+        "CacheUpdateFrequency": 10,  # as 7.0 has it; 6.0 notices a new host after a minute
+        "DBHost": database,
+        "DBName": "zabbix",
+        "DBUser": "zabbix",
+        "ListenIP": "127.0.0.1",
+        "ListenPort": free_port(below=1 << 15),  # it takes no higher one
+        "LogType": "console",
+        "PidFile": folder / "zabbix_server.pid",
+        "SocketDir": folder,
+    }
+    file.write_text("".join(f"{name}={value}\n" for name, value in settings.items()))
+    with running([str(SERVER), "-f", "-c", str(file)], folder / "server.log", page):
+        yield
+
+
+def set_up(page: str, exporter: str, **settings: str) -> subprocess.CompletedProcess[str]:
+    """Our command, as the user types it."""
+    return subprocess.run(
+        [sys.executable, "-m", "monitoring.zabbix", "--url", page, "--exporter", exporter],
+        cwd=ROOT, env={**os.environ, "ZABBIX_PASSWORD": PASSWORD, **settings},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+
+class Zabbix:
+    """Zabbix's API as a test needs it."""
+
+    def __init__(self, page: str) -> None:
+        self.api = log_in(page, PASSWORD)
+
+    def ask(self, method: str, **parameters: Any) -> Any:
+        return ask(self.api, method, **parameters)
+
+    def host(self, name: str) -> str:
+        (found,) = self.ask("host.get", filter={"host": name}, output=["hostid"])
+        return str(found["hostid"])
+
+    def problems(self, host: str) -> dict[str, str]:
+        """The problems that last, by their event's number."""
+        found = self.ask("problem.get", hostids=[self.host(host)], output=["name"])
+        return {problem["eventid"]: problem["name"] for problem in found}
+
+    def items(self, host: str) -> dict[str, dict[str, str]]:
+        """Its items by key, with the newest value, and whether they are supported."""
+        found = self.ask(
+            "item.get", hostids=[self.host(host)], output=["key_", "lastvalue", "state", "error"]
+        )
+        return {item["key_"]: item for item in found}
+
+    def everything(self) -> dict[str, list[str]]:
+        """All that a set-up makes; nothing that the server keeps of it."""
+        by_hand = {"filter": {"flags": 0}}  # not by discovery
+        kinds = {
+            "hostgroup": {}, "template": {}, "host": {"selectMacros": "extend"},
+            "usermacro": {"globalmacro": True}, "mediatype": {"selectMessageTemplates": "extend"},
+            "usergroup": {}, "user": {"selectMedias": "extend"},
+            "action": {"selectOperations": "extend", "selectRecoveryOperations": "extend"},
+            "item": {"output": ["key_", "delay"], **by_hand}, "itemprototype": {},
+            "trigger": {"output": ["description", "expression"], **by_hand}, "triggerprototype": {},
+        }  # fmt: skip
+        return {
+            kind: sorted(str(one) for one in self.ask(f"{kind}.get", **more))
+            for kind, more in kinds.items()
+        }
