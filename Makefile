@@ -18,7 +18,7 @@ ARGS ?=
 CODE := data monitoring sandbox compose tests benchmarks image
 
 .PHONY: help demo run web store api env up monitor zabbix down logs trigger setup test test-fast test-faults \
-  test-compose test-monitoring lint audit format bench images lock clean
+  test-compose test-monitoring lint audit format bench images dashboards lock clean
 
 help: ## List the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -98,6 +98,9 @@ bench: $(VENV)/bench ## Measure all, and write docs/performance.md (40 minutes)
 images: $(VENV)/dev ## Renew the pictures of image/ from the running system
 	$(BIN)/python -m image.make
 	$(BIN)/python -m image.zabbix
+
+dashboards: $(VENV)/dev ## Write Grafana's dashboards from their code
+	$(BIN)/python -m monitoring.grafana
 
 setup: $(VENV)/dev ## Set up everything without running anything
 

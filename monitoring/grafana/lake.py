@@ -1,0 +1,155 @@
+"""What is shown of a layer, on the overview and on its own page; `$layer` names the page's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from data.breweries.datasets import LAYERS
+
+from .bricks import BAD, GOOD, OFF, WARNING, Looks, Query, Words, now, stat
+
+SUCCESS = "breweries_layer_last_success_timestamp_seconds"
+HERE = "$layer"
+PAGE = ("Its page", "/d/breweries-layer?var-layer=${__field.name}")
+ERRORS = ("Its text, at the exporter", "http://127.0.0.1:9817/errors")
+STATES: Words = {
+    0: ("well", GOOD),
+    1: ("failed", BAD),
+    2: ("unreadable", BAD),
+    -1: ("never ran", OFF),
+}
+RUNBOOK = "What to do: docs/monitoring.md,"
+
+
+def state(layer: str) -> str:
+    """One of STATES."""
+    return _worst(
+        layer,
+        "(breweries_layer_up{} == 0) + 2",
+        "(breweries_layer_failed{} == 1)",
+        f"({SUCCESS}{{}} == 0) - 1",
+        "breweries_layer_failed{}",
+    )
+
+
+def complete(layer: str) -> str:
+    """1 or 0; -1 where nothing ran yet."""
+    return _worst(layer, f"({SUCCESS}{{}} == 0) - 1", "breweries_run_complete{}")
+
+
+def late(layer: str) -> str:
+    """The age in intervals of the schedule; -1 where nothing ran yet."""
+    return _worst(
+        layer,
+        f"(time() - ({SUCCESS}{{}} > 0)) / on() group_left() "
+        "(breweries_schedule_interval_seconds > 0)",
+        f"({SUCCESS}{{}} == 0) - 1",
+    )
+
+
+def _worst(layer: str, *choices: str) -> str:
+    """The first of some expressions that has a value."""
+    chosen = " or ".join(choices).replace("{}", f'{{layer="{layer}"}}')
+    return f"max by(layer) ({chosen})"
+
+
+def of(metric: str, layer: str) -> str:
+    """A metric of a layer."""
+    return f'breweries_{metric}{{layer="{layer}"}}'
+
+
+def success(layer: str) -> str:
+    """When it was published or confirmed, in Grafana's milliseconds."""
+    return f"{of('layer_last_success_timestamp_seconds', layer)} * 1000"
+
+
+def error(layer: str) -> str:
+    """When its newest error was, likewise."""
+    return f"{of('layer_last_error_timestamp_seconds', layer)} * 1000"
+
+
+def rejected(layer: str) -> str:
+    """The share of its rows that could not be used."""
+    return f"{of('run_rejected_rows', layer)} / clamp_min({of('run_input_rows', layer)}, 1)"
+
+
+
+
+def each(expression: Callable[[str], str]) -> list[Query]:
+    """An expression for each layer, in the order of the data's way."""
+    return [Query(expression(layer), layer) for layer in LAYERS]
+
+
+def here(expression: Callable[[str], str]) -> list[Query]:
+    """An expression for the layer of the page."""
+    return [Query(expression(HERE), HERE)]
+
+
+def state_panel(queries: list[Query], width: int) -> stat.Panel:
+    """Whether it is well."""
+    text = (
+        "Failed: its newest error is later than its last success, and the version before stays "
+        f"published. {RUNBOOK} 'Layer failed' and 'Layer unreadable'."
+    )
+    return now(Looks("State", text, "none", width, words=STATES, link=PAGE), *queries)
+
+
+def success_panel(queries: list[Query], width: int) -> stat.Panel:
+    """When it was well."""
+    text = "When it was published or last confirmed, by the store's clock."
+    words: Words = {0: ("never", OFF)}
+    return now(Looks("Last success", text, "dateTimeFromNow", width, words=words), *queries)
+
+
+def late_panel(queries: list[Query], width: int) -> stat.Panel:
+    """How old the data are."""
+    text = (
+        "Time since the last success, as a share of the schedule's interval: at 100% the next run is "
+        f"due, at 150% the alert StaleData fires. {RUNBOOK} 'Stale data'."
+    )
+    looks = Looks(
+        "Age against the schedule", text, "percentunit", width,
+        steps={0: GOOD, 1.1: WARNING, 1.5: BAD}, words={-1: ("never ran", OFF)}, none="no schedule",
+    )  # fmt: skip
+    return now(looks, *queries)
+
+
+def error_panel(queries: list[Query], width: int) -> stat.Panel:
+    """When it last failed."""
+    text = (
+        "When its newest error log was stored. A click opens what it says, at the exporter's address "
+        "of this machine (EXPORTER_PORT)."
+    )
+    words: Words = {0: ("none", GOOD)}
+    looks = Looks("Newest error", text, "dateTimeFromNow", width, words=words, link=ERRORS)
+    return now(looks, *queries)
+
+
+def complete_panel(queries: list[Query], width: int) -> stat.Panel:
+    """Whether nothing is missing."""
+    text = (
+        "Whether every check of the current version held: the API's totals at bronze, the accounting "
+        "of the rows after it."
+    )
+    words: Words = {1: ("complete", GOOD), 0: ("incomplete", BAD), -1: ("never ran", OFF)}
+    return now(Looks("Completeness", text, "none", width, words=words), *queries)
+
+
+def rejected_panel(queries: list[Query], width: int) -> stat.Panel:
+    """Which share is unusable."""
+    text = (
+        "Share of the rows that could not be used; from 1% on, the alert RejectedRows fires. "
+        f"silver/data/rejected/ has each with its reason. {RUNBOOK} 'Rejected rows'."
+    )
+    steps = {0: GOOD, 0.0001: WARNING, 0.01: BAD}
+    return now(Looks("Rejected rows", text, "percentunit", width, steps=steps), *queries)
+
+
+def drift_panel(queries: list[Query], width: int) -> stat.Panel:
+    """Whether the data changed."""
+    text = (
+        "Changes of the data that were noted when the current version was published; what they are "
+        "stands in its manifest, and in docs/reliability.md, 'When the data change'."
+    )
+    steps = {0: GOOD, 1: WARNING}
+    return now(Looks("Noted changes", text, "none", width, steps=steps), *queries)

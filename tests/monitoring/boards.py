@@ -1,0 +1,59 @@
+"""Grafana's dashboards as they are committed, and their expressions as Prometheus is asked them."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from monitoring.metrics import LAKE_METRICS, LAYER_METRICS
+
+ROOT = Path(__file__).resolve().parents[2]
+GRAFANA = ROOT / "monitoring" / "grafana"
+BOARDS = {
+    file.stem: json.loads(file.read_text(encoding="utf-8"))
+    for file in sorted((GRAFANA / "dashboards").glob("*.json"))
+}
+# What a real MinIO said of itself after a run of the pipeline, and after the next: of the metrics that
+# the dashboards ask for, by both of its addresses.
+SAMPLES = [Path(__file__).with_name(f"minio_metrics_{number}.txt") for number in (1, 2)]
+OURS = {metric.name for metric in (*LAKE_METRICS, *LAYER_METRICS)}
+METRIC = re.compile(r"\b(?:breweries|minio)_\w+|\bALERTS\b")
+
+
+class Expression(NamedTuple):
+    """One that a dashboard asks, and where it stands."""
+
+    place: str
+    text: str
+
+
+def minio_metrics() -> set[str]:
+    """Those that a real MinIO was seen to have."""
+    text = "".join(file.read_text(encoding="utf-8") for file in SAMPLES)
+    return set(re.findall(r"^(minio_\w+)\{", text, re.MULTILINE))
+
+
+def panels(board: dict[str, Any]) -> list[dict[str, Any]]:
+    return [panel for panel in board["panels"] if panel["type"] != "row"]
+
+
+def templates() -> Iterator[Expression]:
+    """Every expression, with its variables."""
+    for name, board in BOARDS.items():
+        for panel in panels(board):
+            for target in panel["targets"]:
+                yield Expression(f"{name}: {panel['title']} {target['refId']}", target["expr"])
+        for annotation in board["annotations"]["list"]:
+            yield Expression(f"{name}: {annotation['name']}", annotation["target"]["expr"])
+
+
+def expressions() -> Iterator[Expression]:
+    """Every expression as Grafana asks it, for each layer."""
+    layers = [option["text"] for option in BOARDS["layer"]["templating"]["list"][0]["options"]]
+    for place, text in dict.fromkeys(templates()):
+        asked = text.replace("$__rate_interval", "1m")  # four scrapes
+        for layer in layers if "$layer" in asked else [""]:
+            yield Expression(f"{place} {layer}".strip(), asked.replace("$layer", layer))

@@ -1,0 +1,161 @@
+"""Grafana's dashboards: what is committed is what the code makes, and hangs together."""
+
+import re
+from itertools import combinations
+
+import pytest
+import yaml
+
+from tests.monitoring.boards import (
+    BOARDS,
+    GRAFANA,
+    METRIC,
+    OURS,
+    ROOT,
+    minio_metrics,
+    panels,
+    templates,
+)
+
+COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))["services"]
+RULES = yaml.safe_load((ROOT / "monitoring/prometheus/rules.yml").read_text(encoding="utf-8"))
+ALERTS = {rule["alert"] for rule in RULES["groups"][0]["rules"]}
+DOCS = (ROOT / "docs" / "monitoring.md").read_text(encoding="utf-8")
+
+
+def provisioned(kind):
+    (file,) = (GRAFANA / "provisioning" / kind).glob("*.yml")
+    return yaml.safe_load(file.read_text(encoding="utf-8"))
+
+
+def test_what_is_committed_is_what_the_code_makes():
+    pytest.importorskip("grafana_foundation_sdk", reason="it needs Python 3.11")
+    from monitoring.grafana.__main__ import files
+
+    committed = {
+        file.name: file.read_text(encoding="utf-8")
+        for file in (GRAFANA / "dashboards").glob("*.json")
+    }
+    assert committed == files(), "run make dashboards"
+
+
+@pytest.mark.parametrize("name", BOARDS)
+def test_a_dashboard_is_found_by_its_own_fixed_name(name):
+    board = BOARDS[name]
+    assert board["uid"] == f"breweries-{name}" and "id" not in board
+    assert board["title"] and board["description"] and board["tags"] == ["breweries"]
+    assert not board["editable"]
+    assert (board["time"], board["refresh"]) == ({"from": "now-7d", "to": "now"}, "1m")
+
+
+@pytest.mark.parametrize("name", BOARDS)
+def test_panels_are_told_apart_and_do_not_overlap(name):
+    everything = BOARDS[name]["panels"]
+    assert len({panel["id"] for panel in everything}) == len(everything)
+    assert len({panel["title"] for panel in everything}) == len(everything)
+    areas = {panel["id"]: cells(panel["gridPos"]) for panel in everything}
+    for one, other in combinations(areas, 2):
+        assert not areas[one] & areas[other], (one, other)
+    for panel in panels(BOARDS[name]):
+        refs = [target["refId"] for target in panel["targets"]]
+        assert refs and len(set(refs)) == len(refs)
+
+
+def cells(place):
+    assert 0 <= place["x"] and place["x"] + place["w"] <= 24
+    columns = range(place["x"], place["x"] + place["w"])
+    return {(x, y) for x in columns for y in range(place["y"], place["y"] + place["h"])}
+
+
+@pytest.mark.parametrize("name", BOARDS)
+def test_a_panel_says_what_it_shows(name):
+    for panel in panels(BOARDS[name]):
+        told = panel["fieldConfig"]["defaults"]
+        assert panel["title"] and panel["description"].endswith("."), panel["title"]
+        assert told["unit"] and told["noValue"] and told["thresholds"]["steps"], panel["title"]
+        first, *rest = (step["value"] for step in told["thresholds"]["steps"])
+        assert first is None and rest == sorted(rest)
+
+
+@pytest.mark.parametrize("name", BOARDS)
+def test_what_to_do_is_in_the_docs(name):
+    for panel in panels(BOARDS[name]):
+        text = panel["description"]
+        sections = re.findall(r"'([A-Z][\w ]+)'", text)
+        for section in sections:
+            file = "reliability" if "reliability.md" in text else "monitoring"
+            assert f"## {section}\n" in (ROOT / "docs" / f"{file}.md").read_text(encoding="utf-8")
+        named = set(re.findall(r"\b(?:[A-Z][a-z]+){2,}\b", text)) - {"RabbitMQ"}
+        assert named - {"MinIO"} <= ALERTS, panel["title"]
+
+
+def test_there_is_one_data_source_and_all_name_it():
+    (source,) = provisioned("datasources")["datasources"]
+    reference = {"type": source["type"], "uid": source["uid"]}
+    for board in BOARDS.values():
+        for panel in panels(board):
+            assert panel["datasource"] == reference
+            assert all(target["datasource"] == reference for target in panel["targets"])
+        assert [each["datasource"] for each in board["annotations"]["list"]] == [reference]
+    scraped = yaml.safe_load((ROOT / "monitoring/prometheus/prometheus.yml").read_text())
+    assert source["jsonData"]["timeInterval"] == scraped["global"]["scrape_interval"]
+    assert source["url"] == "http://prometheus:9090" and "prometheus" in COMPOSE
+
+
+def unknown(expression):
+    """The metrics of an expression that nobody exports."""
+    return set(METRIC.findall(expression)) - OURS - minio_metrics() - {"ALERTS"}
+
+
+@pytest.mark.parametrize("found", dict.fromkeys(templates()), ids=lambda found: found.place)
+def test_every_metric_that_is_asked_for_is_there(found):
+    named = set(METRIC.findall(found.text))
+    assert named and not unknown(found.text)
+    for name in named - {"ALERTS"}:
+        assert unknown(re.sub(rf"\b{name}\b", f"{name}_x", found.text)) == {f"{name}_x"}
+
+
+@pytest.mark.parametrize("name", BOARDS)
+def test_alerts_are_marked_where_they_fire(name):
+    (annotation,) = BOARDS[name]["annotations"]["list"]
+    assert annotation["enable"] and annotation["target"]["expr"] == 'ALERTS{alertstate="firing"}'
+
+
+def test_links_lead_somewhere():
+    ports = {"9817": "exporter", "9093": "alertmanager"}
+    uids = {board["uid"] for board in BOARDS.values()}
+    for board in BOARDS.values():
+        assert board["links"][0]["tags"] == board["tags"]
+        for url in re.findall(r"'url': '([^']+)'", str(board)):
+            if url.startswith("/d/"):
+                assert re.split(r"[/?]", url)[2] in uids
+            else:
+                (port,) = re.findall(r"http://127\.0\.0\.1:(\d+)", url)
+                assert ports[port] in COMPOSE
+
+
+def test_the_stack_gives_grafana_what_it_is_told_of():
+    (provider,) = provisioned("dashboards")["providers"]
+    service = COMPOSE["grafana"]
+    mounted = dict(volume.split(":")[:2][::-1] for volume in service["volumes"])
+    assert mounted["/etc/grafana/provisioning"] == "./monitoring/grafana/provisioning"
+    assert mounted[provider["options"]["path"]] == "./monitoring/grafana/dashboards"
+    home = service["environment"]["GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH"]
+    folder, _, file = home.rpartition("/")
+    assert folder == provider["options"]["path"] and file == "overview.json"
+
+
+def test_grafana_asks_nobody_outside_and_lets_nobody_in():
+    told = COMPOSE["grafana"]["environment"]
+    for name in (
+        "GF_AUTH_ANONYMOUS_ENABLED",
+        "GF_USERS_ALLOW_SIGN_UP",
+        "GF_ANALYTICS_REPORTING_ENABLED",
+        "GF_ANALYTICS_CHECK_FOR_UPDATES",
+        "GF_ANALYTICS_CHECK_FOR_PLUGIN_UPDATES",
+        "GF_NEWS_NEWS_FEED_ENABLED",
+    ):
+        assert told[name] == "false"
+    assert told["GF_SECURITY_DISABLE_GRAVATAR"] == "true"
+    assert told["GF_PLUGINS_PREINSTALL_DISABLED"] == "true"
+    assert not any("PASSWORD" in name and not name.endswith("__FILE") for name in told)

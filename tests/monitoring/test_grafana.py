@@ -1,0 +1,130 @@
+"""Every expression of the dashboards gives data by the real Prometheus, and a wrong one is seen."""
+
+import os
+import re
+import shutil
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+import requests
+
+from compose import monitoring
+from data.breweries.datasets import LAYERS
+from tests.monitoring.boards import METRIC, ROOT, SAMPLES, expressions
+from tests.monitoring.servers import MISSING, SECRETS, exporter, prometheus, write_alertmanager
+from tests.waiting import wait_for
+
+pytestmark = pytest.mark.skipif(
+    bool(MISSING), reason="apt-get install prometheus prometheus-alertmanager"
+)
+
+REAL_MINIO = "MINIO_ENDPOINT" in os.environ
+NOBODY = "127.0.0.1:9"
+NO_DATA = "ALERTS{", "max by(alertname"  # as long as nothing fires, which the dashboards say
+
+
+class RecordedMinio(ThreadingHTTPServer):
+    """Answers as a real MinIO did after a run of the pipeline, and after the next one."""
+
+    daemon_threads = True
+
+    def __init__(self):
+        self.answer, self.next_answer = (file.read_text().splitlines(True) for file in SAMPLES)
+        super().__init__(("127.0.0.1", 0), RecordedHandler)
+
+    def __enter__(self):
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+        return self
+
+    def __exit__(self, *_):
+        self.shutdown()
+        self.server_close()
+
+    @property
+    def address(self):
+        return f"127.0.0.1:{self.server_port}"
+
+
+class RecordedHandler(BaseHTTPRequestHandler):
+    def do_GET(self):
+        of_buckets = self.path.endswith("/bucket")
+        told = [x for x in self.server.answer if x.startswith("minio_bucket_") == of_buckets]
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write("".join(told).encode())
+
+    def log_message(self, *_):
+        pass
+
+
+class Asked:
+    """A Prometheus, and what it gives at a moment."""
+
+    def __init__(self, address):
+        self.address = address
+
+    def __call__(self, expression, at):
+        """Values by labels."""
+        answer = requests.get(
+            f"http://{self.address}/api/v1/query", {"query": expression, "time": at}, timeout=30
+        ).json()
+        assert answer["status"] == "success", (expression, answer)
+        found = answer["data"]["result"]
+        return {str(sorted(each["metric"].items())): float(each["value"][1]) for each in found}
+
+    def when(self, expression):
+        """The moment at which an expression gives something, once it does."""
+
+        def moment():
+            now = time.time()
+            return self(expression, now) and now
+
+        return wait_for(moment, 240, 0.5)
+
+
+def real_reader(folder):
+    """MinIO's user that reads, as the stack makes it."""
+    for file in ("store-policy-read.json", "store-policy-metrics.json"):
+        shutil.copy(ROOT / "docs" / file, folder)
+    monitoring.make_reader({**os.environ, **SECRETS}, folder)
+
+
+def test_every_expression_gives_data_and_a_renamed_metric_is_seen(world, tmp_path):
+    write_alertmanager(tmp_path)  # MinIO's token too
+    if REAL_MINIO:
+        (tmp_path / "policies").mkdir()
+        real_reader(tmp_path / "policies")
+    with RecordedMinio() as recorded, exporter(tmp_path) as seen:
+        minio = os.environ["MINIO_ENDPOINT"] if REAL_MINIO else recorded.address
+        addresses = {"exporter": seen, "minio": minio, "alertmanager": NOBODY}
+        with prometheus(tmp_path, **addresses) as address:
+            ask = Asked(address)
+            new = ask.when("rate(breweries_up[1m]) and on() sum(rate(minio_s3_requests_total[1m]))")
+            world.run()
+            recorded.answer = recorded.next_answer
+            after = ask.when(
+                f"(count(breweries_run_output_rows > 0) == {len(LAYERS)}) "
+                "and on() (sum(rate(minio_s3_requests_total[1m])) > 0) "
+                "and on() count(minio_bucket_usage_total_bytes)"
+            )
+            world.api.records = []
+            world.fails(Exception, "bronze")
+            failed = ask.when('ALERTS{alertstate="firing", alertname="BreweriesLayerFailed"}')
+            check(ask, (new, after, failed))
+
+
+def check(ask, moments):
+    """Ask all: none is without data, but where that is meant; none is the same with a name changed."""
+    wrong = []
+    for place, text in expressions():
+        given = [ask(text, moment) for moment in moments]
+        numbers = [value == value for found in given for value in found.values()]
+        if not any(numbers) or not (all(given) or text.startswith(NO_DATA)):
+            wrong.append(f"{place}: no data for {text}: {given}")
+        for name in set(METRIC.findall(text)):
+            renamed = re.sub(rf"\b{name}\b", f"{name}_x", text)
+            if [ask(renamed, moment) for moment in moments] == given:
+                wrong.append(f"{place}: the same without {name}")
+    assert not wrong, "\n".join(wrong)
