@@ -65,7 +65,7 @@ def now(looks: Looks, *queries: Query) -> stat.Panel:
 
 def over_time(looks: Looks, *queries: Query) -> timeseries.Panel:
     """Lines; where thresholds are set, as lines too."""
-    panel = timeseries.Panel().fill_opacity(10).min_val(0).show_points(common.VisibilityMode.NEVER)
+    panel = timeseries.Panel().fill_opacity(10).min(0).show_points(common.VisibilityMode.NEVER)
     panel.line_interpolation(common.LineInterpolation.STEP_AFTER)
     panel.legend(
         options.VizLegendOptions()
@@ -158,14 +158,14 @@ def page(
 
 
 def _links() -> list[build.DashboardLink]:
-    others = build.DashboardLink("Breweries").type_val(dashboard.DashboardLinkType.DASHBOARDS)
+    others = build.DashboardLink("Breweries").type(dashboard.DashboardLinkType.DASHBOARDS)
     addresses = {
         "Newest errors": "http://127.0.0.1:9817/errors",
         "Alerts": "http://127.0.0.1:9093",
     }
     elsewhere = [
         build.DashboardLink(title)
-        .type_val(dashboard.DashboardLinkType.LINK)
+        .type(dashboard.DashboardLinkType.LINK)
         .icon("external link")
         .url(url)
         .target_blank(True)
