@@ -22,7 +22,7 @@ Panel = TypeVar("Panel", stat.Panel, timeseries.Panel, statetimeline.Panel, tabl
 AnyPanel = stat.Panel | timeseries.Panel | statetimeline.Panel | table.Panel
 Words = Mapping[int, tuple[str, str]]
 """What is shown in place of a number, and its colour."""
-Steps = Mapping[float, str]
+Steps = Mapping[int, str] | Mapping[float, str]
 """From which number on which colour is shown; the first holds for all that is less, too."""
 
 

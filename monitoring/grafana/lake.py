@@ -4,9 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from grafana_foundation_sdk.builders import stat
+
 from data.breweries.datasets import LAYERS
 
-from .bricks import BAD, GOOD, OFF, WARNING, Looks, Query, Words, now, stat
+from .bricks import (
+    BAD,
+    GOOD,
+    OFF,
+    WARNING,
+    Looks,
+    Query,
+    Words,
+    now,
+)
 
 SUCCESS = "breweries_layer_last_success_timestamp_seconds"
 HERE = "$layer"
@@ -73,8 +84,6 @@ def rejected(layer: str) -> str:
     return f"{of('run_rejected_rows', layer)} / clamp_min({of('run_input_rows', layer)}, 1)"
 
 
-
-
 def each(expression: Callable[[str], str]) -> list[Query]:
     """An expression for each layer, in the order of the data's way."""
     return [Query(expression(layer), layer) for layer in LAYERS]
@@ -104,20 +113,27 @@ def success_panel(queries: list[Query], width: int) -> stat.Panel:
 def late_panel(queries: list[Query], width: int) -> stat.Panel:
     """How old the data are."""
     text = (
-        "Time since the last success, as a share of the schedule's interval: at 100% the next run is "
+        "Time since the last success, as a share of the schedule's interval: at 100% the next "
+        "run is "
         f"due, at 150% the alert StaleData fires. {RUNBOOK} 'Stale data'."
     )
     looks = Looks(
-        "Age against the schedule", text, "percentunit", width,
-        steps={0: GOOD, 1.1: WARNING, 1.5: BAD}, words={-1: ("never ran", OFF)}, none="no schedule",
-    )  # fmt: skip
+        "Age against the schedule",
+        text,
+        "percentunit",
+        width,
+        steps={0: GOOD, 1.1: WARNING, 1.5: BAD},
+        words={-1: ("never ran", OFF)},
+        none="no schedule",
+    )
     return now(looks, *queries)
 
 
 def error_panel(queries: list[Query], width: int) -> stat.Panel:
     """When it last failed."""
     text = (
-        "When its newest error log was stored. A click opens what it says, at the exporter's address "
+        "When its newest error log was stored. A click opens what it says, at the exporter's "
+        "address "
         "of this machine (EXPORTER_PORT)."
     )
     words: Words = {0: ("none", GOOD)}
@@ -128,7 +144,8 @@ def error_panel(queries: list[Query], width: int) -> stat.Panel:
 def complete_panel(queries: list[Query], width: int) -> stat.Panel:
     """Whether nothing is missing."""
     text = (
-        "Whether every check of the current version held: the API's totals at bronze, the accounting "
+        "Whether every check of the current version held: the API's totals at bronze, the "
+        "accounting "
         "of the rows after it."
     )
     words: Words = {1: ("complete", GOOD), 0: ("incomplete", BAD), -1: ("never ran", OFF)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 
 from grafana_foundation_sdk.builders.dashboard import CustomVariable
@@ -10,7 +11,15 @@ from grafana_foundation_sdk.models.dashboard import Dashboard, VariableOption
 from data.breweries.datasets import LAYERS
 
 from . import lake
-from .bricks import BAD, GOOD, Looks, Query, over_time, page
+from .bricks import (
+    BAD,
+    GOOD,
+    AnyPanel,
+    Looks,
+    Query,
+    over_time,
+    page,
+)
 from .lake import HERE, here, of
 
 IN, OUT = of("run_input_rows", HERE), of("run_output_rows", HERE)
@@ -19,7 +28,7 @@ SECONDS = of("run_duration_seconds", HERE)
 
 def layer() -> Dashboard:
     """A page with a choice of the layer."""
-    rows = {
+    rows: dict[str, Sequence[AnyPanel]] = {
         "Is it well?": [
             lake.state_panel(here(lake.state), 4),
             lake.success_panel(here(lake.success), 4),
@@ -29,7 +38,9 @@ def layer() -> Dashboard:
             lake.drift_panel(here(partial(of, "drift_flags")), 4),
         ],
         "Rows": [
-            over_time(Looks("In and out", _ROWS, "locale", 12, 8), Query(IN, "in"), Query(OUT, "out")),
+            over_time(
+                Looks("In and out", _ROWS, "locale", 12, 8), Query(IN, "in"), Query(OUT, "out")
+            ),
             over_time(
                 Looks("Not carried on", _LEFT, "locale", 12, 8),
                 Query(of("run_rejected_rows", HERE), "rejected"),
@@ -38,13 +49,22 @@ def layer() -> Dashboard:
         ],
         "Runs": [
             over_time(
-                Looks("Rows against the last day's most", _FALL, "percentunit", 12, 8, {0: BAD, 0.9: GOOD}),
+                Looks(
+                    "Rows against the last day's most",
+                    _FALL,
+                    "percentunit",
+                    12,
+                    8,
+                    {0: BAD, 0.9: GOOD},
+                ),
                 Query(f"{OUT} / clamp_min(max_over_time({OUT}[25h]), 1)", "share"),
             ),
             over_time(
                 Looks("Duration", _SECONDS, "s", 12, 8),
                 Query(SECONDS, "step"),
-                Query(f"3 * quantile_over_time(0.5, {SECONDS}[7d])", "three times the week's median"),
+                Query(
+                    f"3 * quantile_over_time(0.5, {SECONDS}[7d])", "three times the week's median"
+                ),
             ),
         ],
         "What it holds": [
@@ -66,7 +86,8 @@ def layer() -> Dashboard:
 
 
 _ROWS = (
-    "Rows that the current version was made from, and those that it has. Gold's are counts: one for "
+    "Rows that the current version was made from, and those that it has. Gold's are "
+    "counts: one for "
     "each location and type."
 )
 _LEFT = (

@@ -2,12 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 
+from grafana_foundation_sdk.builders import stat, table
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
 from . import lake
-from .bricks import BAD, FIRING, GOOD, WARNING, Looks, Query, listed, now, over_time, page, stat, states, table
+from .bricks import (
+    BAD,
+    FIRING,
+    GOOD,
+    WARNING,
+    AnyPanel,
+    Looks,
+    Query,
+    listed,
+    now,
+    over_time,
+    page,
+    states,
+)
 from .lake import STATES, each, of
 
 WAY = (
@@ -20,7 +35,7 @@ LABELS = "alertname, layer, severity, owner"
 
 def overview() -> Dashboard:
     """The page that Grafana opens with."""
-    rows = {
+    rows: dict[str, Sequence[AnyPanel]] = {
         "Is everything well?": [
             _store(4),
             lake.state_panel(each(lake.state), 8),
@@ -38,7 +53,9 @@ def overview() -> Dashboard:
         ],
         "The last days": [
             _firing(10),
-            states(Looks("State over time", _STATES, "none", 14, 7, words=STATES), *each(lake.state)),
+            states(
+                Looks("State over time", _STATES, "none", 14, 7, words=STATES), *each(lake.state)
+            ),
             over_time(Looks("Rows over time", _ROWS, "locale", 12, 8), *WAY),
             over_time(
                 Looks("Duration of each step", _SECONDS, "s", 12, 8),
@@ -50,20 +67,24 @@ def overview() -> Dashboard:
 
 
 _ROWS = (
-    "Breweries that the API gave, that were cleaned, and that were counted. What is received and not "
-    "cleaned was rejected or a duplicate. A fall by a tenth within a day fires the alert VolumeFall; "
+    "Breweries that the API gave, that were cleaned, and that were counted. What is "
+    "received and not "
+    "cleaned was rejected or a duplicate. A fall by a tenth within a day fires the alert "
+    "VolumeFall; "
     "what to do: docs/monitoring.md, 'Volume fall'."
 )
 _STATES = "Red: failed or unreadable. Grey: it never ran. A gap: the exporter did not answer."
 _SECONDS = (
-    "How long each layer's step took. More than a minute and three times the week's median fires the "
+    "How long each layer's step took. More than a minute and three times the week's "
+    "median fires the "
     "alert SlowRun; what to do: docs/monitoring.md, 'Slow run'."
 )
 
 
 def _store(width: int) -> stat.Panel:
     text = (
-        "Whether the object store answered at the last look. While it is down, all else here is as it "
+        "Whether the object store answered at the last look. While it is down, all else here "
+        "is as it "
         "was last known. What to do: docs/monitoring.md, 'Store down' and 'Exporter down'."
     )
     words = {1: ("answers", GOOD), 0: ("down", BAD)}
