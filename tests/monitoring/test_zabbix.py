@@ -88,6 +88,8 @@ def test_from_a_block_that_fails_to_the_messages_and_back(page, tmp_path):
         messages = stack.enter_context(Messages())
         address = stack.enter_context(exporter(tmp_path))
         lake = Lake.connect(Settings.load())
+        lake.create_bucket("gold")
+        lake.each(lambda n: lake.put("gold", f"logs/{n:05}.json", b"{}"), range(3000))
         assert flow.run() == 0, flow.log.read_text()[-3000:]
 
         done = set_up(page, f"http://{address}", **messages.settings)
@@ -130,7 +132,6 @@ def test_from_a_block_that_fails_to_the_messages_and_back(page, tmp_path):
 
         flow.api.records = records
         assert flow.run() == 0
-        lake.each(lambda n: lake.put("gold", f"logs/{n:05}.json", b"{}"), range(3000))
         lake.put("bronze", "logs/1999.json", b"\xff no JSON \0")
         time.sleep(1.1)
         lake.put("gold", "logs/00007.json", json.dumps({"time": "2199", "message": ODD}).encode())
