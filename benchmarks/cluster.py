@@ -22,6 +22,7 @@ TIMES = (1, 100)
 WORKERS = (0, 1, 2)
 ROUNDS = 3
 MEMORY_LIMIT = 12 << 30
+NO_PROFILE = {"distributed.worker.profile.enabled": False}  # as in docker-compose.yml
 
 
 def main() -> None:
@@ -57,9 +58,11 @@ def cluster(workers: int) -> Iterator[None]:
     if not workers:
         yield
         return
+    import dask
     from distributed import LocalCluster
 
     with (
+        dask.config.set(NO_PROFILE),
         LocalCluster(
             n_workers=workers, threads_per_worker=1, host="127.0.0.1", dashboard_address=None
         ) as started,

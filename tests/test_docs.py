@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from benchmarks import report, results
 from data.breweries import datasets, drift
 from data.breweries.settings import Settings
 from sandbox.__main__ import _parser
@@ -56,6 +57,11 @@ def make_targets():
 def test_every_make_target_is_in_the_readme_and_the_other_way():
     named = set(re.findall(r"make ([a-z-]+)", README))
     assert named == make_targets()
+
+
+def test_the_page_of_performance_is_what_was_measured():
+    text = (ROOT / "docs" / "performance.md").read_text(encoding="utf-8")
+    assert text == report.page(results.load()), "run python -m benchmarks.report"
 
 
 def test_the_names_of_the_lake_are_in_the_readme():

@@ -45,6 +45,7 @@ class Cluster:
                 *(f"--scheduler-file={self._file}", *options),
             ],
             cwd=PROJECT.parent,
+            env={**os.environ, "DASK_DISTRIBUTED__WORKER__PROFILE__ENABLED": "False"},
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
