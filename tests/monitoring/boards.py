@@ -17,7 +17,7 @@ BOARDS = {
     for file in sorted((GRAFANA / "dashboards").glob("*.json"))
 }
 # What a real MinIO said of itself after a run of the pipeline, and after the next: of the metrics
-# that the dashboards ask for, by both of its addresses. Its 5xx are of when its drive was taken away.
+# that the dashboards ask for, by both addresses. Its 5xx are of when its drive was taken away.
 SAMPLES = [Path(__file__).with_name(f"minio_metrics_{number}.txt") for number in (1, 2)]
 OURS = {metric.name for metric in (*LAKE_METRICS, *LAYER_METRICS)}
 METRIC = re.compile(r"\b(?:breweries|minio)_\w+|\bALERTS\b")
