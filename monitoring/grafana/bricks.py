@@ -16,10 +16,11 @@ from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 SOURCE = dashboard.DataSourceRef(type_val="prometheus", uid="breweries-prometheus")
 TAG = "breweries"
 FIRING = 'ALERTS{alertstate="firing"}'
-GOOD, WARNING, BAD, NEUTRAL, OFF = "green", "orange", "red", "blue", "text"
+GOOD, WARNING, BAD, NEUTRAL, OFF = "green", "orange", "red", "blue", "#6e7681"
 
 Panel = TypeVar("Panel", stat.Panel, timeseries.Panel, statetimeline.Panel, table.Panel)
-AnyPanel = stat.Panel | timeseries.Panel | statetimeline.Panel | table.Panel
+Rows = Mapping[str, Sequence[stat.Panel | timeseries.Panel | statetimeline.Panel | table.Panel]]
+"""The panels under each heading."""
 Words = Mapping[int, tuple[str, str]]
 """What is shown in place of a number, and its colour."""
 Steps = Mapping[float, str]
@@ -65,7 +66,7 @@ def now(looks: Looks, *queries: Query) -> stat.Panel:
 
 def over_time(looks: Looks, *queries: Query) -> timeseries.Panel:
     """Lines; where thresholds are set, as lines too."""
-    panel = timeseries.Panel().fill_opacity(10).min_val(0).show_points(common.VisibilityMode.NEVER)
+    panel = timeseries.Panel().fill_opacity(10).min(0).show_points(common.VisibilityMode.NEVER)
     panel.line_interpolation(common.LineInterpolation.STEP_AFTER)
     panel.legend(
         options.VizLegendOptions()
@@ -108,7 +109,7 @@ def _dressed(panel: Panel, looks: Looks, targets: Sequence[prometheus.Dataquery]
     panel.thresholds(_thresholds(looks.steps)).mappings(_mappings(looks.words))
     if looks.link:
         title, url = looks.link
-        panel.data_links([build.DashboardLink(title).url(url).target_blank(True)])
+        panel.data_links([build.DashboardLink(title).url(url).target_blank("//" in url)])
     for letter, target in zip(ascii_uppercase, targets, strict=False):
         panel.with_target(target.ref_id(letter))
     return panel
@@ -135,7 +136,7 @@ def page(
     name: str,
     title: str,
     text: str,
-    rows: Mapping[str, Sequence[AnyPanel]],
+    rows: Rows,
     variables: Sequence[build.CustomVariable] = (),
 ) -> dashboard.Dashboard:
     """A dashboard: titled rows of panels, laid out from left to right."""
@@ -158,14 +159,14 @@ def page(
 
 
 def _links() -> list[build.DashboardLink]:
-    others = build.DashboardLink("Breweries").type_val(dashboard.DashboardLinkType.DASHBOARDS)
+    others = build.DashboardLink("Breweries").type(dashboard.DashboardLinkType.DASHBOARDS)
     addresses = {
         "Newest errors": "http://127.0.0.1:9817/errors",
         "Alerts": "http://127.0.0.1:9093",
     }
     elsewhere = [
         build.DashboardLink(title)
-        .type_val(dashboard.DashboardLinkType.LINK)
+        .type(dashboard.DashboardLinkType.LINK)
         .icon("external link")
         .url(url)
         .target_blank(True)

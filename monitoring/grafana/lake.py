@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from grafana_foundation_sdk.builders import stat
+
 from data.breweries.datasets import LAYERS
 
-from .bricks import BAD, GOOD, OFF, WARNING, Looks, Query, Words, now, stat
+from .bricks import BAD, GOOD, OFF, WARNING, Looks, Query, Steps, Words, now
 
 SUCCESS = "breweries_layer_last_success_timestamp_seconds"
 HERE = "$layer"
-PAGE = ("Its page", "/d/breweries-layer?var-layer=${__field.name}")
+PAGE = ("Its page", "/d/breweries-layer?var-layer=${__field.labels.layer}")
 ERRORS = ("Its text, at the exporter", "http://127.0.0.1:9817/errors")
 STATES: Words = {
     0: ("well", GOOD),
@@ -73,8 +75,6 @@ def rejected(layer: str) -> str:
     return f"{of('run_rejected_rows', layer)} / clamp_min({of('run_input_rows', layer)}, 1)"
 
 
-
-
 def each(expression: Callable[[str], str]) -> list[Query]:
     """An expression for each layer, in the order of the data's way."""
     return [Query(expression(layer), layer) for layer in LAYERS]
@@ -85,13 +85,15 @@ def here(expression: Callable[[str], str]) -> list[Query]:
     return [Query(expression(HERE), HERE)]
 
 
-def state_panel(queries: list[Query], width: int) -> stat.Panel:
+def state_panel(
+    queries: list[Query], width: int, link: tuple[str, str] | None = None
+) -> stat.Panel:
     """Whether it is well."""
     text = (
         "Failed: its newest error is later than its last success, and the version before stays "
         f"published. {RUNBOOK} 'Layer failed' and 'Layer unreadable'."
     )
-    return now(Looks("State", text, "none", width, words=STATES, link=PAGE), *queries)
+    return now(Looks("State", text, "none", width, words=STATES, link=link), *queries)
 
 
 def success_panel(queries: list[Query], width: int) -> stat.Panel:
@@ -104,8 +106,8 @@ def success_panel(queries: list[Query], width: int) -> stat.Panel:
 def late_panel(queries: list[Query], width: int) -> stat.Panel:
     """How old the data are."""
     text = (
-        "Time since the last success, as a share of the schedule's interval: at 100% the next run is "
-        f"due, at 150% the alert StaleData fires. {RUNBOOK} 'Stale data'."
+        "Time since the last success, as a share of the schedule's interval: at 100% the next run "
+        f"is due, at 150% the alert StaleData fires. {RUNBOOK} 'Stale data'."
     )
     looks = Looks(
         "Age against the schedule", text, "percentunit", width,
@@ -117,8 +119,8 @@ def late_panel(queries: list[Query], width: int) -> stat.Panel:
 def error_panel(queries: list[Query], width: int) -> stat.Panel:
     """When it last failed."""
     text = (
-        "When its newest error log was stored. A click opens what it says, at the exporter's address "
-        "of this machine (EXPORTER_PORT)."
+        "When its newest error log was stored. A click opens what it says, at the exporter's "
+        "address of this machine (EXPORTER_PORT)."
     )
     words: Words = {0: ("none", GOOD)}
     looks = Looks("Newest error", text, "dateTimeFromNow", width, words=words, link=ERRORS)
@@ -128,8 +130,8 @@ def error_panel(queries: list[Query], width: int) -> stat.Panel:
 def complete_panel(queries: list[Query], width: int) -> stat.Panel:
     """Whether nothing is missing."""
     text = (
-        "Whether every check of the current version held: the API's totals at bronze, the accounting "
-        "of the rows after it."
+        "Whether every check of the current version held: the API's totals at bronze, the "
+        "accounting of the rows after it."
     )
     words: Words = {1: ("complete", GOOD), 0: ("incomplete", BAD), -1: ("never ran", OFF)}
     return now(Looks("Completeness", text, "none", width, words=words), *queries)
@@ -151,5 +153,5 @@ def drift_panel(queries: list[Query], width: int) -> stat.Panel:
         "Changes of the data that were noted when the current version was published; what they are "
         "stands in its manifest, and in docs/reliability.md, 'When the data change'."
     )
-    steps = {0: GOOD, 1: WARNING}
+    steps: Steps = {0: GOOD, 1: WARNING}
     return now(Looks("Noted changes", text, "none", width, steps=steps), *queries)

@@ -62,7 +62,7 @@ def test_panels_are_told_apart_and_do_not_overlap(name):
 
 
 def cells(place):
-    assert 0 <= place["x"] and place["x"] + place["w"] <= 24
+    assert place["x"] >= 0 and place["x"] + place["w"] <= 24
     columns = range(place["x"], place["x"] + place["w"])
     return {(x, y) for x in columns for y in range(place["y"], place["y"] + place["h"])}
 

@@ -116,7 +116,7 @@ def test_every_expression_gives_data_and_a_renamed_metric_is_seen(world, tmp_pat
 
 
 def check(ask, moments):
-    """Ask all: none is without data, but where that is meant; none is the same with a name changed."""
+    """Ask all: each gives data, but where none is meant; none the same with a name changed."""
     wrong = []
     for place, text in expressions():
         given = [ask(text, moment) for moment in moments]
