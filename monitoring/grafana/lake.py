@@ -17,7 +17,7 @@ ERRORS = ("Its text, at the exporter", "http://127.0.0.1:9817/errors")
 STATES: Words = {
     0: ("well", GOOD),
     1: ("failed", BAD),
-    2: ("unreadable", BAD),
+    2: ("unreadable", WARNING),
     -1: ("never ran", OFF),
 }
 RUNBOOK = "What to do: docs/monitoring.md,"
@@ -91,7 +91,8 @@ def state_panel(
     """Whether it is well."""
     text = (
         "Failed: its newest error is later than its last success, and the version before stays "
-        f"published. {RUNBOOK} 'Layer failed' and 'Layer unreadable'."
+        f"published. A new lake cannot be read until its first run. {RUNBOOK} 'Layer failed' and "
+        "'Layer unreadable'."
     )
     return now(Looks("State", text, "none", width, words=STATES, link=link), *queries)
 

@@ -71,7 +71,7 @@ _ROWS = (
     "not cleaned was rejected or a duplicate. A fall by a tenth within a day fires the alert "
     "VolumeFall. What to do: docs/monitoring.md, 'Volume fall'."
 )
-_STATES = "Red: failed or unreadable. Grey: it never ran. A gap: the exporter did not answer."
+_STATES = "Red: failed. Orange: unreadable. Grey: it never ran. A gap: the exporter did not answer."
 _SECONDS = (
     "How long each layer's step took. More than a minute and three times the week's median fires "
     "the alert SlowRun. What to do: docs/monitoring.md, 'Slow run'."

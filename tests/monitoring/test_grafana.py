@@ -11,7 +11,7 @@ import pytest
 import requests
 
 from compose import monitoring
-from data.breweries.datasets import LAYERS
+from data.breweries.datasets import DATASETS, LAYERS
 from tests.monitoring.boards import METRIC, ROOT, SAMPLES, expressions
 from tests.monitoring.servers import MISSING, SECRETS, exporter, prometheus, write_alertmanager
 from tests.waiting import wait_for
@@ -112,7 +112,10 @@ def test_every_expression_gives_data_and_a_renamed_metric_is_seen(world, tmp_pat
             world.api.records = []
             world.fails(Exception, "bronze")
             failed = ask.when('ALERTS{alertstate="firing", alertname="BreweriesLayerFailed"}')
-            check(ask, (new, after, failed))
+            for dataset in DATASETS:
+                world.lake.put(dataset.layer, dataset.manifest, b"{")
+            unreadable = ask.when(f"count(breweries_layer_up == 0) == {len(LAYERS)}")
+            check(ask, (new, after, failed, unreadable))
 
 
 def check(ask, moments):
