@@ -16,13 +16,14 @@ from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 SOURCE = dashboard.DataSourceRef(type_val="prometheus", uid="breweries-prometheus")
 TAG = "breweries"
 FIRING = 'ALERTS{alertstate="firing"}'
-GOOD, WARNING, BAD, NEUTRAL, OFF = "green", "orange", "red", "blue", "text"
+GOOD, WARNING, BAD, NEUTRAL, OFF = "green", "orange", "red", "blue", "#6e7681"
 
 Panel = TypeVar("Panel", stat.Panel, timeseries.Panel, statetimeline.Panel, table.Panel)
-AnyPanel = stat.Panel | timeseries.Panel | statetimeline.Panel | table.Panel
+Rows = Mapping[str, Sequence[stat.Panel | timeseries.Panel | statetimeline.Panel | table.Panel]]
+"""The panels under each heading."""
 Words = Mapping[int, tuple[str, str]]
 """What is shown in place of a number, and its colour."""
-Steps = Mapping[int, str] | Mapping[float, str]
+Steps = Mapping[float, str]
 """From which number on which colour is shown; the first holds for all that is less, too."""
 
 
@@ -108,7 +109,7 @@ def _dressed(panel: Panel, looks: Looks, targets: Sequence[prometheus.Dataquery]
     panel.thresholds(_thresholds(looks.steps)).mappings(_mappings(looks.words))
     if looks.link:
         title, url = looks.link
-        panel.data_links([build.DashboardLink(title).url(url).target_blank(True)])
+        panel.data_links([build.DashboardLink(title).url(url).target_blank("//" in url)])
     for letter, target in zip(ascii_uppercase, targets, strict=False):
         panel.with_target(target.ref_id(letter))
     return panel
@@ -135,7 +136,7 @@ def page(
     name: str,
     title: str,
     text: str,
-    rows: Mapping[str, Sequence[AnyPanel]],
+    rows: Rows,
     variables: Sequence[build.CustomVariable] = (),
 ) -> dashboard.Dashboard:
     """A dashboard: titled rows of panels, laid out from left to right."""

@@ -8,25 +8,16 @@ from grafana_foundation_sdk.builders import stat
 
 from data.breweries.datasets import LAYERS
 
-from .bricks import (
-    BAD,
-    GOOD,
-    OFF,
-    WARNING,
-    Looks,
-    Query,
-    Words,
-    now,
-)
+from .bricks import BAD, GOOD, OFF, WARNING, Looks, Query, Steps, Words, now
 
 SUCCESS = "breweries_layer_last_success_timestamp_seconds"
 HERE = "$layer"
-PAGE = ("Its page", "/d/breweries-layer?var-layer=${__field.name}")
+PAGE = ("Its page", "/d/breweries-layer?var-layer=${__field.labels.layer}")
 ERRORS = ("Its text, at the exporter", "http://127.0.0.1:9817/errors")
 STATES: Words = {
     0: ("well", GOOD),
     1: ("failed", BAD),
-    2: ("unreadable", BAD),
+    2: ("unreadable", WARNING),
     -1: ("never ran", OFF),
 }
 RUNBOOK = "What to do: docs/monitoring.md,"
@@ -94,13 +85,16 @@ def here(expression: Callable[[str], str]) -> list[Query]:
     return [Query(expression(HERE), HERE)]
 
 
-def state_panel(queries: list[Query], width: int) -> stat.Panel:
+def state_panel(
+    queries: list[Query], width: int, link: tuple[str, str] | None = None
+) -> stat.Panel:
     """Whether it is well."""
     text = (
         "Failed: its newest error is later than its last success, and the version before stays "
-        f"published. {RUNBOOK} 'Layer failed' and 'Layer unreadable'."
+        f"published. A new lake cannot be read until its first run. {RUNBOOK} 'Layer failed' and "
+        "'Layer unreadable'."
     )
-    return now(Looks("State", text, "none", width, words=STATES, link=PAGE), *queries)
+    return now(Looks("State", text, "none", width, words=STATES, link=link), *queries)
 
 
 def success_panel(queries: list[Query], width: int) -> stat.Panel:
@@ -113,19 +107,13 @@ def success_panel(queries: list[Query], width: int) -> stat.Panel:
 def late_panel(queries: list[Query], width: int) -> stat.Panel:
     """How old the data are."""
     text = (
-        "Time since the last success, as a share of the schedule's interval: at 100% the next "
-        "run is "
-        f"due, at 150% the alert StaleData fires. {RUNBOOK} 'Stale data'."
+        "Time since the last success, as a share of the schedule's interval: at 100% the next run "
+        f"is due, at 150% the alert StaleData fires. {RUNBOOK} 'Stale data'."
     )
     looks = Looks(
-        "Age against the schedule",
-        text,
-        "percentunit",
-        width,
-        steps={0: GOOD, 1.1: WARNING, 1.5: BAD},
-        words={-1: ("never ran", OFF)},
-        none="no schedule",
-    )
+        "Age against the schedule", text, "percentunit", width,
+        steps={0: GOOD, 1.1: WARNING, 1.5: BAD}, words={-1: ("never ran", OFF)}, none="no schedule",
+    )  # fmt: skip
     return now(looks, *queries)
 
 
@@ -133,8 +121,7 @@ def error_panel(queries: list[Query], width: int) -> stat.Panel:
     """When it last failed."""
     text = (
         "When its newest error log was stored. A click opens what it says, at the exporter's "
-        "address "
-        "of this machine (EXPORTER_PORT)."
+        "address of this machine (EXPORTER_PORT)."
     )
     words: Words = {0: ("none", GOOD)}
     looks = Looks("Newest error", text, "dateTimeFromNow", width, words=words, link=ERRORS)
@@ -145,8 +132,7 @@ def complete_panel(queries: list[Query], width: int) -> stat.Panel:
     """Whether nothing is missing."""
     text = (
         "Whether every check of the current version held: the API's totals at bronze, the "
-        "accounting "
-        "of the rows after it."
+        "accounting of the rows after it."
     )
     words: Words = {1: ("complete", GOOD), 0: ("incomplete", BAD), -1: ("never ran", OFF)}
     return now(Looks("Completeness", text, "none", width, words=words), *queries)
@@ -168,5 +154,5 @@ def drift_panel(queries: list[Query], width: int) -> stat.Panel:
         "Changes of the data that were noted when the current version was published; what they are "
         "stands in its manifest, and in docs/reliability.md, 'When the data change'."
     )
-    steps = {0: GOOD, 1: WARNING}
+    steps: Steps = {0: GOOD, 1: WARNING}
     return now(Looks("Noted changes", text, "none", width, steps=steps), *queries)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import partial
 
 from grafana_foundation_sdk.builders.dashboard import CustomVariable
@@ -11,15 +10,7 @@ from grafana_foundation_sdk.models.dashboard import Dashboard, VariableOption
 from data.breweries.datasets import LAYERS
 
 from . import lake
-from .bricks import (
-    BAD,
-    GOOD,
-    AnyPanel,
-    Looks,
-    Query,
-    over_time,
-    page,
-)
+from .bricks import BAD, GOOD, Looks, Query, Rows, over_time, page
 from .lake import HERE, here, of
 
 IN, OUT = of("run_input_rows", HERE), of("run_output_rows", HERE)
@@ -28,7 +19,7 @@ SECONDS = of("run_duration_seconds", HERE)
 
 def layer() -> Dashboard:
     """A page with a choice of the layer."""
-    rows: dict[str, Sequence[AnyPanel]] = {
+    rows: Rows = {
         "Is it well?": [
             lake.state_panel(here(lake.state), 4),
             lake.success_panel(here(lake.success), 4),
@@ -49,22 +40,13 @@ def layer() -> Dashboard:
         ],
         "Runs": [
             over_time(
-                Looks(
-                    "Rows against the last day's most",
-                    _FALL,
-                    "percentunit",
-                    12,
-                    8,
-                    {0: BAD, 0.9: GOOD},
-                ),
+                Looks("Against the last day", _FALL, "percentunit", 12, 8, {0: BAD, 0.9: GOOD}),
                 Query(f"{OUT} / clamp_min(max_over_time({OUT}[25h]), 1)", "share"),
             ),
             over_time(
                 Looks("Duration", _SECONDS, "s", 12, 8),
                 Query(SECONDS, "step"),
-                Query(
-                    f"3 * quantile_over_time(0.5, {SECONDS}[7d])", "three times the week's median"
-                ),
+                Query(f"3 * quantile_over_time(0.5, {SECONDS}[7d])", "three usual ones"),
             ),
         ],
         "What it holds": [
@@ -86,9 +68,8 @@ def layer() -> Dashboard:
 
 
 _ROWS = (
-    "Rows that the current version was made from, and those that it has. Gold's are "
-    "counts: one for "
-    "each location and type."
+    "Rows that the current version was made from, and those that it has. Gold's are counts: one "
+    "for each location and type."
 )
 _LEFT = (
     "Rows that went in and did not come out: what could not be used, and what was there already. "
@@ -99,17 +80,16 @@ _FALL = (
     "fires. What to do: docs/monitoring.md, 'Volume fall'."
 )
 _SECONDS = (
-    "How long the step took. Above the second line, and above a minute, the alert SlowRun fires. "
-    "What to do: docs/monitoring.md, 'Slow run'."
+    "How long the step took. Above three times the week's median, and above a minute, the "
+    "alert SlowRun fires. What to do: docs/monitoring.md, 'Slow run'."
 )
 _LOGS = "Error logs that are kept under logs/. Where the line rises, a block failed."
 
 
 def _choice() -> CustomVariable:
-    first = LAYERS[0]
-    return (
-        CustomVariable("layer")
-        .label("Layer")
-        .values(",".join(LAYERS))
-        .current(VariableOption(selected=True, text=first, value=first))
+    first, *rest = (VariableOption(text=name, value=name) for name in LAYERS)
+    first.selected = True
+    choice = (
+        CustomVariable("layer").label("Layer").values(",".join(LAYERS)).allow_custom_value(False)
     )
+    return choice.options([first, *rest]).current(first)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import partial
 
 from grafana_foundation_sdk.builders import stat, table
@@ -14,9 +13,10 @@ from .bricks import (
     FIRING,
     GOOD,
     WARNING,
-    AnyPanel,
     Looks,
     Query,
+    Rows,
+    Steps,
     listed,
     now,
     over_time,
@@ -35,10 +35,10 @@ LABELS = "alertname, layer, severity, owner"
 
 def overview() -> Dashboard:
     """The page that Grafana opens with."""
-    rows: dict[str, Sequence[AnyPanel]] = {
+    rows: Rows = {
         "Is everything well?": [
             _store(4),
-            lake.state_panel(each(lake.state), 8),
+            lake.state_panel(each(lake.state), 8, lake.PAGE),
             _alerts(4),
             lake.complete_panel(each(lake.complete), 8),
             lake.success_panel(each(lake.success), 8),
@@ -67,25 +67,21 @@ def overview() -> Dashboard:
 
 
 _ROWS = (
-    "Breweries that the API gave, that were cleaned, and that were counted. What is "
-    "received and not "
-    "cleaned was rejected or a duplicate. A fall by a tenth within a day fires the alert "
-    "VolumeFall; "
-    "what to do: docs/monitoring.md, 'Volume fall'."
+    "Breweries that the API gave, that were cleaned, and that were counted. What is received and "
+    "not cleaned was rejected or a duplicate. A fall by a tenth within a day fires the alert "
+    "VolumeFall. What to do: docs/monitoring.md, 'Volume fall'."
 )
-_STATES = "Red: failed or unreadable. Grey: it never ran. A gap: the exporter did not answer."
+_STATES = "Red: failed. Orange: unreadable. Grey: it never ran. A gap: the exporter did not answer."
 _SECONDS = (
-    "How long each layer's step took. More than a minute and three times the week's "
-    "median fires the "
-    "alert SlowRun; what to do: docs/monitoring.md, 'Slow run'."
+    "How long each layer's step took. More than a minute and three times the week's median fires "
+    "the alert SlowRun. What to do: docs/monitoring.md, 'Slow run'."
 )
 
 
 def _store(width: int) -> stat.Panel:
     text = (
-        "Whether the object store answered at the last look. While it is down, all else here "
-        "is as it "
-        "was last known. What to do: docs/monitoring.md, 'Store down' and 'Exporter down'."
+        "Whether the object store answered at the last look. While it is down, all else here is as "
+        "it was last known. What to do: docs/monitoring.md, 'Store down' and 'Exporter down'."
     )
     words = {1: ("answers", GOOD), 0: ("down", BAD)}
     looks = Looks("Store", text, "none", width, words=words, none="the exporter does not answer")
@@ -100,7 +96,7 @@ def _alerts(width: int) -> stat.Panel:
 
 def _duplicates(width: int) -> stat.Panel:
     text = "Rows that were there already: the API gave the same brewery twice. They are kept once."
-    steps = {0: GOOD, 1: WARNING}
+    steps: Steps = {0: GOOD, 1: WARNING}
     queries = each(partial(of, "run_duplicate_rows"))
     return now(Looks("Duplicates", text, "locale", width, steps=steps), *queries)
 

@@ -16,8 +16,8 @@ BOARDS = {
     file.stem: json.loads(file.read_text(encoding="utf-8"))
     for file in sorted((GRAFANA / "dashboards").glob("*.json"))
 }
-# What a real MinIO said of itself after a run of the pipeline, and after the next: of the metrics
-# that the dashboards ask for, by both addresses. Its 5xx are of when its drive was taken away.
+# What a real MinIO said of itself after a run of the pipeline, and after the next: those metrics
+# that the dashboards ask for, by both of its addresses.
 SAMPLES = [Path(__file__).with_name(f"minio_metrics_{number}.txt") for number in (1, 2)]
 OURS = {metric.name for metric in (*LAKE_METRICS, *LAYER_METRICS)}
 METRIC = re.compile(r"\b(?:breweries|minio)_\w+|\bALERTS\b")
@@ -52,7 +52,7 @@ def templates() -> Iterator[Expression]:
 
 def expressions() -> Iterator[Expression]:
     """Every expression as Grafana asks it, for each layer."""
-    layers = BOARDS["layer"]["templating"]["list"][0]["query"].split(",")
+    layers = [option["text"] for option in BOARDS["layer"]["templating"]["list"][0]["options"]]
     for place, text in dict.fromkeys(templates()):
         asked = text.replace("$__rate_interval", "1m")  # four scrapes
         for layer in layers if "$layer" in asked else [""]:

@@ -11,7 +11,7 @@ import pytest
 import requests
 
 from compose import monitoring
-from data.breweries.datasets import BRONZE, GOLD, LAYERS, SILVER
+from data.breweries.datasets import DATASETS, LAYERS
 from tests.monitoring.boards import METRIC, ROOT, SAMPLES, expressions
 from tests.monitoring.servers import MISSING, SECRETS, exporter, prometheus, write_alertmanager
 from tests.waiting import wait_for
@@ -112,22 +112,31 @@ def test_every_expression_gives_data_and_a_renamed_metric_is_seen(world, tmp_pat
             world.api.records = []
             world.fails(Exception, "bronze")
             failed = ask.when('ALERTS{alertstate="firing", alertname="BreweriesLayerFailed"}')
-            for dataset in (BRONZE, SILVER, GOLD):
-                world.lake.put(dataset.layer, dataset.manifest, b"cut")
+            for dataset in DATASETS:
+                world.lake.put(dataset.layer, dataset.manifest, b"{")
             unreadable = ask.when(f"count(breweries_layer_up == 0) == {len(LAYERS)}")
             check(ask, (new, after, failed, unreadable))
 
 
 def check(ask, moments):
-    """None is without data, but where that is meant; none is the same with a name changed."""
+    """Ask all: each gives data, but where none is meant; none the same with a name changed."""
     wrong = []
     for place, text in expressions():
         given = [ask(text, moment) for moment in moments]
         numbers = [value == value for found in given for value in found.values()]
         if not any(numbers) or not (all(given) or text.startswith(NO_DATA)):
             wrong.append(f"{place}: no data for {text}: {given}")
-        for name in set(METRIC.findall(text)):
+        for name in renamable(text):
             renamed = re.sub(rf"\b{name}\b", f"{name}_x", text)
             if [ask(renamed, moment) for moment in moments] == given:
                 wrong.append(f"{place}: the same without {name}")
     assert not wrong, "\n".join(wrong)
+
+
+def renamable(expression):
+    """Its metrics; of a real MinIO's, none, for it may never have failed at a request."""
+    return {
+        name
+        for name in METRIC.findall(expression)
+        if not (REAL_MINIO and name.startswith("minio_"))
+    }
