@@ -18,9 +18,8 @@ from .job import OURS
 from .results import Result, keep
 from .workload import Workload, workload
 
-TIMES = (1, 100)
+ROUNDS = {1: 3, 100: 1}  # by copies of the data
 WORKERS = (0, 1, 2)
-ROUNDS = 3
 MEMORY_LIMIT = 12 << 30
 NO_PROFILE = {"distributed.worker.profile.enabled": False}  # as in docker-compose.yml
 
@@ -28,19 +27,19 @@ NO_PROFILE = {"distributed.worker.profile.enabled": False}  # as in docker-compo
 def main() -> None:
     """Measure, print, and keep."""
     found: list[Result] = []
-    for times in TIMES:
+    for times, rounds in ROUNDS.items():
         with workload(times) as work:
-            found += compared(work)
+            found += compared(work, rounds)
         for result in found[-len(WORKERS) :]:
             print(result.line(), flush=True)
     keep("cluster", found)
 
 
-def compared(work: Workload) -> list[Result]:
+def compared(work: Workload, rounds: int) -> list[Result]:
     """The job with each number of workers, by turns."""
     taken: dict[int, list[measure.Measured]] = {workers: [] for workers in WORKERS}
     written = set()
-    for _ in range(ROUNDS):
+    for _ in range(rounds):
         for workers in WORKERS:
             work.empty()
             with cluster(workers):

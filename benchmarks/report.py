@@ -68,7 +68,7 @@ def picture(found: list[Result], target: Path) -> None:
         axes.set_xticks(sorted({r.size for r in found}))
         axes.minorticks_off()
         axes.xaxis.set_major_formatter(lambda rows, _: _short(rows))
-        axes.yaxis.set_major_formatter(lambda value, _: f"{value:,.4g}")
+        axes.yaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
         axes.grid(color="#e2e8f0")
         axes.spines[["top", "right"]].set_visible(False)
     figure.savefig(target, dpi=140, metadata={"Software": None})
