@@ -46,15 +46,20 @@ def main() -> int:
 
 def unusable(settings: Mapping[str, str]) -> Iterator[str]:
     """A sentence for each setting that is missing or too short."""
-    for name, shortest in SHORTEST.items():
-        if len(settings.get(name, "")) < shortest:
-            yield f"{name} needs {shortest} characters or more: set it in .env, as make env would."
+    yield from too_short(settings, SHORTEST)
     if settings.get("MINIO_READER_ACCESS_KEY") == settings.get("MINIO_ACCESS_KEY"):
         yield "MINIO_READER_ACCESS_KEY is the store's own key: choose another in .env."
     if settings.get("ALERT_EMAIL_TO"):
         for name in MAIL:
             if not settings.get(name):
                 yield f"ALERT_EMAIL_TO is set, but {name} is not: set both in .env, or neither."
+
+
+def too_short(settings: Mapping[str, str], shortest: Mapping[str, int]) -> Iterator[str]:
+    """A sentence for each secret that has fewer characters than it needs."""
+    for name, least in shortest.items():
+        if len(settings.get(name, "")) < least:
+            yield f"{name} needs {least} characters or more: set it in .env, as make env would."
 
 
 def make_reader(settings: Mapping[str, str], policies: Path) -> None:
