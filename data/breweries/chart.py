@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from . import gold
-from .datasets import CHART, CHART_OBJECT
+from .datasets import CHART, CHART_OBJECT, SOURCE
 from .errors import CheckFailed
 from .manifest import Check, StoredObject
 from .steps import Step, Summary, View
@@ -43,7 +43,7 @@ def visualize(step: Step) -> Summary:
     counts = table.to_pandas()
     caption = (
         f"Data of {counted.snapshot[:4]}-{counted.snapshot[4:6]}-{counted.snapshot[6:8]}. "
-        f"Source: Open Brewery DB at {urlsplit(step.settings.api_url).hostname}."
+        f"Source: {SOURCE} at {urlsplit(step.settings.api_url).hostname}."
     )
     content = to_png(draw(counts, caption))
 
