@@ -61,7 +61,7 @@ def test_spellings_that_a_collation_may_join_are_folded():
 def test_errors_survive_a_process_boundary():
     import pickle
 
-    error = ApiGaveUp("http://x", 3, ApiUnreachable("http://x", "refused"), "60 s")
+    error = ApiGaveUp("http://x", 3, str(ApiUnreachable("http://x", "refused")), "60 s")
     copy = pickle.loads(pickle.dumps(error))  # noqa: S301 - our own bytes
     assert (type(copy), str(copy), copy.facts) == (ApiGaveUp, str(error), error.facts)
     assert copy.attempts == 3
