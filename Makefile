@@ -59,7 +59,7 @@ logs: ## Follow what they say
 	@$(COMPOSE) --profile monitoring --profile zabbix --profile scale logs -f --tail=100
 
 trigger: ## Start a run in the running stack by Mage's API, and wait for its end
-	@$(COMPOSE) exec -T mage python compose/trigger.py
+	@$(COMPOSE) exec -T mage python -m compose.trigger
 
 test: $(VENV)/dev ## Run the whole test suite
 	$(BIN)/python -m pytest $(ARGS)

@@ -18,7 +18,8 @@ import yaml
 from minio import MinioAdmin
 from minio.credentials.providers import StaticProvider
 
-SECRETS = Path("/run/breweries")
+from compose.passwords import FILES, weak, write
+
 POLICIES = Path("/app/policies")
 ALERTS = Path("/app/monitoring/alertmanager/alertmanager.yml")
 NOBODY, GRAFANA = 65534, 472  # who Prometheus and Alertmanager, and Grafana, run as in their images
@@ -40,26 +41,19 @@ def main() -> int:
     make_reader(os.environ, POLICIES)
     base = yaml.safe_load(ALERTS.read_text(encoding="utf-8"))
     for name, (owner, content) in files(base, os.environ).items():
-        write(SECRETS / name, owner, content)
+        write(FILES / name, owner, content)
     return 0
 
 
 def unusable(settings: Mapping[str, str]) -> Iterator[str]:
-    """A sentence for each setting that is missing or too short."""
-    yield from too_short(settings, SHORTEST)
+    """A sentence for each setting that cannot be right."""
+    yield from weak(settings, SHORTEST)
     if settings.get("MINIO_READER_ACCESS_KEY") == settings.get("MINIO_ACCESS_KEY"):
         yield "MINIO_READER_ACCESS_KEY is the store's own key: choose another in .env."
     if settings.get("ALERT_EMAIL_TO"):
         for name in MAIL:
             if not settings.get(name):
                 yield f"ALERT_EMAIL_TO is set, but {name} is not: set both in .env, or neither."
-
-
-def too_short(settings: Mapping[str, str], shortest: Mapping[str, int]) -> Iterator[str]:
-    """A sentence for each secret that has fewer characters than it needs."""
-    for name, least in shortest.items():
-        if len(settings.get(name, "")) < least:
-            yield f"{name} needs {least} characters or more: set it in .env, as make env would."
 
 
 def make_reader(settings: Mapping[str, str], policies: Path) -> None:
@@ -130,17 +124,6 @@ def _mail(mail: Mapping[str, Any], settings: Mapping[str, str]) -> dict[str, Any
     if not told["auth_username"]:
         del told["auth_username"], told["auth_password_file"]
     return told
-
-
-def write(file: Path, owner: int, content: str) -> None:
-    """Write a secret that its owner alone can read, whole or not at all."""
-    draft = file.with_name(f"{file.name}.draft")
-    draft.unlink(missing_ok=True)
-    made = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o400)
-    with os.fdopen(made, "w", encoding="utf-8") as opened:
-        opened.write(content)
-    os.chown(draft, owner, owner)
-    draft.replace(file)
 
 
 if __name__ == "__main__":

@@ -12,13 +12,14 @@ import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from compose.passwords import weak
+
 SHORTEST = {
     "MINIO_ACCESS_KEY": 3,  # MinIO refuses less
     "MINIO_SECRET_KEY": 8,  # likewise
     "DEFAULT_OWNER_PASSWORD": 8,  # Mage refuses less
     "JWT_SECRET": 16,
 }
-WELL_KNOWN = {"admin", "admin@admin.com", "changeme", "materia", "minioadmin", "password"}
 MINIO_USER = 1000
 FREE_MIB = 64
 
@@ -28,25 +29,10 @@ VOLUMES = Path("/volumes")
 
 def main() -> int:
     """Print a sentence for each thing that is wrong; the exit status is 1 if there is one."""
-    wrong = [*weak_secrets(os.environ), *unusable_folders(os.environ)]
+    wrong = [*weak(os.environ, SHORTEST), *unusable_folders(os.environ)]
     for sentence in wrong:
         print(sentence, file=sys.stderr)
     return int(bool(wrong))
-
-
-def weak_secrets(settings: Mapping[str, str]) -> Iterator[str]:
-    """A sentence for each secret that is too short or that everybody knows."""
-    for name, shortest in SHORTEST.items():
-        value = settings[name]
-        if not value:
-            yield f"{name} is required and not set: run make env, or fill it in in .env."
-        elif value.lower().replace("-", "").replace("_", "") in WELL_KNOWN:
-            yield f"{name} is a value that everybody knows: choose another in .env."
-        elif len(value) < shortest:
-            yield (
-                f"{name} has {len(value)} characters as Compose reads it and needs {shortest}; "
-                "in .env, put a value that holds $ or # in single quotes."
-            )
 
 
 def unusable_folders(settings: Mapping[str, str]) -> Iterator[str]:

@@ -7,7 +7,7 @@ said() { sed -n "s/^$1=//p" .env | tail -1 | tr -d "\r\"'"; }
 
 printf 'Waiting for Mage '
 for _ in $(seq 90); do
-  if $1 exec -T mage python compose/health.py >/dev/null 2>&1; then
+  if $1 exec -T mage python -m compose.health >/dev/null 2>&1; then
     echo
     echo "  Mage's page      http://127.0.0.1:$(said MAGE_PORT)   log in as $(said DEFAULT_OWNER_EMAIL), password in .env"
     echo "  MinIO's console  http://127.0.0.1:$(said MINIO_CONSOLE_PORT)   keys in .env"

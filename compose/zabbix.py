@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
-from pathlib import Path
 
-from compose.monitoring import too_short, write
+from compose.passwords import FILES, weak, write
 
-SECRETS = Path("/run/breweries")
 POSTGRES, ZABBIX = 70, 1997  # who they run as in their images
 SHORTEST = {
     "ZABBIX_PASSWORD": 8,  # Zabbix refuses less
@@ -18,12 +16,12 @@ SHORTEST = {
 
 def main() -> int:
     """Print a sentence for each thing that is wrong; the exit status is 1 if there is one."""
-    wrong = list(too_short(os.environ, SHORTEST))
+    wrong = list(weak(os.environ, SHORTEST))
     if wrong:
         print("\n".join(wrong), file=sys.stderr)
         return 1
     for name, owner in (("postgres_password", POSTGRES), ("zabbix_db_password", ZABBIX)):
-        write(SECRETS / name, owner, os.environ["ZABBIX_DB_PASSWORD"])
+        write(FILES / name, owner, os.environ["ZABBIX_DB_PASSWORD"])
     return 0
 
 

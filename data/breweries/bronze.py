@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from . import api
+from .crawl import crawl
 from .datasets import BRONZE, BRONZE_OBJECT, DATASETS, HISTORY
 from .errors import CheckFailed, LakeError, ManifestMissing, SnapshotMissing, StoreError
 from .lake import Lake, Version
@@ -70,11 +70,11 @@ class Answer:
 
 def _fetched(step: Step, path: Path) -> Answer:
     """Fetch every brewery into a file."""
-    crawl = api.crawl(step.settings, path)
+    fetched = crawl(step.settings, path)
     digest, parts = _hashed(path)
     snapshot = _known_snapshot(step.lake, digest) or step.run
     source = Source(key=step.settings.api_url, sha256=digest)
-    return Answer(crawl.records, snapshot, source, parts, crawl.checks)
+    return Answer(fetched.records, snapshot, source, parts, fetched.checks)
 
 
 def _kept(lake: Lake, snapshot: str, path: Path) -> Answer:

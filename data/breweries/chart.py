@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from . import gold
-from .datasets import CHART, CHART_OBJECT
+from .datasets import CHART, CHART_OBJECT, SOURCE
 from .errors import CheckFailed
 from .manifest import Check, StoredObject
 from .steps import Step, Summary, View
@@ -23,11 +23,13 @@ PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 LOCATIONS = 25  # bars that a person still reads
 TYPES = 8  # colours that a person still tells apart
 COUNTRIES = 25
+FEWEST_BARS = 8  # for which there is room, lest a few of them become walls
 OTHER_COLOUR, COUNTRY_COLOUR = "#c4c4c4", "#4c72b0"
 INCHES, DPI, EDITOR_DPI = (16, 9), 100, 60
 # Fixed, with labels cut to fit: letting matplotlib find them draws everything twice.
-MARGINS = {"left": 0.15, "right": 0.985, "top": 0.89, "bottom": 0.105, "wspace": 0.22}
+MARGINS = {"left": 0.15, "right": 0.985, "top": 0.84, "bottom": 0.105, "wspace": 0.22}
 LABEL_CHARACTERS = 30
+TITLE_PAD, LEGEND_COLUMNS = 44, 5  # points between title and bars, for a legend of two rows
 
 
 def visualize(step: Step) -> Summary:
@@ -43,7 +45,7 @@ def visualize(step: Step) -> Summary:
     counts = table.to_pandas()
     caption = (
         f"Data of {counted.snapshot[:4]}-{counted.snapshot[4:6]}-{counted.snapshot[6:8]}. "
-        f"Source: Open Brewery DB at {urlsplit(step.settings.api_url).hostname}."
+        f"Source: {SOURCE} at {urlsplit(step.settings.api_url).hostname}."
     )
     content = to_png(draw(counts, caption))
 
@@ -126,8 +128,7 @@ def draw(counts: pd.DataFrame, caption: str) -> Figure:
         _draw_locations(left, counts)
         _draw_countries(right, counts)
     for axes in (left, right):
-        axes.invert_yaxis()
-        axes.margins(y=0.01)
+        axes.set_ylim(max(axes.get_yticks().size, FEWEST_BARS) - 0.4, -0.6)
         axes.grid(axis="y", visible=False)
         axes.set_xlabel("breweries")
         axes.xaxis.set_major_formatter("{x:,.0f}")
@@ -186,12 +187,20 @@ def _draw_locations(axes: Axes, counts: pd.DataFrame) -> None:
     for place, length in enumerate(ends[:, -1]):
         axes.annotate(f" {length:,}", (length, place), va="center", fontsize=9, color="#444444")
     axes.set_xlim(0, ends.max() * 1.06)
-    axes.set_title(f"The {len(wide)} largest locations, by type", loc="left", fontsize=13)
+    title = (
+        f"The {len(wide)} largest locations, by type (in brackets: how many there are everywhere)"
+    )
+    axes.set_title(title, loc="left", fontsize=13, pad=TITLE_PAD)
     axes.legend(
         [Rectangle((0, 0), 1, 1, color=colours[kind]) for kind in wide],
         [f"{kind} ({totals[kind]:,})" for kind in wide],
-        title="type (everywhere)",
-        loc="lower right",
+        loc="lower left",
+        bbox_to_anchor=(-0.01, 1),  # above the bars, where no data can be
+        ncols=LEGEND_COLUMNS,
+        columnspacing=1,
+        handlelength=1,
+        handleheight=1,
+        borderpad=0,
         frameon=False,
         fontsize=10,
     )
@@ -211,7 +220,7 @@ def _draw_countries(axes: Axes, counts: pd.DataFrame) -> None:
         text = f" {length:,}  ({part:.1%})" if part >= 0.001 else f" {length:,}"
         axes.annotate(text, (length, place), va="center", fontsize=9, color="#444444")
     axes.set_xlim(0, by_country.max() * 1.25)
-    axes.set_title("By country", loc="left", fontsize=13)
+    axes.set_title("By country", loc="left", fontsize=13, pad=TITLE_PAD)
 
 
 def _shorten(label: str) -> str:

@@ -18,10 +18,13 @@ import pyarrow.compute as pc
 from . import partitions
 from .drift import Fields, fields_of
 from .records import parse
-from .schema import CLEAN_SCHEMA, COORDINATES, KIND, LOCATION, REQUIRED, TEXT_COLUMNS
+from .schema import CLEAN_SCHEMA, COORDINATES, KIND, LOCATION, REQUIRED, TEXT_COLUMNS, sources
 
-RECEIVED = pa.struct([(name, pa.string()) for name in (*TEXT_COLUMNS, *LOCATION, "state_province")])
-"""The text fields of a record; `state` is the deprecated name of `state_province`."""
+TEXTS = (*TEXT_COLUMNS, *LOCATION)
+RECEIVED = pa.struct(
+    [(name, pa.string()) for name in dict.fromkeys(field for c in TEXTS for field in sources(c))]
+)
+"""The text fields of a record."""
 
 NO_BREAK_SPACE_MISREAD = "\u00c2\u00a0"  # a no-break space in UTF-8, read as Latin-1
 INVISIBLE = "[\u00ad\u200b\u2060\ufeff]"  # soft hyphen, zero-width space, word joiner, BOM
@@ -54,12 +57,13 @@ def clean(texts: Sequence[bytes], start: int = 0) -> tuple[pa.Table, list[Reject
         A table of `CLEAN_SCHEMA` with the usable rows, the others, and the fields seen.
     """
     records = [_as_object(text) for text in texts]
-    columns = _tidied(_texts(texts, records))
+    fields = _tidied(_texts(texts, records))
+    columns = {name: pc.coalesce(*(fields[field] for field in sources(name))) for name in TEXTS}
     columns[KIND] = pc.utf8_lower(columns[KIND])
-    columns["state"] = pc.coalesce(columns.pop("state_province"), columns["state"])
     columns["state"], problems = _located(columns["country"], columns["state"])
     for name, bound in COORDINATES.items():
-        columns[name] = _degrees([record.get(name) for record in records], bound)
+        degrees = (_degrees([r.get(field) for r in records], bound) for field in sources(name))
+        columns[name] = pc.coalesce(*degrees)
     columns["position"] = pa.array(range(start, start + len(texts)), pa.int64())
     table = pa.table({name: columns[name] for name in CLEAN_SCHEMA.names}, CLEAN_SCHEMA)
 

@@ -84,7 +84,7 @@ class Client:
 
         def wait(state: RetryCallState) -> float:
             error = state.outcome.exception() if state.outcome else None
-            asked = error.retry_after if isinstance(error, RetriableApiError) else None
+            asked = error.retry_after if isinstance(error, ApiBusy) else None
             return max(asked or 0.0, backoff(state))
 
         def stop(state: RetryCallState) -> bool:
@@ -103,7 +103,7 @@ class Client:
                 if state.attempt_number >= settings.api_attempts
                 else f"BREWERIES_API_TIME_LIMIT_SECONDS is {settings.api_time_limit:g}"
             )
-            raise ApiGaveUp(url, state.attempt_number, last, limit) from last
+            raise ApiGaveUp(url, state.attempt_number, str(last), limit) from last
 
         result: T = Retrying(
             retry=retry_if_exception_type(RetriableApiError),

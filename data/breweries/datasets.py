@@ -42,6 +42,9 @@ class Dataset:
         return f"leases/{self.name}.json"
 
 
+SOURCE = "Open Brewery DB"
+"""Where the records come from, as people know it."""
+
 BRONZE_OBJECT = "data/breweries/breweries_raw.json"
 REJECTED_OBJECT = "data/rejected/breweries_rejected.json"
 CHANGES_OBJECT = "data/changes/breweries_changes.json"

@@ -206,13 +206,17 @@ def write_partitions(
     rows = gather(place.scratch, parts, CLEAN_SCHEMA)
     if len(without):
         rows = rows.filter(pc.invert(pc.is_in(rows["position"], value_set=pa.array(without))))
-    contents = dict(_files(rows, files))
-    missing = [entry for entry, content in contents.items() if there.get(entry.key) != md5(content)]
-    place.lake.each(
-        lambda entry: place.lake.put("silver", entry.key, contents[entry], parquet.CONTENT_TYPE),
-        missing,
-    )
-    return Written(tuple(contents), len(missing), _profile(rows))
+
+    def store(file: tuple[StoredObject, bytes]) -> tuple[StoredObject, bool]:
+        entry, content = file
+        missing = there.get(entry.key) != md5(content)
+        if missing:
+            place.lake.put("silver", entry.key, content, parquet.CONTENT_TYPE)
+        return entry, missing
+
+    stored = place.lake.each(store, _files(rows, files))
+    objects = tuple(entry for entry, _ in stored)
+    return Written(objects, sum(missing for _, missing in stored), _profile(rows))
 
 
 def scatter_objects(

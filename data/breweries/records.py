@@ -11,6 +11,9 @@ from typing import Any
 
 CONTENT_TYPE = "application/json"
 
+Item = tuple[str, Any]
+"""A record: its JSON text as received, on one line, and its value."""
+
 
 def _no_constant(name: str) -> Any:
     raise ValueError(f"{name} is not JSON")
@@ -20,7 +23,7 @@ _DECODER = json.JSONDecoder(parse_constant=_no_constant)
 _SPACE = " \t\n\r"
 
 
-def split_array(text: str) -> list[tuple[str, Any]]:
+def split_array(text: str) -> list[Item]:
     """The items of a JSON array, each as its own text and its value.
 
     The text is the item's as received, escapes and digits included, on one line: JSON allows a
@@ -35,7 +38,7 @@ def split_array(text: str) -> list[tuple[str, Any]]:
             at += 1
         return at
 
-    items: list[tuple[str, Any]] = []
+    items: list[Item] = []
     at = skip(0)
     if text[at : at + 1] != "[":
         raise ValueError("not a JSON array")

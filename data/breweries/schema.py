@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import pyarrow as pa
 
 TEXT_COLUMNS = (
@@ -19,6 +22,10 @@ TEXT_COLUMNS = (
 COORDINATES = {"longitude": 180.0, "latitude": 90.0}  # column to its bound, degrees
 LOCATION = ("country", "state")
 """What silver is partitioned by."""
+
+SOURCES = {"state": ("state_province", "state")}
+"""A column to the fields of a record it is read from, if not that of its own name: the first that
+has a value. `state` is the API's deprecated name of `state_province`."""
 
 KIND = "brewery_type"
 """What gold counts by, beside the location."""
@@ -60,3 +67,17 @@ LOCATED_SCHEMA = pa.schema([*SCHEMA, *(pa.field(name, pa.string()) for name in L
 
 CLEAN_SCHEMA = pa.schema([*LOCATED_SCHEMA, pa.field("position", pa.int64())])
 """A cleaned batch: the same, and where in bronze each record stood."""
+
+
+def sources(column: str) -> tuple[str, ...]:
+    """The fields of a record that a column is read from: the first that has a value."""
+    return SOURCES.get(column, (column,))
+
+
+def value(record: Mapping[str, Any], column: str) -> Any:
+    """What a record has for a column, as received; None where it has nothing."""
+    for field in sources(column):
+        found = record.get(field)
+        if found is not None:
+            return found
+    return None

@@ -74,7 +74,7 @@ def test_a_volume_of_no_use_is_named(project, mounts, sentence):
     project.run("sh", "compose/env.sh")
     project.compose("build", "mage")
     volumes = [word.format(folder=project.folder) for word in mounts]
-    prepare = ("breweries-mage", "python", "compose/prepare.py")
+    prepare = ("breweries-mage", "python", "-m", "compose.prepare")
     started = ("docker", "run", "--rm", "--user", "0", "--env-file", ".env", *volumes)
     done = project.run(*started, *prepare, check=False)
     assert done.returncode == 1

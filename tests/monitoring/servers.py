@@ -29,7 +29,7 @@ import yaml
 from aiosmtpd.controller import Controller
 from typing_extensions import Self
 
-from compose import monitoring
+from compose import monitoring, passwords
 from sandbox.api import LocalBreweryApi
 from sandbox.faults import Faults
 from sandbox.generator import generate
@@ -102,7 +102,7 @@ def write_alertmanager(folder: Path, **settings: str) -> Path:
     text = (SHIPPED / "alertmanager" / "alertmanager.yml").read_text(encoding="utf-8")
     base = yaml.safe_load(text.replace("/run/breweries", str(folder)))
     for name, (_, content) in monitoring.files(base, {**SECRETS, **settings}).items():
-        monitoring.write(folder / name, os.getuid(), content)
+        passwords.write(folder / name, os.getuid(), content)
     return folder / "alertmanager.yml"
 
 

@@ -88,8 +88,8 @@ def walk(found):
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
-        ({"GRAFANA_PASSWORD": ""}, "GRAFANA_PASSWORD needs 8"),
-        ({"MINIO_READER_SECRET_KEY": "short"}, "MINIO_READER_SECRET_KEY needs 8"),
+        ({"GRAFANA_PASSWORD": ""}, "GRAFANA_PASSWORD is required and not set"),
+        ({"MINIO_READER_SECRET_KEY": "short"}, "MINIO_READER_SECRET_KEY has 5 characters"),
         ({"MINIO_ACCESS_KEY": SECRETS["MINIO_READER_ACCESS_KEY"]}, "is the store's own key"),
         ({"ALERT_EMAIL_TO": "a@example.org"}, "ALERT_EMAIL_FROM is not"),
     ],

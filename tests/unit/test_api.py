@@ -2,23 +2,24 @@ from collections import Counter
 
 import pytest
 
-from data.breweries.api import Meta, Tally, fold
+from data.breweries.api import FACETS, read_meta
+from data.breweries.completeness import Tally, Totals, fold
 from data.breweries.errors import ApiGaveUp, ApiUnreachable, BreweriesError, SettingError
 
 
 def test_both_shapes_of_meta():
-    now = Meta.parse(
+    now = read_meta(
         {"total": 3, "by_type": {"micro": 3}, "by_state": {"X": 3}, "by_country": {"Y": 3}}
     )
-    assert now == Meta(
+    assert now == Totals(
         3,
         {
             n: Counter({k: 3})
             for n, k in (("by_type", "micro"), ("by_state", "x"), ("by_country", "y"))
         },
     )
-    assert Meta.parse({"total": "70", "page": "1", "per_page": "50"}) == Meta(70, {})
-    assert Meta.parse({"total": 0, "by_type": [], "by_state": [], "by_country": []}) == Meta(0, {})
+    assert read_meta({"total": "70", "page": "1", "per_page": "50"}) == Totals(70, {})
+    assert read_meta({"total": 0, "by_type": [], "by_state": [], "by_country": []}) == Totals(0, {})
 
 
 @pytest.mark.parametrize(
@@ -26,11 +27,11 @@ def test_both_shapes_of_meta():
 )
 def test_what_is_no_meta_is_refused(body):
     with pytest.raises((ValueError, TypeError)):
-        Meta.parse(body)
+        read_meta(body)
 
 
 def test_the_tally_counts_each_record_once():
-    tally = Tally()
+    tally = Tally(FACETS)
     one = {"id": "1", "brewery_type": "Micro", "country": "A", "state_province": "MIssouri"}
     two = {"id": "2", "brewery_type": None, "country": "A", "state": "Missouri"}
     for record in (one, one, two, {"id": None}, "text"):
@@ -42,8 +43,8 @@ def test_the_tally_counts_each_record_once():
         "by_country": {"A": 2},
         "by_state": {"Missouri": 1, "MIssouri": 1},
     }
-    assert tally.differences(Meta.parse(told)) == {}
-    assert tally.differences(Meta.parse({**told, "total": 5, "by_country": {"A": 1, "B": 1}})) == {
+    assert tally.differences(read_meta(told)) == {}
+    assert tally.differences(read_meta({**told, "total": 5, "by_country": {"A": 1, "B": 1}})) == {
         "total": {"fetched": 4, "told": 5},
         "by_country a": {"fetched": 2, "told": 1},
         "by_country b": {"fetched": 0, "told": 1},
@@ -60,7 +61,7 @@ def test_spellings_that_a_collation_may_join_are_folded():
 def test_errors_survive_a_process_boundary():
     import pickle
 
-    error = ApiGaveUp("http://x", 3, ApiUnreachable("http://x", "refused"), "60 s")
+    error = ApiGaveUp("http://x", 3, str(ApiUnreachable("http://x", "refused")), "60 s")
     copy = pickle.loads(pickle.dumps(error))  # noqa: S301 - our own bytes
     assert (type(copy), str(copy), copy.facts) == (ApiGaveUp, str(error), error.facts)
     assert copy.attempts == 3

@@ -1,0 +1,111 @@
+"""The proof that a crawl is complete: what the API says it holds, beside what was fetched."""
+
+from __future__ import annotations
+
+import sqlite3
+import unicodedata
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from .manifest import Check
+from .schema import value
+
+Facets = Mapping[str, str]
+"""What an API counts its records by, by its own name, to the column."""
+
+Differences = dict[str, dict[str, int]]
+"""What does not agree, to the counts `fetched` and `told`."""
+
+
+@dataclass(frozen=True)
+class Totals:
+    """What the API says it holds: its records, and of each facet its values' (folded) records."""
+
+    records: int
+    facets: Mapping[str, Counter[str]] = field(default_factory=dict)
+
+    def differences(self, later: Totals) -> Differences:
+        """What changed until a later answer."""
+        if self == later:
+            return {}
+        return {"total before and after": {"fetched": self.records, "told": later.records}}
+
+
+class Tally:
+    """What the records fetched add up to; their ids are kept on disk, so any number may come."""
+
+    def __init__(self, facets: Facets) -> None:
+        self.records = 0
+        self._columns = facets
+        self._facets: dict[str, Counter[str]] = {name: Counter() for name in facets}
+        self._nameless = 0
+        self._ids = sqlite3.connect("")  # a temporary file, gone with the connection
+        self._ids.execute("CREATE TABLE ids (id TEXT PRIMARY KEY) WITHOUT ROWID")
+
+    def add(self, record: Any) -> None:
+        """Count one record of any shape; a repeated id counts once."""
+        self.records += 1
+        fields = record if isinstance(record, dict) else {}
+        identity = value(fields, "id")
+        if isinstance(identity, bool) or not isinstance(identity, (str, int)) or identity == "":
+            self._nameless += 1
+        elif not self._is_new(str(identity)):
+            return
+        for name, column in self._columns.items():
+            found = value(fields, column)
+            if found is not None:
+                self._facets[name][str(found)] += 1
+
+    def _is_new(self, identity: str) -> bool:
+        # As bytes, since an id may hold half a surrogate pair.
+        key = identity.encode("utf-8", "surrogatepass")
+        return self._ids.execute("INSERT OR IGNORE INTO ids VALUES (?)", (key,)).rowcount == 1
+
+    @property
+    def distinct(self) -> int:
+        """Distinct ids, and each record without one as itself."""
+        (named,) = self._ids.execute("SELECT count(*) FROM ids").fetchone()
+        return int(named) + self._nameless
+
+    def differences(self, totals: Totals) -> Differences:
+        """Where it is not what the API says."""
+        found = {}
+        if self.distinct != totals.records:
+            found["total"] = {"fetched": self.distinct, "told": totals.records}
+        for name, told in totals.facets.items():
+            fetched = fold(self._facets[name])
+            for key in sorted(told.keys() | fetched.keys()):
+                if fetched[key] != told[key]:
+                    found[f"{name} {key}"] = {"fetched": fetched[key], "told": told[key]}
+        return found
+
+    def checks(self, totals: Totals) -> tuple[Check, ...]:
+        """The proof of completeness, as a manifest keeps it."""
+        total = Check(
+            name="distinct records = the API's total", expected=totals.records, found=self.distinct
+        )
+        recounts = (
+            Check(
+                name=f"values of the API's {name}",
+                expected=len(told),
+                found=len(fold(self._facets[name])),
+            )
+            for name, told in totals.facets.items()
+        )
+        return (total, *recounts)
+
+
+def fold(counts: Mapping[str, int]) -> Counter[str]:
+    """Add up counts of keys that differ only in case, accents or spaces.
+
+    A server's collation may count two spellings as one. Completeness is proved all the same, since
+    no record changes its folded key by being fetched.
+    """
+    folded = Counter[str]()
+    for key, count in counts.items():
+        letters = unicodedata.normalize("NFKD", key.casefold())
+        base = "".join(letter for letter in letters if not unicodedata.combining(letter))
+        folded[" ".join(base.split())] += count
+    return folded
