@@ -76,10 +76,11 @@ test-compose: $(VENV)/dev ## Run the tests of the stack, where there is Docker
 test-monitoring: $(VENV)/dev ## Run the tests of the monitoring, with the servers of Debian's packages
 	$(BIN)/python -m pytest tests/monitoring $(ARGS)
 
-lint: $(VENV)/dev ## Check style, format and types
+lint: $(VENV)/dev ## Check style, format, types and the order of imports
 	$(BIN)/ruff check $(CODE)
 	$(BIN)/ruff format --check $(CODE)
 	$(BIN)/mypy
+	$(BIN)/lint-imports
 
 audit: $(VENV)/dev ## Look for known vulnerabilities in what the lock files hold
 	@$(BIN)/python -m tests.audit $(ARGS)
@@ -98,6 +99,7 @@ bench: $(VENV)/bench ## Measure all, and write docs/performance.md (40 minutes)
 images: $(VENV)/dev ## Renew the pictures of image/ from the running system
 	$(BIN)/python -m image.make
 	$(BIN)/python -m image.zabbix
+	$(BIN)/python -m image.imports
 
 dashboards: $(VENV)/dev ## Write Grafana's dashboards from their code
 	$(BIN)/python -m monitoring.grafana
