@@ -74,7 +74,7 @@ test-compose: $(VENV)/dev ## Run the tests of the stack, where there is Docker
 	COMPOSE="$(COMPOSE)" $(BIN)/python -m pytest tests/compose $(ARGS)
 
 test-monitoring: $(VENV)/dev ## Run the tests of the monitoring, with the servers of Debian's packages
-	$(BIN)/python -m pytest tests/monitoring $(ARGS)
+	$(BIN)/python -m pytest tests/monitoring -n 4 --dist loadfile $(ARGS)  # most of it is waiting
 
 lint: $(VENV)/dev ## Check style, format, types and the order of imports
 	$(BIN)/ruff check $(CODE)
