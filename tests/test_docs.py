@@ -1,20 +1,25 @@
 """Fails when something is undocumented, or documented and not there."""
 
 import re
+from datetime import date
 from pathlib import Path
 
 import pytest
 import yaml
 
 from benchmarks import report, results
-from data.breweries import datasets, drift
+from data.breweries import __version__, datasets, drift
 from data.breweries.settings import Settings
 from sandbox.__main__ import _parser
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 SETTINGS = {str(field.validation_alias): field for field in Settings.model_fields.values()}
-
+PAGES = ("README.md", "README.pt-BR.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md")
+HABITS = (
+    *("CONTRIBUTING.md", ".pre-commit-config.yaml"),
+    *(".github/workflows/ci.yml", ".github/workflows/dependencies.yml"),
+)
 
 COMPOSE = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
 COMPOSE_SETTINGS = dict(re.findall(r"\$\{(\w+):[-?]([^}]*)\}", COMPOSE)) | {"COMPOSE_PROFILES": ""}
@@ -59,6 +64,19 @@ def test_every_make_target_is_in_the_readme_and_the_other_way():
     assert named == make_targets()
 
 
+@pytest.mark.parametrize("name", HABITS)
+def test_every_make_target_that_is_named_elsewhere_is_there(name):
+    named = set(re.findall(r"make ([a-z-]+)", (ROOT / name).read_text(encoding="utf-8")))
+    assert named and named <= make_targets()
+
+
+def test_the_newest_version_of_the_changelog_is_that_of_the_code():
+    text = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    newest, *rest = re.findall(r"^## (.+)$", text, re.MULTILINE)
+    version, _, day = (rest[0] if newest == "Unreleased" else newest).partition(" - ")
+    assert version == __version__ and date.fromisoformat(day)
+
+
 def test_the_page_of_performance_is_what_was_measured():
     text = (ROOT / "docs" / "performance.md").read_text(encoding="utf-8")
     assert text == report.page(results.load()), "run python -m benchmarks.report"
@@ -79,8 +97,9 @@ def test_the_rules_of_drift_are_in_the_docs():
     assert {rule for rule, _, then in told if then == "stops"} == drift.STOPPING
 
 
-def test_the_pictures_and_files_of_the_readme_are_there():
-    for link in re.findall(r"\]\(([^)#]+)\)", README):
+@pytest.mark.parametrize("name", PAGES)
+def test_the_pictures_and_files_of_a_page_are_there(name):
+    for link in re.findall(r"\]\(([^)#]+)[^)]*\)", (ROOT / name).read_text(encoding="utf-8")):
         if not link.startswith("http"):
             assert (ROOT / link).exists(), link
 

@@ -9,7 +9,7 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-def wait_for(check: Callable[[], T], seconds: float = 180, pause: float = 1.0) -> T:
+def wait_for(check: Callable[[], T | None], seconds: float = 180, pause: float = 1.0) -> T:
     """What a check gives once it gives anything; asked again and again until then."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:

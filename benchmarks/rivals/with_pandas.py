@@ -40,4 +40,4 @@ def job(bronze: Path, folder: Path, aliases: Path) -> list[tuple[Any, ...]]:
         max_partitions=10_000,
     )
     counted = rows.groupby(["country", "state", "brewery_type"], dropna=False).size()
-    return [(*key, int(count)) for key, count in counted.items()]
+    return [(*key, int(count)) for key, count in counted.items()]  # type: ignore[misc]

@@ -29,7 +29,7 @@ def job(bronze: Path, folder: Path, aliases: Path) -> list[tuple[Any, ...]]:
     session.sparkContext.setLogLevel("ERROR")
 
     # Spark has no NFC of its own. It reads the annotations, so they must not be texts.
-    @f.pandas_udf("string")  # type: ignore[call-overload, untyped-decorator]
+    @f.pandas_udf("string")  # type: ignore[untyped-decorator]
     def nfc(texts: pd.Series) -> pd.Series:
         return texts.str.normalize("NFC")
 

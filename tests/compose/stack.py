@@ -21,7 +21,7 @@ from tests.waiting import wait_for
 
 ROOT = Path(__file__).resolve().parents[2]
 FILES = ("docker-compose.yml", "tests/compose/docker-compose.test.yml")
-USER = 1000
+USER = os.getuid() or 1000  # root gives its copy away
 
 
 @dataclass(frozen=True)

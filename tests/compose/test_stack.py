@@ -7,6 +7,7 @@ from collections import Counter
 
 import pytest
 
+from compose.prepare import MINIO_USER
 from compose.trigger import ENDED
 from data.breweries.chart import PNG_SIGNATURE
 from data.breweries.datasets import CHART, SILVER
@@ -43,7 +44,7 @@ def test_the_first_run_starts_by_itself_and_fills_the_lake(stack):
 def test_no_service_is_root_or_may_become_it(stack, service):
     processes = stack.run("docker", "top", stack.container(service), "-eo", "pid,uid").stdout
     users = {line.split()[1] for line in processes.splitlines()[1:]}
-    assert users == {str(USER)}
+    assert users == {str(USER if service == "mage" else MINIO_USER)}
     assert "no-new-privileges" in stack.inspect(service, ".HostConfig.SecurityOpt")
     assert stack.inspect(service, ".HostConfig.CapDrop") == "[ALL]"
 

@@ -26,7 +26,7 @@ if not shutil.which("php"):
 PACKAGES = "zabbix-server-pgsql zabbix-frontend-php php-cli php-pgsql postgresql"
 PASSWORD = "of-the-test-0"
 # PostgreSQL refuses to run as root.
-OTHER_USER = {"user": "postgres", "group": "postgres"} if os.geteuid() == 0 else {}
+OTHER_USER: dict[str, Any] = {"user": "postgres", "group": "postgres"} if os.geteuid() == 0 else {}
 # Debian's page reads /etc alone: its copy reads what is beside it.
 CONFIGURATION = "/etc/zabbix/zabbix.conf.php"
 PAGE_SETTINGS = """<?php
@@ -157,7 +157,7 @@ class Zabbix:
     def everything(self) -> dict[str, list[str]]:
         """All that a set-up makes; nothing that the server keeps of it."""
         by_hand = {"filter": {"flags": 0}}  # not by discovery
-        kinds = {
+        kinds: dict[str, dict[str, Any]] = {
             "hostgroup": {}, "template": {}, "host": {"selectMacros": "extend"},
             "usermacro": {"globalmacro": True}, "mediatype": {"selectMessageTemplates": "extend"},
             "usergroup": {}, "user": {"selectMedias": "extend"},

@@ -10,10 +10,10 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Page, ViewportSize, expect, sync_playwright
 
 CHROMIUM = Path("/usr/bin/chromium")
-SIZE = {"width": 1440, "height": 900}
+SIZE: ViewportSize = {"width": 1440, "height": 900}
 SECONDS = 1000  # Playwright counts in milliseconds
 TYPES = ("Data loader", "Transformer", "Data exporter")
 PIPELINE = "/pipelines/breweries"
@@ -27,8 +27,10 @@ needs_chromium = pytest.mark.skipif(
 def browser_page() -> Iterator[Page]:
     """An empty page of a headless chromium."""
     with sync_playwright() as playwright:
-        options = {"args": ["--no-sandbox", "--disable-gpu"]}  # it may be run by root
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, **options)
+        browser = playwright.chromium.launch(
+            executable_path=CHROMIUM,
+            args=["--no-sandbox", "--disable-gpu"],  # it may be run by root
+        )
         page = browser.new_page(viewport=SIZE)
         page.set_default_timeout(60 * SECONDS)
         yield page
