@@ -11,6 +11,7 @@ from . import gold
 from .datasets import CHART, CHART_OBJECT, SOURCE
 from .errors import CheckFailed
 from .manifest import Check, StoredObject
+from .schema import KIND, LOCATION
 from .steps import Step, Summary, View
 
 if TYPE_CHECKING:  # importing them costs half a second, so it is done by the block that draws
@@ -109,15 +110,15 @@ def draw(counts: pd.DataFrame, caption: str) -> Figure:
     import seaborn
     from matplotlib import pyplot
 
-    counts = counts.fillna({"brewery_type": "(no type)"})
+    counts = counts.fillna({KIND: "(no type)"})
     total = int(counts["brewery_count"].sum())
     with seaborn.axes_style("whitegrid", {"axes.edgecolor": "#dddddd", "grid.color": "#eeeeee"}):
         figure, (left, right) = pyplot.subplots(
             1, 2, figsize=INCHES, dpi=DPI, width_ratios=(3, 2), gridspec_kw=MARGINS
         )
-    places = counts.groupby(["country", "state"]).ngroups
+    places = counts.groupby(list(LOCATION)).ngroups
     figure.suptitle(
-        f"{total:,} breweries in {places:,} locations of {counts['country'].nunique()} countries",
+        f"{total:,} breweries in {places:,} locations of {counts[LOCATION[0]].nunique()} countries",
         fontsize=20,
         fontweight="bold",
         x=0.01,
@@ -152,7 +153,7 @@ def _draw_locations(axes: Axes, counts: pd.DataFrame) -> None:
     from matplotlib.collections import PolyCollection
     from matplotlib.patches import Rectangle
 
-    by_type = counts.groupby("brewery_type")["brewery_count"].sum().sort_values(ascending=False)
+    by_type = counts.groupby(KIND)["brewery_count"].sum().sort_values(ascending=False)
     named = list(by_type.index[:TYPES])
     others = by_type.iloc[TYPES:]
     other = f"{len(others)} other types"
@@ -160,9 +161,9 @@ def _draw_locations(axes: Axes, counts: pd.DataFrame) -> None:
     colours[other] = OTHER_COLOUR
     totals = by_type[named].to_dict() | ({other: others.sum()} if len(others) else {})
 
-    shown = counts["brewery_type"].where(counts["brewery_type"].isin(named), other)
+    shown = counts[KIND].where(counts[KIND].isin(named), other)
     wide = counts.pivot_table(
-        index=["country", "state"],
+        index=list(LOCATION),
         columns=shown,
         values="brewery_count",
         aggfunc="sum",
@@ -208,7 +209,7 @@ def _draw_locations(axes: Axes, counts: pd.DataFrame) -> None:
 
 def _draw_countries(axes: Axes, counts: pd.DataFrame) -> None:
     """All countries, or the largest and the rest together."""
-    by_country = counts.groupby("country")["brewery_count"].sum().sort_values(ascending=False)
+    by_country = counts.groupby(LOCATION[0])["brewery_count"].sum().sort_values(ascending=False)
     rest = by_country.iloc[COUNTRIES - 1 :]
     if len(by_country) > COUNTRIES:
         by_country = by_country.iloc[: COUNTRIES - 1]

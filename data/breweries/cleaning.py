@@ -81,13 +81,14 @@ def clean(texts: Sequence[bytes], start: int = 0) -> tuple[pa.Table, list[Reject
 _NOT_AN_OBJECT: dict[str, Any] = {}
 
 
-def _as_object(text: bytes) -> dict[str, Any]:
+def _as_object(text: bytes, exact: bool = False) -> dict[str, Any]:
+    """A record; exactly, its numbers of more than 64 bits keep the digits that orjson loses."""
     try:
         value = orjson.loads(text)
     except orjson.JSONDecodeError:
-        value, _ = parse(
-            text.decode()
-        )  # JSON all the same: half a surrogate pair, or a deep nesting
+        exact = True  # JSON all the same: half a surrogate pair, or a deep nesting
+    if exact:
+        value, _ = parse(text.decode())
     return value if isinstance(value, dict) else _NOT_AN_OBJECT
 
 
@@ -105,8 +106,7 @@ def _text_fields(text: bytes, record: dict[str, Any]) -> dict[str, str | None]:
     """The text fields of one record, whatever their types."""
     values = {field.name: record.get(field.name) for field in RECEIVED}
     if any(isinstance(value, float) for value in values.values()):
-        # orjson reads a number of more than 64 bits as a float, and digits would be lost.
-        exact, _ = parse(text.decode())
+        exact = _as_object(text, exact=True)
         values = {name: exact.get(name) for name in values}
     return {name: _as_text(value) for name, value in values.items()}
 

@@ -77,7 +77,7 @@ class Client:
         Args:
             url: without its query.
             parameters: of the query.
-            read: makes something of a body; a ValueError or TypeError says that it cannot.
+            read: makes something of a body; a ValueError, TypeError or LookupError says that it cannot.
         """
         settings = self._settings
         backoff = wait_random_exponential(multiplier=settings.api_backoff, max=LONGEST_BACKOFF)
@@ -149,7 +149,7 @@ class Client:
         _refuse_errors(answer, body, url)
         try:
             return read(body.decode("utf-8"))
-        except (ValueError, TypeError) as error:
+        except (ValueError, TypeError, LookupError) as error:
             raise ApiBodyMalformed(url, _describe(answer, body, error)) from None
 
 

@@ -52,7 +52,7 @@ def _fetch(client: Client, settings: Settings, total: int, path: Path) -> Tally:
     tally = Tally(api.FACETS)
 
     def texts() -> Iterator[str]:
-        with tqdm(total=total, desc=SOURCE, unit=" records", mininterval=1) as bar:
+        with tqdm(total=total, desc=SOURCE, unit=" breweries", mininterval=1) as bar:
             for page in api.pages(client, settings, total):
                 for text, record in page:
                     tally.add(record)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
+import signal
+import subprocess
 from collections import Counter
 
 import pytest
@@ -69,6 +72,21 @@ def test_make_trigger_runs_the_pipeline_and_says_how_it_ended(stack):
     assert re.search(r"^run \d+ completed$", done.stdout, re.MULTILINE)
 
 
+def test_logs_are_followed(stack):
+    with subprocess.Popen(
+        ["make", "logs", f"COMPOSE={stack.compose_command}"],
+        cwd=stack.folder,
+        stdout=subprocess.PIPE,
+        start_new_session=True,
+    ) as following:
+        try:
+            assert following.stdout
+            assert any(b"mage" in line for line in following.stdout)
+            assert following.poll() is None
+        finally:
+            os.killpg(following.pid, signal.SIGINT)
+
+
 def test_runs_take_turns(stack):
     numbers = [_start(stack) for _ in range(3)]
     mage, most = stack.mage(), 0
@@ -122,7 +140,7 @@ def test_it_stops_when_told_and_comes_back_with_its_data(stack):
         container = stack.compose("ps", "-a", "-q", service, check=False).stdout.strip()
         code = stack.run("docker", "inspect", "-f", "{{.State.ExitCode}}", container).stdout
         assert code.strip() != "137", f"{service} had to be killed"
-    stack.compose("down")
+    stack.run("make", "down", f"COMPOSE={stack.compose_command}")
     stack.compose("up", "-d")
     stack.wait_until_healthy()
     assert stack.lake().version(SILVER).manifest.rows_in == 3000

@@ -1,25 +1,65 @@
-"""The README's programs, run as they stand there."""
-
-import re
-from pathlib import Path
+"""The documents' programs, run as they stand there."""
 
 import pytest
+from minio.error import S3Error
 
-README = Path(__file__).resolve().parents[2] / "README.md"
+from data.breweries.datasets import SILVER
+from tests.docs.pages import PAGES, page
 
 
-def test_the_readme_reads_the_lake(world, store, capsys):
+def program(page):
+    return "\n".join(block.text for block in page.blocks if block.language == "python")
+
+
+README = program(page("README.md"))
+OTHERS = [page for page in PAGES if program(page) not in {"", README}]
+
+
+@pytest.fixture
+def run(world, store):
+    """Runs a program on a lake of 600 breweries; what it named."""
     if store.get("MINIO_SECURE") == "true":
         pytest.skip("the README reads a store without TLS")
     world.run(test=False)
     file = world.folder / "store.env"
     file.write_text("".join(f"{name}={value}\n" for name, value in store.items()))
-    blocks = re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
-    assert len(blocks) == 3
-    program = "\n".join(blocks).replace(".sandbox/demo/store.env", str(file))
-    names = {}
-    exec(compile(program, "README.md", "exec"), names)  # noqa: S102 - our own README
+
+    def run(text):
+        names = {}
+        text = text.replace(".sandbox/demo/store.env", str(file))
+        exec(compile(text, "a document", "exec"), names)  # noqa: S102 - our own
+        return names
+
+    return run
+
+
+def test_the_readme_reads_the_lake(run, capsys):
+    names = run(README)
     assert names["silver"].num_rows == 600
     assert set(names["silver"].column_names) >= {"id", "country", "state", "latitude"}
-    printed = capsys.readouterr().out
-    assert "United States" in printed
+    assert "United States" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("page", OTHERS, ids=str)
+def test_the_others_go_on_where_it_ends(run, page):
+    run(README + program(page))
+
+
+def test_a_reader_of_a_version_that_is_replaced_reads_the_new_one(run, world):
+    names = run(README + program(page("docs/lake.md")))
+    follow, read_names = names["follow"], names["names"]
+    world.set(BREWERIES_STOP_ON="none")
+    runs = []
+
+    def read(manifest):
+        runs.append(manifest["run"])
+        if len(runs) == 1:
+            world.api.records = world.api.records[:400]
+            world.run(test=False)
+        return read_names(manifest)
+
+    assert len(follow("silver", SILVER.manifest, read)) == 400
+    assert len(runs) == 2
+    world.lake.remove("silver", [world.manifest(SILVER).objects[0].key])
+    with pytest.raises(S3Error, match="NoSuchKey"):
+        follow("silver", SILVER.manifest, read_names)

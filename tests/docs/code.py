@@ -1,0 +1,95 @@
+"""The code that the documents speak of: its text, and what it calls things."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import yaml
+
+from data.breweries import errors
+from data.breweries.datasets import DATASETS, HISTORY, LOGS, SILVER
+from data.breweries.engine import SCRATCH
+from data.breweries.schema import LOCATION
+from data.breweries.settings import Settings
+from monitoring.metrics import LAKE_METRICS, LAYER_METRICS
+from tests.docs.pages import ROOT
+
+FOLDERS = ("benchmarks", "compose", "data", "image", "monitoring", "sandbox", "tests")
+FILES = (
+    ".ci/run", ".env.example", "Dockerfile", "Makefile", "docker-compose.yml", "pyproject.toml",
+)  # fmt: skip
+TEXTS = {".csv", ".json", ".py", ".svg", ".template", ".toml", ".txt", ".yaml", ".yml"}
+
+
+def _files() -> list[Path]:
+    """All but what runs leave behind, and these tests, which name what is not there."""
+    found = [path for folder in FOLDERS for path in (ROOT / folder).rglob("*")]
+    parts = {path: path.relative_to(ROOT).parts for path in found if path.suffix in TEXTS}
+    own = [
+        path
+        for path, names in parts.items()
+        if names[:2] != ("tests", "docs") and not any(name.startswith(".") for name in names)
+    ]
+    return sorted([*own, *(ROOT / name for name in FILES), *ROOT.glob("docs/*.json")])
+
+
+CODE = {path: path.read_text(encoding="utf-8") for path in _files()}
+TEXT = "\n".join(CODE.values())
+WORDS = set(re.findall(r"\w+", TEXT))
+CLASSES = set(re.findall(r"^ *class (\w+)", TEXT, re.MULTILINE))
+METHODS = set(re.findall(r"^ +def (\w+)", TEXT, re.MULTILINE))
+CONSTANTS = set(re.findall(r"^([A-Z][A-Z0-9_]+)\b[^=\n]*= ", TEXT, re.MULTILINE))
+
+MAKEFILE = CODE[ROOT / "Makefile"]
+TARGETS = set(re.findall(r"^([a-z-]+):.*##", MAKEFILE, re.MULTILINE))
+
+SETTINGS = {str(field.validation_alias): field for field in Settings.model_fields.values()}
+COMPOSE = CODE[ROOT / "docker-compose.yml"]
+SERVICES = yaml.safe_load(COMPOSE)["services"]
+COMPOSE_SETTINGS = dict(re.findall(r"\$\{(\w+):[-?]([^}]*)\}", COMPOSE)) | {"COMPOSE_PROFILES": ""}
+VARIABLES = {
+    *(SETTINGS | COMPOSE_SETTINGS),
+    *(name for service in SERVICES.values() for name in service.get("environment", {})),
+    *re.findall(r"\b([A-Z_]+)=", CODE[ROOT / "Dockerfile"]),
+    *re.findall(r"\$\(([A-Z_]+)\)", MAKEFILE),
+}
+
+METRICS = {metric.name for metric in LAKE_METRICS} | {
+    name for metric in LAYER_METRICS for name in (metric.name, f"{metric.name}{{layer}}")
+}
+RULES = yaml.safe_load(CODE[ROOT / "monitoring/prometheus/rules.yml"])["groups"]
+ALERTS = {rule["alert"] for group in RULES for rule in group["rules"]}
+ERRORS = set(errors.__all__)
+
+_PLACE = "/".join(f"{name}=<{name}>" for name in LOCATION)
+OBJECTS = [
+    f"bronze/{HISTORY}<run>.json",
+    f"silver/{SILVER.prefix}{_PLACE}/<name>.parquet",
+    f"silver/{SCRATCH}<run>/<piece>",
+    *(f"{d.layer}/{LOGS}<run>-{d.block}.json" for d in DATASETS),
+    *(f"{d.layer}/{key}" for d in DATASETS for key in (d.manifest, d.lease, *d.beside)),
+    *(f"{d.layer}/{d.object}" for d in DATASETS if d.object),
+]
+"""Every object that the code writes, `<...>` standing for what differs."""
+
+
+def is_object(name: str) -> bool:
+    """Whether a name is that of an object, or with a slash at its end, of some objects' prefix."""
+    return any(fits(name, known) for known in OBJECTS)
+
+
+def fits(name: str, known: str) -> bool:
+    """Whether a name may be that of a known one; `<...>` and `*` stand for what differs in both."""
+    wanted, found = name.rstrip("/").split("/"), known.split("/")
+    if len(wanted) != len(found) and not (name.endswith("/") and len(wanted) < len(found)):
+        return False
+    return all(
+        re.fullmatch(_open(w), f) or re.fullmatch(_open(f), w)
+        for w, f in zip(wanted, found, strict=False)
+    )
+
+
+def _open(part: str) -> str:
+    """The pattern of a key's part."""
+    return ".+".join(map(re.escape, re.split(r"<\w+>|\*", part)))

@@ -1,0 +1,119 @@
+"""Every command of the documents, and the test that runs it."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from tests.docs.pages import Page
+
+PROGRAMS = r"(apt-get|docker-compose|git|mage|make|mc|python|\.venv/bin/python) "
+
+
+class Run(NamedTuple):
+    """Where a command is run, and by what words it is told there (by its own, if it says none)."""
+
+    where: str
+    words: str = ""
+
+
+MAKE = "tests/pipeline/test_make.py"
+STACK = "tests/compose/test_stack.py"
+ZABBIX = Run("tests/monitoring/zabbix.py::set_up", "-m monitoring.zabbix --url --exporter")
+STOPPED = f"{STACK}::test_it_stops_when_told_and_comes_back_with_its_data"
+
+RUN = {
+    "make demo": Run(".ci/run"),
+    'make demo ARGS="--error-rate 0.2 --cut-rate 0.1"': Run(f"{MAKE}::demo"),
+    "make test": Run(".ci/run"),
+    "make env": Run(f"{MAKE}::test_env_writes_what_the_stack_needs_and_never_over_it"),
+    "make web": Run(f"{MAKE}::test_web_serves_mages_page"),
+    "make web WEB_PORT=6790": Run(f"{MAKE}::test_web_serves_mages_page", "make web WEB_PORT="),
+    "make run": Run(f"{MAKE}::test_run_and_replay"),
+    "make run SNAPSHOT=<run>": Run(f"{MAKE}::test_run_and_replay", "make run SNAPSHOT="),
+    "make store": Run(f"{MAKE}::test_the_readme_reads_the_lake_that_store_serves"),
+    "make store LAKE=demo": Run(f"{MAKE}::test_the_readme_reads_the_lake_that_store_serves"),
+    "make api": Run(f"{MAKE}::test_api_serves_ones_own_records"),
+    'make api ARGS="--dataset FILE"': Run(
+        f"{MAKE}::test_api_serves_ones_own_records", 'make api ARGS="--dataset'
+    ),
+    "make test-fast": Run(f"{MAKE}::test_a_part_of_the_tests"),
+    "make test-faults": Run(f"{MAKE}::test_a_part_of_the_tests"),
+    "make test-monitoring": Run(".ci/run"),
+    "make test-compose": Run(".ci/run"),
+    "make setup": Run(".ci/run"),
+    "make lint": Run(".ci/run"),
+    "make audit": Run(".ci/run", ".venv/bin/python -m tests.audit"),
+    "make format": Run(f"{MAKE}::test_format_mends"),
+    "make dashboards": Run(f"{MAKE}::test_dashboards_are_those_that_are_committed"),
+    "make clean": Run(f"{MAKE}::test_clean_leaves_what_was_cloned"),
+    "make help": Run(f"{MAKE}::test_help_lists_every_target"),
+    "make up": Run("tests/compose/conftest.py::stack"),
+    "make down": Run(STOPPED),
+    "make logs": Run(f"{STACK}::test_logs_are_followed"),
+    "make trigger": Run(f"{STACK}::test_make_trigger_runs_the_pipeline_and_says_how_it_ended"),
+    "docker-compose up -d": Run(STOPPED, "up -d"),
+    "docker-compose up -d --scale worker=4 worker": Run(
+        "tests/compose/test_scale.py::test_the_first_run_goes_through_two_workers",
+        "up -d --scale worker=2 worker",
+    ),
+    "mage run": Run("tests/pipeline/test_commands.py::mage_run", "run data breweries"),
+    "mage run data breweries": Run(
+        "tests/pipeline/test_commands.py::mage_run", "run data breweries"
+    ),
+    ".venv/bin/python -m monitoring": Run(
+        "tests/monitoring/test_exporter.py::test_the_command_serves_and_says_where"
+    ),
+    "export ZABBIX_PASSWORD=... ALERT_SLACK_URL=...": Run(ZABBIX.where, "ZABBIX_PASSWORD"),
+    ".venv/bin/python -m monitoring.zabbix --url http://zabbix.example.org "
+    "--exporter http://lake.example.org:9817": ZABBIX,
+    "python -m distributed.cli.dask_scheduler": Run(
+        "tests/engines/conftest.py::_start", "-m distributed.cli."
+    ),
+    "python -m distributed.cli.dask_worker": Run(
+        "tests/engines/conftest.py::_start", "-m distributed.cli."
+    ),
+    "apt-get install prometheus prometheus-alertmanager": Run(
+        ".ci/run", "missing+=(prometheus-alertmanager)"
+    ),
+    "apt-get install --no-install-recommends "
+    "zabbix-server-pgsql zabbix-frontend-php php-cli php-pgsql postgresql": Run(
+        ".ci/run", "missing+=(zabbix-server-pgsql zabbix-frontend-php php-cli php-pgsql postgresql)"
+    ),
+}
+IMAGES = "its images could not be had where this was made"
+OTHERS = "another program's own, and it changes nothing of ours"
+NOT_RUN = {
+    "make bench": "it takes 40 minutes of a machine that does nothing else",
+    "make images": "it takes minutes, and a person looks at what comes out",
+    "make lock": "it asks the package index, which answers otherwise every day",
+    "make monitor": IMAGES,
+    "make zabbix": IMAGES,
+    "docker-compose restart alertmanager": IMAGES,
+    "docker-compose logs exporter": IMAGES,
+    "docker-compose logs minio": OTHERS,
+    "docker-compose ps": OTHERS,
+    "docker-compose ps minio": OTHERS,
+    "git checkout data/pipelines": OTHERS,
+    "mc admin policy attach": OTHERS,
+    "mc admin policy create": OTHERS,
+    "mc admin user add": OTHERS,
+}
+"""What no test runs, and why."""
+
+
+def is_command(name: str) -> bool:
+    """Whether what stands in backticks is a command."""
+    return bool(re.match(PROGRAMS, name))
+
+
+def commands(page: Page) -> set[str]:
+    """All of a document: those of its shell blocks, in its text, and with the options in tables."""
+    scripts = [block.text for block in page.blocks if block.language in {"bash", "sh"}]
+    lines = "\n".join(scripts).replace("\\\n", "").splitlines()
+    found = {" ".join(line.partition(" #")[0].split()) for line in lines}
+    found |= {name for name in page.names if is_command(name)}
+    for row in re.findall(r"^\| `make .*", page.prose, re.MULTILINE):
+        command, *more = re.findall(r"`([^`]+)`", row)
+        found |= {f"{command} {name}" for name in more if re.match(r"[A-Z_]+=", name)}
+    return found - {""}

@@ -1,0 +1,57 @@
+"""Every fenced block is what it says it is; a language that nobody checks is refused."""
+
+from __future__ import annotations
+
+import json
+from io import StringIO
+
+import pytest
+import yaml
+from dotenv import dotenv_values
+
+from data.breweries.errors import ApiBusy, ApiGaveUp
+from tests.docs.code import COMPOSE_SETTINGS, SETTINGS
+from tests.docs.pages import PAGES, page
+
+
+def is_dotenv(text):
+    assert dotenv_values(stream=StringIO(text)).keys() <= SETTINGS.keys() | COMPOSE_SETTINGS.keys()
+
+
+def is_checked_elsewhere(text):
+    """Shell by test_commands.py, Python by tests/pipeline/test_readme.py, which runs it."""
+
+
+def is_shown(text):
+    """What is printed, or drawn."""
+
+
+LANGUAGES = {
+    "bash": is_checked_elsewhere,
+    "python": is_checked_elsewhere,
+    "text": is_shown,
+    "ini": is_dotenv,
+    "json": json.loads,
+    "yaml": yaml.safe_load,
+}
+BLOCKS = [(str(page), block) for page in PAGES for block in page.blocks]
+
+
+@pytest.mark.parametrize(("page", "block"), BLOCKS, ids=[f"{p}-{b.language}" for p, b in BLOCKS])
+def test_a_block_is_what_it_says(page, block):
+    LANGUAGES[block.language](block.text)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=str)
+def test_every_block_is_found(page):
+    assert page.text.count("\n```") == 2 * len(page.blocks)
+
+
+def test_the_error_that_the_readme_shows_is_as_it_is_raised():
+    busy = ApiBusy("http://...", 500, None)
+    error = ApiGaveUp(busy.url, 8, busy, f"BREWERIES_API_ATTEMPTS is {SETTINGS[ATTEMPTS].default}")
+    *_, (_, shown) = (block for block in page("README.md").blocks if block.language == "text")
+    assert f"{type(error).__name__}: {error}".startswith(shown.strip().removesuffix("..."))
+
+
+ATTEMPTS = "BREWERIES_API_ATTEMPTS"

@@ -1,0 +1,61 @@
+"""Every command of the documents is run by a test, or said to be run by none."""
+
+from __future__ import annotations
+
+import ast
+import re
+
+import pytest
+
+from sandbox.__main__ import _parser
+from tests.docs.code import CODE, TARGETS
+from tests.docs.commands import NOT_RUN, RUN, commands
+from tests.docs.pages import PAGES, ROOT, page
+
+
+@pytest.mark.parametrize("page", PAGES, ids=str)
+def test_a_command_is_run_or_said_not_to_be(page):
+    assert not commands(page) - RUN.keys() - NOT_RUN.keys()
+
+
+def test_what_is_said_of_commands_is_of_those_in_the_documents():
+    found = set().union(*map(commands, PAGES))
+    assert not RUN.keys() & NOT_RUN.keys()
+    assert RUN.keys() | NOT_RUN.keys() == found
+
+
+@pytest.mark.parametrize("command", RUN)
+def test_a_command_is_run_where_it_is_said(command):
+    where, words = RUN[command]
+    file, _, function = where.partition("::")
+    assert (words or command) in told(CODE[ROOT / file], function)
+
+
+def told(text: str, function: str) -> str:
+    """The words of a script, or those that stand as text in a function and at its head."""
+    if not function:
+        return text
+    (found,) = (
+        node
+        for node in ast.walk(ast.parse(text))
+        if isinstance(node, ast.FunctionDef) and node.name == function
+    )
+    constants = [node for node in ast.walk(found) if isinstance(node, ast.Constant)]
+    constants.sort(key=lambda node: (node.lineno, node.col_offset))
+    return " ".join(node.value for node in constants if isinstance(node.value, str))
+
+
+def test_every_make_target_is_in_the_readme():
+    named = {command.split()[1] for command in commands(page("README.md")) if "make " in command}
+    assert named == TARGETS
+
+
+def test_every_target_that_the_code_tells_of_is_there():
+    for path, text in CODE.items():
+        assert set(re.findall(r"[Rr]un `?make ([a-z-]+)", text)) <= TARGETS, path
+
+
+def test_every_command_of_the_sandbox_says_what_it_does():
+    help_text = _parser().format_help()
+    for command in ("demo", "run", "store", "api", "web"):
+        assert re.search(rf"^\s+{command}\s+\S", help_text, re.MULTILINE)

@@ -1,0 +1,116 @@
+"""Every name in backticks is there: in the settings, in the lake, in the code, or as a file."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from data.breweries.partitions import location, partition
+from data.breweries.steps import RUN
+from tests.docs.code import (
+    ALERTS,
+    CLASSES,
+    CODE,
+    CONSTANTS,
+    ERRORS,
+    FOLDERS,
+    METHODS,
+    METRICS,
+    TEXT,
+    VARIABLES,
+    WORDS,
+    is_object,
+)
+from tests.docs.commands import is_command
+from tests.docs.pages import PAGES, ROOT, Page
+
+FILES = {path.name for path in (*CODE, *(page.path for page in PAGES))}
+FOLDER_NAMES = {f"{part}/" for path in CODE for part in path.relative_to(ROOT).parts[:-1]}
+IGNORED = tuple(
+    line.strip("/")
+    for line in (ROOT / ".gitignore").read_text(encoding="utf-8").splitlines()
+    if line and not line.startswith("#")
+)
+OTHERS = {
+    "admin:*",  # MinIO's policies
+    "docker compose",
+    "gateway://",  # Dask's
+}
+"""What belongs to other programs and stands nowhere in our code."""
+
+
+def is_variable(name: str, page: Page) -> bool:
+    variable = name.partition("=")[0]
+    if variable.startswith("DASK_") and variable not in VARIABLES:
+        return _is_of_dask(variable)
+    return variable in VARIABLES | CONSTANTS
+
+
+def _is_of_dask(variable: str) -> bool:
+    import dask
+    import distributed  # noqa: F401 - brings its settings
+
+    key = variable.removeprefix("DASK_").lower().replace("__", ".")
+    return dask.config.get(key, default=dask) is not dask
+
+
+def is_file(name: str, page: Page) -> bool:
+    name = name.removeprefix("./")
+    return (
+        (ROOT / name).exists()
+        or (page.path.parent / name).exists()
+        or name.startswith(IGNORED)
+        or ("/" not in name and name in FILES)
+    )
+
+
+def is_method(name: str, page: Page) -> bool:
+    kind, _, method = name.partition(".")
+    return kind in CLASSES and method in METHODS
+
+
+def is_in_the_code(name: str, page: Page) -> bool:
+    if name.isidentifier():
+        return name in WORDS
+    return name in TEXT or name in OTHERS or name in FOLDER_NAMES
+
+
+TOP = "|".join(map(re.escape, (*FOLDERS, "docs", ".ci", ".sandbox", ".venv")))
+KINDS = {
+    RUN: lambda *_: True,
+    r"[A-Z][A-Z0-9_]+(=.*)?": is_variable,
+    r"(bronze|silver|gold|<layer>)/.+": lambda name, _: is_object(name),
+    r"country=[^<…].*": lambda name, _: partition(*location(name)) == name,
+    r"breweries_\w+(\{\w+\})?": lambda name, _: name in METRICS,
+    r"([A-Z][a-z]+){2,}": lambda name, _: name in ERRORS | ALERTS | CLASSES,
+    r"[A-Z]\w+\.\w+": is_method,
+    rf"({TOP})/.*|[\w./-]*\w\.(csv|json|lock|md|png|py|svg|toml|txt|ya?ml)": is_file,
+    r".*": is_in_the_code,
+}
+"""Pattern of a name to what it must be; the first that fits counts."""
+
+
+def is_there(name: str, page: Page) -> bool:
+    known = next(known for pattern, known in KINDS.items() if re.fullmatch(pattern, name))
+    return known(name, page)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=str)
+def test_every_name_is_there(page):
+    names = {name for name in page.names if not is_command(name)}
+    assert not {name for name in names if not is_there(name, page)}
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "BREWERIES_NO_SETTING", "MINIO_SECURELY=true", "NO_CONSTANT", "DASK_DISTRIBUTED__NONE",
+        "bronze/data/breweries/raw.json", "<layer>/locks/<dataset>.json", "silver/data/brewery/",
+        "country=Austria/state=Kärnten",
+        "breweries_layer_gone", "breweries_up{layer}", "NoSuchError", "Lake.vanish",
+        "data/breweries/none.py", "none.py", "tests/none", "no such words",
+    ],
+)  # fmt: skip
+def test_a_name_that_is_not_there_is_seen(name):
+    assert not is_there(name, PAGES[0])

@@ -1,0 +1,59 @@
+"""The README names every setting and object, and says the same in both languages."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+import yaml
+
+from data.breweries import datasets
+from tests.docs.code import CODE, COMPOSE, COMPOSE_SETTINGS, SETTINGS
+from tests.docs.pages import ROOT, page
+
+README, PORTUGUESE = page("README.md"), page("README.pt-BR.md")
+# Where compose says itself where the store is, and folders of this machine mean nothing.
+NOT_PASSED_ON = {"MINIO_SECURE", "MINIO_CA_FILE", "BREWERIES_SPOOL", "BREWERIES_VISUALIZATIONS"}
+
+
+def test_every_setting_is_in_the_example_with_its_default():
+    lines = CODE[ROOT / ".env.example"].splitlines()
+    shown = dict(line.split("=", 1) for line in lines if line and not line.startswith("#"))
+    assert shown.keys() == SETTINGS.keys() | COMPOSE_SETTINGS.keys()
+    for name, value in shown.items():
+        default = SETTINGS[name].default if name in SETTINGS else COMPOSE_SETTINGS[name]
+        if isinstance(default, frozenset):
+            assert value == ",".join(sorted(default))
+        elif value:
+            assert str(default).lower() == value.lower() or float(default) == float(value)
+
+
+@pytest.mark.parametrize("name", sorted(SETTINGS.keys() - NOT_PASSED_ON))
+def test_compose_passes_every_setting_on(name):
+    mage = COMPOSE[COMPOSE.index("\n  mage:") :]
+    assert re.search(rf"^      {name}:", mage + COMPOSE, re.MULTILINE)
+
+
+def test_every_setting_is_named():
+    assert SETTINGS.keys() | COMPOSE_SETTINGS.keys() <= set(README.names)
+
+
+def test_every_object_and_block_is_named():
+    keys = {key for name, key in vars(datasets).items() if name.endswith("_OBJECT")}
+    assert all(key in README.text for key in keys)
+    assert {dataset.block for dataset in datasets.DATASETS} <= set(README.names)
+
+
+def test_the_portuguese_has_the_same_code_names_links_and_headings():
+    assert PORTUGUESE.blocks == README.blocks
+    assert set(PORTUGUESE.names) == set(README.names)
+    heads, links = (r"^(#+) ", r"\]\(((?!README)[^)]+)\)")
+    for pattern in (heads, links):
+        found = [re.findall(pattern, p.prose, re.MULTILINE) for p in (README, PORTUGUESE)]
+        assert found[0] == found[1]
+
+
+def test_no_token_stands_in_the_triggers():
+    triggers = yaml.safe_load(CODE[ROOT / "data/pipelines/breweries/triggers.yaml"])["triggers"]
+    assert {trigger["name"] for trigger in triggers} == {"daily", "on_demand"}
+    assert not any("token" in trigger for trigger in triggers)

@@ -1,0 +1,101 @@
+"""What is listed in full is complete, in its order, and of the right kind."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import fields
+from datetime import datetime
+from types import UnionType
+from typing import Any, Union, get_args, get_origin
+
+import pytest
+import yaml
+from pydantic import BaseModel
+
+from benchmarks import report, results
+from data.breweries import drift, failures, gold, lake
+from data.breweries.cleaning import Rejected
+from data.breweries.datasets import SILVER
+from data.breweries.manifest import MANIFEST_VERSION, Manifest, Source, StoredObject
+from data.breweries.schema import LOCATED_SCHEMA
+from data.breweries.turns import Lease
+from tests.docs.code import ALERTS, CODE
+from tests.docs.pages import ROOT, named, page, table
+
+LAKE = page("docs/lake.md")
+
+
+def test_the_manifest():
+    told = [(*named(field), kind) for field, kind, _ in table(LAKE.section("The manifest"))]
+    shapes = [(name, shape(field.annotation)) for name, field in Manifest.model_fields.items()]
+    assert told == shapes
+    assert f"`manifest_version` is {MANIFEST_VERSION}." in LAKE.text
+
+
+def shape(kind: Any) -> str:
+    """A field's type, as the document tells it."""
+    if get_origin(kind) in {Union, UnionType}:
+        kind, _ = get_args(kind)
+    if get_origin(kind) is tuple:
+        return f"list of {shape(get_args(kind)[0])}"
+    if issubclass(kind, BaseModel):
+        return ", ".join(f"`{name}`" for name in kind.model_fields)
+    return {str: "text", int: "number", float: "number", datetime: "time"}[kind]
+
+
+@pytest.mark.parametrize(("section", "schema"), [("Silver", LOCATED_SCHEMA), ("Gold", gold.SCHEMA)])
+def test_the_columns(section, schema):
+    rows = table(LAKE.section(section))
+    told = [(name, kind) for columns, kind, _ in rows for name in named(columns)]
+    assert told == [(field.name, str(field.type)) for field in schema]
+
+
+def test_what_an_object_says_of_itself():
+    entry, source = StoredObject.of("key", 0, b""), Source(key="", sha256="")
+    said = lake._metadata(entry, lake.Origin("", "", source))
+    assert first_names("What an object says of itself") == list(said)
+
+
+def test_the_error_log():
+    log = failures.describe(ValueError(), SILVER, "run", 1, {})
+    assert first_names("Logs, leases, scratch") == list(log)
+
+
+def first_names(section: str) -> list[str]:
+    return [name for row in table(LAKE.section(section)) for name in named(row[0])]
+
+
+@pytest.mark.parametrize(
+    ("before", "names"),
+    [
+        ("breweries_rejected.json` is", re.findall(r'"(\w+)":', Rejected("0", "", 0).to_json())),
+        ("leases/<dataset>.json` is", [field.name for field in fields(Lease)]),
+    ],
+    ids=["rejected", "lease"],
+)
+def test_what_is_listed_in_a_sentence(before, names):
+    told = LAKE.text.partition(before)[2]
+    assert named(told)[: len(names)] == names
+
+
+def test_the_rules_of_drift():
+    rows = table(page("docs/reliability.md").section("When the data change"))
+    assert {named(rule)[0]: when for rule, when, _ in rows} == drift.RULES
+    assert {named(rule)[0] for rule, _, then in rows if then == "stops"} == drift.STOPPING
+
+
+def test_the_alerts():
+    assert {name for name in page("docs/monitoring.md").names if name in ALERTS} == ALERTS
+
+
+def test_the_macros_of_zabbix():
+    zabbix = page("docs/monitoring.md").text.partition("\n| macro |")
+    told = {named(macro)[0]: value.strip("`") for macro, value, _ in table("".join(zabbix[1:]))}
+    template = yaml.safe_load(CODE[ROOT / "monitoring/zabbix/template.yaml"])["zabbix_export"]
+    assert told == {m["macro"]: m["value"] for m in template["templates"][0]["macros"]}
+
+
+def test_the_page_of_performance_is_what_was_measured():
+    assert page("docs/performance.md").text == report.page(results.load()), (
+        "run python -m benchmarks.report"
+    )

@@ -1,0 +1,173 @@
+"""What docs/lake.md says, held against a lake that real runs have made."""
+
+import json
+import re
+
+import pytest
+
+from data.breweries import errors
+from data.breweries.datasets import (
+    BRONZE,
+    BRONZE_OBJECT,
+    CHANGES_OBJECT,
+    CHART,
+    CHART_OBJECT,
+    DATASETS,
+    GOLD,
+    GOLD_OBJECT,
+    HISTORY,
+    LAYERS,
+    REJECTED_OBJECT,
+    SILVER,
+)
+from data.breweries.partitions import PYARROW_NULL
+from data.breweries.store import Store
+from tests.conftest import raw_get
+from tests.docs.code import fits
+from tests.docs.pages import named, page, table
+
+PAGE = page("docs/lake.md")
+UNUSABLE = {
+    "not an object": "text",
+    "no id": {},
+    "no name": {"id": "1"},
+    "no country": {"id": "2", "name": "X"},
+    "no state": {"id": "3", "name": "X", "country": "Land"},
+}
+for value, reason in (("x" * 300, "too long for a key"), (PYARROW_NULL, "is the mark for null")):
+    for column, other in (("country", "state_province"), ("state_province", "country")):
+        record = {"id": column + reason, "name": "X", column: value, other: "Land"}
+        UNUSABLE[f"{column.removesuffix('_province')} {reason}"] = record
+CHANGED = table(PAGE.text.partition("breweries_changes.json` says")[2])
+
+
+@pytest.fixture
+def written(monkeypatch):
+    """The name and content of each object that is stored; all are stored in one of these ways."""
+    found = {}
+    for method in ("put", "put_if"):
+        real = getattr(Store, method)
+
+        def put(store, layer, key, content, *more, _real=real, **others):
+            found[f"{layer}/{key}"] = content
+            return _real(store, layer, key, content, *more, **others)
+
+        monkeypatch.setattr(Store, method, put)
+    return found
+
+
+@pytest.fixture
+def lake(world, written):
+    """A lake after a first run, one on data that changed, and one that failed."""
+    world.run(test=False)
+    first, second, _, *others = world.api.records
+    again = {**second, "id": f" {second['id']}"}  # another id to the API
+    changed = [{**first, "name": "Another"}, second, again, *others, *UNUSABLE.values()]
+    world.api.records = changed
+    world.run(test=False)
+    world.api.records = []
+    world.fails(errors.ApiEmpty, "bronze")
+    world.api.records = changed
+    return world
+
+
+def content(lake, layer, key):
+    return json.loads(raw_get(lake.lake, layer, key))
+
+
+def test_it_names_every_object_and_no_other(lake, written):
+    found = {f"{layer}/{key}" for layer in LAYERS for key in lake.lake.sizes(layer, "")}
+    found |= written.keys()
+    names = {n for n in PAGE.names if re.match(r"(bronze|silver|gold|<layer>)/.*[^/]$", n)}
+    assert not {key for key in found if not any(fits(name, key) for name in names)}
+    assert not {name for name in names if not any(fits(name, key) for key in found)}
+
+
+def test_manifests(lake):
+    bronze, silver, gold, chart = (
+        content(lake, dataset.layer, dataset.manifest) for dataset in DATASETS
+    )
+    fields = {named(row[0])[0] for row in table(PAGE.section("The manifest"))}
+    assert bronze.keys() == fields - {"profile", "changes"}
+    assert silver.keys() == fields - {"parts"}
+    assert gold.keys() == chart.keys() == fields - {"parts", "profile", "changes"}
+    for before, after in ((bronze, silver), (silver, gold), (gold, chart)):
+        assert after["rows_in"] == before["rows_out"]
+        assert after["source"]["key"] == f"data/{before['dataset']}/_manifest.json"
+    assert bronze["source"]["key"] == lake.api.url
+    assert len({m["snapshot"] for m in (bronze, silver, gold, chart)}) == 1
+    assert (silver["rows_rejected"], silver["rows_duplicate"]) == (len(UNUSABLE), 1)
+    assert silver["rows_in"] == silver["rows_out"] + len(UNUSABLE) + 1
+    checks = [check for m in (bronze, silver, gold, chart) for check in m["checks"]]
+    assert all(check["expected"] == check["found"] for check in checks)
+
+
+def test_what_an_object_says_of_itself(lake):
+    rows = table(PAGE.section("What an object says of itself"))
+    said = [name for row in rows for name in named(row[0])]
+    (history,) = lake.lake.sizes("bronze", HISTORY)
+    for layer, key in (
+        ("bronze", BRONZE_OBJECT), ("bronze", history), ("gold", GOLD_OBJECT),
+        ("gold", CHART_OBJECT), ("silver", REJECTED_OBJECT), ("silver", CHANGES_OBJECT),
+    ):  # fmt: skip
+        told = lake.lake.head(layer, key).metadata
+        assert told.keys() >= set(said), key
+    for entry in (SILVER.manifest, lake.manifest(SILVER).objects[0].key):
+        assert not lake.lake.head("silver", entry).metadata.keys() & set(said)
+    for dataset in (BRONZE, GOLD, CHART):
+        told, manifest = lake.lake.stat(dataset.layer, dataset.object), lake.manifest(dataset)
+        assert (told.snapshot, told.entry) == (manifest.snapshot, manifest.only_object())
+        assert (told.rows_in, told.source) == (manifest.rows_in, manifest.source)
+    beside = [lake.lake.stat("silver", key) for key in SILVER.beside]
+    changes = lake.manifest(SILVER).changes
+    assert [told.rows for told in beside] == [len(UNUSABLE), changes.locations]
+    assert [told.rows_in for told in beside] == [0, 0]
+
+
+def test_rejected(lake):
+    rejected = content(lake, "silver", REJECTED_OBJECT)
+    bronze = content(lake, "bronze", BRONZE_OBJECT)
+    assert {row["reason"]: row["record"] for row in rejected} == UNUSABLE
+    assert all(bronze[row["position"]] == row["record"] for row in rejected)
+    reasons = re.findall(r"\*([^*`]+)\*", " ".join(PAGE.section("Silver").split()))
+    assert set(reasons) >= UNUSABLE.keys()
+
+
+def test_changes(lake):
+    changes = content(lake, "silver", CHANGES_OBJECT)
+    told = [name for row in CHANGED for name in named(row[0])]
+    assert set(changes) == set(told) - {"before_readable"}
+    assert changes["counts"] == lake.manifest(SILVER).changes.model_dump()
+    rows = {name: says for field, says in CHANGED for name in named(field)}
+    assert [*changes["removed"][0]] == named(rows["removed"])
+    assert [*changes["locations"][0]] == named(rows["locations"])
+    assert len(changes["changed_otherwise"]) == 1
+
+
+def test_the_changes_of_a_first_version(world):
+    world.run(test=False)
+    *fields, _, _, _ = CHANGED
+    told = {name for row in fields for name in named(row[0])} - {"before_readable"}
+    assert content(world, "silver", CHANGES_OBJECT).keys() == told
+
+
+def test_error_logs_and_leases(lake, written):
+    rows = table(PAGE.section("Logs, leases, scratch"))
+    (log,) = lake.logs("bronze").values()
+    assert [*log] == [name for row in rows for name in named(row[0])]
+    lease = json.loads(written[f"gold/{CHART.lease}"])
+    after = PAGE.text.partition("`<layer>/leases/<dataset>.json` is")[2]
+    assert [*lease] == named(after)[:4]
+
+
+def test_an_answer_that_comes_again(world):
+    """Equal to the current or the newest kept one, it keeps its snapshot; else it has a new one."""
+    world.set(BREWERIES_STOP_ON="none")
+    everything, seen = world.api.records, []
+    for number in (600, 600, 599, 600, 598, 600):
+        world.api.records = everything[:number]
+        world.run(test=False)
+        seen.append((world.manifest(SILVER).snapshot, world.manifest(BRONZE).source.sha256))
+    first, again, _, back, _, old = seen
+    assert first == again == back
+    assert old[0] != first[0] and old[1] == first[1]

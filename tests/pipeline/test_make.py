@@ -1,0 +1,200 @@
+"""The Makefile's targets as the user types them, in a copy of the repository."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import requests
+
+from data.breweries.datasets import CHART
+from sandbox.store import read_settings
+from tests.compose.stack import copy
+from tests.docs.code import TARGETS
+from tests.docs.pages import ROOT, page
+from tests.waiting import wait_for
+
+# What the make of `make test` hands down.
+MAKE = {"MAKEFLAGS", "MFLAGS", "MAKELEVEL", "ARGS", "LAKE", "SNAPSHOT", "WEB_PORT"}
+
+
+@pytest.fixture(scope="module")
+def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy with the environment at hand, newer than the lock files, so that none is installed."""
+    folder = tmp_path_factory.mktemp("make") / "checkout"
+    copy(folder, ())
+    venv = folder / ".venv"
+    venv.mkdir()
+    for name in ("bin", "include", "lib", "lib64", "pyvenv.cfg"):
+        (venv / name).symlink_to(Path(sys.prefix) / name)
+    for name in ("sandbox", "dev"):
+        (venv / name).touch()
+    return folder
+
+
+def environment() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if name not in MAKE}
+
+
+def run(folder: Path, command: str) -> str:
+    """What a command prints; it must end well."""
+    done = subprocess.run(
+        shlex.split(command), cwd=folder, env=environment(), text=True, timeout=300,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout
+    return done.stdout
+
+
+@contextmanager
+def running(folder: Path, command: str) -> Iterator[subprocess.Popen[str]]:
+    """A command that runs until Ctrl-C."""
+    with subprocess.Popen(
+        shlex.split(command), cwd=folder, env=environment(), text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True,
+    ) as process:  # fmt: skip
+        try:
+            yield process
+        finally:
+            os.killpg(process.pid, signal.SIGINT)
+            process.wait(60)
+
+
+def files(folder: Path) -> set[Path]:
+    return {path.relative_to(folder) for path in folder.rglob("*")}
+
+
+@pytest.fixture(scope="module")
+def demo(checkout: Path) -> str:
+    """What the demo prints, on an API that fails at times: the same as on one that does not."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("BREWERIES_API_ATTEMPTS", "16")  # by chance, 8 fail once in 400 demos
+        return run(checkout, 'make demo ARGS="--error-rate 0.2 --cut-rate 0.1"')
+
+
+def test_demo_prints_what_the_readme_shows(demo):
+    shown = next(block.text for block in page("README.md").blocks if block.language == "text")
+    printed = [line.split()[:-1] for line in demo.splitlines()]
+    for line in shown.splitlines():
+        assert line.split()[:-1] in printed, demo  # the last are bytes
+
+
+def test_the_readme_reads_the_lake_that_store_serves(checkout, demo):
+    blocks = [block.text for block in page("README.md").blocks if block.language == "python"]
+    (checkout / "read.py").write_text("\n".join(blocks), encoding="utf-8")
+    file = checkout / ".sandbox" / "demo" / "store.env"
+    with running(checkout, "make store LAKE=demo"):
+        wait_for(file.exists, pause=0.2)
+        printed = run(checkout, ".venv/bin/python read.py")
+    assert "United States" in printed and "11800" in printed
+    wait_for(lambda: not file.exists(), pause=0.2)
+
+
+def test_run_and_replay(checkout, world):
+    run(checkout, "make run")
+    first = world.manifest(CHART)
+    world.api.records = []
+    run(checkout, "make run SNAPSHOT=" + first.snapshot)
+    again = world.manifest(CHART)
+    assert again.run > first.run
+    assert (again.snapshot, again.objects) == (first.snapshot, first.objects)
+
+
+def test_api_serves_ones_own_records(checkout):
+    (checkout / "own.json").write_text('[{"id": "own"}]')
+    with running(checkout, 'make api ARGS="--dataset own.json --port 0"') as server:
+        assert server.stdout
+        url = server.stdout.readline().split()[0].removeprefix("BREWERIES_API_URL=")
+        answer = requests.get(url, headers={"Accept": "application/json"}, timeout=10)
+    assert answer.json() == [{"id": "own"}]
+
+
+def test_web_serves_mages_page(checkout, world):
+    world.set(MAGE_DATA_DIR=world.folder / "mage")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    with running(checkout, "make web WEB_PORT=" + str(port)) as server:
+        assert server.stdout
+        printed = [server.stdout.readline() for _ in range(5)]
+        assert f"http://127.0.0.1:{port}/pipelines/breweries/edit" in "".join(printed)
+        wait_for(lambda: answers(f"http://127.0.0.1:{port}/sign-in"))
+
+
+def answers(address: str) -> bool:
+    try:
+        return requests.get(address, timeout=5).ok
+    except requests.RequestException:
+        return False
+
+
+def test_help_lists_every_target(checkout):
+    printed = run(checkout, "make help")
+    assert set(re.findall(r"^  make (\S+) +\S", printed, re.MULTILINE)) == TARGETS
+
+
+def test_env_writes_what_the_stack_needs_and_never_over_it(checkout):
+    file = checkout / ".env"
+    try:
+        run(checkout, "make env")
+        assert file.stat().st_mode & 0o777 == 0o600
+        empty = {name for name, value in read_settings(ROOT / ".env.example").items() if not value}
+        filled = empty - {name for name, value in read_settings(file).items() if not value}
+        readme = page("README.md").text
+        required = re.findall(r"^\| (.*) \| none: required", readme, re.MULTILINE)
+        assert filled == set(re.findall(r"`(\w+)`", "".join(required)))
+        before = file.read_bytes()
+        run(checkout, "make env")
+        assert file.read_bytes() == before
+    finally:
+        file.unlink(missing_ok=True)
+
+
+def test_format_mends(checkout):
+    file = checkout / "sandbox" / "untidy.py"
+    file.write_text('"""Untidy."""\nimport os\nX = {\'a\' :1}\n')
+    run(checkout, "make format")
+    assert file.read_text() == '"""Untidy."""\n\nX = {"a": 1}\n'
+    file.unlink()
+
+
+def test_dashboards_are_those_that_are_committed(checkout):
+    pytest.importorskip("grafana_foundation_sdk", reason="it needs Python 3.11")
+    folder = checkout / "monitoring" / "grafana" / "dashboards"
+    (folder / "old.json").write_text("{}")
+    run(checkout, "make dashboards")
+    committed = ROOT / folder.relative_to(checkout)
+    assert files(folder) == files(committed)
+    assert all((folder / f).read_bytes() == (committed / f).read_bytes() for f in files(folder))
+
+
+@pytest.mark.parametrize(
+    "command", ["make test-fast ARGS='-k test_partitions'", "make test-faults ARGS='-k reset'"]
+)
+def test_a_part_of_the_tests(checkout, command):
+    assert re.search(r"^\d+ passed, \d+ deselected", run(checkout, command), re.MULTILINE)
+
+
+def test_clean_leaves_what_was_cloned(tmp_path):
+    copy(tmp_path, ())
+    cloned = files(tmp_path)
+    for name in (
+        ".venv/bin/python", ".sandbox/demo/store.env", ".pytest_cache/x", ".hypothesis/x",
+        ".ruff_cache/x", ".mypy_cache/x", "data/.mage_data/x", "data/.ssh_tunnel/x",
+        "data/.file_versions/x", "data/.spool/silver/x.json", "data/visualizations/x.png",
+        "data/breweries/__pycache__/x.pyc", "tests/unit/__pycache__/x.pyc",
+    ):  # fmt: skip
+        file = tmp_path / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch()
+    run(tmp_path, "make clean")
+    assert files(tmp_path) == cloned
