@@ -77,7 +77,7 @@ class Client:
         Args:
             url: without its query.
             parameters: of the query.
-            read: makes something of a body; a ValueError, TypeError or LookupError says that it cannot.
+            read: makes something of a body, or raises ValueError, TypeError or LookupError.
         """
         settings = self._settings
         backoff = wait_random_exponential(multiplier=settings.api_backoff, max=LONGEST_BACKOFF)

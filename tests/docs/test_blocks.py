@@ -26,7 +26,13 @@ def is_shown(text):
     """What is printed, or drawn."""
 
 
+def is_applied(text):
+    """To the code, by tests/guide."""
+    assert text.startswith("--- a/")
+
+
 LANGUAGES = {
+    "diff": is_applied,
     "bash": is_checked_elsewhere,
     "python": is_checked_elsewhere,
     "text": is_shown,
@@ -49,7 +55,9 @@ def test_every_block_is_found(page):
 
 def test_the_error_that_the_readme_shows_is_as_it_is_raised():
     busy = ApiBusy("http://...", 500, None)
-    error = ApiGaveUp(busy.url, 8, busy, f"BREWERIES_API_ATTEMPTS is {SETTINGS[ATTEMPTS].default}")
+    error = ApiGaveUp(
+        busy.url, 8, str(busy), f"BREWERIES_API_ATTEMPTS is {SETTINGS[ATTEMPTS].default}"
+    )
     *_, (_, shown) = (block for block in page("README.md").blocks if block.language == "text")
     assert f"{type(error).__name__}: {error}".startswith(shown.strip().removesuffix("..."))
 

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import ast
 import re
+from pathlib import Path
 
 import pytest
 
 from sandbox.__main__ import _parser
 from tests.docs.code import CODE, TARGETS
-from tests.docs.commands import NOT_RUN, RUN, commands
+from tests.docs.commands import FOLLOWED, NOT_RUN, RUN, commands
 from tests.docs.pages import PAGES, ROOT, page
+
+WORKFLOWS = sorted(str(path.relative_to(ROOT)) for path in ROOT.glob(".github/workflows/*.yml"))
 
 
 @pytest.mark.parametrize("page", PAGES, ids=str)
@@ -29,6 +32,17 @@ def test_a_command_is_run_where_it_is_said(command):
     where, words = RUN[command]
     file, _, function = where.partition("::")
     assert (words or command) in told(CODE[ROOT / file], function)
+
+
+@pytest.mark.parametrize("name", FOLLOWED)
+def test_a_page_is_followed_where_it_is_said(name):
+    assert f'"{Path(name).name}"' in CODE[ROOT / FOLLOWED[name]]
+
+
+@pytest.mark.parametrize("path", [".pre-commit-config.yaml", *WORKFLOWS])
+def test_every_target_that_a_hook_or_a_workflow_calls_is_there(path):
+    called = set(re.findall(r"make ([a-z-]+)", (ROOT / path).read_text(encoding="utf-8")))
+    assert called and called <= TARGETS
 
 
 def told(text: str, function: str) -> str:

@@ -35,6 +35,8 @@ IGNORED = tuple(
 OTHERS = {
     "admin:*",  # MinIO's policies
     "docker compose",
+    "pipx install pre-commit",
+    "pre-commit install",
     "gateway://",  # Dask's
 }
 """What belongs to other programs and stands nowhere in our code."""

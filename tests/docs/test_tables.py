@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import re
 from dataclasses import fields
-from datetime import datetime
+from datetime import date, datetime
 from types import UnionType
 from typing import Any, Union, get_args, get_origin
 
 import pytest
 import yaml
+from grimp import ImportGraph
 from pydantic import BaseModel
 
 from benchmarks import report, results
-from data.breweries import drift, failures, gold, lake
+from data.breweries import __version__, drift, failures, gold, lake
 from data.breweries.cleaning import Rejected
 from data.breweries.datasets import SILVER
 from data.breweries.manifest import MANIFEST_VERSION, Manifest, Source, StoredObject
 from data.breweries.schema import LOCATED_SCHEMA
 from data.breweries.turns import Lease
+from image.imports import imports
 from tests.docs.code import ALERTS, CODE
 from tests.docs.pages import ROOT, named, page, table
 
@@ -99,3 +101,19 @@ def test_the_page_of_performance_is_what_was_measured():
     assert page("docs/performance.md").text == report.page(results.load()), (
         "run python -m benchmarks.report"
     )
+
+
+def test_the_newest_version_of_the_changelog_is_that_of_the_code():
+    newest, *rest = re.findall(r"^## (.+)$", page("CHANGELOG.md").text, re.MULTILINE)
+    version, _, day = (rest[0] if newest == "Unreleased" else newest).partition(" - ")
+    assert version == __version__ and date.fromisoformat(day)
+
+
+def test_the_picture_of_the_imports():
+    told = re.findall(r"<title>(\w+)&#45;&gt;(\w+)</title>", CODE[ROOT / "image" / "imports.svg"])
+    there = imports()
+    drawn = ImportGraph()
+    for importer, imported in told:
+        drawn.add_import(importer=importer, imported=imported)
+    assert set(told) <= there, "run python -m image.imports"
+    assert all(drawn.chain_exists(*pair) for pair in there), "run python -m image.imports"
