@@ -9,6 +9,8 @@ from typing import NamedTuple
 import pytest
 import yaml
 
+from tests.docs.pages import anchors
+
 ROOT = Path(__file__).resolve().parents[2]
 RULES_FILE = ROOT / "monitoring" / "prometheus" / "rules.yml"
 TEXT = RULES_FILE.read_text(encoding="utf-8")
@@ -285,14 +287,6 @@ def test_a_mutated_rule_is_caught(tmp_path, name, field, value):
 
 def only(name: str, alerts: set[str]) -> set[str]:
     return {alert for alert in alerts if alert.split()[0] == name}
-
-
-def anchors(text: str) -> set[str]:
-    """Those of a document's headings, as GitHub makes them."""
-    headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
-    return {
-        re.sub(r"[^\w -]", "", heading).strip().lower().replace(" ", "-") for heading in headings
-    }
 
 
 @pytest.mark.parametrize("name", RULES)
