@@ -6,10 +6,11 @@ import re
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from textwrap import dedent
 from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parents[2]
-FENCED = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+FENCED = re.compile(r"^( *)```(\w*)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
 
 
 class Block(NamedTuple):
@@ -31,7 +32,7 @@ class Page:
 
     @cached_property
     def blocks(self) -> list[Block]:
-        return [Block(*found) for found in FENCED.findall(self.text)]
+        return [Block(language, dedent(text)) for _, language, text in FENCED.findall(self.text)]
 
     @cached_property
     def prose(self) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from io import StringIO
 
 import pytest
@@ -50,7 +51,7 @@ def test_a_block_is_what_it_says(page, block):
 
 @pytest.mark.parametrize("page", PAGES, ids=str)
 def test_every_block_is_found(page):
-    assert page.text.count("\n```") == 2 * len(page.blocks)
+    assert len(re.findall(r"^ *```", page.text, re.MULTILINE)) == 2 * len(page.blocks)
 
 
 def test_the_error_that_the_readme_shows_is_as_it_is_raised():

@@ -58,9 +58,10 @@ def _is_of_dask(variable: str) -> bool:
 
 
 def is_file(name: str, page: Page) -> bool:
-    name = name.removeprefix("./")
+    """Whether it is one here, `<...>` standing for what differs, or one that runs leave behind."""
+    name = re.sub(r"<\w+>", "*", name.removeprefix("./"))
     return (
-        (ROOT / name).exists()
+        any(ROOT.glob(name))
         or (page.path.parent / name).exists()
         or name.startswith(IGNORED)
         or ("/" not in name and name in FILES)
@@ -87,7 +88,7 @@ KINDS = {
     r"breweries_\w+(\{\w+\})?": lambda name, _: name in METRICS,
     r"([A-Z][a-z]+){2,}": lambda name, _: name in ERRORS | ALERTS | CLASSES,
     r"[A-Z]\w+\.\w+": is_method,
-    rf"({TOP})/.*|[\w./-]*\w\.(csv|json|lock|md|png|py|svg|toml|txt|ya?ml)": is_file,
+    rf"({TOP})/.*|(?!/)[\w./<>-]*[\w>]\.(csv|json|lock|md|png|py|svg|toml|txt|ya?ml)": is_file,
     r".*": is_in_the_code,
 }
 """Pattern of a name to what it must be; the first that fits counts."""
