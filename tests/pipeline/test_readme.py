@@ -4,6 +4,7 @@ import pytest
 from minio.error import S3Error
 
 from data.breweries.datasets import SILVER
+from tests.docs.commands import FOLLOWED
 from tests.docs.pages import PAGES, page
 
 
@@ -12,7 +13,7 @@ def program(page):
 
 
 README = program(page("README.md"))
-OTHERS = [page for page in PAGES if program(page) not in {"", README}]
+OTHERS = [p for p in PAGES if program(p) not in {"", README} and str(p) not in FOLLOWED]
 
 
 @pytest.fixture
