@@ -80,7 +80,7 @@ lint: $(VENV)/dev ## Check style, format, types and the order of imports
 	$(BIN)/ruff check $(CODE)
 	$(BIN)/ruff format --check $(CODE)
 	$(BIN)/mypy
-	$(BIN)/lint-imports
+	$(BIN)/lint-imports --no-cache
 
 audit: $(VENV)/dev ## Look for known vulnerabilities in what the lock files hold
 	@$(BIN)/python -m tests.audit $(ARGS)

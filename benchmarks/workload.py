@@ -14,8 +14,9 @@ from data.breweries.datasets import BRONZE, HISTORY
 from data.breweries.lake import Lake, Origin
 from data.breweries.manifest import Source, StoredObject
 from data.breweries.records import CONTENT_TYPE, array_lines
+from data.breweries.runs import new_run
 from data.breweries.settings import Settings
-from data.breweries.steps import new_run, run_block
+from data.breweries.steps import run_block
 from sandbox import runner
 from sandbox.generator import generate
 from sandbox.multiplier import multiplied

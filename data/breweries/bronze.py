@@ -14,12 +14,10 @@ from .crawl import crawl
 from .datasets import BRONZE, BRONZE_OBJECT, DATASETS, HISTORY
 from .errors import CheckFailed, LakeError, ManifestMissing, SnapshotMissing, StoreError
 from .lake import Lake, Version
-from .manifest import Check, Parts, Source, StoredObject, now, sha256
+from .manifest import PART_BYTES, Check, Parts, Source, StoredObject, now, sha256
 from .records import CONTENT_TYPE, record_texts
-from .steps import RUN, Step, Summary, View
-
-PART_BYTES = 32 << 20
-"""Of the answer; what one task of the next step reads, and checks by its hash."""
+from .runs import RUN, began
+from .steps import Step, Summary, View
 
 
 def extract(step: Step) -> Summary:
@@ -42,17 +40,16 @@ def extract(step: Step) -> Summary:
             sha256=answer.source.sha256,
         )
         _archive_current(step, entry, answer.snapshot)
-        snapshot, source = answer.snapshot, answer.source
-        written = step.store(entry, path, CONTENT_TYPE, snapshot, source, answer.rows)
-    manifest = step.publish(
-        snapshot=answer.snapshot,
-        source=answer.source,
-        objects=(entry,),
-        parts=answer.parts,
-        checks=answer.checks,
-        rows_in=answer.rows,
-        rows_out=answer.rows,
-    )
+        manifest, written = step.publish_object(
+            entry,
+            path,
+            CONTENT_TYPE,
+            snapshot=answer.snapshot,
+            source=answer.source,
+            rows_in=answer.rows,
+            checks=answer.checks,
+            parts=answer.parts,
+        )
     removed = _thin_history(step)
     return step.summary(manifest, objects_written=int(written), snapshots_removed=removed)
 
@@ -132,7 +129,7 @@ def thinned(
         in_use: those that a published version derives from; they are kept.
     """
     too_many = set(snapshots[:-versions] if versions else ())
-    oldest = f"{today - timedelta(days=days):%Y%m%dT%H%M%SZ}" if days else ""
+    oldest = began(today - timedelta(days=days)) if days else ""
     return [s for s in snapshots if (s in too_many or s < oldest) and s not in in_use]
 
 

@@ -14,6 +14,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from .locations import Location
 from .manifest import Changes
 from .schema import KIND, LOCATION, SCHEMA
 
@@ -31,9 +32,9 @@ class Comparison:
     """Rows by kind of change."""
     rows: Mapping[str, list[dict[str, Any]]]
     """Of each kind of change the first rows by id, JSON-ready."""
-    was: Counter[tuple[str, str]]
+    was: Counter[Location]
     """The rows of each location before."""
-    now: Counter[tuple[str, str]]
+    now: Counter[Location]
     """The rows of each location after."""
 
     @property
@@ -86,7 +87,7 @@ def compare(before: pa.Table, after: pa.Table) -> Comparison:
 
 def joined(parts: Iterable[Comparison]) -> Comparison:
     """The comparisons of several sets of ids as that of all."""
-    counts, was, now = Counter[str](), Counter[tuple[str, str]](), Counter[tuple[str, str]]()
+    counts, was, now = Counter[str](), Counter[Location](), Counter[Location]()
     rows: dict[str, list[dict[str, Any]]] = {}
     for part in parts:
         counts.update(part.counts)
@@ -151,6 +152,6 @@ def _from_to(row: Mapping[str, Any], *columns: str) -> dict[str, Any]:
     }
 
 
-def _by_location(rows: pa.Table) -> Counter[tuple[str, str]]:
+def _by_location(rows: pa.Table) -> Counter[Location]:
     grouped = rows.group_by(list(LOCATION)).aggregate([([], "count_all")])
     return Counter({tuple(g[n] for n in LOCATION): g["count_all"] for g in grouped.to_pylist()})

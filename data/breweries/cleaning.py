@@ -15,7 +15,7 @@ import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from . import partitions
+from . import locations
 from .drift import Fields, fields_of
 from .records import parse
 from .schema import CLEAN_SCHEMA, COORDINATES, KIND, LOCATION, REQUIRED, TEXT_COLUMNS, sources
@@ -164,7 +164,7 @@ def _located(country: pa.Array, state: pa.Array) -> tuple[pa.Array, pa.Array]:
     pairs = [tuple(place.split("\0")) for place in places.dictionary.to_pylist()]
     canonical = [(country, aliases.get((country, state), state)) for country, state in pairs]
     states = pa.array([state for _, state in canonical], pa.string())
-    problems = pa.array([partitions.problem(*place) for place in canonical], pa.string())
+    problems = pa.array([locations.problem(*place) for place in canonical], pa.string())
     return pc.coalesce(states.take(places.indices), state), problems.take(places.indices)
 
 

@@ -61,3 +61,5 @@ CHART = Dataset("gold", "visualizations", "data_viz", CHART_OBJECT)
 HISTORY = f"{BRONZE.prefix}history/"
 DATASETS = (BRONZE, SILVER, GOLD, CHART)
 LOGS = "logs/"
+SCRATCH = "scratch/"
+"""In silver, what workers hand to each other during a run."""

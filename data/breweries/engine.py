@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from tqdm import tqdm
 
+from .datasets import SCRATCH
 from .errors import ClusterEmpty, ClusterUnreachable, StoreError, WorkerDiffers, WorkersFailed
 from .lake import Lake
 from .manifest import code_version
@@ -27,7 +27,6 @@ PROCESSES = 4  # at most, unless the settings say more: each holds about 300 MB
 MANY = 8  # tasks from which on it pays to start processes, which takes a second
 CONNECT_SECONDS = 10.0
 WORKER_SECONDS = 60.0  # to wait for a worker, where there is none
-SCRATCH = "scratch/"
 """The prefix in silver's bucket of what a cluster's tasks hand each other."""
 
 R = TypeVar("R")
@@ -158,12 +157,6 @@ class Cluster:
             client.close()
             raise ClusterEmpty(self._address, WORKER_SECONDS) from None
         return client
-
-
-def outdated(keys: Iterable[str], today: datetime) -> list[str]:
-    """Which keys of a scratch belong to a run that began a day ago, so that it must have died."""
-    limit = f"{SCRATCH}{today - timedelta(days=1):%Y%m%dT%H%M%SZ}"
-    return [key for key in keys if key < limit]
 
 
 def _result(client: Client, future: Future[R]) -> R:

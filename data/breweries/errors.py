@@ -393,7 +393,10 @@ class ColumnsDiffer(LakeError):
         """The sentence, with the columns that it lacks."""
         wanted = self.expected.items()
         lacking = ", ".join(f"{c} ({t})" for c, t in wanted if self.found.get(c) != t)
-        return f"{self.object} lacks {lacking}; run the block transform_breweries to write it anew."
+        return (
+            f"{self.object} lacks {lacking}; run the pipeline from transform_breweries to write it "
+            "anew."
+        )
 
 
 class SnapshotMissing(LakeError):
@@ -433,11 +436,11 @@ class DriftStopped(BreweriesError):
     def __str__(self) -> str:
         """The sentence, with what changed and by which rules it stops."""
         said = "; ".join(drift["what"] for drift in self.drifts)
-        rules = ", ".join(dict.fromkeys(drift["rule"] for drift in self.drifts))
+        rules = list(dict.fromkeys(drift["rule"] for drift in self.drifts))
+        limit = ", or raise BREWERIES_LARGEST_FALL_PERCENT" if "row_fall" in rules else ""
         return (
             f"The data changed too much ({said}); the version before stays published. If that is "
-            f"right, run once with BREWERIES_STOP_ON without {rules}, or raise "
-            "BREWERIES_LARGEST_FALL_PERCENT."
+            f"right, run once with BREWERIES_STOP_ON without {', '.join(rules)}{limit}."
         )
 
 

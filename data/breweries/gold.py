@@ -13,8 +13,8 @@ from . import parquet
 from .datasets import GOLD, GOLD_OBJECT, SILVER
 from .errors import AccountingBroken, CheckFailed
 from .lake import Lake, Version
+from .locations import location
 from .manifest import Check, StoredObject
-from .partitions import location
 from .schema import KIND, LOCATION
 from .schema import SCHEMA as SILVER_SCHEMA
 from .shuffle import Place, grouped
@@ -49,15 +49,14 @@ def aggregate(step: Step) -> Summary:
     table = table_of(counts)
     content = parquet.write(table)
     entry = StoredObject.of(GOLD_OBJECT, len(table), content)
-    snapshot = silver.snapshot
-    written = step.store(entry, content, parquet.CONTENT_TYPE, snapshot, source, silver.rows_out)
-    manifest = step.publish(
+    manifest, written = step.publish_object(
+        entry,
+        content,
+        parquet.CONTENT_TYPE,
         snapshot=silver.snapshot,
         source=source,
-        objects=(entry,),
-        checks=(Check(name=EQUATION, expected=silver.rows_out, found=counted),),
         rows_in=silver.rows_out,
-        rows_out=len(table),
+        checks=(Check(name=EQUATION, expected=silver.rows_out, found=counted),),
     )
     return step.summary(manifest, breweries=counted, objects_written=int(written))
 

@@ -15,6 +15,9 @@ from .drift import Drift, Profile
 
 MANIFEST_VERSION = 1
 
+PART_BYTES = 32 << 20
+"""Of a large object; what one task of the next step reads, and checks by its hash."""
+
 
 Content = bytes  # a name for the type, where `bytes` is a field
 

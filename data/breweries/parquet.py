@@ -23,7 +23,13 @@ def write(table: pa.Table) -> bytes:
     return bytes(sink.getvalue())
 
 
-def read(name: str, content: bytes, entry: StoredObject, columns: Iterable[pa.Field]) -> pa.Table:
+def read(
+    name: str,
+    content: bytes,
+    entry: StoredObject,
+    columns: Iterable[pa.Field],
+    missing_as_null: bool = False,
+) -> pa.Table:
     """Some columns of a file that a manifest names.
 
     Args:
@@ -31,17 +37,26 @@ def read(name: str, content: bytes, entry: StoredObject, columns: Iterable[pa.Fi
         content: the file.
         entry: what the manifest says of it.
         columns: those to read, with the types they must have.
+        missing_as_null: whether it may lack some, having been written with fewer columns.
 
     Raises:
         ColumnsDiffer, ObjectDiffers: a column or a type differs, or the number of rows.
     """
     file = pq.ParquetFile(pa.BufferReader(content))
+    schema = pa.schema(columns)
     found = {field.name: str(field.type) for field in file.schema_arrow}
-    expected = {field.name: str(field.type) for field in columns}
+    expected = {
+        field.name: str(field.type)
+        for field in schema
+        if field.name in found or not missing_as_null
+    }
     if any(found.get(column) != kind for column, kind in expected.items()):
         raise ColumnsDiffer(name, expected, found)
     # Objects are small and read several at a time; threads of Arrow's own only cost.
     table = file.read(columns=list(expected), use_threads=False)
     if len(table) != entry.rows:
         raise ObjectDiffers(name, "rows", entry.rows, len(table))
-    return table
+    for field in schema:
+        if field.name not in expected:
+            table = table.append_column(field, pa.nulls(len(table), field.type))
+    return table.select(schema.names)

@@ -8,6 +8,7 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import partial
 from itertools import accumulate, islice
 from operator import attrgetter
@@ -17,11 +18,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from . import changes, drift, partitioning
+from . import changes, drift, silver_tasks
 from .cleaning import Rejected
-from .datasets import BRONZE, CHANGES_OBJECT, REJECTED_OBJECT, SILVER
+from .datasets import BRONZE, CHANGES_OBJECT, REJECTED_OBJECT, SCRATCH, SILVER
 from .drift import Drift, Profile
-from .engine import SCRATCH, Task, outdated
+from .engine import Task
 from .errors import (
     AccountingBroken,
     CheckFailed,
@@ -32,12 +33,13 @@ from .errors import (
     TurnLost,
 )
 from .lake import Version
+from .locations import Location, location
 from .manifest import Changes, Check, Manifest, StoredObject, now
-from .partitioning import REJECTED_SCHEMA, CleanedRange, Location, Written
-from .partitions import location
 from .records import CONTENT_TYPE, array_lines
+from .runs import began
 from .schema import SCHEMA
 from .shuffle import TASK_BYTES, Part, Piece, buckets_for, gather, grouped, parts_of, size
+from .silver_tasks import REJECTED_SCHEMA, CleanedRange, Written, folder
 from .steps import Step, Summary, View
 
 EQUATION = "silver + rejected + duplicates = bronze"
@@ -86,7 +88,7 @@ def transform(step: Step) -> Summary:
         DriftStopped: the data changed more than the settings let pass; nothing was published.
         EngineError: the processes or the Dask cluster of the settings did not do their part.
     """
-    step.remove(outdated(step.lake.sizes("silver", SCRATCH), now()))
+    _sweep_scratch(step)
     there = step.lake.etags("silver", SILVER.prefix)
     cleaned = step.lake.follow(BRONZE, lambda version: _clean(step, version))
     bronze, source = cleaned.version.manifest, cleaned.version.source
@@ -139,7 +141,7 @@ def verify(view: View) -> None:
         buckets = buckets_for(rows, ROWS_AT_ONCE)
         pieces = _scattered(view, "ids", version.manifest.objects, ["id"], buckets)
         tasks = [
-            partial(partitioning.count_ids, parts=parts_of(pieces, bucket))
+            partial(silver_tasks.count_ids, parts=parts_of(pieces, bucket))
             for bucket in range(buckets)
         ]
         return rows, sum(view.engine.run(tasks, "counting silver's ids"))
@@ -149,16 +151,22 @@ def verify(view: View) -> None:
         raise CheckFailed("the number of distinct ids in silver", told, found)
 
 
+def _sweep_scratch(step: Step) -> None:
+    """Remove what runs left there that began a day ago, so that they must have died."""
+    limit = f"{SCRATCH}{began(now() - timedelta(days=1))}"
+    step.remove([key for key in step.lake.sizes("silver", SCRATCH) if key < limit])
+
+
 def _clean(step: Step, version: Version) -> Cleaned:
     entry = version.manifest.only_object()
     there = step.lake.stat("bronze", entry.key)
     if there is None:
         raise ObjectMissing(f"bronze/{entry.key}")
     buckets = buckets_for(there.bytes, TASK_BYTES)
-    parts = partitioning.ranges(entry.key, there.etag, there.bytes, version.manifest.parts)
+    parts = silver_tasks.ranges(entry.key, there.etag, there.bytes, version.manifest.parts)
     tasks: list[Task[CleanedRange | None]] = [
         partial(
-            partitioning.clean_range,
+            silver_tasks.clean_range,
             part=part,
             name=f"{entry.sha256[:16]}-{number:06}",
             first=number * RANGE_POSITIONS,
@@ -167,7 +175,7 @@ def _clean(step: Step, version: Version) -> Cleaned:
         for number, part in enumerate(parts)
     ]
     if any(part.sha256 is None for part in parts):
-        tasks.insert(0, partial(partitioning.check_object, entry=entry))
+        tasks.insert(0, partial(silver_tasks.check_object, entry=entry))
     cleaned = [part for part in step.engine.run(tasks, "cleaning bronze") if part]
     return Cleaned(version, cleaned, buckets)
 
@@ -179,21 +187,20 @@ def _partitions(step: Step, cleaned: Cleaned, there: dict[str, str]) -> tuple[li
     for part in cleaned.ranges:
         rows.update(part.by_location)
     rows.subtract({where: len(positions) for where, positions in superseded.items()})
-    files = {where: partitioning.files_for(count) for where, count in rows.items()}
-    keys: dict[Location, dict[str, str]] = defaultdict(dict)
+    files = {where: silver_tasks.files_for(count) for where, count in rows.items()}
+    folders: dict[str, dict[str, str]] = defaultdict(dict)
     for key, etag in there.items():
-        if key != SILVER.manifest:
-            keys[location(key)][key] = etag
+        folders[key.rpartition("/")[0]][key] = etag
     nothing = np.empty(0, np.int64)
     tasks = [
         partial(
-            partitioning.write_partitions,
+            silver_tasks.write_partitions,
             parts=part.parts,
             without=np.concatenate(
                 [nothing, *(superseded.get(w, nothing) for w in part.locations)]
             ),
             files={where: files[where] for where in part.locations},
-            there={key: etag for w in part.locations for key, etag in keys[w].items()},
+            there={k: e for w in part.locations for k, e in folders[folder(w)].items()},
         )
         for part in _planned(step, cleaned, rows, files)
     ]
@@ -205,7 +212,7 @@ def _superseded(step: Step, cleaned: Cleaned) -> dict[Location, npt.NDArray[np.i
     """The positions of the rows whose id comes again later, by location."""
     ids = [part.ids for part in cleaned.ranges]
     tasks = [
-        partial(partitioning.superseded, parts=parts_of(ids, bucket))
+        partial(silver_tasks.superseded, parts=parts_of(ids, bucket))
         for bucket in range(cleaned.buckets)
     ]
     found: dict[Location, list[npt.NDArray[np.int64]]] = defaultdict(list)
@@ -222,7 +229,7 @@ def _planned(
     pieces = [part.rows for part in cleaned.ranges]
     locations: dict[int, list[Location]] = defaultdict(list)
     for where in sorted(rows):
-        locations[partitioning.bucket_of(where, cleaned.buckets)].append(where)
+        locations[silver_tasks.bucket_of(where, cleaned.buckets)].append(where)
     planned, divisions = [], []
     for bucket, within in sorted(locations.items()):
         parts = parts_of(pieces, bucket)
@@ -249,7 +256,7 @@ def _division(
     first: dict[Location, int] = {}
     held = 0
     for where, count in rows.items():
-        if held and held + count > partitioning.ROWS_PER_FILE:
+        if held and held + count > silver_tasks.ROWS_PER_FILE:
             slots.append([])
             held = 0
         first[where] = len(slots) - 1
@@ -258,7 +265,7 @@ def _division(
         slots += [[where] for _ in range(files[where] - 1)]
     tasks = [
         partial(
-            partitioning.split_bucket,
+            silver_tasks.split_bucket,
             parts=group,
             name=f"{group[0][0]}-{bucket}",
             first_slots=first,
@@ -352,7 +359,7 @@ def _report(
         return counts, changes.to_json({**told, "counts": counts.model_dump()})
     now = _scattered(step, "after", new, SCHEMA.names, buckets)
     tasks = [
-        partial(partitioning.compare, before=parts_of(was, bucket), after=parts_of(now, bucket))
+        partial(silver_tasks.compare, before=parts_of(was, bucket), after=parts_of(now, bucket))
         for bucket in range(buckets)
     ]
     found = changes.joined(step.engine.run(tasks, "comparing with the version before"))
@@ -366,7 +373,7 @@ def _scattered(
     """Some columns of published objects, scattered by id."""
     tasks = [
         partial(
-            partitioning.scatter_objects,
+            silver_tasks.scatter_objects,
             entries=group,
             name=f"{name}-{number:06}",
             columns=columns,

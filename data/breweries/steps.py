@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import secrets
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -27,6 +26,7 @@ from .engine import Engine, engine_of
 from .errors import ManifestMissing, ManifestUnreadable, StoreUnreachable, TurnLost
 from .lake import Lake, Origin, Stat
 from .manifest import Changes, Check, Manifest, Parts, Source, StoredObject, code_version, now
+from .runs import new_run
 from .settings import Folders, Settings
 from .store import TRIES
 from .turns import Turn, take_turn
@@ -69,6 +69,35 @@ class Step(View):
         """The runtime variable `snapshot`: the kept answer that a person asked for, or ""."""
         return str(self.variables.get("snapshot") or "")
 
+    def publish_object(
+        self,
+        entry: StoredObject,
+        content: bytes | Path,
+        content_type: str,
+        *,
+        snapshot: str,
+        source: Source,
+        rows_in: int,
+        checks: tuple[Check, ...],
+        parts: Parts | None = None,
+    ) -> tuple[Manifest, bool]:
+        """Make some content the version of a single-object dataset; whether it was written.
+
+        Raises:
+            TurnLost: another run has written it since this turn began.
+        """
+        written = self.store(entry, content, content_type, snapshot, source, rows_in)
+        manifest = self.publish(
+            snapshot=snapshot,
+            source=source,
+            objects=(entry,),
+            parts=parts,
+            checks=checks,
+            rows_in=rows_in,
+            rows_out=entry.rows,
+        )
+        return manifest, written
+
     def store(
         self,
         entry: StoredObject,
@@ -78,7 +107,7 @@ class Step(View):
         source: Source,
         rows_in: int = 0,
     ) -> bool:
-        """Make some content the version of a single-object dataset; whether it was written.
+        """Store one of the single objects that the block writes; whether it was another before.
 
         Raises:
             TurnLost: another run has written it since this turn began.
@@ -217,14 +246,6 @@ def check_block(
         engine_of(settings, lake, f"{run}-check") as engine,
     ):
         check(View(lake, engine))
-
-
-RUN = r"\d{8}T\d{6}Z-[0-9a-f]{6}"
-
-
-def new_run() -> str:
-    """A run's id: UTC start time and a short random part, sortable as text."""
-    return f"{now():%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
 
 
 @contextmanager

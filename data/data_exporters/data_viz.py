@@ -1,4 +1,4 @@
-from data.breweries import chart
+from data.breweries import chart, drawing
 from data.breweries.datasets import CHART
 from data.breweries.steps import check_block, run_block
 
@@ -13,7 +13,7 @@ def data_viz(aggregated, *args, **kwargs):
     """Draw the chart of gold; publish it in gold and in data/visualizations, and show it here."""
     summary = run_block(CHART, chart.visualize, kwargs, upstream=aggregated)
     # Mage's page shows what a block returns or its picture, not both.
-    return print(summary) if chart.show() else summary
+    return print(summary) if drawing.show() else summary
 
 
 @test

@@ -8,8 +8,7 @@ from pathlib import Path
 import yaml
 
 from data.breweries import errors
-from data.breweries.datasets import DATASETS, HISTORY, LOGS, SILVER
-from data.breweries.engine import SCRATCH
+from data.breweries.datasets import DATASETS, HISTORY, LOGS, SCRATCH, SILVER
 from data.breweries.schema import LOCATION
 from data.breweries.settings import Settings
 from monitoring.metrics import LAKE_METRICS, LAYER_METRICS

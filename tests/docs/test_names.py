@@ -6,8 +6,8 @@ import re
 
 import pytest
 
-from data.breweries.partitions import location, partition
-from data.breweries.steps import RUN
+from data.breweries.locations import location, partition
+from data.breweries.runs import RUN
 from tests.docs.code import (
     ALERTS,
     CLASSES,

@@ -6,10 +6,10 @@ import threading
 
 import pytest
 
-from data.breweries import bronze, engine, errors, partitioning, silver
-from data.breweries.datasets import BRONZE, GOLD, SILVER
+from data.breweries import bronze, engine, errors, silver, silver_tasks
+from data.breweries.datasets import BRONZE, GOLD, SCRATCH, SILVER
 from data.breweries.lake import Lake
-from data.breweries.partitioning import files_for
+from data.breweries.silver_tasks import files_for
 from sandbox.faults import Faults
 from sandbox.generator import generate
 from tests.faults.runs import through_doors
@@ -23,7 +23,7 @@ UNUSABLE = [{"id": "x", "name": "no place"}, {"id": "y", "name": ""}]
 @pytest.fixture
 def much(world, monkeypatch):
     """A world in which three thousand records are many: several ranges, buckets and files."""
-    monkeypatch.setattr(partitioning, "ROWS_PER_FILE", 60)
+    monkeypatch.setattr(silver_tasks, "ROWS_PER_FILE", 60)
     world.api.records = [*generate(RECORDS, seed=3), *UNUSABLE]
     world.api.faults = Faults(rate_limit=0, duplicate=REPEATED)
     divide(monkeypatch)
@@ -43,7 +43,7 @@ def published_anew(world):
     manifest = world.manifest(SILVER)
     assert manifest.rows_duplicate == REPEATED
     assert manifest.rows_rejected == len(UNUSABLE)
-    assert not world.lake.sizes("silver", engine.SCRATCH)
+    assert not world.lake.sizes("silver", SCRATCH)
     return {k: v for k, v in world.published().items() if not k.startswith("bronze/")}
 
 
@@ -105,7 +105,7 @@ def test_a_worker_that_is_killed_loses_nothing(expected, much, cluster, monkeypa
     victim, _ = cluster.add_worker(), cluster.add_worker()
 
     def kill():
-        wait_for(lambda: much.lake.sizes("silver", engine.SCRATCH), pause=0.01)
+        wait_for(lambda: much.lake.sizes("silver", SCRATCH), pause=0.01)
         victim.send_signal(signal.SIGKILL)
 
     killing = threading.Thread(target=kill)
@@ -121,7 +121,7 @@ def test_a_cluster_that_loses_its_last_worker_is_told(much, cluster, monkeypatch
     victim = cluster.add_worker()
 
     def kill():
-        wait_for(lambda: much.lake.sizes("silver", engine.SCRATCH), pause=0.01)
+        wait_for(lambda: much.lake.sizes("silver", SCRATCH), pause=0.01)
         victim.send_signal(signal.SIGKILL)
 
     killing = threading.Thread(target=kill)
@@ -132,7 +132,7 @@ def test_a_cluster_that_loses_its_last_worker_is_told(much, cluster, monkeypatch
 
 
 def test_the_scratch_of_a_run_that_died_is_removed(world):
-    old = f"{engine.SCRATCH}20250101T000000Z-aaaaaa/0-rows"
+    old = f"{SCRATCH}20250101T000000Z-aaaaaa/0-rows"
     world.lake.put("silver", old, b"left")
     world.run()
     assert old not in world.lake.sizes("silver", "")
@@ -175,7 +175,7 @@ def test_workers_of_another_release_are_refused(world, cluster, monkeypatch):
 
 def test_a_process_that_is_killed_is_an_error(world, monkeypatch):
     monkeypatch.setattr(engine, "MANY", 1)
-    monkeypatch.setattr(partitioning, "clean_range", _die)
+    monkeypatch.setattr(silver_tasks, "clean_range", _die)
     world.set(BREWERIES_PROCESSES=2)
     assert "a process was killed" in world.fails(errors.WorkersFailed, "silver")["message"]
 

@@ -16,7 +16,7 @@ from data.breweries.datasets import (
     REJECTED_OBJECT,
     SILVER,
 )
-from data.breweries.partitions import location
+from data.breweries.locations import location
 from sandbox.generator import generate
 from tests.conftest import raw_get
 from tests.faults.runs import through_doors

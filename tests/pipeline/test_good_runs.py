@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from data.breweries.datasets import BRONZE, CHART, GOLD, SILVER
-from data.breweries.partitions import location
+from data.breweries.locations import location
 from data.breweries.schema import SCHEMA
 from sandbox.faults import Faults
 from tests.conftest import raw_get

@@ -20,7 +20,7 @@ from data.breweries.datasets import (
     REJECTED_OBJECT,
     SILVER,
 )
-from data.breweries.partitions import PYARROW_NULL
+from data.breweries.locations import PYARROW_NULL
 from data.breweries.store import Store
 from tests.conftest import raw_get
 from tests.docs.code import fits

@@ -9,10 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from data.breweries import partitioning
+from data.breweries import silver_tasks
 from data.breweries.cleaning import clean
-from data.breweries.manifest import Parts
-from data.breweries.partitioning import IDS_SCHEMA, files_for, ranges, superseded
+from data.breweries.manifest import PART_BYTES, Parts
 from data.breweries.records import array_lines, lines_within, record_texts
 from data.breweries.shuffle import (
     Folder,
@@ -23,6 +22,7 @@ from data.breweries.shuffle import (
     parts_of,
     scatter,
 )
+from data.breweries.silver_tasks import IDS_SCHEMA, files_for, ranges, superseded
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
 rows = st.lists(st.tuples(texts, st.integers(0, 2**62)), max_size=60)
@@ -91,17 +91,17 @@ def test_ranges_cover_an_object_without_gap_or_overlap(size, each):
 
 
 def test_a_bronze_without_hashes_of_its_parts_is_read_all_the_same():
-    found = ranges("key", "etag", 3 * partitioning.RANGE_BYTES, None)
+    found = ranges("key", "etag", 3 * PART_BYTES, None)
     assert [part.sha256 for part in found] == [None] * 3
 
 
 @given(st.integers(0, 40), st.integers(0, 2))
 def test_the_number_of_files_depends_on_the_rows_alone_and_seldom_changes(full, more):
-    count = full * partitioning.ROWS_PER_FILE + more
+    count = full * silver_tasks.ROWS_PER_FILE + more
     files = files_for(count)
     assert files & (files - 1) == 0
-    assert files * partitioning.ROWS_PER_FILE >= count
-    assert files == 1 or (files // 2) * partitioning.ROWS_PER_FILE < count
+    assert files * silver_tasks.ROWS_PER_FILE >= count
+    assert files == 1 or (files // 2) * silver_tasks.ROWS_PER_FILE < count
 
 
 @given(st.lists(st.tuples(st.sampled_from("abcdef"), st.sampled_from(["X\0Y", "X\0Z"]))))

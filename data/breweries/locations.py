@@ -6,6 +6,9 @@ from urllib.parse import quote, unquote
 
 from .schema import LOCATION
 
+Location = tuple[str, str]
+"""Country and state."""
+
 LONGEST_SEGMENT = 255
 """Bytes; stores that keep objects as files take no longer part of a key between two slashes."""
 
@@ -18,7 +21,7 @@ def partition(country: str, state: str) -> str:
     return "/".join(map(_segment, LOCATION, (country, state)))
 
 
-def location(key: str) -> tuple[str, str]:
+def location(key: str) -> Location:
     """The country and the state of an object's key: the inverse of `partition`."""
     values = dict(part.split("=", 1) for part in key.split("/") if "=" in part)
     country, state = (unquote(values[name]) for name in LOCATION)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
-from data.breweries import partitions
+from data.breweries import locations
 
 AWKWARD = ["Açores", "Vila Real", "Hawke's Bay", "a/b", "a=b", "100%", "%41", "..", ".", "🍺", " x"]
 texts = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=60)
@@ -15,8 +15,8 @@ texts = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=6
 
 @given(texts, texts)
 def test_a_location_survives_its_key(country, state):
-    key = f"data/breweries/{partitions.partition(country, state)}/0.parquet"
-    assert partitions.location(key) == (country, state)
+    key = f"data/breweries/{locations.partition(country, state)}/0.parquet"
+    assert locations.location(key) == (country, state)
     assert key.count("/") == 4
 
 
@@ -47,11 +47,11 @@ def test_readers_get_the_location_out_of_the_key(tmp_path_factory, read):
     @example("NULL", "__HIVE")
     @example("1", "2026-01-01")
     def reads(country, state):
-        assume(partitions.problem(country, state) is None)
+        assume(locations.problem(country, state) is None)
         if read is by_duckdb and duckdb.__version__.startswith("1."):  # on Python 3.10
             assume("null" not in (country.lower(), state.lower()))  # which it takes for no value
         folder = tmp_path_factory.mktemp("partitions")
-        file = folder / partitions.partition(country, state) / "0.parquet"
+        file = folder / locations.partition(country, state) / "0.parquet"
         file.parent.mkdir(parents=True)
         pq.write_table(pa.table({"id": ["1"]}), file)
         row = {"id": "1", "country": country, "state": state}
@@ -62,7 +62,7 @@ def test_readers_get_the_location_out_of_the_key(tmp_path_factory, read):
 
 @pytest.mark.parametrize("state", AWKWARD)
 def test_awkward_locations_of_the_past(tmp_path, state):
-    folder = tmp_path / partitions.partition("Land", state)
+    folder = tmp_path / locations.partition("Land", state)
     folder.mkdir(parents=True)
     pq.write_table(pa.table({"id": ["1"]}), folder / "0.parquet")
     assert by_pyarrow(tmp_path).to_pylist() == [{"id": "1", "country": "Land", "state": state}]
@@ -79,4 +79,4 @@ def test_awkward_locations_of_the_past(tmp_path, state):
     ],
 )
 def test_what_cannot_be_a_key_is_told(state, problem):
-    assert partitions.problem("Land", state) == problem
+    assert locations.problem("Land", state) == problem

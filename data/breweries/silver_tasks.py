@@ -24,14 +24,11 @@ from .cleaning import clean
 from .datasets import SILVER
 from .drift import Fields, Profile
 from .errors import ObjectDiffers
-from .manifest import Parts, StoredObject, md5, sha256
-from .partitions import location, partition
+from .locations import Location, location, partition
+from .manifest import PART_BYTES, Parts, StoredObject, md5, sha256
 from .records import lines_within, record_texts
 from .schema import CLEAN_SCHEMA, KIND, LOCATED_SCHEMA, LOCATION, SCHEMA
 from .shuffle import Buckets, Part, Piece, Place, gather, hashes, scatter
-
-RANGE_BYTES = 32 << 20
-"""Bytes of bronze that one task cleans, where its manifest does not tell them."""
 
 BATCH = 5_000  # records; bounds how many are Python objects at a time
 ROWS_PER_FILE = 250_000
@@ -48,9 +45,6 @@ IDS_SCHEMA = pa.schema(
 REJECTED_SCHEMA = pa.schema(
     [("record", pa.string()), ("reason", pa.string()), ("position", pa.int64())]
 )
-
-Location = tuple[str, str]
-"""Country and state."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +84,7 @@ class Written:
 
 def ranges(key: str, etag: str, size: int, parts: Parts | None) -> list[Range]:
     """An object of so many bytes, in the parts of its manifest, or such as they would be."""
-    told = parts or Parts(size=RANGE_BYTES, sha256=())
+    told = parts or Parts(size=PART_BYTES, sha256=())
     starts = range(0, max(size, 1), told.size)
     hashed = zip_longest(starts, told.sha256[: len(starts)])
     return [
@@ -231,7 +225,8 @@ def scatter_objects(
 
     def read(entry: StoredObject) -> pa.Table:
         content = place.lake.read("silver", entry)
-        table = parquet.read(f"silver/{entry.key}", content, entry, schema)
+        name = f"silver/{entry.key}"
+        table = parquet.read(name, content, entry, schema, missing_as_null=True)
         for column, value in zip(LOCATION, location(entry.key), strict=True):
             table = table.append_column(column, pa.repeat(pa.scalar(value), len(table)))
         return table
@@ -256,6 +251,11 @@ def count_ids(place: Place, parts: Sequence[Part]) -> int:
 def files_for(rows: int) -> int:
     """How many files a location of so many rows has: a power of two, so that it seldom changes."""
     return 1 << (max(rows - 1, 0) // ROWS_PER_FILE).bit_length()
+
+
+def folder(where: Location) -> str:
+    """Where a location's objects stand, relative to the bucket."""
+    return f"{SILVER.prefix}{partition(*where)}"
 
 
 def bucket_of(where: Location, buckets: int) -> int:
@@ -332,7 +332,7 @@ def _files(rows: pa.Table, files: Mapping[Location, int]) -> Iterator[tuple[Stor
         for part in _divided(ordered.slice(start, count).select(SCHEMA.names), files[where]):
             content = parquet.write(part)
             digest = sha256(content)
-            key = f"{SILVER.prefix}{partition(*where)}/{digest[:32]}.parquet"
+            key = f"{folder(where)}/{digest[:32]}.parquet"
             entry = StoredObject(key=key, rows=len(part), bytes=len(content), sha256=digest)
             yield entry, content
         start += count
