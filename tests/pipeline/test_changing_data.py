@@ -7,8 +7,10 @@ import time
 
 import pytest
 
-from data.breweries import errors
+from data.breweries import errors, parquet
 from data.breweries.datasets import BRONZE, CHANGES_OBJECT, GOLD, HISTORY, SILVER
+from data.breweries.manifest import StoredObject
+from data.breweries.schema import SCHEMA
 from data.breweries.settings import PROJECT
 from sandbox.generator import generate
 from tests.conftest import raw_get
@@ -181,6 +183,36 @@ def test_a_report_survives_a_damaged_version_before(world):
     world.run()
     assert report(world)["before_readable"] is False
     assert report(world)["counts"]["added"] == 600
+
+
+def test_a_version_of_a_release_with_other_columns_is_compared_all_the_same(world):
+    world.run(test=False)
+    manifest = world.manifest(SILVER)
+    entries = []
+    for entry in manifest.objects:
+        table = parquet.read(entry.key, world.lake.read("silver", entry), entry, SCHEMA)
+        content = parquet.write(table.drop_columns("phone").append_column("fax", table["phone"]))
+        key = entry.key.replace(".parquet", "-old.parquet")
+        entries.append(StoredObject.of(key, entry.rows, content))
+        world.lake.put("silver", key, content)
+    values = {**manifest.profile.values, "fax": manifest.profile.values["phone"]}
+    phones = values.pop("phone")
+    older = {
+        "objects": tuple(entries),
+        "profile": manifest.profile.model_copy(update={"values": values}),
+    }
+    world.publish_manifest(SILVER, manifest.model_copy(update=older))
+    world.run()
+    counts = report(world)["counts"]
+    assert (counts["added"], counts["removed"], counts["changed_otherwise"]) == (0, 0, phones)
+    assert world.manifest(SILVER).objects == manifest.objects
+
+
+@pytest.mark.parametrize("key", ["notes.txt", "country=Nowhere/notes.txt", "a/b/c.parquet"])
+def test_what_does_not_belong_to_silver_is_removed(world, key):
+    world.lake.put("silver", f"{SILVER.prefix}{key}", b"mine")
+    world.run()
+    assert f"{SILVER.prefix}{key}" not in world.keys("silver")
 
 
 def test_history_is_thinned_but_what_is_in_use_stays(world):
