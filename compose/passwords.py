@@ -9,6 +9,7 @@ from pathlib import Path
 FILES = Path("/run/breweries")
 """Where services find their secrets."""
 
+# First passwords of Mage, MinIO, Zabbix and others.
 WELL_KNOWN = {"admin", "admin@admin.com", "changeme", "materia", "minioadmin", "password", "zabbix"}
 
 

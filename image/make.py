@@ -16,7 +16,7 @@ from pathlib import Path
 from playwright.sync_api import Page
 
 from compose.trigger import ENDED
-from data.breweries.datasets import LAYERS
+from data.breweries.datasets import LAYERS, PICTURE
 from data.breweries.lake import Lake
 from data.breweries.settings import Settings
 from sandbox import runner
@@ -62,7 +62,7 @@ def main() -> int:
         api.faults = whole
         _run(up)
 
-        shutil.copy(Path(name) / "visualizations/breweries_aggregated.png", IMAGE / "chart.png")
+        shutil.copy(Path(name) / "visualizations" / PICTURE, IMAGE / "chart.png")
         owner.edit()
         page.get_by_text("Memory:").wait_for()  # the kernel is there
         _fit_tree(page)

@@ -146,7 +146,10 @@ def _records(chosen: argparse.Namespace) -> list[Any]:
 
 def _faults(chosen: argparse.Namespace) -> Faults:
     given = {f.name: getattr(chosen, f.name, None) for f in fields(Faults)}
-    return Faults(**{name: value for name, value in given.items() if value is not None})
+    try:
+        return Faults(**{name: value for name, value in given.items() if value is not None})
+    except ValueError as error:
+        raise SandboxError(f"These faults cannot be: {error}") from None
 
 
 def _parser() -> argparse.ArgumentParser:

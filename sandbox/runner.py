@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from data.breweries.datasets import CHART, DATASETS, LAYERS, LOGS, SILVER
+from data.breweries.datasets import CHART, DATASETS, LAYERS, LOGS, PICTURE, SILVER
 from data.breweries.lake import Lake
 from data.breweries.settings import Folders, Settings
 
@@ -77,7 +77,7 @@ def report(lake: Lake) -> str:
                 f"{manifest.rows_duplicate:,} duplicate: every row is accounted for"
             )
     errors = sum(len(lake.sizes(layer, LOGS)) for layer in LAYERS)
-    picture = Folders.load().visualizations / "breweries_aggregated.png"
+    picture = Folders.load().visualizations / PICTURE
     lines += ["", f"  run      {manifest.run}", f"  picture  {picture}"]
     if errors:
         lines.append(f"  errors   {errors} logs of failed runs under <layer>/{LOGS}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from urllib.parse import urlsplit
 
 from . import drawing, gold
-from .datasets import CHART, CHART_OBJECT, SOURCE
+from .datasets import CHART, CHART_OBJECT, PICTURE, SOURCE
 from .errors import CheckFailed
 from .manifest import Check, StoredObject
 from .steps import Step, Summary, View
@@ -32,7 +32,7 @@ def visualize(step: Step) -> Summary:
     content = drawing.to_png(drawing.draw(counts, caption))
 
     step.settings.visualizations.mkdir(parents=True, exist_ok=True)
-    local = step.settings.visualizations / CHART_OBJECT.rpartition("/")[2]
+    local = step.settings.visualizations / PICTURE
     local.write_bytes(content)
     entry = StoredObject.of(CHART_OBJECT, len(table), content)
     breweries = int(counts["brewery_count"].sum())

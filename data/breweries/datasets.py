@@ -50,6 +50,8 @@ REJECTED_OBJECT = "data/rejected/breweries_rejected.json"
 CHANGES_OBJECT = "data/changes/breweries_changes.json"
 GOLD_OBJECT = "data/state_brewery_type/breweries_aggregated.parquet"
 CHART_OBJECT = "data/visualizations/breweries_aggregated.png"
+PICTURE = CHART_OBJECT.rpartition("/")[2]
+"""The chart's name in the local folder."""
 
 BRONZE = Dataset("bronze", "breweries", "extract_breweries_data", BRONZE_OBJECT)
 SILVER = Dataset(

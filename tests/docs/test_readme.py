@@ -8,8 +8,8 @@ import pytest
 import yaml
 
 from data.breweries import datasets
-from tests.docs.code import CODE, COMPOSE, COMPOSE_SETTINGS, SETTINGS
-from tests.docs.pages import ROOT, page
+from tests.docs.code import CODE, COMPOSE_SETTINGS, SERVICES, SETTINGS
+from tests.docs.pages import ROOT, named, page
 
 README, PORTUGUESE = page("README.md"), page("README.pt-BR.md")
 # Where compose says itself where the store is, and folders of this machine mean nothing.
@@ -30,12 +30,30 @@ def test_every_setting_is_in_the_example_with_its_default():
 
 @pytest.mark.parametrize("name", sorted(SETTINGS.keys() - NOT_PASSED_ON))
 def test_compose_passes_every_setting_on(name):
-    mage = COMPOSE[COMPOSE.index("\n  mage:") :]
-    assert re.search(rf"^      {name}:", mage + COMPOSE, re.MULTILINE)
+    assert name in SERVICES["mage"]["environment"]
 
 
 def test_every_setting_is_named():
     assert SETTINGS.keys() | COMPOSE_SETTINGS.keys() <= set(README.names)
+
+
+@pytest.mark.parametrize("page", [README, PORTUGUESE], ids=str)
+def test_the_defaults_in_the_tables_are_those_of_the_code(page):
+    compared = 0
+    for names, told in re.findall(
+        r"^\| (`[A-Z_]+`(?:, `[A-Z_]+`)*) \| ([^|]+) \|", page.prose, re.M
+    ):
+        for name, value in zip(named(names), told.split(", "), strict=False):
+            plain = value.strip("`")
+            known = SETTINGS[name].default if name in SETTINGS else COMPOSE_SETTINGS[name]
+            if re.fullmatch(r"[\d.]+", plain):
+                assert float(plain) == float(known), name
+            elif value == f"`{plain}`":
+                assert plain == str(known).removeprefix(f"{ROOT}/").lower(), name
+            else:
+                continue
+            compared += 1
+    assert compared > 30
 
 
 def test_every_object_and_block_is_named():
