@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import gc
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -284,9 +285,10 @@ def _previous(lake: Lake, dataset: Dataset) -> tuple[Manifest | None, str | None
 def _older_objects_left_alone() -> Iterator[None]:
     """Keep the garbage collector from going through Mage's own objects during a block.
 
-    There are so many of them that each full collection costs a good part of a small block's time;
-    `benchmarks/overhead.py` shows it.
+    There are so many of them that each full collection costs a good part of a small block's time,
+    and those at the process's end half a second; `benchmarks/overhead.py` shows it.
     """
+    atexit.register(gc.freeze)  # what is left then goes with the process
     gc.freeze()
     try:
         yield
