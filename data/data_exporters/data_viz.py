@@ -10,7 +10,11 @@ if "test" not in globals():
 
 @data_exporter
 def data_viz(aggregated, *args, **kwargs):
-    """Draw the chart of gold; publish it in gold and in data/visualizations, and show it here."""
+    """Draw the chart.
+
+    It is published in gold, put into data/visualizations, and
+    shown here.
+    """
     summary = run_block(CHART, chart.visualize, kwargs, upstream=aggregated)
     # Mage's page shows what a block returns or its picture, not both.
     return print(summary) if drawing.show() else summary

@@ -10,9 +10,10 @@ if "test" not in globals():
 
 @data_loader
 def extract_breweries_data(*args, **kwargs):
-    """Ask the Open Brewery DB for every brewery; keep the answer, as received, in bronze.
+    """Ask the Open Brewery DB for every brewery.
 
-    With the runtime variable `snapshot`, publish that kept answer again instead.
+    The answer is kept in bronze, as received. With the runtime
+    variable `snapshot`, a kept one is published again instead.
     """
     return run_block(BRONZE, bronze.extract, kwargs)
 

@@ -10,7 +10,10 @@ if "test" not in globals():
 
 @transformer
 def aggregated_columns(transformed, *args, **kwargs):
-    """Count the breweries of silver by country, state and type; publish the table in gold."""
+    """Count the breweries by country, state and type.
+
+    Silver is counted, and the table published in gold.
+    """
     return run_block(GOLD, gold.aggregate, kwargs, upstream=transformed)
 
 

@@ -10,7 +10,10 @@ if "test" not in globals():
 
 @transformer
 def transform_breweries(extracted, *args, **kwargs):
-    """Clean bronze; publish it in silver as Parquet, one partition a location."""
+    """Clean bronze.
+
+    The rows are published in silver, one partition a location.
+    """
     return run_block(SILVER, silver.transform, kwargs, upstream=extracted)
 
 
