@@ -11,6 +11,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from http.client import HTTPException
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -36,6 +37,7 @@ R = TypeVar("R")
 
 LONGEST_BACKOFF = 30.0  # seconds; the server may still ask for more by Retry-After
 CHUNK = 64 << 10
+OF_THE_NETWORK = (OSError, HTTPException, urllib3.exceptions.HTTPError)
 LARGEST_BODY = 64 << 20  # bytes; the largest page of the real API has 86 kB
 
 
@@ -186,8 +188,11 @@ def _describe(answer: requests.Response, body: bytes, error: Exception) -> str:
 
 
 def _cause(error: BaseException) -> str:
-    """The innermost reason of an exception of requests, whose own text repeats the whole chain."""
+    """The innermost reason of an exception of requests, whose own text repeats the whole chain.
+
+    The chain goes on with whatever Mage was handling when it called us; that is no reason.
+    """
     inner = error
-    while (deeper := inner.__cause__ or inner.__context__) is not None:
+    while isinstance(deeper := inner.__cause__ or inner.__context__, OF_THE_NETWORK):
         inner = deeper
     return f"{type(error).__name__}: {inner}"
