@@ -107,11 +107,12 @@ dashboards: $(VENV)/dev ## Write Grafana's dashboards from their code
 setup: $(VENV)/dev ## Set up everything without running anything
 
 lock: | $(BIN)/uv ## Resolve the lock files anew (ARGS=--upgrade for newer versions)
-	for folder in . sandbox tests benchmarks; do \
+	@before=; for folder in . sandbox tests benchmarks; do \
 	  $(BIN)/uv pip compile $$folder/requirements.txt -o $$folder/requirements.lock $(ARGS) \
-	    $$([ $$folder = . ] || echo -c requirements.lock) \
+	    $${before:+-c $${before#./}} \
 	    --universal --python-version 3.10 --generate-hashes --no-emit-index-url --quiet \
-	    --custom-compile-command "make lock"; \
+	    --custom-compile-command "make lock" || exit; \
+	  before=$$folder/requirements.lock; \
 	done
 
 clean: ## Remove the environment, the embedded store's data and all that runs made
