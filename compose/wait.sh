@@ -17,8 +17,9 @@ for _ in $(seq 90); do
       echo "  Alertmanager     http://127.0.0.1:$(said ALERTMANAGER_PORT)"
     fi
     if [ "${2:-}" = zabbix ]; then
-      docker wait "$($1 --profile zabbix ps -a -q zabbix-setup)" >/dev/null
+      status=$(docker wait "$($1 --profile zabbix ps -a -q zabbix-setup)")
       $1 --profile zabbix logs zabbix-setup
+      [ "$status" = 0 ] || { echo "Zabbix is not set up: why stands above. make zabbix tries again." >&2; exit 1; }
       echo "  Zabbix           http://127.0.0.1:$(said ZABBIX_PORT)   log in as Admin, ZABBIX_PASSWORD in .env"
     fi
     echo "The first run starts by itself; make trigger starts another, make logs shows what happens."

@@ -49,7 +49,9 @@ def _enter(url: str, password: str) -> ZabbixAPI:
         return ZabbixAPI(url, user=ADMIN, password=password)
     except APIRequestError:
         _replace_what_all_know(url, password)
-    return ZabbixAPI(url, user=ADMIN, password=password)
+    api = ZabbixAPI(url, user=ADMIN, password=password)
+    _stop_watching_itself(api)
+    return api
 
 
 def _replace_what_all_know(url: str, password: str) -> None:
@@ -62,8 +64,11 @@ def _replace_what_all_know(url: str, password: str) -> None:
         ) from None
     (admin,) = ask(api, "user.get", filter={"username": ADMIN}, output=["userid"])
     proof = {"current_passwd": KNOWN_TO_ALL} if api.version >= 6.4 else {}
-    ask(api, "user.update", userid=admin["userid"], passwd=password, **proof)
-    # A new Zabbix watches the agent of its own machine, which need not be there.
+    ask(api, "user.update", userid=admin["userid"], passwd=password, **proof)  # 7.0 logs out
+
+
+def _stop_watching_itself(api: ZabbixAPI) -> None:
+    """A new Zabbix watches the agent of its own machine, which need not be there."""
     for host in ask(api, "host.get", filter={"host": "Zabbix server"}, output=["hostid"]):
         ask(api, "host.update", hostid=host["hostid"], status=1)
 

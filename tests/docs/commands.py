@@ -80,6 +80,7 @@ RUN = {
     "zabbix-server-pgsql zabbix-frontend-php php-cli php-pgsql postgresql": Run(
         ".ci/run", "missing+=(zabbix-server-pgsql zabbix-frontend-php php-cli php-pgsql postgresql)"
     ),
+    "sh tests/monitoring/zabbix-7.sh": Run(".ci/run"),
 }
 IMAGES = "its images could not be had where this was made"
 OTHERS = "another program's own, and it changes nothing of ours"

@@ -10,20 +10,47 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from monitoring.zabbix.api import ask, log_in
 from tests.monitoring.servers import ROOT, free_port, running
 
-SERVER = Path("/usr/sbin/zabbix_server")
-PAGE = Path("/usr/share/zabbix")
-TABLES = Path("/usr/share/zabbix-server-pgsql")
 POSTGRES = max(Path("/usr/lib/postgresql").glob("*/bin/pg_ctl"), default=Path("pg_ctl")).parent
-MISSING = [str(p) for p in (SERVER, PAGE, TABLES, POSTGRES / "pg_ctl") if not p.exists()]
-if not shutil.which("php"):
-    MISSING.append("php")
-PACKAGES = "zabbix-server-pgsql zabbix-frontend-php php-cli php-pgsql postgresql"
+
+
+@dataclass(frozen=True)
+class Packages:
+    """Where a version's packages are, and how they get there."""
+
+    version: str
+    root: Path
+    remedy: str
+
+    @property
+    def server(self) -> Path:
+        return self.root / "usr/sbin/zabbix_server"
+
+    @property
+    def page(self) -> Path:
+        return self.root / "usr/share/zabbix"
+
+    @property
+    def tables(self) -> Path:
+        return self.root / "usr/share/zabbix-server-pgsql"
+
+    @property
+    def complete(self) -> bool:
+        needed = (self.server, self.page, self.tables, POSTGRES / "pg_ctl")
+        return all(path.exists() for path in needed) and shutil.which("php") is not None
+
+
+# The first that the template is for, and that of the profile.
+VERSIONS = (
+    Packages("6.0", Path("/"), "docs/monitoring.md names the packages"),
+    Packages("7.0", Path("/opt/zabbix-7.0"), "sh tests/monitoring/zabbix-7.sh"),
+)
 PASSWORD = "of-the-test-0"
 # PostgreSQL refuses to run as root.
 OTHER_USER: dict[str, Any] = {"user": "postgres", "group": "postgres"} if os.geteuid() == 0 else {}
@@ -41,21 +68,21 @@ $IMAGE_FORMAT_DEFAULT = IMAGE_FORMAT_PNG;
 
 
 @contextmanager
-def zabbix() -> Iterator[str]:
+def zabbix(packages: Packages) -> Iterator[str]:
     """A new Zabbix as its packages make it: the address of its page."""
     with tempfile.TemporaryDirectory(prefix="zabbix-") as name:
         folder = Path(name)
         folder.chmod(0o755)
         with (
-            _database(folder) as database,
-            _page(folder, database) as page,
-            _server(folder, database, page),
+            _database(folder, packages.tables) as database,
+            _page(folder, packages.page, database) as page,
+            _server(folder, packages.server, database, page),
         ):
             yield page
 
 
 @contextmanager
-def _database(folder: Path) -> Iterator[Path]:
+def _database(folder: Path, scripts: Path) -> Iterator[Path]:
     """PostgreSQL on a socket in a folder, with Zabbix's tables."""
     home = folder / "postgres"
     home.mkdir()
@@ -74,7 +101,7 @@ def _database(folder: Path) -> Iterator[Path]:
     run("pg_ctl", "-D", "data", "-l", "log", "-w", "-o", options, "start")
     try:
         run("createdb", "-h", str(home), "-U", "zabbix", "zabbix")
-        tables = [gzip.decompress((TABLES / f"{t}.sql.gz").read_bytes()) for t in
+        tables = [gzip.decompress((scripts / f"{t}.sql.gz").read_bytes()) for t in
                   ("schema", "images", "data")]  # fmt: skip
         run("psql", "-q", "-h", str(home), "-U", "zabbix", "zabbix", text=b"\n".join(tables))
         yield home
@@ -83,9 +110,9 @@ def _database(folder: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def _page(folder: Path, database: Path) -> Iterator[str]:
+def _page(folder: Path, shipped: Path, database: Path) -> Iterator[str]:
     copy = folder / "page"
-    shutil.copytree(PAGE, copy, symlinks=True)
+    shutil.copytree(shipped, copy, symlinks=True)
     file = folder / "zabbix.conf.php"
     for source in copy.glob("include/classes/core/CConfigFile.php"):
         source.write_text(source.read_text().replace(CONFIGURATION, str(file)))
@@ -101,7 +128,7 @@ def _page(folder: Path, database: Path) -> Iterator[str]:
 
 
 @contextmanager
-def _server(folder: Path, database: Path, page: str) -> Iterator[None]:
+def _server(folder: Path, program: Path, database: Path, page: str) -> Iterator[None]:
     file = folder / "zabbix_server.conf"
     settings = {
         "AllowRoot": 1,
@@ -116,7 +143,7 @@ def _server(folder: Path, database: Path, page: str) -> Iterator[None]:
         "SocketDir": folder,
     }
     file.write_text("".join(f"{name}={value}\n" for name, value in settings.items()))
-    with running([str(SERVER), "-f", "-c", str(file)], folder / "server.log", page):
+    with running([str(program), "-f", "-c", str(file)], folder / "server.log", page):
         yield
 
 
@@ -144,7 +171,7 @@ class Zabbix:
 
     def problems(self, host: str) -> dict[str, str]:
         """The problems that last, by their event's number."""
-        found = self.ask("problem.get", hostids=[self.host(host)], output=["name"])
+        found = self.ask("problem.get", hostids=[self.host(host)], output=["eventid", "name"])
         return {problem["eventid"]: problem["name"] for problem in found}
 
     def items(self, host: str) -> dict[str, dict[str, str]]:
