@@ -19,7 +19,7 @@ from tests.monitoring.boards import (
 
 COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))["services"]
 RULES = yaml.safe_load((ROOT / "monitoring/prometheus/rules.yml").read_text(encoding="utf-8"))
-ALERTS = {rule["alert"] for rule in RULES["groups"][0]["rules"]}
+ALERTS = {rule["alert"]: rule["expr"] for rule in RULES["groups"][0]["rules"]}
 DOCS = (ROOT / "docs" / "monitoring.md").read_text(encoding="utf-8")
 
 
@@ -86,7 +86,29 @@ def test_what_to_do_is_in_the_docs(name):
             file = "reliability" if "reliability.md" in text else "monitoring"
             assert f"## {section}\n" in (ROOT / "docs" / f"{file}.md").read_text(encoding="utf-8")
         named = set(re.findall(r"\b(?:[A-Z][a-z]+){2,}\b", text))
-        assert named <= ALERTS, panel["title"]
+        assert named <= set(ALERTS), panel["title"]
+
+
+def test_a_panel_turns_red_where_its_alert_fires():
+    seen = set()
+    for board in BOARDS.values():
+        for panel in panels(board):
+            told = panel["fieldConfig"]["defaults"]
+            named = [alert for alert in ALERTS if alert in panel["description"]]
+            if told["unit"] != "percentunit" or not named:
+                continue
+            (alert,) = named
+            numbers = map(float, re.findall(r"(?<![\w.])\d+(?:\.\d+)?(?![\w.])", ALERTS[alert]))
+            assert told["thresholds"]["steps"][-1]["value"] in numbers, panel["title"]
+            seen.add(alert)
+    assert seen == {"StaleData", "RejectedRows", "VolumeFall"}
+
+
+def test_zabbix_and_prometheus_call_the_same_stale():
+    template = yaml.safe_load((ROOT / "monitoring/zabbix/template.yaml").read_text())
+    (lake,) = template["zabbix_export"]["templates"]
+    macros = {macro["macro"]: macro["value"] for macro in lake["macros"]}
+    assert f"> on() group_left() {macros['{$BREWERIES.STALE.TURNS}']} *" in ALERTS["StaleData"]
 
 
 def test_there_is_one_data_source_and_all_name_it():
