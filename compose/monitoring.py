@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import jwt
 import urllib3
@@ -50,10 +51,24 @@ def unusable(settings: Mapping[str, str]) -> Iterator[str]:
     yield from weak(settings, SHORTEST)
     if settings.get("MINIO_READER_ACCESS_KEY") == settings.get("MINIO_ACCESS_KEY"):
         yield "MINIO_READER_ACCESS_KEY is the store's own key: choose another in .env."
+    for name in ("ALERT_SLACK_URL", "ALERT_WEBHOOK_URL"):
+        address = urlsplit(settings.get(name, ""))
+        if address.geturl() and not (address.scheme in {"http", "https"} and address.hostname):
+            yield f"{name} does not begin with https:// and a name: mend it in .env."
     if settings.get("ALERT_EMAIL_TO"):
-        for name in MAIL:
-            if not settings.get(name):
-                yield f"ALERT_EMAIL_TO is set, but {name} is not: set both in .env, or neither."
+        yield from _unusable_mail(settings)
+
+
+def _unusable_mail(settings: Mapping[str, str]) -> Iterator[str]:
+    for name in MAIL:
+        if not settings.get(name):
+            yield f"ALERT_EMAIL_TO is set, but {name} is not: set both in .env, or neither."
+    if ":" in settings.get("ALERT_SMTP_HOST", ""):
+        yield "ALERT_SMTP_HOST holds a colon: the port is ALERT_SMTP_PORT's; mend it in .env."
+    if not settings.get("ALERT_SMTP_PORT", "0").isdecimal():
+        yield "ALERT_SMTP_PORT is no number: mend it in .env."
+    if settings.get("ALERT_SMTP_USER") and not settings.get("ALERT_SMTP_PASSWORD"):
+        yield "ALERT_SMTP_USER is set, but ALERT_SMTP_PASSWORD is not: set both in .env, or neither."
 
 
 def make_reader(settings: Mapping[str, str], policies: Path) -> None:
@@ -102,13 +117,13 @@ def alertmanager(base: Mapping[str, Any], settings: Mapping[str, str]) -> dict[s
 
 def _receiver(receiver: Mapping[str, Any], settings: Mapping[str, str]) -> dict[str, Any]:
     told: dict[str, Any] = {"name": receiver["name"]}
-    if settings.get("ALERT_SLACK_URL"):
+    if "slack_configs" in receiver and settings.get("ALERT_SLACK_URL"):
         told["slack_configs"] = receiver["slack_configs"]
-    if settings.get("ALERT_EMAIL_TO"):
+    if "email_configs" in receiver and settings.get("ALERT_EMAIL_TO"):
         told["email_configs"] = [_mail(mail, settings) for mail in receiver["email_configs"]]
-    if settings.get("ALERT_WEBHOOK_URL") and "webhook_configs" in receiver:
-        hook = receiver["webhook_configs"][0]
-        told["webhook_configs"] = [{**hook, "url": settings["ALERT_WEBHOOK_URL"]}]
+    if "webhook_configs" in receiver and settings.get("ALERT_WEBHOOK_URL"):
+        url = settings["ALERT_WEBHOOK_URL"]
+        told["webhook_configs"] = [{**hook, "url": url} for hook in receiver["webhook_configs"]]
     return told
 
 

@@ -10,7 +10,7 @@ from functools import partial
 
 from data.breweries.errors import SettingError
 
-from .lakeview import connect, look
+from .lakeview import NOTHING, connect, look
 from .server import Exporter
 from .watch import Watch
 
@@ -26,7 +26,9 @@ def main(arguments: list[str] | None = None) -> int:
     except SettingError as error:
         print(error, file=sys.stderr)
         return 1
-    exporter = Exporter((chosen.host, chosen.port), Watch(partial(look, lake)))
+    # Whoever asks before the first look would hear that no layer has failed.
+    watch = Watch(partial(look, lake), look(lake, NOTHING))
+    exporter = Exporter((chosen.host, chosen.port), watch)
     ended = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: ended.set())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import suppress
 from datetime import datetime, timezone
 from itertools import pairwise
 from pathlib import Path
@@ -25,14 +27,20 @@ def interval(file: Path = TRIGGERS) -> float:
     """Seconds between two runs at most; 0 where no active trigger has a schedule."""
     try:
         triggers = yaml.safe_load(file.read_text(encoding="utf-8"))["triggers"]
-        intervals = [
-            longest_gap(str(trigger["schedule_interval"]))
+        schedules = [
+            str(trigger["schedule_interval"])
             for trigger in triggers
             if trigger["schedule_type"] == "time" and trigger["status"] == "active"
         ]
-    except (OSError, yaml.YAMLError, LookupError, TypeError, ValueError):
+    except (OSError, yaml.YAMLError, LookupError, TypeError):
         return 0.0
-    return min(intervals, default=0.0)
+    return min(_gaps(schedules), default=0.0)
+
+
+def _gaps(schedules: list[str]) -> Iterator[float]:
+    for schedule in schedules:
+        with suppress(ValueError):  # @once and @always_on are no turns
+            yield longest_gap(schedule)
 
 
 def longest_gap(schedule: str) -> float:

@@ -18,6 +18,7 @@ class Watch:
 
     Args:
         look: looks, given the view before.
+        view: the first to give.
         fresh: seconds for which a view is not renewed.
         patience: seconds to wait for a look; after that, the view before is given.
     """
@@ -25,6 +26,7 @@ class Watch:
     def __init__(
         self,
         look: Callable[[View], View],
+        view: View = NOTHING,
         fresh: float = FRESH_SECONDS,
         patience: float = PATIENCE_SECONDS,
     ) -> None:
@@ -34,7 +36,7 @@ class Watch:
         self._asked = threading.Lock()
         self._looking = ThreadPoolExecutor(1, "look")
         self._under_way: Future[None] | None = None
-        self._view = NOTHING
+        self._view = view
         self._ended = 0.0
 
     def view(self) -> View:

@@ -199,6 +199,7 @@ class Messages:
                 kept.posts[self.path].append(json.loads(body))
                 self.send_response(200)
                 self.end_headers()
+                self.wfile.write(b"ok")  # Slack says so, and Alertmanager 0.27 and later reads it
 
             def log_message(self, *_: Any) -> None:
                 pass
@@ -251,7 +252,7 @@ class Messages:
                     found.setdefault(way, time.time() - since)
             return found.keys() >= set(ways or self.titles)
 
-        wait_for(everywhere, 120, 0.2)
+        wait_for(everywhere, 180, 0.2)
         return found
 
     def __enter__(self) -> Self:

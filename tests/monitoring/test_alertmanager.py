@@ -53,10 +53,8 @@ def test_what_is_not_set_is_left_out(tmp_path, ways):
     file = write_alertmanager(tmp_path, **settings)
     done = amtool("check-config", str(file))
     assert done.returncode == 0, done.stdout + done.stderr
-    (critical,) = (
-        r for r in yaml.safe_load(file.read_text())["receivers"] if r["name"] == "critical"
-    )
-    assert critical.keys() - {"name"} == expected
+    receivers = yaml.safe_load(file.read_text())["receivers"]
+    assert {way for receiver in receivers for way in receiver} == {"name", *expected}
 
 
 def test_secrets_are_files_of_their_owner_alone(tmp_path):
@@ -92,25 +90,37 @@ def walk(found):
         ({"MINIO_READER_SECRET_KEY": "short"}, "MINIO_READER_SECRET_KEY has 5 characters"),
         ({"MINIO_ACCESS_KEY": SECRETS["MINIO_READER_ACCESS_KEY"]}, "is the store's own key"),
         ({"ALERT_EMAIL_TO": "a@example.org"}, "ALERT_EMAIL_FROM is not"),
+        ({**ALL, "ALERT_SMTP_HOST": "example.org:25"}, "ALERT_SMTP_HOST holds a colon"),
+        ({**ALL, "ALERT_SMTP_PORT": "smtp"}, "ALERT_SMTP_PORT is no number"),
+        ({**ALL, "ALERT_SMTP_USER": "me"}, "ALERT_SMTP_PASSWORD is not"),
+        ({"ALERT_SLACK_URL": "hooks.slack.com/x"}, "ALERT_SLACK_URL does not begin with https://"),
+        ({"ALERT_WEBHOOK_URL": "https:///x"}, "ALERT_WEBHOOK_URL does not begin with https://"),
     ],
 )
 def test_what_cannot_be_used_is_named(settings, said):
-    assert not list(monitoring.unusable(SECRETS))
+    assert not list(monitoring.unusable({**SECRETS, **ALL}))
     assert any(said in sentence for sentence in monitoring.unusable({**SECRETS, **settings}))
 
 
-@pytest.mark.parametrize("severity", ["critical", "warning"])
-def test_each_severity_has_its_receiver(severity):
+@pytest.mark.parametrize(
+    ("severity", "receivers"), [("critical", "gateway,messages"), ("warning", "messages")]
+)
+def test_each_severity_has_its_receivers(severity, receivers):
     file = str(SHIPPED / "alertmanager" / "alertmanager.yml")
     done = amtool("config", "routes", "test", f"--config.file={file}", f"severity={severity}")
-    assert done.stdout.strip() == severity
+    assert done.stdout.strip() == receivers
 
 
-CRITICAL = {"BreweriesLayerFailed", "BreweriesLayerUnreadable", "MissedSchedule", "StoreDown"}
+RULES = yaml.safe_load((SHIPPED / "prometheus" / "rules.yml").read_text())["groups"][0]["rules"]
+CRITICAL = {rule["alert"] for rule in RULES if rule["labels"]["severity"] == "critical"}
 SILENCES = {
     "the store is down": (
         ["StoreDown", "BreweriesLayerFailed gold", "StaleData gold", "MissedSchedule"],
         {"StoreDown"},
+    ),
+    "the exporter is down": (
+        ["ExporterDown", "BreweriesLayerFailed gold", "VolumeFall silver", "MessagesLost"],
+        {"ExporterDown", "MessagesLost"},
     ),
     "a layer failed and is stale": (
         ["BreweriesLayerFailed gold", "StaleData gold", "StaleData silver"],
@@ -136,8 +146,26 @@ def test_what_follows_from_another_alert_is_not_told(tmp_path, situation):
         wait_for(lambda: texts(messages.titles["slack"]) == told, 30)
         time.sleep(2)
         assert texts(messages.titles["slack"]) == told == texts(messages.titles["mail"])
-        woken = {alert for alert in told if alert.split()[0] in CRITICAL}
-        assert texts(messages.titles["gateway"]) == woken
+
+
+def test_the_gateway_is_told_of_what_is_critical_and_lasts(tmp_path):
+    with Messages() as messages, alertmanager(tmp_path, **messages.settings) as address:
+
+        def tell(alert, **more):
+            alerts = [{**sent(alert), **more}]
+            requests.post(f"http://{address}/api/v2/alerts", json=alerts, timeout=5)
+
+        begun = time.time()
+        tell("VolumeFall silver")
+        tell("BreweriesLayerUnreadable gold")
+        tell("BreweriesLayerFailed bronze")
+        messages.told("FIRING: BreweriesLayerFailed bronze", begun, "slack", "mail")
+        tell("BreweriesLayerFailed bronze", endsAt="2026-01-01T00:00:00Z")
+        messages.told("RESOLVED: BreweriesLayerFailed bronze", begun, "slack", "mail")
+        told = messages.told("FIRING: BreweriesLayerUnreadable gold", begun, "gateway")
+        assert told["gateway"] >= 120
+        time.sleep(30)
+        assert messages.titles["gateway"] == ["FIRING: BreweriesLayerUnreadable gold"]
 
 
 def test_one_message_for_what_one_layer_has_to_say(tmp_path):

@@ -25,6 +25,7 @@ pytestmark = pytest.mark.skipif(
 )
 
 MINUTE = 60
+BY = ("slack", "mail")
 FAILED = "FIRING: The bronze layer failed"
 RESOLVED = "RESOLVED: The bronze layer failed"
 DOWN = "FIRING: The object store does not answer"
@@ -78,7 +79,7 @@ def test_from_a_block_that_fails_to_the_messages_and_back(tmp_path):
         records, flow.api.records = flow.api.records, []
         assert flow.run() == 1
         (failed,) = (log.modified for log in lake.listed("bronze", LOGS).values())
-        told = messages.told(FAILED, failed)
+        told = messages.told(FAILED, failed, *BY)
         print(f"error log to message: {told}")
         assert max(told.values()) < MINUTE
         assert asked.alerts() == {"BreweriesLayerFailed bronze"}
@@ -86,18 +87,20 @@ def test_from_a_block_that_fails_to_the_messages_and_back(tmp_path):
         flow.api.records = records
         assert flow.run() == 0
         succeeded = time.time()
-        told = messages.told(RESOLVED, succeeded)
+        told = messages.told(RESOLVED, succeeded, *BY)
         print(f"success to message: {told}")
         assert max(told.values()) < 2 * MINUTE
         assert not asked.alerts()
-        assert all(titles == [FAILED, RESOLVED] for titles in messages.titles.values())
+        assert [messages.titles[way] for way in BY] == [[FAILED, RESOLVED]] * 2
         assert "docs/monitoring.md#layer-failed" in str(messages.posts["/slack"])
 
         gone = time.time()
         flow.store.close()
-        told = messages.told(DOWN, gone)
+        told = messages.told(DOWN, gone, *BY)
         print(f"store down to message: {told}")
         assert asked.alerts() == {"StoreDown"}
-        time.sleep(MINUTE / 2)
+        told = messages.told(DOWN, gone, "gateway")
+        print(f"store down to the gateway: {told}")
         assert asked.alerts() == {"StoreDown"}
-        assert all(titles == [FAILED, RESOLVED, DOWN] for titles in messages.titles.values())
+        assert [messages.titles[way] for way in BY] == [[FAILED, RESOLVED, DOWN]] * 2
+        assert messages.titles["gateway"] == [DOWN]

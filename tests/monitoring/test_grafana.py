@@ -52,6 +52,7 @@ class RecordedHandler(BaseHTTPRequestHandler):
         of_buckets = self.path.endswith("/bucket")
         told = [x for x in self.server.answer if x.startswith("minio_bucket_") == of_buckets]
         self.send_response(200)
+        self.send_header("Content-Type", "text/plain; version=0.0.4")  # Prometheus 3 wants one
         self.end_headers()
         self.wfile.write("".join(told).encode())
 

@@ -17,6 +17,11 @@ TEXT = RULES_FILE.read_text(encoding="utf-8")
 RULES = {rule["alert"]: rule for rule in yaml.safe_load(TEXT)["groups"][0]["rules"]}
 LAYERS = ("bronze", "silver", "gold")
 DAY = "86400x9000"
+# 15 samples an hour
+SUCCESS = "layer_last_success_timestamp_seconds"
+ERROR = "layer_last_error_timestamp_seconds"
+ROWS, REJECTED, SECONDS = "run_output_rows", "run_rejected_rows", "run_duration_seconds"
+LOST = 'alertmanager_notifications_failed_total{integration="slack"}'
 
 pytestmark = pytest.mark.skipif(
     not shutil.which("promtool"), reason="promtool is missing: apt-get install prometheus"
@@ -40,6 +45,7 @@ def healthy(interval: str) -> dict[str, str]:
         "breweries_up": "1x9000",
         "breweries_look_timestamp_seconds": f"1+{step}x9000",
         "breweries_schedule_interval_seconds": DAY,
+        LOST: "0x9000",
     }
     for layer in LAYERS:
         for name, values in {
@@ -64,10 +70,6 @@ def all_layers(name: str, values: str) -> dict[str, str]:
     return {of(name, layer): values for layer in LAYERS}
 
 
-# 15 samples an hour
-SUCCESS = "layer_last_success_timestamp_seconds"
-ERROR = "layer_last_error_timestamp_seconds"
-ROWS, REJECTED, SECONDS = "run_output_rows", "run_rejected_rows", "run_duration_seconds"
 GONE = {of(name, layer): "0x9000" for name in (SUCCESS, ROWS) for layer in LAYERS}
 NEVER = "breweries_look_timestamp_seconds"
 
@@ -90,7 +92,8 @@ CASES = [
         {
             "5m45s": set(),
             "6m": {"BreweriesLayerUnreadable silver"},
-            "11m15s": set(),
+            "15m45s": {"BreweriesLayerUnreadable silver"},
+            "16m15s": set(),
         },
     ),
     Case(
@@ -116,6 +119,34 @@ CASES = [
         {"1m45s": set(), "2m": {"ExporterDown"}, "3m45s": set()},
     ),
     Case(
+        "an exporter that is restarted resolves nothing",
+        {
+            name: f"{values.split('x')[0]}x20 stale _x4 {values.split('x')[0]}x9000"
+            for name, values in healthy("15s").items()
+            if name != LOST
+        }
+        | {
+            of("layer_failed", "gold"): "1x20 stale _x4 1x20 0x9000",
+            of(REJECTED, "silver"): "119x20 stale _x4 119x9000",
+        },
+        {
+            "5m": {"BreweriesLayerFailed gold", "RejectedRows silver"},
+            "5m30s": {"BreweriesLayerFailed gold", "RejectedRows silver"},
+            "6m30s": {"BreweriesLayerFailed gold", "RejectedRows silver"},
+            "12m": {"RejectedRows silver"},
+        },
+    ),
+    Case(
+        "an exporter that is restarted while the store is down does not say that it is back",
+        {"breweries_up": "1x3 0x20 stale _x4 0x9000", **all_layers("layer_up", "1x3 0x9000")},
+        {"5m": {"StoreDown"}, "6m30s": {"StoreDown"}, "8m": {"StoreDown"}},
+    ),
+    Case(
+        "messages are lost for once",
+        {LOST: "0x3 1x9000"},
+        {"45s": set(), "2m": {"MessagesLost"}, "10m": {"MessagesLost"}, "17m": set()},
+    ),
+    Case(
         "one layer is stale and then confirmed",
         {of(SUCCESS, "gold"): "0x600 144000+240x9000"},
         {
@@ -123,7 +154,8 @@ CASES = [
             "36h16m": set(),
             "36h20m": {"StaleData gold"},
             "37h": {"StaleData gold"},
-            "40h4m": set(),
+            "40h4m": {"StaleData gold"},
+            "40h12m": set(),
         },
         "4m",
     ),
@@ -139,7 +171,12 @@ CASES = [
     Case(
         "nothing ran, and then it did",
         all_layers(SUCCESS, "0x384 92160+240x9000"),
-        {"25h12m": set(), "25h20m": {"MissedSchedule"}, "25h44m": set()},
+        {
+            "25h12m": set(),
+            "25h20m": {"MissedSchedule"},
+            "25h44m": {"MissedSchedule"},
+            "25h52m": set(),
+        },
         "4m",
     ),
     Case(
@@ -154,8 +191,8 @@ CASES = [
         {
             "1h56m": set(),
             "3h": {"VolumeFall silver"},
-            "26h": {"VolumeFall silver"},
-            "28h": set(),
+            "27h4m": {"VolumeFall silver"},
+            "27h12m": set(),
         },
         "4m",
     ),
@@ -180,12 +217,32 @@ CASES = [
     Case(
         "more than one row in a hundred is rejected",
         {of(REJECTED, "silver"): "0x3 119x3 117x9000"},
-        {"45s": set(), "1m": {"RejectedRows silver"}, "2m": set()},
+        {
+            "45s": set(),
+            "1m": {"RejectedRows silver"},
+            "6m30s": {"RejectedRows silver"},
+            "7m15s": set(),
+        },
+    ),
+    Case(
+        "one run is slow",
+        {of(SECONDS, "silver"): "10x20 100x8 10x9000"},
+        {
+            "5m": set(),
+            "5m30s": {"SlowRun silver"},
+            "12m15s": {"SlowRun silver"},
+            "12m45s": set(),
+        },
     ),
     slow("three times what is usual", "100x2500 310x9000", 168, {"SlowRun silver"}),
     slow("less than three times", "100x2500 290x9000", 168, set()),
     slow("it becomes usual", "100x2500 310x9000", 300, set()),
     slow("more than a minute", "10x2500 70x9000", 168, {"SlowRun silver"}),
+    Case(
+        "the first run has no usual one before it",
+        {of(SECONDS, "silver"): "0x20 90x9000"},
+        {"5m15s": set(), "8m": set(), "15m": set()},
+    ),
     slow("less than a minute", "10x2500 55x9000", 168, set()),
     slow("usual is the middle, low", "20x1400 100x1110 70x9000", 168, {"SlowRun silver"}),
     slow("usual is the middle, high", "20x1110 100x1400 200x9000", 168, set()),
@@ -266,9 +323,11 @@ def mutations():
         if "(success|error)" in expr:
             for one in ("success", "error"):
                 yield name, "expr", expr.replace("(success|error)", one)
-        if "for" in rule:
-            yield name, "for", "0s"
-            yield name, "for", f"{3 * int(re.sub(r'[^0-9]', '', rule['for']))}{rule['for'][-1]}"
+        if "last_over_time" in expr:
+            yield name, "expr", re.sub(r"last_over_time\((\w+)\[10m\]\)", r"\1", expr)
+        for wait in sorted({"for", "keep_firing_for"} & rule.keys()):
+            yield name, wait, "0s"
+            yield name, wait, f"{3 * int(re.sub(r'[^0-9]', '', rule[wait]))}{rule[wait][-1]}"
 
 
 @pytest.mark.parametrize(("name", "field", "value"), mutations())
