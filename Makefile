@@ -52,7 +52,7 @@ monitor: .env ## Start the stack with its monitoring: Prometheus, Alertmanager, 
 	@sh compose/wait.sh "$(COMPOSE)" monitoring
 
 zabbix: .env ## Start the stack with Zabbix, which watches the same exporter
-	@$(COMPOSE) --profile zabbix up -d --build || { $(COMPOSE) --profile zabbix logs prepare prepare-monitoring prepare-zabbix; exit 1; }
+	@$(COMPOSE) --profile zabbix up -d --build || { $(COMPOSE) --profile zabbix logs --tail=20 prepare prepare-monitoring prepare-zabbix zabbix-db zabbix-server; exit 1; }
 	@sh compose/wait.sh "$(COMPOSE)" zabbix
 
 logs: ## Follow what they say

@@ -68,7 +68,7 @@ def _unusable_mail(settings: Mapping[str, str]) -> Iterator[str]:
     if not settings.get("ALERT_SMTP_PORT", "0").isdecimal():
         yield "ALERT_SMTP_PORT is no number: mend it in .env."
     if settings.get("ALERT_SMTP_USER") and not settings.get("ALERT_SMTP_PASSWORD"):
-        yield "ALERT_SMTP_USER is set, but ALERT_SMTP_PASSWORD is not: set both in .env, or neither."
+        yield "ALERT_SMTP_USER is set, but ALERT_SMTP_PASSWORD is not: set both in .env, or none."
 
 
 def make_reader(settings: Mapping[str, str], policies: Path) -> None:

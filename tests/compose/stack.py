@@ -7,6 +7,7 @@ import re
 import shutil
 import socket
 import subprocess
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from tests.waiting import wait_for
 
 ROOT = Path(__file__).resolve().parents[2]
 FILES = ("docker-compose.yml", "tests/compose/docker-compose.test.yml")
+PORTS = ("MAGE_PORT", "MINIO_PORT", "MINIO_CONSOLE_PORT")
 USER = os.getuid() or 1000  # root gives its copy away
 
 
@@ -91,9 +93,8 @@ def set_variables(stack: Stack, **values: Any) -> None:
     file.write_text(text)
 
 
-def free_ports() -> dict[str, int]:
-    """The three ports of the stack, on which nobody listens."""
-    names = ("MAGE_PORT", "MINIO_PORT", "MINIO_CONSOLE_PORT")
+def free_ports(names: Sequence[str] = PORTS) -> dict[str, int]:
+    """Ports of the stack, on which nobody listens."""
     sockets = [socket.socket() for _ in names]
     for found in sockets:
         found.bind(("127.0.0.1", 0))

@@ -11,6 +11,7 @@ WAIT = Path(__file__).parents[2] / "compose" / "wait.sh"
 DOCKER = """#!/bin/sh
 case "$*" in
   wait*) echo {status} ;;
+  *zabbix-web) echo "stopped the page" ;;
   *logs*) echo "what the set-up said" ;;
 esac
 """
@@ -33,3 +34,4 @@ def test_it_says_that_zabbix_is_there_only_if_it_was_set_up(tmp_path, status):
     assert "what the set-up said" in done.stdout
     assert ("Zabbix           http://127.0.0.1:8080" in done.stdout) == (status == 0)
     assert ("Zabbix is not set up" in done.stderr) == (status == 1)
+    assert ("stopped the page" in done.stdout) == (status == 1)

@@ -6,6 +6,7 @@ import socket
 import subprocess
 import threading
 import time
+from dataclasses import replace
 from functools import partial
 
 import pytest
@@ -344,9 +345,10 @@ def test_a_look_that_takes_long_is_not_waited_for():
         go_on.wait(10)
         return before
 
-    watch = Watch(look, patience=0.1)
+    first = replace(NOTHING, problem="")
+    watch = Watch(look, first, patience=0.1)
     started = time.monotonic()
-    assert watch.view() is NOTHING
+    assert watch.view() is first
     assert time.monotonic() - started < 1
     go_on.set()
 
@@ -393,6 +395,14 @@ def test_how_often_a_run_is_due(tmp_path, told, seconds):
     assert schedule.interval(file) == seconds
     file.write_text(json.dumps({"triggers": [{**trigger, "status": "inactive"}]}))
     assert schedule.interval(file) == 0
+
+
+def test_a_trigger_without_turns_stands_in_no_other_s_way(tmp_path):
+    file = tmp_path / "triggers.yaml"
+    active = {"schedule_type": "time", "status": "active"}
+    triggers = [{**active, "schedule_interval": told} for told in ("@once", "@daily", "@weekly")]
+    file.write_text(json.dumps({"triggers": triggers}))
+    assert schedule.interval(file) == 86_400
 
 
 @pytest.mark.parametrize("text", ["", "triggers", "triggers: [{}]", ": :", None])
