@@ -11,6 +11,8 @@ ADMIN = "Admin"
 KNOWN_TO_ALL = "zabbix"  # Admin's password in every new Zabbix
 SHORTEST = 8  # Zabbix refuses less
 TICK_SECONDS = 2
+# PostgreSQL has no statistics of a new Zabbix: some of its questions take a while.
+ANSWER_SECONDS = 120
 
 
 class ZabbixRefused(Exception):
@@ -32,31 +34,35 @@ def log_in(url: str, password: str, patience: float = 0) -> ZabbixAPI:
         raise ZabbixRefused(f"ZABBIX_PASSWORD needs {SHORTEST} characters or more: set it in .env.")
     try:
         for attempt in Retrying(
-            retry=retry_if_exception_type(ProcessingError),
+            retry=retry_if_exception_type((ProcessingError, TimeoutError)),
             stop=stop_after_delay(patience),
             wait=wait_fixed(TICK_SECONDS),
             reraise=True,
         ):
             with attempt:
                 return _enter(url, password)
-    except ProcessingError as error:
+    except (ProcessingError, TimeoutError) as error:
         raise ZabbixRefused(f"Zabbix does not answer at {url}: is it up? ({error})") from None
     raise AssertionError("an attempt returns or raises")
 
 
 def _enter(url: str, password: str) -> ZabbixAPI:
     try:
-        return ZabbixAPI(url, user=ADMIN, password=password)
+        return _connect(url, password)
     except APIRequestError:
         _replace_what_all_know(url, password)
-    api = ZabbixAPI(url, user=ADMIN, password=password)
+    api = _connect(url, password)
     _stop_watching_itself(api)
     return api
 
 
+def _connect(url: str, password: str) -> ZabbixAPI:
+    return ZabbixAPI(url, user=ADMIN, password=password, timeout=ANSWER_SECONDS)
+
+
 def _replace_what_all_know(url: str, password: str) -> None:
     try:
-        api = ZabbixAPI(url, user=ADMIN, password=KNOWN_TO_ALL)
+        api = _connect(url, KNOWN_TO_ALL)
     except APIRequestError as error:
         raise ZabbixRefused(
             f"ZABBIX_PASSWORD is not the password of {ADMIN} at {url}: set the right one in .env. "
@@ -83,6 +89,11 @@ def ask(api: ZabbixAPI, method: str, **parameters: Any) -> Any:
         return api.send_api_request(method, parameters)["result"]
     except APIRequestError as error:
         raise ZabbixRefused(f"Zabbix refuses {method}: {error.data}") from None
+    except TimeoutError:
+        raise ZabbixRefused(
+            f"Zabbix did not answer {method} for {ANSWER_SECONDS} s: "
+            "try again when its database is less busy."
+        ) from None
 
 
 def made(api: ZabbixAPI, kind: str, number: str, **wanted: Any) -> str:

@@ -104,11 +104,13 @@ def test_a_panel_turns_red_where_its_alert_fires():
     assert seen == {"StaleData", "RejectedRows", "VolumeFall"}
 
 
-def test_zabbix_and_prometheus_call_the_same_stale():
+def test_zabbix_and_prometheus_draw_the_same_lines():
     template = yaml.safe_load((ROOT / "monitoring/zabbix/template.yaml").read_text())
     (lake,) = template["zabbix_export"]["templates"]
     macros = {macro["macro"]: macro["value"] for macro in lake["macros"]}
     assert f"> on() group_left() {macros['{$BREWERIES.STALE.TURNS}']} *" in ALERTS["StaleData"]
+    assert f"< {macros['{$BREWERIES.KEPT}']} * max_over_time" in ALERTS["VolumeFall"]
+    assert ALERTS["RejectedRows"].endswith(f"> {macros['{$BREWERIES.REJECTED}']}")
 
 
 def test_there_is_one_data_source_and_all_name_it():
