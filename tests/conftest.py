@@ -30,8 +30,11 @@ STORE_SETTINGS = ("MINIO_ENDPOINT", "MINIO_ACCESS_KEY", "MINIO_SECRET_KEY", "MIN
 hypothesis_settings.register_profile("any-speed", deadline=None)
 hypothesis_settings.load_profile("any-speed")
 
-# Mage reads it when it is first imported.
-os.environ["MAGE_DATA_DIR"] = tempfile.mkdtemp(prefix="breweries-mage-")
+
+def pytest_configure(config: pytest.Config) -> None:
+    folder = tempfile.TemporaryDirectory(prefix="breweries-mage-")
+    config.add_cleanup(folder.cleanup)
+    os.environ["MAGE_DATA_DIR"] = folder.name  # Mage reads it when it is first imported
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
