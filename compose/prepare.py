@@ -1,4 +1,4 @@
-"""Before anything starts: refuse secrets that are none, and hand the volumes to who uses them.
+"""Before anything starts: refuse settings that cannot be, and hand the volumes to who uses them.
 
 Runs as root with the rights to look into folders and to change owners, and no other, so that no
 service that stays needs root.
@@ -12,6 +12,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from compose import alerts
 from compose.passwords import weak
 
 SHORTEST = {
@@ -29,7 +30,11 @@ VOLUMES = Path("/volumes")
 
 def main() -> int:
     """Print a sentence for each thing that is wrong; the exit status is 1 if there is one."""
-    wrong = [*weak(os.environ, SHORTEST), *unusable_folders(os.environ)]
+    wrong = [
+        *weak(os.environ, SHORTEST),
+        *alerts.unusable(os.environ),
+        *unusable_folders(os.environ),
+    ]
     for sentence in wrong:
         print(sentence, file=sys.stderr)
     return int(bool(wrong))

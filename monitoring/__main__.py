@@ -19,7 +19,7 @@ PORT = 9817
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Serve until told to end; the exit status is 1 where a setting is missing."""
+    """Serve until told to end; the exit status is 1 where that cannot be done."""
     chosen = _parser().parse_args(arguments)
     try:
         lake = connect()
@@ -28,7 +28,12 @@ def main(arguments: list[str] | None = None) -> int:
         return 1
     # Whoever asks before the first look would hear that no layer has failed.
     watch = Watch(partial(look, lake), look(lake, NOTHING))
-    exporter = Exporter((chosen.host, chosen.port), watch)
+    try:
+        exporter = Exporter((chosen.host, chosen.port), watch)
+    except OSError as error:
+        where = f"{chosen.host}:{chosen.port}"
+        print(f"Cannot listen on {where} ({error.strerror}): choose --port.", file=sys.stderr)
+        return 1
     ended = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: ended.set())

@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any
 
 from data.breweries.datasets import DATASETS, LAYERS, LOGS, Layer
-from data.breweries.errors import LakeError, ManifestMissing, StoreUnreachable
+from data.breweries.errors import BucketMissing, LakeError, ManifestMissing, StoreUnreachable
 from data.breweries.lake import Lake
 from data.breweries.manifest import Manifest
 from data.breweries.settings import Settings
@@ -112,10 +112,15 @@ def look(lake: Lake, before: View) -> View:
         layers = {layer: look_at(lake, layer, before.layers[layer]) for layer in LAYERS}
         view = View(layers, problem="", succeeded=time.time())
     except StoreUnreachable as error:
-        unread = "the store did not answer"
-        layers = {layer: replace(seen, problem=unread) for layer, seen in before.layers.items()}
-        view = replace(before, layers=layers, problem=str(error))
+        view = unanswered(before, str(error))
     return replace(view, seconds=time.monotonic() - started)
+
+
+def unanswered(before: View, problem: str) -> View:
+    """What is known while the store does not answer."""
+    unread = "the store did not answer"
+    layers = {layer: replace(seen, problem=unread) for layer, seen in before.layers.items()}
+    return replace(before, layers=layers, problem=problem)
 
 
 def look_at(lake: Lake, layer: Layer, before: LayerView) -> LayerView:
@@ -130,6 +135,8 @@ def look_at(lake: Lake, layer: Layer, before: LayerView) -> LayerView:
         newest = _newest(lake, layer, logs, before.error)
     except StoreUnreachable:
         raise
+    except BucketMissing as error:  # each layer's first run makes its own
+        return replace(before, problem=str(error) if before.last_success else "")
     except Exception as error:  # whatever a layer holds, the others are seen
         return replace(before, problem=f"{type(error).__name__}: {error}")
     confirmed = (data.get(d.manifest) for d in DATASETS if d.layer == layer)

@@ -7,10 +7,11 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 
-from .lakeview import NOTHING, View
+from .lakeview import NOTHING, View, unanswered
 
 FRESH_SECONDS = 5.0  # several systems poll
 PATIENCE_SECONDS = 2.0  # Zabbix waits 3 s unless told otherwise
+STALLED_SECONDS = 30.0  # many times what a look at a large lake takes
 
 
 class Watch:
@@ -21,6 +22,7 @@ class Watch:
         view: the first to give.
         fresh: seconds for which a view is not renewed.
         patience: seconds to wait for a look; after that, the view before is given.
+        stalled: seconds after which a store that lets a look take so long counts as down.
     """
 
     def __init__(
@@ -29,15 +31,17 @@ class Watch:
         view: View = NOTHING,
         fresh: float = FRESH_SECONDS,
         patience: float = PATIENCE_SECONDS,
+        stalled: float = STALLED_SECONDS,
     ) -> None:
         self._look = look
         self._fresh = fresh
         self._patience = patience
+        self._stalled = stalled
         self._asked = threading.Lock()
         self._looking = ThreadPoolExecutor(1, "look")
         self._under_way: Future[None] | None = None
         self._view = view
-        self._ended = 0.0
+        self._started = self._ended = 0.0
 
     def view(self) -> View:
         """The newest view; never older than needed, and never waited for longer than allowed."""
@@ -45,12 +49,15 @@ class Watch:
             looking = self._under_way and not self._under_way.done()
             fresh = self._ended and time.monotonic() - self._ended < self._fresh
             if not looking and not fresh:
+                self._started = time.monotonic()
                 self._under_way = self._looking.submit(self._renew)
             under_way = self._under_way
         if under_way:
             wait([under_way], self._patience)
             if under_way.done():
                 under_way.result()  # raises what a look should not
+            elif (taken := time.monotonic() - self._started) > self._stalled:
+                return unanswered(self._view, f"The store lets a look take {taken:.0f} s by now.")
         return self._view
 
     def _renew(self) -> None:

@@ -29,6 +29,12 @@ DOTENV = PROJECT.parent / ".env"
 """Beside docker-compose.yml."""
 
 
+def environment() -> dict[str, str]:
+    """The environment, which wins, and `.env`, read literally; an empty value counts as missing."""
+    told = {**dotenv_values(DOTENV, interpolate=False), **os.environ}
+    return {name: value for name, value in told.items() if value}
+
+
 def _variable(name: str, default: Any = ..., **limits: Any) -> Any:
     return Field(default, validation_alias=name, **limits)
 
@@ -43,14 +49,13 @@ class Folders(BaseModel):
 
     @classmethod
     def load(cls) -> Self:
-        """Read the environment, which wins, and `.env`; an empty value counts as missing.
+        """Read the environment and `.env`.
 
         Raises:
             SettingError: a setting is missing, malformed or contradicts another.
         """
-        told = {**dotenv_values(DOTENV, interpolate=False), **os.environ}
         try:
-            return cls.model_validate({name: value for name, value in told.items() if value})
+            return cls.model_validate(environment())
         except ValidationError as error:
             first = error.errors(include_input=False, include_url=False)[0]
         # Outside the `except`, so that no traceback carries pydantic's copy of the values.

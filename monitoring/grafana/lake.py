@@ -91,7 +91,7 @@ def state_panel(
     """Whether it is well."""
     text = (
         "Failed: its newest error is later than its last success, and the version before stays "
-        f"published. A new lake cannot be read until its first run. {RUNBOOK} 'Layer failed' and "
+        f"published. {RUNBOOK} 'Layer failed' and "
         "'Layer unreadable'."
     )
     return now(Looks("State", text, "none", width, words=STATES, link=link), *queries)

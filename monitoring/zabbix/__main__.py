@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 
 from zabbix_utils.exceptions import ModuleBaseException
+
+from data.breweries.settings import environment
 
 from .api import ZabbixRefused, log_in
 from .setup import set_up
@@ -18,9 +19,10 @@ EXPORTER = "http://127.0.0.1:9817"
 def main(arguments: list[str] | None = None) -> int:
     """Set up; the exit status is 1, and a sentence says why, where that cannot be done."""
     chosen = _parser().parse_args(arguments)
+    settings = environment()
     try:
-        api = log_in(chosen.url, os.environ.get("ZABBIX_PASSWORD", ""), chosen.wait)
-        ways = set_up(api, os.environ, chosen.exporter)
+        api = log_in(chosen.url, settings.get("ZABBIX_PASSWORD", ""), chosen.wait)
+        ways = set_up(api, settings, chosen.exporter)
     except (ZabbixRefused, ModuleBaseException) as error:
         print(error, file=sys.stderr)
         return 1

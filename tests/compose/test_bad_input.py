@@ -31,6 +31,7 @@ def test_the_example_s_placeholders_are_no_secrets(project):
         ("MINIO_ACCESS_KEY", "minioadmin", "MINIO_ACCESS_KEY is a value that everybody knows"),
         ("DEFAULT_OWNER_PASSWORD", "admin", "DEFAULT_OWNER_PASSWORD is a value that everybody"),
         ("JWT_SECRET", "materia", "JWT_SECRET is a value that everybody knows"),
+        ("ALERT_EMAIL_TO", "me@example.org", "ALERT_EMAIL_TO is set, but ALERT_SMTP_HOST is not"),
         ("MAGE_UID", "4242", "who cannot write there: put MAGE_UID="),
     ],
 )

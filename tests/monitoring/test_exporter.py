@@ -4,6 +4,7 @@ import json
 import shutil
 import socket
 import subprocess
+import sys
 import threading
 import time
 from dataclasses import replace
@@ -22,6 +23,7 @@ from monitoring.watch import Watch
 from sandbox.runner import ROOT
 from tests.faults.proxy import StoreProxy
 from tests.faults.runs import through_doors
+from tests.waiting import wait_for
 
 
 class Seen:
@@ -95,6 +97,17 @@ def test_an_empty_lake_is_zeros_and_no_series_is_missing(seen):
     assert {(name, layer) for name in names for layer in LAYERS} <= metrics.keys()
     for (name, *layer), value in metrics.items():
         assert not layer or value == (name == "layer_up"), name
+
+
+def test_a_lake_that_has_no_buckets_yet_is_as_empty(world, seen):
+    for layer in LAYERS:
+        world.lake.remove(layer, list(world.lake.sizes(layer, "")))
+        world.lake._client.remove_bucket(layer)
+    try:
+        test_an_empty_lake_is_zeros_and_no_series_is_missing(seen)
+    finally:
+        for layer in LAYERS:
+            world.lake.create_bucket(layer)
 
 
 def test_a_lake_after_a_run(world, seen):
@@ -294,6 +307,17 @@ def test_the_store_goes_down_and_comes_back(world, see, store):
         assert seen.json("/healthz")["store"] == "ok"
 
 
+def test_a_port_that_is_taken_is_named(world):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        done = subprocess.run(
+            [sys.executable, "-m", "monitoring", f"--port={port}"],
+            cwd=ROOT, capture_output=True, text=True, check=False, timeout=60,
+        )  # fmt: skip
+    assert done.returncode == 1
+    assert f"127.0.0.1:{port}" in done.stderr and len(done.stderr.splitlines()) == 1
+
+
 @pytest.mark.parametrize("how", ["refuses", "hangs"])
 def test_a_store_that_is_down_from_the_start_is_told_of_soon(world, see, how):
     with socket.create_server(("127.0.0.1", 0)) as listening:
@@ -351,6 +375,24 @@ def test_a_look_that_takes_long_is_not_waited_for():
     assert watch.view() is first
     assert time.monotonic() - started < 1
     go_on.set()
+
+
+def test_a_store_that_lets_a_look_take_too_long_is_down():
+    go_on = threading.Event()
+
+    def look(before):
+        go_on.wait(10)
+        return before
+
+    first = replace(NOTHING, problem="", succeeded=1.0)
+    watch = Watch(look, first, fresh=0, patience=0.1, stalled=0.3)
+    assert watch.view().up
+    time.sleep(0.3)
+    stalled = watch.view()
+    assert not stalled.up and not any(seen.up for seen in stalled.layers.values())
+    assert stalled.succeeded == 1.0
+    go_on.set()
+    wait_for(lambda: watch.view().up, 5)
 
 
 def test_paths_that_are_none(seen):

@@ -43,7 +43,6 @@ def healthy(interval: str) -> dict[str, str]:
     step = {"15s": 15, "4m": 240}[interval]
     found = {
         "breweries_up": "1x9000",
-        "breweries_look_timestamp_seconds": f"1+{step}x9000",
         "breweries_schedule_interval_seconds": DAY,
         LOST: "0x9000",
     }
@@ -71,7 +70,6 @@ def all_layers(name: str, values: str) -> dict[str, str]:
 
 
 GONE = {of(name, layer): "0x9000" for name in (SUCCESS, ROWS) for layer in LAYERS}
-NEVER = "breweries_look_timestamp_seconds"
 
 
 def slow(name: str, values: str, hours: int, expected: set[str]) -> Case:
@@ -105,11 +103,22 @@ CASES = [
         "the store is down before it was ever read",
         {
             "breweries_up": "0x9000",
-            NEVER: "0x9000",
             **all_layers("layer_up", "0x9000"),
             **GONE,
         },
         {"40h": {"StoreDown"}},
+        "4m",
+    ),
+    Case(
+        "an exporter that is restarted is refused by the store",
+        {**all_layers("layer_up", "0x9000"), **GONE},
+        {"40h": {f"BreweriesLayerUnreadable {layer}" for layer in LAYERS}},
+        "4m",
+    ),
+    Case(
+        "the very first run fails",
+        {**GONE, of("layer_failed", "bronze"): "1x9000", of(ERROR, "bronze"): "0+240x9000"},
+        {"40h": {"BreweriesLayerFailed bronze"}},
         "4m",
     ),
     Case(
@@ -148,7 +157,7 @@ CASES = [
     ),
     Case(
         "one layer is stale and then confirmed",
-        {of(SUCCESS, "gold"): "0x600 144000+240x9000"},
+        {of(SUCCESS, "gold"): "1x600 144000+240x9000"},
         {
             "34h": set(),
             "36h16m": set(),

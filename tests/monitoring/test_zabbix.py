@@ -11,10 +11,12 @@ import yaml
 
 from compose.passwords import weak
 from compose.zabbix import SHORTEST
+from data.breweries import settings
 from data.breweries.datasets import GOLD, LAYERS, LOGS
 from data.breweries.lake import Lake
 from data.breweries.settings import Settings
 from monitoring.metrics import LAKE_METRICS, LAYER_METRICS
+from monitoring.zabbix.__main__ import main
 from monitoring.zabbix.setup import TEMPLATE, TEMPLATE_NAME
 from tests.monitoring.servers import Messages, exporter, free_port, pipeline
 from tests.monitoring.zabbix import PASSWORD, VERSIONS, Zabbix, set_up, zabbix
@@ -128,7 +130,7 @@ def test_from_a_block_that_fails_to_the_messages_and_back(page, tmp_path):
         told = messages.told("RESOLVED: The bronze layer failed", succeeded, *BY)
         print(f"success to message: {told}")
         lost = "The bronze layer has lost rows"
-        assert set(asked.problems("Breweries").values()) == {silver, lost}
+        wait_for(lambda: set(asked.problems("Breweries").values()) == {silver, lost}, MINUTE)
         assert any(silver in text for text in told_by_slack(messages))
 
         flow.api.records = records
@@ -166,6 +168,14 @@ def test_from_a_block_that_fails_to_the_messages_and_back(page, tmp_path):
         assert list(asked.problems("nowhere").values()) == [GONE]
         assert f"PROBLEM: {GONE}" in messages.titles["mail"]
         assert not messages.titles["gateway"]
+
+
+def test_the_password_may_stand_in_the_file_beside_compose(monkeypatch, tmp_path, capsys):
+    (tmp_path / ".env").write_text(f"ZABBIX_PASSWORD='{PASSWORD}'\n")
+    monkeypatch.setattr(settings, "DOTENV", tmp_path / ".env")
+    monkeypatch.delenv("ZABBIX_PASSWORD", raising=False)
+    assert main(["--url", "http://127.0.0.1:1"]) == 1
+    assert "Zabbix does not answer at http://127.0.0.1:1" in capsys.readouterr().err
 
 
 def test_what_cannot_be_is_a_sentence(page):
