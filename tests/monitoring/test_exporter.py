@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 
@@ -90,24 +91,28 @@ def only_unreadable(metrics):
     return {layer for layer in LAYERS if not metrics["layer_up", layer]}
 
 
-def test_an_empty_lake_is_zeros_and_no_series_is_missing(seen):
-    metrics = seen.metrics()
+@contextmanager
+def without_buckets(lake, *layers):
+    """A lake of which some buckets are not there, until the end."""
+    for layer in layers:
+        lake.remove(layer, list(lake.sizes(layer, "")))
+        lake._client.remove_bucket(layer)
+    try:
+        yield
+    finally:
+        for layer in layers:
+            lake.create_bucket(layer)
+
+
+@pytest.mark.parametrize("missing", [(), LAYERS], ids=["empty buckets", "no buckets yet"])
+def test_an_empty_lake_is_zeros_and_no_series_is_missing(world, seen, missing):
+    with without_buckets(world.lake, *missing):
+        metrics = seen.metrics()
     assert metrics["up",] == 1
     names = {metric.name.removeprefix("breweries_") for metric in LAYER_METRICS}
     assert {(name, layer) for name in names for layer in LAYERS} <= metrics.keys()
     for (name, *layer), value in metrics.items():
         assert not layer or value == (name == "layer_up"), name
-
-
-def test_a_lake_that_has_no_buckets_yet_is_as_empty(world, seen):
-    for layer in LAYERS:
-        world.lake.remove(layer, list(world.lake.sizes(layer, "")))
-        world.lake._client.remove_bucket(layer)
-    try:
-        test_an_empty_lake_is_zeros_and_no_series_is_missing(seen)
-    finally:
-        for layer in LAYERS:
-            world.lake.create_bucket(layer)
 
 
 def test_a_lake_after_a_run(world, seen):
@@ -213,12 +218,8 @@ def test_the_chart_belongs_to_gold(world, seen):
 def test_a_bucket_that_is_missing(world, seen):
     run()
     before = seen.metrics()
-    world.lake.remove("gold", list(world.lake.sizes("gold", "")))
-    world.lake._client.remove_bucket("gold")
-    try:
+    with without_buckets(world.lake, "gold"):
         metrics = seen.metrics()
-    finally:
-        world.lake.create_bucket("gold")
     assert only_unreadable(metrics) == {"gold"}
     assert metrics["up",] == 1
     assert metrics["layer_objects", "gold"] == before["layer_objects", "gold"]
