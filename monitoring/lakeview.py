@@ -20,7 +20,6 @@ from data.breweries.settings import Settings
 from data.breweries.store import Listed
 
 STORE_SECONDS = 2.0  # for one answer of the store; those who ask us wait too
-RETRIES = 1
 LARGEST_LOG = 1 << 20  # bytes; a larger error log is told of, but not read
 LONGEST_TEXT = 2000  # characters of a message
 LONGEST_LINE = 400  # characters of a title
@@ -205,4 +204,4 @@ def connect() -> Lake:
     """The lake of the settings, for one who must not wait long."""
     settings = Settings.load()
     seconds = min(settings.store_timeout, STORE_SECONDS)
-    return Lake.connect(settings.model_copy(update={"store_timeout": seconds}), RETRIES)
+    return Lake.connect(settings.model_copy(update={"store_timeout": seconds}), patient=False)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import re
-import tempfile
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -18,6 +17,7 @@ from .manifest import PART_BYTES, Check, Parts, Source, StoredObject, now, sha25
 from .records import CONTENT_TYPE, record_texts
 from .runs import RUN, began
 from .steps import Step, Summary, View
+from .workspace import workspace
 
 
 def extract(step: Step) -> Summary:
@@ -29,8 +29,8 @@ def extract(step: Step) -> Summary:
         FatalApiError: nothing that is proved complete could be fetched.
         SnapshotMissing: no such answer is kept.
     """
-    with tempfile.TemporaryDirectory(prefix="breweries-") as folder:
-        path = Path(folder) / "answer.json"
+    with workspace() as folder:
+        path = folder / "answer.json"
         replay = step.snapshot_to_replay
         answer = _kept(step.lake, replay, path) if replay else _fetched(step, path)
         entry = StoredObject(

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from . import drawing, gold
+from .console import tell
 from .datasets import CHART, CHART_OBJECT, PICTURE, SOURCE
 from .errors import CheckFailed
 from .manifest import Check, StoredObject
@@ -31,9 +33,6 @@ def visualize(step: Step) -> Summary:
     )
     content = drawing.to_png(drawing.draw(counts, caption))
 
-    step.settings.visualizations.mkdir(parents=True, exist_ok=True)
-    local = step.settings.visualizations / PICTURE
-    local.write_bytes(content)
     entry = StoredObject.of(CHART_OBJECT, len(table), content)
     breweries = int(counts["brewery_count"].sum())
     manifest, written = step.publish_object(
@@ -45,7 +44,25 @@ def visualize(step: Step) -> Summary:
         rows_in=counted.rows_out,
         checks=(Check(name="breweries drawn = silver", expected=counted.rows_in, found=breweries),),
     )
-    return step.summary(manifest, objects_written=int(written), picture=str(local))
+    local = _keep_locally(step.settings.visualizations, content)
+    return step.summary(manifest, objects_written=int(written), picture=local)
+
+
+def _keep_locally(folder: Path, content: bytes) -> str:
+    """Put the picture into a folder of this machine; where it is, or "" where it cannot be."""
+    file = folder / PICTURE
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        draft = file.with_suffix(".draft")
+        draft.write_bytes(content)
+        draft.replace(file)
+    except OSError as error:
+        tell(
+            f"The chart is in gold, but not at {file} ({error.strerror}); give the folder to this "
+            "user, or set BREWERIES_VISUALIZATIONS to another."
+        )
+        return ""
+    return str(file)
 
 
 def verify(view: View) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
@@ -11,14 +10,14 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from tqdm import tqdm
-
+from .console import progress
 from .datasets import SCRATCH
 from .errors import ClusterEmpty, ClusterUnreachable, StoreError, WorkerDiffers, WorkersFailed
 from .lake import Lake
 from .manifest import code_version
 from .settings import Settings
 from .shuffle import Folder, Place, Prefix, Scratch
+from .workspace import workspace
 
 if TYPE_CHECKING:
     from distributed import Client, Future
@@ -55,8 +54,8 @@ def engine_of(settings: Settings, lake: Lake, run: str) -> Iterator[Engine]:
         finally:
             cluster.close()
     else:
-        with tempfile.TemporaryDirectory(prefix="breweries-") as folder:
-            machine = Machine(settings, lake, Path(folder))
+        with workspace() as folder:
+            machine = Machine(settings, lake, folder)
             try:
                 yield machine
             finally:
@@ -69,6 +68,7 @@ class Machine:
     def __init__(self, settings: Settings, lake: Lake, folder: Path) -> None:
         self._settings = settings
         self._has_processes = False
+        self._folder = folder
         self.place = Place(lake, Folder(folder))
 
     def run(self, tasks: Sequence[Task[R]], doing: str) -> Iterator[R]:
@@ -90,7 +90,8 @@ class Machine:
 
         work = delayed(partial(_in_process, self._settings, self.place.scratch))
         try:
-            results = Parallel(workers, return_as="generator")(work(task) for task in tasks)
+            pool = Parallel(workers, return_as="generator", temp_folder=str(self._folder))
+            results = pool(work(task) for task in tasks)
             yield from _shown(results, tasks, doing)
         except TerminatedWorkerError:
             raise WorkersFailed("this machine", doing, "a process was killed") from None
@@ -185,4 +186,4 @@ def _on_worker(prefix: str, version: str, task: Task[R]) -> R:
 
 def _shown(results: Iterator[R], tasks: Sequence[Any], doing: str) -> Iterator[R]:
     """Results as they come, with a progress bar where they take long."""
-    return iter(tqdm(results, doing, len(tasks), unit=" tasks", delay=2, mininterval=1))
+    return iter(progress(results, doing=doing, total=len(tasks), unit="tasks", delay=2))

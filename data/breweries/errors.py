@@ -13,8 +13,10 @@ from typing_extensions import dataclass_transform
 
 __all__ = [  # noqa: RUF022 - a table of contents
     "BreweriesError",
-    # settings
+    # settings, and this machine
     "SettingError",
+    "SettingsFileUnreadable",
+    "TemporaryFolderUnusable",
     # the API: worth another try
     "ApiError",
     "RetriableApiError",
@@ -30,9 +32,15 @@ __all__ = [  # noqa: RUF022 - a table of contents
     # the object store
     "StoreError",
     "StoreUnreachable",
+    "StoreBusy",
+    "StoreFull",
+    "StoreClockDiffers",
+    "StoreRegionDiffers",
     "StoreRefused",
+    "StoreAnsweredOtherwise",
     "BucketMissing",
     "ConditionsIgnored",
+    "RaceWonTwice",
     # two runs at once
     "TurnError",
     "TurnTooLong",
@@ -56,6 +64,8 @@ __all__ = [  # noqa: RUF022 - a table of contents
     "AccountingBroken",
     "DriftStopped",
     "CheckFailed",
+    # what others raised
+    "SecretBlanked",
 ]
 
 
@@ -84,7 +94,7 @@ class BreweriesError(Exception):
 
 
 # ---------------------------------------------------------------------------
-# Settings
+# Settings, and this machine
 # ---------------------------------------------------------------------------
 
 
@@ -94,6 +104,23 @@ class SettingError(BreweriesError):
     variable: str
     problem: str
     says = "{variable} {problem}; set it in the environment or in .env (see .env.example)."
+
+
+class SettingsFileUnreadable(SettingError):
+    """The file `.env` cannot be read; `variable` is its path."""
+
+    says = "{variable} cannot be read ({problem}); save it as UTF-8 text that this user may read."
+
+
+class TemporaryFolderUnusable(BreweriesError):
+    """The folder for temporary files is full, or cannot be written."""
+
+    folder: str
+    reason: str
+    says = (
+        "The temporary folder {folder} cannot be used ({reason}); nothing was published. Free "
+        "some space there, or set TMPDIR to another folder, then run again."
+    )
 
 
 # ---------------------------------------------------------------------------
@@ -198,7 +225,7 @@ class StoreError(BreweriesError):
 
 
 class StoreUnreachable(StoreError):
-    """The store does not answer, or answers that it cannot serve now."""
+    """The store does not answer, or answers that it cannot serve now: worth another try."""
 
     action: str
     reason: str
@@ -208,14 +235,69 @@ class StoreUnreachable(StoreError):
     )
 
 
+class StoreBusy(StoreUnreachable):
+    """The store answered each try with an error of its own, such as 503."""
+
+    says = (
+        "The object store at {endpoint} failed to {action}, and answered {reason}; it is "
+        "overloaded, starting, or has a fault, such as a full disk. Look at its log and its free "
+        "space, then run again."
+    )
+
+
+class StoreFull(StoreError):
+    """The store has no room left, or the bucket's quota is used up."""
+
+    action: str
+    reason: str
+    says = (
+        "The object store at {endpoint} has no room to {action} ({reason}); free some space "
+        "there or raise the bucket's quota, then run again."
+    )
+
+
+class StoreClockDiffers(StoreError):
+    """The store refuses requests of our time."""
+
+    action: str
+    reason: str
+    says = (
+        "The object store at {endpoint} refused to {action}, since its clock and this machine's "
+        "are more than 15 minutes apart ({reason}); set the clock that is wrong, then run again."
+    )
+
+
+class StoreRegionDiffers(StoreError):
+    """The store is in another region than the one that requests are signed for."""
+
+    action: str
+    region: str
+    reason: str
+    says = (
+        "The object store at {endpoint} refused to {action} in the region {region} ({reason}); set "
+        "MINIO_REGION to the store's own region."
+    )
+
+
 class StoreRefused(StoreError):
-    """The store answered, but refuses our keys or the operation."""
+    """The store answered, but refuses our keys or what they want."""
 
     action: str
     code: str
     says = (
         "The object store at {endpoint} refused to {action} ({code}); check MINIO_ACCESS_KEY, "
         "MINIO_SECRET_KEY and the rights they carry."
+    )
+
+
+class StoreAnsweredOtherwise(StoreError):
+    """The store did not do what it was asked for, for a reason that is none of the above."""
+
+    action: str
+    reason: str
+    says = (
+        "The object store at {endpoint} did not {action}, and answered {reason}; look at its log. "
+        "If it lacks what is asked for, use another store, such as MinIO or SeaweedFS."
     )
 
 
@@ -236,6 +318,18 @@ class ConditionsIgnored(StoreError):
     says = (
         "The object store at {endpoint} ignores conditional writes (If-None-Match), which "
         "keep two runs apart; use one that honours them, such as MinIO or SeaweedFS."
+    )
+
+
+class RaceWonTwice(StoreError):
+    """The store honours conditional writes one after the other, but not at once."""
+
+    writers: int
+    winners: int
+    says = (
+        "The object store at {endpoint} let {winners} of {writers} racing conditional writes win, "
+        "where one may; two runs could then write at once. Use a store that honours conditions "
+        "under a race, such as MinIO or SeaweedFS."
     )
 
 
@@ -451,3 +545,16 @@ class CheckFailed(BreweriesError, AssertionError):
     expected: Any
     found: Any
     says = "{what} is {found} where {expected} was expected."
+
+
+# ---------------------------------------------------------------------------
+# What others raised
+# ---------------------------------------------------------------------------
+
+
+class SecretBlanked(BreweriesError):
+    """An error that showed a secret, without it; it stands in the place of that error."""
+
+    kind: str
+    message: str
+    says = "{kind}: {message}"

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import traceback
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from .datasets import LAYERS, LOGS, Dataset
+from .console import tell
+from .datasets import LAYERS, LOGS, Dataset, Layer
 from .errors import BreweriesError, StoreError
 from .lake import Lake
 from .manifest import now
@@ -33,27 +37,32 @@ def describe(
     }
 
 
-def keep(log: dict[str, Any], spool: Path, lake: Lake | None, secrets: tuple[str, ...]) -> str:
+def keep(log: Mapping[str, Any], spool: Path, lake: Lake | None) -> str:
     """Write an error log to its layer, or to the spool where the store does not take it.
 
     The spool comes first and is emptied on delivery, so that a crash in between loses nothing.
 
+    Args:
+        log: JSON-ready, without secrets.
+        spool: the folder where logs wait.
+        lake: where it belongs; None where it is not known.
+
     Returns:
         Where it is: `<layer>/logs/<run>-<block>.json` or a path.
     """
-    text = json.dumps(log, indent=1, ensure_ascii=False, default=str)
-    for secret in secrets:
-        text = text.replace(json.dumps(secret)[1:-1], "***")
+    content = json.dumps(log, indent=1, ensure_ascii=False).encode("utf-8", "replace")
     file = spool / log["layer"] / f"{log['run']}-{log['block']}.json"
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         draft = file.with_suffix(".draft")
-        draft.write_text(text, encoding="utf-8", errors="replace")
+        draft.write_bytes(content)
         draft.replace(file)
     except OSError as error:
+        if lake and _put(lake, log["layer"], file.name, content):
+            return f"{log['layer']}/{LOGS}{file.name}"
         return f"lost: {file} cannot be written ({error.strerror})"
     if lake:
-        with suppress(StoreError, OSError):
+        with suppress(StoreError):
             deliver(spool, lake)
     return str(file) if file.exists() else f"{log['layer']}/{LOGS}{file.name}"
 
@@ -61,18 +70,56 @@ def keep(log: dict[str, Any], spool: Path, lake: Lake | None, secrets: tuple[str
 def deliver(spool: Path, lake: Lake) -> int:
     """Bring the spooled error logs to their layers; returns how many.
 
+    What this user may not read or remove is told and left: the lake comes first.
+
     Raises:
         StoreError: the store does not take them; what it did not take stays in the spool.
     """
     delivered = 0
     for layer in LAYERS:
-        for file in sorted((spool / layer).glob("*.json")):
-            lake.create_bucket(layer)
+        for file in _spooled(spool / layer):
             try:
                 content = file.read_bytes()
+                _be_able_to_remove(file)
+                lake.create_bucket(layer)
+                lake.put(layer, f"{LOGS}{file.name}", content, CONTENT_TYPE)
+                file.unlink(missing_ok=True)
             except FileNotFoundError:
                 continue  # another run has delivered it
-            lake.put(layer, f"{LOGS}{file.name}", content, CONTENT_TYPE)
-            file.unlink(missing_ok=True)
-            delivered += 1
+            except OSError as error:
+                _tell_of(file, error)
+            else:
+                delivered += 1
     return delivered
+
+
+def _spooled(folder: Path) -> list[Path]:
+    try:
+        return sorted(path for path in folder.iterdir() if path.suffix == ".json")
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        _tell_of(folder, error)
+        return []
+
+
+def _be_able_to_remove(file: Path) -> None:
+    # Delivered anew in every run, it would look like a new failure each time.
+    if not os.access(file.parent, os.W_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(file))
+
+
+def _tell_of(path: Path, error: OSError) -> None:
+    tell(
+        f"The error logs of {path} are not delivered ({error.strerror}); give it to this user, or "
+        "remove it. The run goes on."
+    )
+
+
+def _put(lake: Lake, layer: Layer, name: str, content: bytes) -> bool:
+    """Put an error log into its layer without the spool; whether it is there."""
+    with suppress(StoreError):
+        lake.create_bucket(layer)
+        lake.put(layer, f"{LOGS}{name}", content, CONTENT_TYPE)
+        return True
+    return False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -20,7 +21,8 @@ from pydantic import (
 from typing_extensions import Self
 
 from .drift import RULES, STOPPING, Rule
-from .errors import SettingError
+from .errors import SettingError, SettingsFileUnreadable
+from .redaction import Redactor
 
 PROJECT = Path(__file__).resolve().parents[1]
 """The Mage project, `data/`."""
@@ -29,10 +31,37 @@ DOTENV = PROJECT.parent / ".env"
 """Beside docker-compose.yml."""
 
 
+CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+
+
 def environment() -> dict[str, str]:
-    """The environment, which wins, and `.env`, read literally; an empty value counts as missing."""
-    told = {**dotenv_values(DOTENV, interpolate=False), **os.environ}
+    """The environment, which wins, and `.env`, read literally; an empty value counts as missing.
+
+    Raises:
+        SettingsFileUnreadable: `.env` is there, but is no text, or not for this user.
+    """
+    told = {**read_dotenv(DOTENV), **os.environ}
     return {name: value for name, value in told.items() if value}
+
+
+def read_dotenv(file: Path) -> dict[str, str]:
+    """The NAME=value lines of a file, literally; none where there is no file.
+
+    Raises:
+        SettingsFileUnreadable: it is no text in UTF-8, or not for this user.
+    """
+    try:
+        # Some editors begin a file with a byte order mark.
+        found = dotenv_values(file, interpolate=False, encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        problem = f"line {line} is not UTF-8"
+    except OSError as error:
+        problem = error.strerror or type(error).__name__
+    else:
+        return {name: value for name, value in found.items() if value is not None}
+    # Outside the `except`, so that no traceback carries what the file holds.
+    raise SettingsFileUnreadable(str(file), problem)
 
 
 def _variable(name: str, default: Any = ..., **limits: Any) -> Any:
@@ -46,6 +75,14 @@ class Folders(BaseModel):
 
     spool: Path = _variable("BREWERIES_SPOOL", PROJECT / ".spool")
     visualizations: Path = _variable("BREWERIES_VISUALIZATIONS", PROJECT / "visualizations")
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _one_line(cls, value: Any) -> Any:
+        """A secret of Kubernetes often ends in a line break, which no header may hold."""
+        if isinstance(value, str) and CONTROL.search(value):
+            raise ValueError("holds a line break or another control character")
+        return value
 
     @classmethod
     def load(cls) -> Self:
@@ -70,6 +107,7 @@ class Settings(Folders):
     secret_key: SecretStr = _variable("MINIO_SECRET_KEY")
     secure: bool = _variable("MINIO_SECURE", False)
     ca_file: Path | None = _variable("MINIO_CA_FILE", None)
+    region: str = _variable("MINIO_REGION", "")
     store_connections: int = _variable("BREWERIES_STORE_CONNECTIONS", 8, ge=1, le=64)
     store_timeout: float = _variable("BREWERIES_STORE_TIMEOUT_SECONDS", 60, gt=0)
     lease: float = _variable("BREWERIES_LEASE_SECONDS", 15, gt=0)
@@ -105,6 +143,29 @@ class Settings(Folders):
         _ = parts.port  # raises ValueError where it is no number of a port
         return value
 
+    @field_validator("access_key", "secret_key")
+    @classmethod
+    def _a_key(cls, value: SecretStr) -> SecretStr:
+        text = value.get_secret_value()
+        if text != text.strip():
+            raise ValueError("begins or ends with a space")
+        return value
+
+    @field_validator("access_key")
+    @classmethod
+    def _in_a_header(cls, value: SecretStr) -> SecretStr:
+        """The access key stands in each request's header, between these signs."""
+        if not re.fullmatch(r"[ -~]+", text := value.get_secret_value()) or set(text) & set(",="):
+            raise ValueError("holds a sign that no store takes: a comma, = or one beyond ASCII")
+        return value
+
+    @field_validator("region")
+    @classmethod
+    def _a_region(cls, value: str) -> str:
+        if not re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,62}|", value):
+            raise ValueError("must be the name of a region, such as us-east-1")
+        return value
+
     @field_validator("api_url")
     @classmethod
     def _web_address(cls, value: str) -> str:
@@ -113,6 +174,8 @@ class Settings(Folders):
             raise ValueError("must be an http or https address")
         if parts.username is not None or parts.query or parts.fragment:
             raise ValueError("must hold no user, password, query or fragment")
+        if not value.isascii():
+            raise ValueError("must hold no letter beyond ASCII (write it percent-encoded)")
         return value.rstrip("/")
 
     @field_validator("dask_scheduler")
@@ -153,9 +216,26 @@ class Settings(Folders):
         return self
 
     @property
-    def secrets(self) -> tuple[str, ...]:
-        """What must never be written anywhere."""
-        return (self.secret_key.get_secret_value(), self.access_key.get_secret_value())
+    def for_leases(self) -> Self:
+        """The same, for a client that renews leases: one answer that does not come costs none."""
+        timeout = min(self.store_timeout, self.lease / 3)
+        return self.model_copy(update={"store_timeout": timeout})
+
+
+def spool_folder() -> Path:
+    """Where error logs wait for the store; known even where the settings are wrong."""
+    try:
+        return Folders.load().spool
+    except SettingError:
+        return Folders.model_validate({}).spool
+
+
+def known_secrets() -> Redactor:
+    """What blanks the secrets of the environment and of `.env`; known as above."""
+    try:
+        return Redactor.of(os.environ, read_dotenv(DOTENV))
+    except SettingError:
+        return Redactor.of(os.environ)
 
 
 def _setting_error(kind: str, location: tuple[int | str, ...], message: str) -> SettingError:

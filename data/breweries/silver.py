@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import tempfile
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
@@ -12,7 +11,6 @@ from datetime import timedelta
 from functools import partial
 from itertools import accumulate, islice
 from operator import attrgetter
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -41,6 +39,7 @@ from .schema import SCHEMA
 from .shuffle import TASK_BYTES, Part, Piece, buckets_for, gather, grouped, parts_of, size
 from .silver_tasks import REJECTED_SCHEMA, CleanedRange, Written, folder
 from .steps import Step, Summary, View
+from .workspace import workspace
 
 EQUATION = "silver + rejected + duplicates = bronze"
 ROWS_AT_ONCE = 200_000
@@ -311,8 +310,8 @@ def _withdraw(step: Step, there: Collection[str]) -> None:
 def _store_rejected(step: Step, cleaned: Cleaned) -> bool:
     """Put the records that cannot be used beside silver, one a line."""
     bronze = cleaned.version.manifest
-    with tempfile.TemporaryDirectory(prefix="breweries-") as folder:
-        path = Path(folder) / "rejected.json"
+    with workspace() as folder:
+        path = folder / "rejected.json"
         digest = hashlib.sha256()
         with path.open("wb") as file:
             for line in array_lines(_rejected(step, cleaned)):

@@ -25,7 +25,7 @@ from .datasets import SILVER
 from .drift import Fields, Profile
 from .errors import ObjectDiffers
 from .locations import Location, location, partition
-from .manifest import PART_BYTES, Parts, StoredObject, md5, sha256
+from .manifest import PART_BYTES, Parts, StoredObject, sha256
 from .records import lines_within, record_texts
 from .schema import CLEAN_SCHEMA, KIND, LOCATED_SCHEMA, LOCATION, SCHEMA
 from .shuffle import Buckets, Part, Piece, Place, gather, hashes, scatter
@@ -203,9 +203,10 @@ def write_partitions(
 
     def store(file: tuple[StoredObject, bytes]) -> tuple[StoredObject, bool]:
         entry, content = file
-        missing = there.get(entry.key) != md5(content)
+        etag = there.get(entry.key)
+        missing = etag is None or not place.lake.holds("silver", entry.key, content, etag)
         if missing:
-            place.lake.put("silver", entry.key, content, parquet.CONTENT_TYPE)
+            place.lake.put_hashed("silver", entry.key, content, parquet.CONTENT_TYPE)
         return entry, missing
 
     stored = place.lake.each(store, _files(rows, files))

@@ -21,14 +21,21 @@ from tenacity import (
 from typing_extensions import ParamSpec
 
 from . import failures
+from .console import tell
 from .datasets import Dataset
 from .drift import Drift, Profile
 from .engine import Engine, engine_of
-from .errors import ManifestMissing, ManifestUnreadable, StoreUnreachable, TurnLost
+from .errors import (
+    ManifestMissing,
+    ManifestUnreadable,
+    SecretBlanked,
+    StoreUnreachable,
+    TurnLost,
+)
 from .lake import Lake, Origin, Stat
 from .manifest import Changes, Check, Manifest, Parts, Source, StoredObject, code_version, now
 from .runs import new_run
-from .settings import Folders, Settings
+from .settings import Settings, known_secrets, spool_folder
 from .store import TRIES
 from .turns import Turn, take_turn
 
@@ -220,18 +227,24 @@ def run_block(
         upstream: what the block before returned; without it, this is the start of a run.
     """
     run = (upstream or {}).get("run") or new_run()
-    with (
-        _errors_logged(dataset, run, variables, upstream) as (settings, lake),
-        take_turn(lake, dataset, run, settings.lease, settings.turn_limit) as turn,
-        engine_of(settings, lake, run) as engine,
-        _older_objects_left_alone(),
-    ):
-        singles = (*((dataset.object,) if dataset.object else ()), *dataset.beside)
-        there = {key: lake.stat(dataset.layer, key) for key in singles}
-        previous, etag = _previous(lake, dataset)
-        return work(
-            Step(lake, engine, dataset, run, settings, turn, previous, etag, there, variables)
-        )
+
+    def in_turn(settings: Settings, lake: Lake) -> Summary:
+        leases = Lake.connect(settings.for_leases)
+        with (
+            take_turn(leases, dataset, run, settings.lease, settings.turn_limit) as turn,
+            engine_of(settings, lake, run) as engine,
+            _older_objects_left_alone(),
+        ):
+            if not upstream:
+                turn.race()
+            singles = (*((dataset.object,) if dataset.object else ()), *dataset.beside)
+            there = {key: lake.stat(dataset.layer, key) for key in singles}
+            previous, etag = _previous(lake, dataset)
+            return work(
+                Step(lake, engine, dataset, run, settings, turn, previous, etag, there, variables)
+            )
+
+    return _logged(dataset, run, variables, upstream, in_turn)
 
 
 def check_block(
@@ -242,33 +255,44 @@ def check_block(
 ) -> None:
     """Check what a block published, as a reader would; errors are logged as those of its work."""
     run = (upstream or {}).get("run") or new_run()
-    with (
-        _errors_logged(dataset, run, variables, upstream) as (settings, lake),
-        engine_of(settings, lake, f"{run}-check") as engine,
-    ):
-        check(View(lake, engine))
+
+    def checked(settings: Settings, lake: Lake) -> None:
+        with engine_of(settings, lake, f"{run}-check") as engine:
+            check(View(lake, engine))
+
+    _logged(dataset, run, variables, upstream, checked)
 
 
-@contextmanager
-def _errors_logged(
-    dataset: Dataset, run: str, variables: Mapping[str, Any], upstream: Summary | None
-) -> Iterator[tuple[Settings, Lake]]:
-    """The settings and the lake of a block; what is raised in the context becomes an error log."""
-    folders = Folders.load()
-    settings = lake = None
+def _logged(
+    dataset: Dataset,
+    run: str,
+    variables: Mapping[str, Any],
+    upstream: Summary | None,
+    work: Callable[[Settings, Lake], T],
+) -> T:
+    """Do some work with the settings and the lake; what it raises becomes an error log.
+
+    What leaves this process of an error has no secret in it: the log, what is printed, and the
+    error itself, which Mage prints and keeps.
+    """
+    lake = None
     try:
         settings = Settings.load()
         lake = Lake.connect(settings)
         lake.create_bucket(dataset.layer)
-        failures.deliver(folders.spool, lake)
-        yield settings, lake
+        failures.deliver(settings.spool, lake)
+        return work(settings, lake)
     except Exception as error:
         attempt = (variables.get("retry") or {}).get("attempts") or 1
         log = failures.describe(error, dataset, run, attempt, dict(upstream or {}))
-        known = settings.secrets if settings else ()
-        where = failures.keep(log, folders.spool, lake, known)
-        print(f"{type(error).__name__}: {error}\nThe error log is {where}")
-        raise
+        secrets = known_secrets()
+        where = failures.keep(secrets.value(log), spool_folder(), lake)
+        kind, message = type(error).__name__, secrets.text(str(error))
+        tell(f"{kind}: {message}\nThe error log is {where}")
+        if not secrets.shows("\n".join((log["traceback"], str(log["facts"]), log["message"]))):
+            raise
+    # Outside the `except`, so that it does not carry the other one along.
+    raise SecretBlanked(kind, message)
 
 
 def _previous(lake: Lake, dataset: Dataset) -> tuple[Manifest | None, str | None]:

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
+from xml.etree.ElementTree import ParseError
 
 import certifi
 import urllib3
@@ -17,20 +18,26 @@ from minio import Minio
 from minio.commonconfig import CopySource
 from minio.datatypes import Object
 from minio.deleteobjects import DeleteObject
-from minio.error import MinioException, S3Error
+from minio.error import MinioException, S3Error, ServerError
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt
 from typing_extensions import Self
 
 from .datasets import Layer
-from .errors import BucketMissing, ObjectMissing, StoreError, StoreRefused, StoreUnreachable
+from .errors import BucketMissing, ObjectMissing, SettingError, StoreError, StoreUnreachable
 from .records import CONTENT_TYPE
+from .refusals import LONGEST_MESSAGE, refusal
 from .settings import Settings
 
 CONNECT_SECONDS = 5.0
-TRIES = 5
+TRIES = 5  # after the first, where no answer comes
+BUSY_TRIES = 10  # after the first, where the store answers that it is busy
+BACKOFF_SECONDS = 0.2  # doubling from the second try on
+LONGEST_BACKOFF_SECONDS = 3.2
 CHUNK = 1 << 20
+_BUSY_STATUS = (408, 429, 500, 502, 503, 504)
 _CONDITION_FAILED = {"PreconditionFailed", "ConditionalRequestConflict", "NoSuchKey"}
-_PASSING = {"InternalError", "ServiceUnavailable", "SlowDown", "RequestTimeout"}
+_FAILED = (MinioException, urllib3.exceptions.HTTPError, OSError, ParseError)
+"""What the client raises where no answer of S3 came."""
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -62,34 +69,43 @@ class Store:
     Keys are relative to the layer's bucket.
     """
 
-    def __init__(self, client: Minio, endpoint: str, connections: int) -> None:
+    def __init__(self, client: Minio, endpoint: str, connections: int, region: str = "") -> None:
         self._client = client
         self.endpoint = endpoint
         self._connections = connections
+        self._region = region
 
     @classmethod
-    def connect(cls, settings: Settings, retries: int = TRIES) -> Self:
-        """The store of the settings; nothing is sent yet."""
+    def connect(cls, settings: Settings, patient: bool = True) -> Self:
+        """The store of the settings; nothing is sent yet.
+
+        Args:
+            settings: where it is, its keys and its limits.
+            patient: whether to try often; else once more.
+
+        Raises:
+            SettingError: the client takes no such address or region.
+        """
         connect = min(CONNECT_SECONDS, settings.store_timeout)
         http = urllib3.PoolManager(
-            maxsize=settings.store_connections + 1,  # and the lease's
+            maxsize=settings.store_connections,
             timeout=urllib3.Timeout(connect=connect, read=settings.store_timeout),
-            retries=urllib3.Retry(
-                total=retries,
-                backoff_factor=0.2,
-                status_forcelist=(500, 502, 503, 504),
-            ),
+            retries=tries(TRIES, BUSY_TRIES) if patient else tries(1, 1),
             cert_reqs="CERT_REQUIRED",
             ca_certs=str(settings.ca_file or os.environ.get("SSL_CERT_FILE") or certifi.where()),
         )
-        client = Minio(
-            settings.endpoint,
-            access_key=settings.access_key.get_secret_value(),
-            secret_key=settings.secret_key.get_secret_value(),
-            secure=settings.secure,
-            http_client=http,
-        )
-        return cls(client, settings.endpoint, settings.store_connections)
+        try:
+            client = Minio(
+                settings.endpoint,
+                access_key=settings.access_key.get_secret_value(),
+                secret_key=settings.secret_key.get_secret_value(),
+                secure=settings.secure,
+                region=settings.region or None,  # else the store is asked for that of each bucket
+                http_client=http,
+            )
+        except ValueError as error:
+            raise SettingError("MINIO_ENDPOINT", f"is not usable: {error}") from None
+        return cls(client, settings.endpoint, settings.store_connections, settings.region)
 
     def create_bucket(self, layer: Layer) -> None:
         """Make the layer's bucket, private, unless it is there."""
@@ -108,7 +124,10 @@ class Store:
         return {key: found.size or 0 for key, found in self._listed(layer, prefix)}
 
     def etags(self, layer: Layer, prefix: str) -> dict[str, str]:
-        """As `sizes`, but to their ETags: for an object of one PUT, the MD5 of its content."""
+        """As `sizes`, but to their ETags.
+
+        Where a store neither encrypts nor compresses, that is the MD5 of an object of one PUT.
+        """
         return {key: (found.etag or "").strip('"') for key, found in self._listed(layer, prefix)}
 
     def listed(self, layer: Layer, prefix: str) -> dict[str, Listed]:
@@ -133,10 +152,13 @@ class Store:
         key: str,
         content: bytes,
         content_type: str = "application/octet-stream",
+        metadata: Mapping[str, str] | None = None,
     ) -> None:
         """Store an object, whole or not at all."""
         with self._asking(f"store {layer}/{key}"):
-            self._client.put_object(layer, key, io.BytesIO(content), len(content), content_type)
+            self._client.put_object(
+                layer, key, io.BytesIO(content), len(content), content_type, dict(metadata or {})
+            )
 
     def put_file(
         self, layer: Layer, key: str, file: Path, content_type: str, metadata: Mapping[str, str]
@@ -198,7 +220,8 @@ class Store:
         """Remove objects; one that is gone already is no error."""
         with self._asking(f"remove objects of {layer}"):
             for error in self._client.remove_objects(layer, map(DeleteObject, keys)):
-                raise self._error(f"remove {layer}/{error.name}", error.code or "no code")
+                action = f"remove {layer}/{error.name}"
+                raise refusal(self.endpoint, action, error.code or "", error.message or "")
 
     def head(self, layer: Layer, key: str) -> Head | None:
         """What the store says of an object, or None where there is none."""
@@ -263,17 +286,48 @@ class Store:
         try:
             yield
         except S3Error as error:
-            if missing and error.code in {"NoSuchKey", "PreconditionFailed"}:
+            # MinIO tells the code of an answer without a body, such as one to HEAD, in a header.
+            code = error.response.headers.get("x-minio-error-code") or error.code or ""
+            if missing and code in {"NoSuchKey", "PreconditionFailed"}:
                 raise ObjectMissing(missing) from None
-            if error.code == "NoSuchBucket":
+            if code == "NoSuchBucket":
                 raise BucketMissing(self.endpoint, action, error.bucket_name or "") from None
-            raise self._error(action, error.code or "no code") from None
-        except (MinioException, urllib3.exceptions.HTTPError, OSError) as error:
+            raise self._refusal(action, code, error.message, error.response.status) from None
+        except ServerError as error:
+            raise self._refusal(action, "", "", error.status_code) from None
+        except _FAILED as error:
             raise StoreUnreachable(self.endpoint, action, _reason(error)) from None
 
-    def _error(self, action: str, code: str) -> StoreError:
-        kind = StoreUnreachable if code in _PASSING else StoreRefused
-        return kind(self.endpoint, action, code)
+    def _refusal(self, action: str, code: str, message: str | None, status: int) -> StoreError:
+        region = self._region or "us-east-1"
+        return refusal(self.endpoint, action, code, message or "", status, region)
+
+
+def tries(unanswered: int, busy: int) -> urllib3.Retry:
+    """How often a request to a store is sent again, and how long is waited before.
+
+    A store's `Retry-After` is not obeyed: MinIO sends one of a minute with each 503, which is
+    longer than a lease.
+
+    Args:
+        unanswered: times, where no answer comes.
+        busy: times, where the answer is that it cannot serve now; the last such answer is given.
+    """
+    return urllib3.Retry(
+        total=None,
+        connect=unanswered,
+        read=unanswered,
+        other=unanswered,
+        redirect=0,
+        status=busy,
+        status_forcelist=_BUSY_STATUS,
+        raise_on_status=False,
+        raise_on_redirect=False,
+        respect_retry_after_header=False,
+        backoff_factor=BACKOFF_SECONDS,
+        backoff_max=LONGEST_BACKOFF_SECONDS,
+        backoff_jitter=BACKOFF_SECONDS,
+    )
 
 
 def _tries_of_a_cut_body() -> Retrying:
@@ -292,5 +346,5 @@ def _released(response: urllib3.BaseHTTPResponse) -> Iterator[None]:
 
 def _reason(error: Exception) -> str:
     inner = getattr(error, "reason", None) or error
-    said = " ".join(str(inner).split())
-    return said.rpartition(">: ")[2] or type(inner).__name__
+    said = " ".join(str(inner).split()).rpartition(">: ")[2]
+    return said[:LONGEST_MESSAGE] or type(inner).__name__

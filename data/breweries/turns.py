@@ -10,15 +10,25 @@ import secrets
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 
+from .console import tell
 from .datasets import Dataset
-from .errors import ConditionsIgnored, StoreError, StoreUnreachable, TurnLost, TurnTooLong
+from .errors import (
+    ConditionsIgnored,
+    RaceWonTwice,
+    StoreError,
+    StoreUnreachable,
+    TurnLost,
+    TurnTooLong,
+)
 from .lake import Lake
 from .store import TRIES
 
 LOOK_SECONDS = 1.0  # between two looks at another run's lease, at most
+RACERS = 4  # writers that race for one object
 
 
 @contextmanager
@@ -83,6 +93,37 @@ class Turn:
             "its answers take longer than half of BREWERIES_LEASE_SECONDS",
         )
 
+    def race(self) -> None:
+        """Let writers race for an object: for one that is not there, then for its replacement.
+
+        It proves that this store, now, let one of them win each time. A store that honours
+        conditions only one after the other fails it almost surely; one that seldom fails may pass.
+
+        Raises:
+            RaceWonTwice: more than one of them won, or none did.
+        """
+        layer, key = self._dataset.layer, f"{self._dataset.lease}.race"
+        with ThreadPoolExecutor(RACERS) as pool:
+
+            def winners(etag: str | None) -> list[str]:
+                start = threading.Barrier(RACERS)
+
+                def write(number: int) -> str | None:
+                    start.wait()
+                    return self._lake.put_if(layer, key, f"{etag} {number}".encode(), etag)
+
+                return [found for found in pool.map(write, range(RACERS)) if found]
+
+            try:
+                self._lake.remove(layer, [key])  # a crash may have left it
+                first = winners(None)
+                second = winners(first[0]) if len(first) == 1 else first
+            finally:
+                with suppress(StoreError):
+                    self._lake.remove(layer, [key])
+        if len(second) != 1:
+            raise RaceWonTwice(self._lake.endpoint, RACERS, len(second))
+
     def wait(self, limit: float) -> None:
         """Take the lease once it is free, or its holder gave no sign of life for its length."""
         end = time.monotonic() + limit
@@ -92,7 +133,7 @@ class Turn:
             content, etag = there or (b"", seen)
             lease = Lease.parse(content)
             if there and lease.run != told.run:
-                print(f"Waiting for run {lease.run} to end with {self._dataset.layer}.", flush=True)
+                tell(f"Waiting for run {lease.run} to end with {self._dataset.layer}.")
             if etag != seen:
                 alive = lease.holder == told.holder  # it renewed its own
                 seen, since, told = etag, time.monotonic(), lease

@@ -1,0 +1,60 @@
+"""What people see while a run works. A screen that is gone or lacks letters stops no run."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+from contextlib import suppress
+from typing import Any, TypeVar
+
+from tqdm import tqdm
+
+T = TypeVar("T")
+
+
+def tell(text: str) -> None:
+    """Print a line; letters that the screen has not are escaped."""
+    with suppress(OSError, ValueError):  # ValueError: the stream is closed
+        encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+        print(text.encode(encoding, "backslashreplace").decode(encoding), flush=True)
+
+
+def progress(
+    items: Iterable[T] = (), *, doing: str, total: int, unit: str, delay: float = 0
+) -> tqdm[T]:
+    """A progress bar over some items, or one to update by hand.
+
+    Args:
+        items: what is gone through; none for a bar that is updated by hand.
+        doing: what is done, for people.
+        total: how many items there are.
+        unit: what an item is called.
+        delay: seconds before the bar is shown.
+    """
+    return tqdm(
+        items,
+        doing,
+        total,
+        unit=f" {unit}",
+        delay=delay,
+        mininterval=1,
+        file=_Screen(sys.stderr),
+    )
+
+
+class _Screen:
+    """A stream that may fail unheard: a closed pipe, a terminal that has gone, a full disk."""
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> None:
+        with suppress(OSError, ValueError):
+            self._stream.write(text)
+
+    def flush(self) -> None:
+        with suppress(OSError, ValueError):
+            self._stream.flush()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)

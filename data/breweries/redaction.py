@@ -1,0 +1,95 @@
+"""Secrets are blanked here, and nowhere else, in all that leaves the process."""
+
+from __future__ import annotations
+
+import base64
+import html
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+from urllib.parse import quote, quote_plus, unquote, urlsplit
+
+from typing_extensions import Self
+
+BLANK = "***"
+
+SECRET_VARIABLE = re.compile(
+    r"(?:MINIO|BREWERIES|DEFAULT_OWNER|GRAFANA|ZABBIX|ALERT)_(?:\w+_)?(?:KEY|PASSWORD|SECRET|TOKEN)"
+    r"|JWT_SECRET|ALERT_(?:SLACK|WEBHOOK)_URL"
+)
+"""The names of the settings whose value is a secret."""
+
+PROXY_VARIABLE = re.compile(r"(?:ALL|HTTPS?)_PROXY", re.IGNORECASE)
+"""The names of variables whose value is an address that may hold a password."""
+
+
+class Redactor:
+    """Blanks every form of some secrets.
+
+    Args:
+        secrets: as they are; an empty one blanks nothing.
+    """
+
+    def __init__(self, secrets: Iterable[str]) -> None:
+        found = {form for secret in secrets for form in forms(secret)}
+        # A form may hold another, so the longest comes first.
+        longest_first = sorted(found, key=lambda form: (-len(form), form))
+        self._forms = re.compile("|".join(map(re.escape, longest_first))) if found else None
+
+    @classmethod
+    def of(cls, *environments: Mapping[str, str]) -> Self:
+        """That of the secrets in some environments."""
+        return cls(secret for told in environments for secret in secrets_in(told))
+
+    def text(self, text: str) -> str:
+        """A text without them."""
+        return self._forms.sub(BLANK, text) if self._forms else text
+
+    def shows(self, text: str) -> bool:
+        """Whether a text shows any."""
+        return bool(self._forms and self._forms.search(text))
+
+    def value(self, value: Any) -> Any:
+        """Something that will become JSON, without them: in keys, texts, and texts of objects."""
+        if isinstance(value, Mapping):
+            return {self.text(str(key)): self.value(item) for key, item in value.items()}
+        if isinstance(value, (list, tuple, set, frozenset)):
+            return [self.value(item) for item in value]
+        if value is None or isinstance(value, (bool, int, float)):
+            return value
+        return self.text(str(value))
+
+
+def secrets_in(environment: Mapping[str, str]) -> Iterator[str]:
+    """The secrets of an environment: values of settings, and passwords of proxies."""
+    for name, value in environment.items():
+        if SECRET_VARIABLE.fullmatch(name):
+            yield value
+            yield value.strip()
+        elif PROXY_VARIABLE.fullmatch(name):
+            login = urlsplit(value).netloc.rpartition("@")[0]
+            password = login.partition(":")[2]
+            yield password
+            yield unquote(password)
+
+
+def forms(secret: str) -> set[str]:
+    """How a secret may be written: as it is, escaped, quoted or encoded; none where it is empty."""
+    utf8 = secret.encode("utf-8", "surrogatepass")
+    quoted = {quote(utf8), quote(utf8, safe=""), quote_plus(utf8)}
+    found = {
+        secret,
+        html.escape(secret),
+        html.escape(secret, quote=False),
+        json.dumps(secret)[1:-1],
+        json.dumps(secret, ensure_ascii=False)[1:-1],
+        repr(secret)[1:-1],
+        ascii(secret)[1:-1],
+        repr(utf8)[2:-1],
+        base64.b64encode(utf8).decode().rstrip("="),
+        base64.urlsafe_b64encode(utf8).decode().rstrip("="),
+        *quoted,
+        *(re.sub("%[0-9A-F]{2}", lambda code: code[0].lower(), text) for text in quoted),
+    }
+    return found - {""}
