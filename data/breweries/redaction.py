@@ -77,19 +77,34 @@ def secrets_in(environment: Mapping[str, str]) -> Iterator[str]:
 def forms(secret: str) -> set[str]:
     """How a secret may be written: as it is, escaped, quoted or encoded; none where it is empty."""
     utf8 = secret.encode("utf-8", "surrogatepass")
+    escaped = {*_escaped(secret), *_escaped(utf8.decode("latin-1"))}  # the latter as bytes
+    escaped_again = {form for once in escaped for form in _escaped(once)}  # an error in an error
     quoted = {quote(utf8), quote(utf8, safe=""), quote_plus(utf8)}
     found = {
         secret,
         html.escape(secret),
         html.escape(secret, quote=False),
-        json.dumps(secret)[1:-1],
-        json.dumps(secret, ensure_ascii=False)[1:-1],
-        repr(secret)[1:-1],
-        ascii(secret)[1:-1],
-        repr(utf8)[2:-1],
         base64.b64encode(utf8).decode().rstrip("="),
         base64.urlsafe_b64encode(utf8).decode().rstrip("="),
+        *escaped,
+        *escaped_again,
         *quoted,
         *(re.sub("%[0-9A-F]{2}", lambda code: code[0].lower(), text) for text in quoted),
     }
     return found - {""}
+
+
+def _escaped(text: str) -> Iterator[str]:
+    """A text as Python and JSON write it, whichever of the two quotes is around it."""
+    if not {"'", '"'} & set(text):
+        yield repr(text)[1:-1]
+        yield ascii(text)[1:-1]
+    else:
+        for written in (repr, ascii):
+            # A quote more makes Python escape the single quotes; the other kinds follow from it.
+            single = written(text + "'\"")[1:-4]
+            yield single
+            yield single.replace("\\'", "'")
+            yield single.replace("\\'", "'").replace('"', '\\"')
+    yield json.dumps(text)[1:-1]
+    yield json.dumps(text, ensure_ascii=False)[1:-1]

@@ -4,21 +4,44 @@ from __future__ import annotations
 
 import ssl
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Literal
 
 import urllib3
 from typing_extensions import Self
 
-Fault = Literal["", "refuse", "drop", "cut"]
-"""Pass on; answer 503 instead; close the connection instead; pass on and cut the answer's body."""
 
-SLOW_DOWN = (
-    b'<?xml version="1.0"?><Error><Code>SlowDown</Code><Message>Busy</Message>'
-    b"<Resource>/</Resource><RequestId>1</RequestId><HostId>1</HostId></Error>"
+@dataclass(frozen=True)
+class Refusal:
+    """An error of a store, as MinIO writes it (cmd/api-errors.go, cmd/api-response.go)."""
+
+    status: int
+    code: str
+    message: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def body(self) -> bytes:
+        """As a store writes it."""
+        return (
+            f'<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>{self.code}</Code>'
+            f"<Message>{self.message}</Message><Resource>/</Resource><RequestId>1</RequestId>"
+            "<HostId>1</HostId></Error>"
+        ).encode()
+
+
+Fault = Literal["", "drop", "cut"] | Refusal
+"""Pass on; close the connection instead; pass on and cut the answer's body; answer so instead."""
+
+A_MINUTE = {"Retry-After": "60"}  # what MinIO sends with each 503 and 429
+SLOW_DOWN = Refusal(
+    503,
+    "SlowDownWrite",
+    "Resource requested is unwritable, please reduce your request rate",
+    A_MINUTE,
 )
 NOT_PASSED_ON = {"connection", "transfer-encoding", "content-length", "server", "date"}
 
@@ -104,8 +127,10 @@ class StoreProxy:
             if fault == "drop":
                 handler.close_connection = True
                 return
-            if fault == "refuse":
-                self._send(handler, 503, {"Content-Type": "application/xml"}, SLOW_DOWN)
+            if isinstance(fault, Refusal):
+                told = {"x-minio-error-code": fault.code} if handler.command == "HEAD" else {}
+                headers = {"Content-Type": "application/xml", **told, **fault.headers}
+                self._send(handler, fault.status, headers, fault.body)
                 return
             answer = self._pool.request(
                 handler.command,

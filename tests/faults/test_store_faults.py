@@ -5,13 +5,20 @@ import threading
 import time
 
 from tests.faults.damage import error_logs
+from tests.faults.proxy import A_MINUTE, SLOW_DOWN, Refusal
+
+TOO_MANY = Refusal(429, "TooManyRequests", "Please reduce your request rate", A_MINUTE)
+WON_TOO = Refusal(200, "", "", {"ETag": '"another"'})
+INTERNAL = Refusal(500, "InternalError", "We encountered an internal error, please try again.")
 
 FAULTS = {
-    "one PUT in ten is refused with 503": ("refuse", 0.1, {"PUT"}),
-    "one request in twenty is refused with 503": ("refuse", 0.05, None),
+    "one PUT in ten is refused with 503, `Retry-After` 60 s": (SLOW_DOWN, 0.1, {"PUT"}),
+    "one request in twenty is refused with 503, `Retry-After` 60 s": (SLOW_DOWN, 0.05, None),
+    "one request in twenty is refused with 429, `Retry-After` 60 s": (TOO_MANY, 0.05, None),
+    "one request in twenty is refused with 500": (INTERNAL, 0.05, None),
     "one request in twenty has its connection closed": ("drop", 0.05, None),
     "one read in ten is cut in the middle": ("cut", 0.1, {"GET"}),
-    "every second PUT is refused with 503": ("refuse", 0.5, {"PUT"}),
+    "every second PUT is refused with 503, `Retry-After` 60 s": (SLOW_DOWN, 0.5, {"PUT"}),
 }
 
 
@@ -39,6 +46,54 @@ def test_a_store_that_fails_now_and_then(shaky, tally, every):
         assert found == []
         ends = f"{completed} of {rounds} complete; the next run does"
         tally.add(f"the store: {name}", injected, len(found), ends)
+
+
+def test_a_store_that_asks_for_a_minute_costs_none(shaky, tally):
+    """A run and its renewals wait as they see fit: one 503 is no minute, nor is a lease lost."""
+    for chosen in ("leases/", "/silver/data/breweries/_manifest.json", "breweries_raw.json"):
+        refused = []
+
+        def refuse(operation, chosen=chosen, refused=refused):
+            if chosen in operation.path and operation.method == "PUT" and len(refused) < 3:
+                refused.append(operation)
+                return SLOW_DOWN
+            return ""
+
+        shaky.change()
+        shaky.proxy.reset()
+        shaky.proxy.before = refuse
+        process = shaky.start(BREWERIES_LEASE_SECONDS=15)
+        process.join(30)
+        assert process.exitcode == 0, shaky.output()
+        assert len(refused) == 3
+    found = shaky.damage() + shaky.heal()
+    assert found == []
+    tally.add(
+        "the store: three 503 of a minute each to one PUT", 9, len(found), "completes at once"
+    )
+
+
+def test_a_store_that_lets_two_racing_writers_win_is_refused(shaky, tally):
+    """It honours conditions one after the other: seaweedfs#8800, rustfs#1659, versitygw#2288."""
+    started, passed = threading.Barrier(2), []
+
+    def hold_two(operation):
+        if operation.path.endswith(".race") and operation.method == "PUT" and len(passed) < 2:
+            passed.append(operation)
+            started.wait(10)
+            return "" if operation is passed[0] else WON_TOO
+        return ""
+
+    shaky.proxy.before = hold_two
+    status = shaky.run()
+    assert status == 1
+    (log,) = shaky.world.logs("bronze").values()
+    assert log["exception_type"] == "RaceWonTwice"
+    assert "let 2 of 4 racing conditional writes win" in log["message"]
+    found = shaky.damage() + shaky.heal()
+    assert found == []
+    ends = "refused with `RaceWonTwice`"
+    tally.add("the store: two racing writers win", 1, len(found), ends)
 
 
 def test_a_store_that_dies_for_a_while(shaky, tally, every):

@@ -1,6 +1,8 @@
 """The lake's own promises, on a real store."""
 
 import json
+import os
+from pathlib import Path
 
 import pytest
 
@@ -87,13 +89,14 @@ def test_any_error_of_a_step_is_logged_with_its_attempt_and_without_secrets(worl
     def fail(step: Step):
         raise RuntimeError(f"the key is {settings.secret_key.get_secret_value()}")
 
-    with pytest.raises(RuntimeError):
+    with pytest.raises(errors.SecretBlanked, match=r"^RuntimeError: the key is \*\*\*$") as caught:
         run_block(
             SILVER,
             fail,
             {"retry": {"attempts": 2}},
             {"run": "20260101T000000Z-bbbbbb", "rows_out": 3},
         )
+    assert caught.value.__cause__ is caught.value.__context__ is None
     log = world.logs("silver")["logs/20260101T000000Z-bbbbbb-transform_breweries.json"]
     assert log["attempt"] == 2
     assert log["working_on"] == {"run": "20260101T000000Z-bbbbbb", "rows_out": 3}
@@ -104,7 +107,7 @@ def test_any_error_of_a_step_is_logged_with_its_attempt_and_without_secrets(worl
 def test_spooled_logs_are_delivered_once(world):
     spool = world.folder / "spool"
     log = failures.describe(ValueError("x"), SILVER, "r", 1, {})
-    where = failures.keep(log, spool, None, ())
+    where = failures.keep(log, spool, None)
     assert where == str(spool / "silver" / "r-transform_breweries.json")
     assert failures.deliver(spool, world.lake) == 1
     assert failures.deliver(spool, world.lake) == 0
@@ -133,7 +136,7 @@ def test_two_runs_may_deliver_the_same_spool(world, monkeypatch):
     spool = world.folder / "spool"
     for number in range(3):
         log = failures.describe(ValueError("x"), SILVER, f"r{number}", 1, {})
-        failures.keep(log, spool, None, ())
+        failures.keep(log, spool, None)
     put = world.lake.put
 
     def put_and_lose_the_next(*arguments):
@@ -148,3 +151,52 @@ def test_a_spool_that_cannot_be_written_hides_no_error(world):
     world.set(BREWERIES_SPOOL="/proc/spool", MINIO_SECRET_KEY="")
     with pytest.raises(errors.SettingError, match="MINIO_SECRET_KEY is required"):
         world.run(test=False)
+
+
+def spooled(world, run, layer="silver"):
+    """An error log that waits in the spool."""
+    dataset = {"silver": SILVER, "gold": GOLD}[layer]
+    failures.keep(
+        failures.describe(ValueError("x"), dataset, run, 1, {}), world.folder / "spool", None
+    )
+    (file,) = (world.folder / "spool" / layer).glob(f"{run}-*.json")
+    return file
+
+
+@pytest.mark.parametrize("what", ["read", "list", "remove"])
+def test_a_spool_of_another_user_is_told_and_survived(world, monkeypatch, capsys, what):
+    theirs, ours = spooled(world, "theirs"), spooled(world, "ours", "gold")
+    real = {"read": Path.read_bytes, "list": Path.iterdir, "remove": os.access}[what]
+
+    def refuse(path, *arguments):
+        if theirs.parent in (path, path.parent):
+            if what == "remove":
+                return False
+            raise PermissionError(13, "Permission denied", str(path))
+        return real(path, *arguments)
+
+    target = {"read": (Path, "read_bytes"), "list": (Path, "iterdir"), "remove": (os, "access")}
+    monkeypatch.setattr(*target[what], refuse)
+    assert failures.deliver(world.folder / "spool", world.lake) == 1
+    assert not ours.exists()
+    assert f"{theirs.parent}" in (said := capsys.readouterr().out)
+    assert "(Permission denied); give it to this user, or remove it" in said
+    world.run(test=False)
+    assert world.manifest(CHART)
+    assert theirs.exists()
+
+
+def test_a_log_that_no_spool_takes_goes_to_its_layer(world):
+    world.set(BREWERIES_SPOOL="/proc/spool")
+    with pytest.raises(ValueError, match="boom"):
+        run_block(SILVER, lambda step: 1 / int("boom"), {}, {"run": "20260101T000000Z-dddddd"})
+    assert list(world.logs("silver")) == ["logs/20260101T000000Z-dddddd-transform_breweries.json"]
+
+
+def test_a_folder_that_takes_no_picture_fails_no_chart(world, capsys):
+    world.set(BREWERIES_VISUALIZATIONS="/proc/visualizations")
+    world.run()
+    assert world.manifest(CHART).rows_out
+    said = capsys.readouterr().out
+    assert "The chart is in gold, but not at /proc/visualizations/" in said
+    assert "BREWERIES_VISUALIZATIONS" in said

@@ -11,6 +11,7 @@ from data.breweries import errors
 from data.breweries.datasets import GOLD, SILVER
 from data.breweries.lake import Origin
 from data.breweries.manifest import Source, StoredObject, sha256
+from data.breweries.settings import Settings
 from data.breweries.turns import Turn, take_turn
 from tests.conftest import raw_get
 
@@ -143,3 +144,30 @@ def test_a_store_that_ignores_conditions_is_refused(world):
     world.patch.setattr(world.lake, "put_if", put_whatever_is_there)
     with pytest.raises(errors.ConditionsIgnored, match="ignores conditional writes"):
         turn(world).__enter__()
+
+
+def test_a_store_that_honours_conditions_only_one_at_a_time_is_refused(world):
+    put, get = world.lake.put, world.lake.get
+
+    def look_then_put(layer, key, content, etag):
+        there = get(layer, key)
+        if (there[1] if there else None) != etag:
+            return None
+        time.sleep(0.05)
+        put(layer, key, content)
+        return get(layer, key)[1]
+
+    with turn(world) as mine:
+        mine.race()
+        world.patch.setattr(world.lake, "put_if", look_then_put)
+        with pytest.raises(errors.RaceWonTwice, match="of 4 racing conditional writes") as caught:
+            mine.race()
+        world.patch.undo()
+    assert caught.value.winners > 1
+    assert not world.lake.sizes("silver", "leases/")
+
+
+def test_a_renewal_that_gets_no_answer_does_not_outlast_the_lease():
+    settings = Settings.model_construct(store_timeout=60.0, lease=15.0)
+    assert settings.for_leases.store_timeout == 5.0
+    assert settings.store_timeout == 60.0

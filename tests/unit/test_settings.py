@@ -3,8 +3,8 @@ import os
 import pytest
 
 from data.breweries.drift import STOPPING
-from data.breweries.errors import SettingError
-from data.breweries.settings import Settings, known_secrets
+from data.breweries.errors import SettingError, SettingsFileUnreadable
+from data.breweries.settings import Settings, known_secrets, spool_folder
 
 GOOD = {
     "MINIO_ENDPOINT": "127.0.0.1:9000",
@@ -45,6 +45,21 @@ def test_a_missing_setting_is_named(environment, variable, value):
     ("variable", "value"),
     [
         ("MINIO_ENDPOINT", "http://127.0.0.1:9000"),
+        ("MINIO_ENDPOINT", "127.0.0.1:9000\n"),
+        ("MINIO_ACCESS_KEY", "canary-key\n"),
+        ("MINIO_ACCESS_KEY", "canary-key\r\n"),
+        ("MINIO_ACCESS_KEY", " canary-key"),
+        ("MINIO_ACCESS_KEY", "canary-clé"),
+        ("MINIO_ACCESS_KEY", "canary,key"),
+        ("MINIO_ACCESS_KEY", "canary=key"),
+        ("MINIO_SECRET_KEY", "canary-secret\n"),
+        ("MINIO_SECRET_KEY", "canary\tsecret"),
+        ("MINIO_SECRET_KEY", "canary-secret "),
+        ("MINIO_REGION", "sa east 1"),
+        ("MINIO_REGION", "São Paulo"),
+        ("BREWERIES_API_URL", "https://api.openbrewerydb.org/v1/breweries\n"),
+        ("BREWERIES_API_URL", "https://bücher.example/v1"),
+        ("BREWERIES_LEASE_SECONDS", "15\n"),
         ("MINIO_ENDPOINT", "127.0.0.1:port"),
         ("MINIO_ENDPOINT", "host/path"),
         ("MINIO_ENDPOINT", "me:canary-secret@host:9000"),
@@ -127,4 +142,47 @@ def test_an_authority_without_https_is_a_contradiction(environment, tmp_path):
     file.touch()
     environment.setenv("MINIO_CA_FILE", str(file))
     with pytest.raises(SettingError, match="MINIO_CA_FILE is set, but MINIO_SECURE is not true"):
+        Settings.load()
+
+
+@pytest.mark.parametrize("secret", ["canary-clé-é", "canary $#'\"", "canary with spaces"])
+def test_a_secret_of_any_letters_is_taken_and_blanked(environment, secret):
+    environment.setenv("MINIO_SECRET_KEY", secret)
+    assert Settings.load().secret_key.get_secret_value() == secret
+    assert "canary" not in known_secrets().text(f"the key is {secret}")
+
+
+def test_an_empty_secret_blanks_nothing(environment):
+    environment.setenv("MINIO_ACCESS_KEY", "")
+    environment.setenv("MINIO_SECRET_KEY", "")
+    assert known_secrets().text("every letter stays") == "every letter stays"
+
+
+def test_a_file_that_begins_with_a_mark_is_read(environment, tmp_path):
+    environment.delenv("MINIO_ENDPOINT")
+    (tmp_path / ".env").write_text("MINIO_ENDPOINT=file:9000\n", encoding="utf-8-sig")
+    assert Settings.load().endpoint == "file:9000"
+
+
+def test_a_file_that_is_no_text_is_named_with_its_line(environment, tmp_path):
+    lines = "MINIO_REGION=x\n# São Paulo\nMINIO_SECRET_KEY=canary-of-the-file\n"
+    (tmp_path / ".env").write_bytes(lines.encode("latin-1"))
+    with pytest.raises(
+        SettingsFileUnreadable, match=r"\.env cannot be read \(line 2 is not UTF-8\)"
+    ) as c:
+        Settings.load()
+    assert "canary" not in repr(c.value.facts)
+    assert c.value.__context__ is None
+    assert spool_folder().name == ".spool"
+    assert known_secrets().shows("canary-secret")
+
+
+def test_a_file_that_is_not_for_this_user_is_named(environment, tmp_path, monkeypatch):
+    (tmp_path / ".env").write_text("MINIO_REGION=x")
+
+    def refuse(*_, **__):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("data.breweries.settings.dotenv_values", refuse)
+    with pytest.raises(SettingsFileUnreadable, match=r"\(Permission denied\); save it as UTF-8"):
         Settings.load()

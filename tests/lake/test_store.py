@@ -1,0 +1,164 @@
+"""The store's client, on a real store behind a proxy that answers as MinIO does in need."""
+
+import resource
+import subprocess
+import sys
+import time
+
+import pytest
+
+from data.breweries import errors
+from data.breweries.lake import Lake
+from data.breweries.settings import PROJECT, Settings
+from data.breweries.workspace import workspace
+from tests.faults.proxy import A_MINUTE, SLOW_DOWN, Refusal, StoreProxy
+
+FULL = Refusal(507, "XMinioStorageFull", "Storage backend has reached its minimum free drive")
+SKEWED = Refusal(403, "RequestTimeTooSkewed", "The difference between the request time and the")
+QUOTA = Refusal(400, "XMinioAdminBucketQuotaExceeded", "Bucket quota exceeded")
+REGION = Refusal(400, "AuthorizationHeaderMalformed", "the region is wrong; expecting 'sa-east-1'.")
+TOO_MANY = Refusal(429, "TooManyRequests", "Please reduce your request rate", A_MINUTE)
+
+
+@pytest.fixture
+def proxy(world, store):
+    with StoreProxy(store["MINIO_ENDPOINT"]) as proxy:
+        world.set(MINIO_ENDPOINT=proxy.endpoint)
+        yield proxy
+
+
+@pytest.fixture
+def lake(proxy):
+    return Lake.connect(Settings.load())
+
+
+def refused(proxy, refusal, times, methods=("PUT", "GET", "HEAD", "DELETE")):
+    """Answer the next so many requests of some methods so; the list of those that were."""
+    found = []
+
+    def before(operation):
+        if operation.method in methods and len(found) < times:
+            found.append(operation)
+            return refusal
+        return ""
+
+    proxy.before = before
+    return found
+
+
+@pytest.mark.parametrize("refusal", [SLOW_DOWN, TOO_MANY], ids=lambda refusal: refusal.code)
+@pytest.mark.parametrize("method", ["PUT", "GET", "HEAD"])
+def test_retry_after_of_a_minute_is_not_waited_for(proxy, lake, refusal, method):
+    lake.put("gold", "x", b"1")
+    found = refused(proxy, refusal, 3, (method,))
+    started = time.monotonic()
+    asked = {
+        "PUT": lambda: lake.put("gold", "x", b"2"),
+        "GET": lambda: lake.get("gold", "x"),
+        "HEAD": lambda: lake.head("gold", "x"),
+    }
+    asked[method]()
+    assert time.monotonic() - started < 20
+    assert len(found) == 3
+
+
+def test_a_hasty_client_tries_once_more(world, proxy):
+    hasty = Lake.connect(Settings.load(), patient=False)
+    found = refused(proxy, SLOW_DOWN, 9)
+    with pytest.raises(errors.StoreBusy):
+        hasty.sizes("gold", "")
+    assert len(found) == 2
+
+
+@pytest.mark.parametrize("refusal", [FULL, SKEWED, QUOTA, REGION], ids=lambda refusal: refusal.code)
+@pytest.mark.parametrize("method", ["PUT", "HEAD"])
+def test_a_refusal_names_the_remedy_even_without_a_body(proxy, lake, refusal, method):
+    kinds = {
+        FULL.code: errors.StoreFull,
+        SKEWED.code: errors.StoreClockDiffers,
+        QUOTA.code: errors.StoreFull,
+        REGION.code: errors.StoreRegionDiffers,
+    }
+    refused(proxy, refusal, 99)
+    with pytest.raises(kinds[refusal.code], match=refusal.code):
+        lake.put("gold", "x", b"1") if method == "PUT" else lake.head("gold", "x")
+
+
+def test_a_busy_store_says_what_it_answered(world, proxy):
+    hasty = Lake.connect(Settings.load(), patient=False)
+    refused(proxy, Refusal(500, "InternalError", "no free volumes left"), 99)
+    with pytest.raises(errors.StoreBusy, match=r"InternalError: no free volumes left.*full disk"):
+        hasty.put("gold", "x", b"1")
+
+
+@pytest.mark.parametrize("page", [b"<Error><Code>Cut", b"<html>sign in</html>"])
+def test_what_no_store_would_answer_is_told(world, proxy, page):
+    class Page(Refusal):
+        body = page
+
+    hasty = Lake.connect(Settings.load(), patient=False)
+    kind = "application/xml" if b"Cut" in page else "text/html"
+    refused(proxy, Page(403, "", "", {"Content-Type": kind}), 99)
+    with pytest.raises(errors.StoreUnreachable, match="check MINIO_ENDPOINT"):
+        hasty.get("gold", "x")
+
+
+def test_an_object_knows_its_hash_where_the_etag_is_no_md5(world):
+    world.lake.put_hashed("gold", "x", b"content", "text/plain")
+    assert world.lake.holds("gold", "x", b"content", "an etag of an encrypted object")
+    assert not world.lake.holds("gold", "x", b"other", "an etag of an encrypted object")
+    world.lake.put("gold", "x", b"content")
+    assert world.lake.holds("gold", "x", b"content", world.lake.etags("gold", "x")["x"])
+    assert not world.lake.holds("gold", "x", b"content", "an etag of an encrypted object")
+
+
+def test_an_unchanged_run_writes_no_data_where_etags_are_no_md5(world, monkeypatch):
+    """As in a bucket that MinIO encrypts or compresses."""
+    listed = Lake.etags
+
+    def encrypted(lake, layer, prefix):
+        return {key: f"{etag}-encrypted" for key, etag in listed(lake, layer, prefix).items()}
+
+    monkeypatch.setattr(Lake, "etags", encrypted)
+    world.run(test=False)
+    before = world.lake.listed("silver", "data/breweries/country=")
+    world.run(test=False)
+    assert world.lake.listed("silver", "data/breweries/country=") == before
+    victim = min(before)
+    world.lake.put("silver", victim, b"x" * before[victim].bytes)
+    world.run()  # heals what somebody overwrote
+
+
+FILLS_THE_DISK = """
+import resource
+from tests.lake import test_store
+test_store.fill()
+"""
+
+
+def fill():
+    """In a process that may write no file of more than 10 kB."""
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, 10_000))
+    with workspace() as folder:
+        (folder / "file").write_bytes(bytes(20_000))
+
+
+def test_a_full_temporary_folder_is_named(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-c", FILLS_THE_DISK],
+        cwd=PROJECT.parent,
+        env={"TMPDIR": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert f"TemporaryFolderUnusable: The temporary folder {tmp_path} cannot be used" in done.stderr
+    assert "TMPDIR" in done.stderr
+    assert not list(tmp_path.iterdir())
+
+
+def test_other_errors_in_a_workspace_stay_what_they_are():
+    with pytest.raises(ConnectionResetError), workspace():
+        raise ConnectionResetError(104, "Connection reset by peer")
+    with pytest.raises(PermissionError), workspace():
+        raise PermissionError(13, "Permission denied", "/elsewhere")

@@ -1,0 +1,92 @@
+"""Whatever a secret is, and however it is written, it does not show."""
+
+import base64
+import html
+import json
+import re
+from urllib.parse import quote, quote_plus
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from data.breweries.redaction import Redactor, forms, secrets_in
+
+WAYS = {
+    "as it is": str,
+    "in JSON": json.dumps,
+    "in JSON beyond ASCII": lambda text: json.dumps(text, ensure_ascii=False),
+    "by repr": repr,
+    "by ascii": ascii,
+    "as bytes": lambda text: repr(text.encode()),
+    "in a path": quote,
+    "in a query": quote_plus,
+    "in an address": lambda text: quote(text, safe=""),
+    "in lower case": lambda text: re.sub("%..", lambda code: code[0].lower(), quote(text)),
+    "in a page": html.escape,
+    "in base64": lambda text: base64.b64encode(text.encode()).decode(),
+    "in an error of an error": lambda text: repr(ValueError(f"Invalid header {text.encode()!r}")),
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize(
+    "secret", ["plain-Key-1", "clé/é+ß=", "a'b\"c<d>&", "line\nbreak\ttab", "秘密🍺"]
+)
+def test_a_secret_does_not_show(way, secret):
+    written = f"key={WAYS[way](secret)}!"
+    blanked = Redactor([secret, ""]).text(written)
+    assert "***" in blanked
+    assert not any(form in blanked for form in forms(secret))
+    assert blanked.startswith("key=")
+    assert blanked.endswith("!")
+
+
+@given(st.text(min_size=4), st.sampled_from(sorted(WAYS)))
+def test_no_form_of_any_secret_shows(secret, way):
+    written = WAYS[way](secret)
+    assert not Redactor([secret]).shows(Redactor([secret]).text(f"<{written}>").replace("***", ""))
+
+
+def test_no_secret_blanks_nothing():
+    for none in ([], [""], ["", ""]):
+        assert Redactor(none).text("every letter stays") == "every letter stays"
+        assert not Redactor(none).shows("any")
+
+
+def test_one_secret_in_another_is_blanked_whole():
+    assert Redactor(["key", "key-of-keys"]).text("a key-of-keys, a key") == "a ***, a ***"
+
+
+def test_values_are_blanked_in_depth():
+    class Odd:
+        def __str__(self):
+            return "odd canary"
+
+    told = {"canary": ["a canary", {"n": 1, "x": None, "y": True}], "path": Odd(), "t": ("canary",)}
+    assert Redactor(["canary"]).value(told) == {
+        "***": ["a ***", {"n": 1, "x": None, "y": True}],
+        "path": "odd ***",
+        "t": ["***"],
+    }
+
+
+def test_secrets_are_known_by_their_names():
+    told = {
+        "MINIO_ACCESS_KEY": "access\n",
+        "MINIO_SECRET_KEY": "secret",
+        "MINIO_READER_SECRET_KEY": "reader",
+        "BREWERIES_API_TOKEN": "token",
+        "JWT_SECRET": "jwt",
+        "ALERT_SLACK_URL": "https://hooks/x",
+        "HTTPS_PROXY": "http://me:p%40ss@proxy:3128",
+        "http_proxy": "http://proxy:3128",
+        "MINIO_ENDPOINT": "not-secret:9000",
+        "SSH_KEY": "not ours",
+        "PATH": "/bin",
+    }
+    found = set(secrets_in(told)) - {""}
+    assert found == {
+        *("access\n", "access", "secret", "reader", "token", "jwt", "https://hooks/x"),
+        *("p%40ss", "p@ss"),
+    }
