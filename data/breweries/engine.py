@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -12,7 +13,14 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from .console import progress
 from .datasets import SCRATCH
-from .errors import ClusterEmpty, ClusterUnreachable, StoreError, WorkerDiffers, WorkersFailed
+from .errors import (
+    ClusterEmpty,
+    ClusterUnreachable,
+    ProcessesRefused,
+    StoreError,
+    WorkerDiffers,
+    WorkersFailed,
+)
 from .lake import Lake
 from .manifest import code_version
 from .settings import Settings
@@ -76,6 +84,7 @@ class Machine:
 
         Raises:
             WorkersFailed: a process died, as it does when memory is short.
+            ProcessesRefused: none could be started.
         """
         workers = self._settings.processes or min(PROCESSES, len(os.sched_getaffinity(0)))
         # Once they are there, this process's own memory need not grow.
@@ -95,6 +104,10 @@ class Machine:
             yield from _shown(results, tasks, doing)
         except TerminatedWorkerError:
             raise WorkersFailed("this machine", doing, "a process was killed") from None
+        except OSError as error:
+            if error.errno not in {errno.EAGAIN, errno.ENOMEM}:
+                raise
+            raise ProcessesRefused(str(error.strerror)) from None
 
     def close(self) -> None:
         """End the processes, which would wait for more work for minutes, with all their memory."""

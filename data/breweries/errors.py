@@ -51,6 +51,7 @@ __all__ = [  # noqa: RUF022 - a table of contents
     "ClusterEmpty",
     "WorkersFailed",
     "WorkerDiffers",
+    "ProcessesRefused",
     # what the lake holds
     "LakeError",
     "ManifestMissing",
@@ -58,6 +59,7 @@ __all__ = [  # noqa: RUF022 - a table of contents
     "ManifestTooNew",
     "ObjectMissing",
     "ObjectDiffers",
+    "ObjectUnreadable",
     "ColumnsDiffer",
     "SnapshotMissing",
     # the promise
@@ -407,6 +409,16 @@ class WorkersFailed(EngineError):
     )
 
 
+class ProcessesRefused(EngineError):
+    """The system starts no more processes or threads."""
+
+    reason: str
+    says = (
+        "This machine starts no more processes ({reason}); the version before stays published. "
+        "Raise its limit of processes or memory, or lower BREWERIES_PROCESSES, then run again."
+    )
+
+
 class WorkerDiffers(EngineError):
     """A worker has another version of the code, so its rows could differ."""
 
@@ -472,6 +484,17 @@ class ObjectDiffers(LakeError):
     found: Any
     says = (
         "{object} has {what} {found} where its manifest says {expected}; run the pipeline from "
+        "extract_breweries_data to write both anew."
+    )
+
+
+class ObjectUnreadable(LakeError):
+    """An object is what its manifest says, but not of the form that its layer has."""
+
+    object: str
+    problem: str
+    says = (
+        "{object} cannot be read ({problem}), though its manifest names it; run the pipeline from "
         "extract_breweries_data to write both anew."
     )
 

@@ -129,8 +129,8 @@ class Lake(Store):
             run=told.get("run", ""),
             snapshot=told.get("snapshot", ""),
             sha256=told.get("sha256", ""),
-            rows=int(told.get("rows", 0)),
-            rows_in=int(told.get("rows-in", 0)),
+            rows=_number(told.get("rows", "")),
+            rows_in=_number(told.get("rows-in", "")),
             source=Source(key=told.get("source-key", ""), sha256=told.get("source-sha256", "")),
         )
 
@@ -262,6 +262,11 @@ class Lake(Store):
         """
         content = manifest.to_bytes()
         return self.put_if(dataset.layer, dataset.manifest, content, etag) is not None
+
+
+def _number(text: str) -> int:
+    """A number of metadata; 0 where somebody else wrote something else there."""
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 20 else 0
 
 
 def _metadata(entry: StoredObject, origin: Origin) -> dict[str, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from urllib.parse import quote, unquote
 
+from .errors import ObjectUnreadable
 from .schema import LOCATION
 
 Location = tuple[str, str]
@@ -22,8 +23,14 @@ def partition(country: str, state: str) -> str:
 
 
 def location(key: str) -> Location:
-    """The country and the state of an object's key: the inverse of `partition`."""
+    """The country and the state of an object's key: the inverse of `partition`.
+
+    Raises:
+        ObjectUnreadable: the key holds none.
+    """
     values = dict(part.split("=", 1) for part in key.split("/") if "=" in part)
+    if not values.keys() >= set(LOCATION):
+        raise ObjectUnreadable(key, "its key has no location")
     country, state = (unquote(values[name]) for name in LOCATION)
     return country, state
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from .errors import ColumnsDiffer, ObjectDiffers
+from .errors import ColumnsDiffer, ObjectDiffers, ObjectUnreadable
 from .manifest import StoredObject
 
 CONTENT_TYPE = "application/vnd.apache.parquet"
@@ -41,8 +42,10 @@ def read(
 
     Raises:
         ColumnsDiffer, ObjectDiffers: a column or a type differs, or the number of rows.
+        ObjectUnreadable: it is no Parquet.
     """
-    file = pq.ParquetFile(pa.BufferReader(content))
+    with _readable(name):
+        file = pq.ParquetFile(pa.BufferReader(content))
     schema = pa.schema(columns)
     found = {field.name: str(field.type) for field in file.schema_arrow}
     expected = {
@@ -52,11 +55,20 @@ def read(
     }
     if any(found.get(column) != kind for column, kind in expected.items()):
         raise ColumnsDiffer(name, expected, found)
-    # Objects are small and read several at a time; threads of Arrow's own only cost.
-    table = file.read(columns=list(expected), use_threads=False)
+    with _readable(name):
+        # Objects are small and read several at a time; threads of Arrow's own only cost.
+        table = file.read(columns=list(expected), use_threads=False)
     if len(table) != entry.rows:
         raise ObjectDiffers(name, "rows", entry.rows, len(table))
     for field in schema:
         if field.name not in expected:
             table = table.append_column(field, pa.nulls(len(table), field.type))
     return table.select(schema.names)
+
+
+@contextmanager
+def _readable(name: str) -> Iterator[None]:
+    try:
+        yield
+    except (pa.ArrowException, OSError) as error:
+        raise ObjectUnreadable(name, str(error)) from None

@@ -26,6 +26,7 @@ from .datasets import Dataset
 from .drift import Drift, Profile
 from .engine import Engine, engine_of
 from .errors import (
+    BreweriesError,
     ManifestMissing,
     ManifestUnreadable,
     SecretBlanked,
@@ -40,6 +41,11 @@ from .store import TRIES
 from .turns import Turn, take_turn
 
 REMOVED_AT_ONCE = 1000  # keys; what one request takes, and the lease is renewed before each
+
+UNEXPECTED = (
+    "No version was half written. This error was not foreseen: run again, and if it comes back, "
+    "report it with its error log."
+)
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -288,7 +294,8 @@ def _logged(
         secrets = known_secrets()
         where = failures.keep(secrets.value(log), spool_folder(), lake)
         kind, message = type(error).__name__, secrets.text(str(error))
-        tell(f"{kind}: {message}\nThe error log is {where}")
+        remedy = "" if isinstance(error, BreweriesError) else f"\n{UNEXPECTED}"
+        tell(f"{kind}: {message}{remedy}\nThe error log is {where}")
         if not secrets.shows("\n".join((log["traceback"], str(log["facts"]), log["message"]))):
             raise
     # Outside the `except`, so that it does not carry the other one along.

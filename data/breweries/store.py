@@ -30,7 +30,7 @@ from .settings import Settings
 
 CONNECT_SECONDS = 5.0
 TRIES = 5  # after the first, where no answer comes
-BUSY_TRIES = 10  # after the first, where the store answers that it is busy
+BUSY_TRIES = 8  # after the first, where the store answers that it is busy
 BACKOFF_SECONDS = 0.2  # doubling from the second try on
 LONGEST_BACKOFF_SECONDS = 3.2
 CHUNK = 1 << 20

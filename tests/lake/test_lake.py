@@ -200,3 +200,43 @@ def test_a_folder_that_takes_no_picture_fails_no_chart(world, capsys):
     said = capsys.readouterr().out
     assert "The chart is in gold, but not at /proc/visualizations/" in said
     assert "BREWERIES_VISUALIZATIONS" in said
+
+
+@pytest.mark.parametrize("content", [b"no parquet", b"PAR1" + bytes(40) + b"PAR1", b""])
+def test_an_object_that_is_named_but_no_parquet_is_told(world, content):
+    world.run(test=False)
+    manifest = world.manifest(SILVER)
+    first, *rest = manifest.objects
+    hostile = first.model_copy(update={"sha256": sha256(content), "bytes": len(content)})
+    world.lake.put("silver", first.key, content)
+    world.publish_manifest(SILVER, manifest.model_copy(update={"objects": (hostile, *rest)}))
+    with pytest.raises(errors.ObjectUnreadable, match=f"{first.key} cannot be read"):
+        run_block(GOLD, gold.aggregate, {}, {"run": "20260101T000000Z-eeeeee"})
+
+
+def test_an_object_without_a_location_is_told(world):
+    world.run(test=False)
+    manifest = world.manifest(SILVER)
+    first, *rest = manifest.objects
+    content = raw_get(world.lake, "silver", first.key)
+    world.lake.put("silver", "data/breweries/elsewhere.parquet", content)
+    hostile = first.model_copy(update={"key": "data/breweries/elsewhere.parquet"})
+    world.publish_manifest(SILVER, manifest.model_copy(update={"objects": (hostile, *rest)}))
+    with pytest.raises(errors.ObjectUnreadable, match="its key has no location"):
+        run_block(GOLD, gold.aggregate, {}, {"run": "20260101T000000Z-eeeeee"})
+
+
+@pytest.mark.parametrize("rows", ["many", "-1", "1e9", "9" * 400, "³"])
+def test_metadata_of_somebody_else_are_no_error(world, rows):
+    headers = {"rows": rows.encode("ascii", "replace").decode()}
+    world.lake.put("gold", "data/x", b"x", metadata=headers)
+    assert world.lake.stat("gold", "data/x").rows == 0
+
+
+def test_an_unforeseen_error_says_what_to_do(world, capsys):
+    with pytest.raises(ZeroDivisionError):
+        run_block(SILVER, lambda step: 1 / 0, {}, {"run": "20260101T000000Z-ffffff"})
+    said = capsys.readouterr().out
+    assert "ZeroDivisionError: division by zero" in said
+    assert "run again, and if it comes back, report it with its error log" in said
+    assert "The error log is silver/logs/20260101T000000Z-ffffff-transform_breweries.json" in said
