@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import io
 import os
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import TypeVar
 from xml.etree.ElementTree import ParseError
@@ -33,6 +35,7 @@ TRIES = 5  # after the first, where no answer comes
 BUSY_TRIES = 8  # after the first, where the store answers that it is busy
 BACKOFF_SECONDS = 0.2  # doubling from the second try on
 LONGEST_BACKOFF_SECONDS = 3.2
+SKEW_SECONDS = 900.0  # S3 refuses requests that are older, or later, than that
 CHUNK = 1 << 20
 _BUSY_STATUS = (408, 429, 500, 502, 503, 504)
 _CONDITION_FAILED = {"PreconditionFailed", "ConditionalRequestConflict", "NoSuchKey"}
@@ -287,7 +290,10 @@ class Store:
             yield
         except S3Error as error:
             # MinIO tells the code of an answer without a body, such as one to HEAD, in a header.
-            code = error.response.headers.get("x-minio-error-code") or error.code or ""
+            headers = error.response.headers
+            code = headers.get("x-minio-error-code") or error.code or ""
+            if code == "AccessDenied" and _seconds_apart(headers.get("Date")) > SKEW_SECONDS:
+                code = "RequestTimeTooSkewed"  # of which an answer to HEAD says nothing
             if missing and code in {"NoSuchKey", "PreconditionFailed"}:
                 raise ObjectMissing(missing) from None
             if code == "NoSuchBucket":
@@ -328,6 +334,15 @@ def tries(unanswered: int, busy: int) -> urllib3.Retry:
         backoff_max=LONGEST_BACKOFF_SECONDS,
         backoff_jitter=BACKOFF_SECONDS,
     )
+
+
+def _seconds_apart(date: str | None) -> float:
+    """How far the time of an answer is from ours; 0 where it tells none."""
+    try:
+        told = parsedate_to_datetime(date or "").timestamp()
+    except ValueError:
+        return 0.0
+    return abs(told - time.time())
 
 
 def _tries_of_a_cut_body() -> Retrying:

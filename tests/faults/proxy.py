@@ -128,7 +128,7 @@ class StoreProxy:
                 handler.close_connection = True
                 return
             if isinstance(fault, Refusal):
-                told = {"x-minio-error-code": fault.code} if handler.command == "HEAD" else {}
+                told = {"x-minio-error-code": fault.code} if fault.code else {}
                 headers = {"Content-Type": "application/xml", **told, **fault.headers}
                 self._send(handler, fault.status, headers, fault.body)
                 return
@@ -166,7 +166,7 @@ class StoreProxy:
         size: str | None = None,
         cut: bool = False,
     ) -> None:
-        handler.send_response(status)
+        handler.send_response_only(status)
         for name, value in headers.items():
             handler.send_header(name, value)
         if status != 204:

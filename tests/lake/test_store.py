@@ -4,6 +4,7 @@ import resource
 import subprocess
 import sys
 import time
+from email.utils import formatdate
 
 import pytest
 
@@ -82,6 +83,17 @@ def test_a_refusal_names_the_remedy_even_without_a_body(proxy, lake, refusal, me
     refused(proxy, refusal, 99)
     with pytest.raises(kinds[refusal.code], match=refusal.code):
         lake.put("gold", "x", b"1") if method == "PUT" else lake.head("gold", "x")
+
+
+@pytest.mark.parametrize(("hours", "kind"), [(1, "StoreClockDiffers"), (0, "StoreRefused")])
+def test_a_clock_that_is_off_is_no_matter_of_keys(world, proxy, hours, kind):
+    """MinIO's answer to HEAD has neither a body nor a code."""
+    world.set(MINIO_REGION="us-east-1")
+    lake = Lake.connect(Settings.load())
+    date = formatdate(time.time() + hours * 3600, usegmt=True)
+    refused(proxy, Refusal(403, "", "", {"Date": date}), 99)
+    with pytest.raises(getattr(errors, kind)):
+        lake.head("gold", "x")
 
 
 def test_a_busy_store_says_what_it_answered(world, proxy):

@@ -84,10 +84,18 @@ def test_a_run_that_fails_tells_no_keys(world, canaries, tmp_path):
     assert places_of(canaries, left) == set()
 
 
-@pytest.mark.parametrize("wrong", ["MINIO_SECRET_KEY", "MINIO_ACCESS_KEY"])
-def test_keys_that_the_store_refuses_are_not_told(world, canaries, tmp_path, wrong):
+@pytest.mark.parametrize(
+    ("wrong", "end"),
+    [
+        ("MINIO_SECRET_KEY", ""),
+        ("MINIO_ACCESS_KEY", ""),
+        ("MINIO_ACCESS_KEY", "\n"),  # as secrets of Kubernetes often end
+        ("MINIO_SECRET_KEY", "é"),
+    ],
+)
+def test_keys_that_the_store_refuses_are_not_told(world, canaries, tmp_path, wrong, end):
     canary = f"canary{secrets.token_hex(12)}"
-    world.set(**{wrong: canary})
+    world.set(**{wrong: canary + end})
     status, left = run(world, tmp_path / "mage")
     assert status == 1
     assert world.spooled()
