@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from tests.docs.pages import Page
 
-PROGRAMS = r"(apt-get|docker-compose|git|mage|make|mc|python|\.venv/bin/python) "
+PROGRAMS = r"(apt-get|docker-compose|git|mage|make|mc|python|\.venv/bin/(?:mage|python)) "
 
 
 class Run(NamedTuple):
@@ -59,7 +59,7 @@ RUN = {
         "up -d --scale worker=2 worker",
     ),
     "mage run": Run("tests/pipeline/test_commands.py::mage_run", "run data breweries"),
-    "mage run data breweries": Run(
+    ".venv/bin/mage run data breweries": Run(
         "tests/pipeline/test_commands.py::mage_run", "run data breweries"
     ),
     ".venv/bin/python -m monitoring": Run(
