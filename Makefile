@@ -24,19 +24,19 @@ help: ## List the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: $(VENV)/sandbox ## See it work: embedded store, local API, the real pipeline
-	@$(BIN)/python -m sandbox demo $(ARGS)
+	@exec $(BIN)/python -m sandbox demo $(ARGS)
 
 run: $(VENV)/sandbox ## Run the pipeline on the real API and your store (embedded if none is set)
-	@$(BIN)/python -m sandbox run --lake "$(LAKE)" --snapshot "$(SNAPSHOT)"
+	@exec $(BIN)/python -m sandbox run --lake "$(LAKE)" --snapshot "$(SNAPSHOT)"
 
 web: $(VENV)/sandbox ## Open Mage's page on http://127.0.0.1:6789 (WEB_PORT=...)
-	@$(BIN)/python -m sandbox web --lake "$(LAKE)" --port "$(WEB_PORT)"
+	@exec $(BIN)/python -m sandbox web --lake "$(LAKE)" --port "$(WEB_PORT)"
 
 store: $(VENV)/sandbox ## Serve the embedded store alone, to read a lake (LAKE=demo or main)
-	@$(BIN)/python -m sandbox store --lake "$(LAKE)"
+	@exec $(BIN)/python -m sandbox store --lake "$(LAKE)"
 
 api: $(VENV)/sandbox ## Serve the local Open Brewery DB alone (ARGS="--dataset FILE --error-rate 0.1")
-	@$(BIN)/python -m sandbox api $(ARGS)
+	@exec $(BIN)/python -m sandbox api $(ARGS)
 
 env: .env ## Write .env with random secrets, if there is none
 

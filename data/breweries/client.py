@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from http.client import HTTPException
 from typing import Any, TypeVar
-from urllib.parse import urlsplit
 
 import requests
 import urllib3
@@ -30,6 +29,7 @@ from .errors import (
     ApiUnreachable,
     RetriableApiError,
 )
+from .network import session
 from .settings import Settings
 
 T = TypeVar("T")
@@ -56,11 +56,7 @@ class Client:
             if settings.api_requests_per_minute
             else None
         )
-        self._session = requests.Session()
-        self._session.mount(
-            f"{urlsplit(settings.api_url).scheme}://",
-            requests.adapters.HTTPAdapter(pool_maxsize=settings.api_connections),
-        )
+        self._session = session(settings.api_connections)
         # Without this Accept the server answers an error by a redirect to a page that says 200.
         self._session.headers.update(
             {"Accept": "application/json", "User-Agent": f"breweries/{__version__}"}

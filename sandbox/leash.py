@@ -1,0 +1,157 @@
+"""A command that ends, with all that it started, once whoever started it is gone.
+
+A process that is killed cannot end what it started. So a small process stands between: it holds one
+end of a pipe, and the kernel tells it when the other end is closed, however that came about.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import stat
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from typing import IO, Any
+
+import psutil
+
+from data.breweries.command import PIPE_CLOSED, say, when_ended
+
+from . import ROOT
+
+PATIENCE_SECONDS = 20.0  # the embedded store takes up to four
+CANNOT_START = 126  # as of a shell
+
+
+@contextmanager
+def leashed(command: Sequence[str], **options: Any) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a command in the repository's root, in a session of its own, for as long as a context.
+
+    Its exit status is the process', which the context's end waits for.
+
+    Args:
+        command: a program and its arguments.
+        options: of `subprocess.Popen`.
+    """
+    theirs, ours = os.pipe()
+    leash = [sys.executable, "-m", "sandbox.leash", str(theirs), *command]
+    try:
+        process = subprocess.Popen(
+            leash, cwd=ROOT, start_new_session=True, pass_fds=(theirs,), **options
+        )
+    except BaseException:
+        os.close(ours)
+        raise
+    finally:
+        os.close(theirs)
+    try:
+        yield process
+    finally:
+        os.close(ours)
+        process.wait()
+
+
+class _Leash:
+    def __init__(self) -> None:
+        self._over = threading.Event()
+        self._status = 0
+
+    def hold(self, pipe: int, command: Sequence[str]) -> int:
+        """Run the command; end its family when it, its holder or its reader is gone."""
+        when_ended(lambda _: self._over.set())
+        out, error = _copied()
+        try:
+            process = subprocess.Popen(command, stdout=out, stderr=error)
+        except OSError as problem:
+            say(f"{command[0]} cannot be started: {problem.strerror}.")
+            return CANNOT_START
+        self._beside(self._follow_holder, pipe)
+        self._beside(self._follow, process)
+        copying = [
+            self._beside(self._copy, source, to)
+            for source, to in ((process.stdout, 1), (process.stderr, 2))
+            if source
+        ]
+        self._over.wait()
+        _end_family()
+        for thread in copying:
+            thread.join(1)
+        if not self._status:
+            status = process.wait()
+            self._status = status if status >= 0 else 128 - status  # as a shell tells it
+        return self._status
+
+    def _beside(self, target: Any, *arguments: Any) -> threading.Thread:
+        thread = threading.Thread(target=target, args=arguments, daemon=True)
+        thread.start()
+        return thread
+
+    def _follow_holder(self, pipe: int) -> None:
+        os.read(pipe, 1)  # nothing is ever written: it returns when the other end is closed
+        self._over.set()
+
+    def _follow(self, process: subprocess.Popen[bytes]) -> None:
+        process.wait()
+        self._over.set()
+
+    def _copy(self, source: IO[bytes], to: int) -> None:
+        """Python would write a traceback, where nobody reads its output any more."""
+        with suppress(OSError):
+            while piece := os.read(source.fileno(), 1 << 16):
+                while piece:
+                    piece = piece[os.write(to, piece) :]
+            return
+        self._status = PIPE_CLOSED
+        self._over.set()
+
+
+def _copied() -> tuple[int | None, int | None]:
+    """Where a command writes, by way of this process: only what leads into a pipe."""
+    out, error = (
+        subprocess.PIPE if stat.S_ISFIFO(os.fstat(number).st_mode) else None for number in (1, 2)
+    )
+    if out and error and os.path.sameopenfile(1, 2):
+        error = subprocess.STDOUT
+    return out, error
+
+
+def _end_family() -> None:
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        family = _family()
+        for member in family:
+            with suppress(psutil.NoSuchProcess):
+                member.send_signal(number)
+        end = time.monotonic() + PATIENCE_SECONDS
+        while any(map(_alive, family)) and time.monotonic() < end:
+            time.sleep(0.05)
+
+
+def _alive(process: psutil.Process) -> bool:
+    with suppress(psutil.NoSuchProcess):
+        return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
+    return False
+
+
+def _family() -> list[psutil.Process]:
+    """Who descends from this process, or is left in its session."""
+    descendants = psutil.Process().children(recursive=True)
+    ours = {process.pid for process in descendants} | {os.getpid()}
+    return descendants + [
+        process
+        for process in psutil.process_iter()
+        if process.pid not in ours and _session(process.pid) == os.getsid(0)
+    ]
+
+
+def _session(process: int) -> int | None:
+    with suppress(OSError):
+        return os.getsid(process)
+    return None
+
+
+if __name__ == "__main__":
+    sys.exit(_Leash().hold(int(sys.argv[1]), sys.argv[2:]))
