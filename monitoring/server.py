@@ -76,6 +76,7 @@ class Handler(BaseHTTPRequestHandler):
 
     server: Exporter
     timeout = REQUEST_SECONDS
+    default_request_version = "HTTP/1.0"  # its own, 0.9, has answers without a status
 
     def do_GET(self) -> None:
         """Answer by the path; what nobody foresaw is told too."""
