@@ -94,7 +94,7 @@ def told(exporter, path):
     return requests.get(f"{exporter.url}{path}", timeout=PATIENCE).json()
 
 
-# -- whatever the lake holds -------------------------------------------------------------------------
+# -- whatever the lake holds ----------------------------------------------------------------------
 
 
 def manifest_with(**values):
@@ -266,7 +266,7 @@ def test_a_manifest_of_300_000_objects_fits_in_the_container(world):
     assert peak < 0.75 * MEMORY_MIB
 
 
-# -- whoever asks ------------------------------------------------------------------------------------
+# -- whoever asks ---------------------------------------------------------------------------------
 
 
 def test_200_scrapes_at_once_wait_for_nobody(page):
@@ -355,8 +355,10 @@ def test_clients_that_hang_up_are_nobody_s_loss(page, capfd):
 
 
 def test_what_nobody_foresaw_is_a_sentence_and_the_next_request_is_answered(serve, capfd):
-    def look(view, fails=iter([True])):
-        if next(fails, False):
+    fails = [True]
+
+    def look(view):
+        if fails and fails.pop():
             raise KeyError("half a \ud800 pair")
         return view
 
