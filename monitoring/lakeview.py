@@ -8,19 +8,28 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
-from data.breweries.datasets import DATASETS, LAYERS, LOGS, Layer
-from data.breweries.errors import BucketMissing, LakeError, ManifestMissing, StoreUnreachable
+from data.breweries.datasets import DATASETS, LAYERS, LOGS, Dataset, Layer
+from data.breweries.errors import (
+    BucketMissing,
+    LakeError,
+    ManifestMissing,
+    ManifestTooNew,
+    ManifestUnreadable,
+    StoreUnreachable,
+)
 from data.breweries.lake import Lake
-from data.breweries.manifest import Manifest
 from data.breweries.settings import Settings
 from data.breweries.store import Listed
 
+from .summary import Summary
+
 STORE_SECONDS = 2.0  # for one answer of the store; those who ask us wait too
 LARGEST_LOG = 1 << 20  # bytes; a larger error log is told of, but not read
+LARGEST_MANIFEST = 128 << 20  # bytes, of half a million objects; to read one takes twice as many
 LONGEST_TEXT = 2000  # characters of a message
 LONGEST_LINE = 400  # characters of a title
 
@@ -45,6 +54,16 @@ class ErrorLog:
 
 
 @dataclass(frozen=True)
+class ManifestView:
+    """A dataset's manifest, as it was when it was last read; the defaults where there is none."""
+
+    etag: str = ""
+    summary: Summary | None = None
+    problem: str = ""
+    """Why it cannot be understood; "" if it can."""
+
+
+@dataclass(frozen=True)
 class LayerView:
     """One layer at one look; what was never seen is 0."""
 
@@ -56,7 +75,8 @@ class LayerView:
     """When the older of its datasets was last published or confirmed."""
     error_logs: int = 0
     error: ErrorLog = ErrorLog()
-    manifest: Manifest | None = None
+    manifests: Mapping[Dataset, ManifestView] = field(default_factory=dict)
+    summary: Summary | None = None
     """Of the layer's main dataset; the last one that could be read."""
 
     @property
@@ -80,8 +100,7 @@ class LayerView:
     @property
     def complete(self) -> bool:
         """Whether there is a version of which every check held."""
-        checks = self.manifest.checks if self.manifest else ()
-        return self.manifest is not None and all(c.expected == c.found for c in checks)
+        return self.summary is not None and self.summary.complete
 
 
 @dataclass(frozen=True)
@@ -128,9 +147,12 @@ def look_at(lake: Lake, layer: Layer, before: LayerView) -> LayerView:
     Raises:
         StoreUnreachable: the store does not answer.
     """
+    datasets = [dataset for dataset in DATASETS if dataset.layer == layer]
     try:
         data, logs = lake.listed(layer, "data/"), lake.listed(layer, LOGS)
-        manifest, problem = _manifest(lake, layer)
+        manifests = {
+            dataset: _manifest(lake, dataset, before.manifests.get(dataset)) for dataset in datasets
+        }
         newest = _newest(lake, layer, logs, before.error)
     except StoreUnreachable:
         raise
@@ -138,7 +160,8 @@ def look_at(lake: Lake, layer: Layer, before: LayerView) -> LayerView:
         return replace(before, problem=str(error) if before.last_success else "")
     except Exception as error:  # whatever a layer holds, the others are seen
         return replace(before, problem=f"{type(error).__name__}: {error}")
-    confirmed = (data.get(d.manifest) for d in DATASETS if d.layer == layer)
+    confirmed = (data.get(dataset.manifest) for dataset in datasets)
+    problem = " ".join(seen.problem for seen in manifests.values() if seen.problem)
     return LayerView(
         problem=problem,
         objects=len(data),
@@ -146,22 +169,31 @@ def look_at(lake: Lake, layer: Layer, before: LayerView) -> LayerView:
         last_success=min(found.modified if found else 0.0 for found in confirmed),
         error_logs=len(logs),
         error=newest,
-        manifest=before.manifest if problem else manifest,
+        manifests=manifests,
+        summary=before.summary if problem else manifests[datasets[0]].summary,
     )
 
 
-def _manifest(lake: Lake, layer: Layer) -> tuple[Manifest | None, str]:
-    """That of the layer's main dataset, and what is wrong with any of the layer's."""
-    found: list[Manifest | None] = []
-    problems = []
-    for dataset in (d for d in DATASETS if d.layer == layer):
-        try:
-            found.append(lake.version(dataset).manifest)
-        except ManifestMissing:
-            found.append(None)  # not published yet, which the time of its last success says
-        except LakeError as error:
-            problems.append(str(error))
-    return (None, " ".join(problems)) if problems else (found[0], "")
+def _manifest(lake: Lake, dataset: Dataset, before: ManifestView | None) -> ManifestView:
+    """A dataset's manifest; it is read only when it is not the one of before."""
+    there = lake.head(dataset.layer, dataset.manifest)
+    if there is None:
+        return ManifestView()  # not published yet, which the time of its last success says
+    if before and there.etag and before.etag == there.etag:
+        return before
+    if there.bytes > LARGEST_MANIFEST:
+        name = f"{dataset.layer}/{dataset.manifest}"
+        return ManifestView(
+            there.etag,
+            problem=f"{name} has {there.bytes:,} bytes: the exporter reads {LARGEST_MANIFEST:,}.",
+        )
+    try:
+        summary, _, etag = lake.told(dataset, Summary.from_bytes)
+    except ManifestMissing:
+        return ManifestView()
+    except (ManifestUnreadable, ManifestTooNew) as error:
+        return ManifestView(there.etag, problem=str(error))
+    return ManifestView(etag, summary)
 
 
 def _newest(lake: Lake, layer: Layer, logs: Mapping[str, Listed], before: ErrorLog) -> ErrorLog:

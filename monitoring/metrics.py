@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from data.breweries.manifest import Manifest
-
 from .lakeview import LayerView, View
+from .summary import Summary
 
 
 @dataclass(frozen=True)
@@ -31,9 +30,9 @@ class LayerMetric:
     value: Callable[[LayerView], float]
 
 
-def _told(value: Callable[[Manifest], float]) -> Callable[[LayerView], float]:
+def _told(value: Callable[[Summary], float]) -> Callable[[LayerView], float]:
     """What the layer's manifest says; 0 where there is none."""
-    return lambda layer: value(layer.manifest) if layer.manifest else 0.0
+    return lambda layer: value(layer.summary) if layer.summary else 0.0
 
 
 LAKE_METRICS = (

@@ -3,6 +3,12 @@
 from __future__ import annotations
 
 import json
+import socket
+import sys
+import time
+import traceback
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -16,6 +22,10 @@ from .schedule import interval
 from .watch import Watch
 
 REQUEST_SECONDS = 10.0
+LINGER_SECONDS = 2.0  # for what a client still sends after its answer
+WAITING = 1024  # connections that are not accepted yet; the system may allow fewer
+PATHS = ("/metrics", "/errors", "/healthz")
+ANSWERED = "GET, HEAD"
 
 
 class Exporter(ThreadingHTTPServer):
@@ -27,6 +37,7 @@ class Exporter(ThreadingHTTPServer):
     """
 
     daemon_threads = True
+    request_queue_size = WAITING
 
     def __init__(self, address: tuple[str, int], watch: Watch) -> None:
         self.watch = watch
@@ -40,39 +51,87 @@ class Exporter(ThreadingHTTPServer):
         host, port = self.server_address[:2]
         return f"http://{host!s}:{port}"
 
+    def shutdown_request(self, request: Any) -> None:
+        """End a connection when the client has read its answer.
+
+        A socket that is closed with bytes unread resets the connection, and may take the answer
+        with it.
+        """
+        with suppress(OSError):
+            request.shutdown(socket.SHUT_WR)
+            request.settimeout(LINGER_SECONDS)
+            end = time.monotonic() + LINGER_SECONDS
+            while request.recv(1 << 16) and time.monotonic() < end:
+                pass
+        self.close_request(request)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say nothing of a client that hung up."""
+        if not isinstance(sys.exc_info()[1], OSError):
+            super().handle_error(request, client_address)
+
 
 class Handler(BaseHTTPRequestHandler):
     """One request."""
 
     server: Exporter
     timeout = REQUEST_SECONDS
+    default_request_version = "HTTP/1.0"  # its own, 0.9, has answers without a status
 
     def do_GET(self) -> None:
-        """Answer by the path."""
+        """Answer by the path; what nobody foresaw is told too."""
+        try:
+            answer = self._found()
+        except Exception as error:
+            traceback.print_exc()
+            said = f"The exporter failed ({type(error).__name__}: {error}); its log has the place."
+            answer = _json(500, {"error": said})
+        self._answer(*answer)
+
+    do_HEAD = do_GET
+
+    def _refuse(self) -> None:
+        self._answer(*_json(405, {"methods": ANSWERED}))
+
+    do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = _refuse
+
+    def _found(self) -> tuple[int, str, bytes]:
+        """Status, type and content of what is asked for."""
         path = self.path.partition("?")[0]
         if path == "/metrics":
-            encode, content_type = choose_encoder(self.headers.get("Accept", ""))
-            self._answer(200, content_type, encode(self.server.registry))
-        elif path == "/errors":
-            self._answer_json(200, errors(self.server.watch.view()))
-        elif path == "/healthz":
-            self._answer_json(200, health(self.server.watch.view()))
-        else:
-            self._answer_json(404, {"paths": ["/metrics", "/errors", "/healthz"]})
+            return self._metrics()
+        if path == "/errors":
+            return _json(200, errors(self.server.watch.view()))
+        if path == "/healthz":
+            return _json(200, health(self.server.watch.view()))
+        return _json(404, {"paths": PATHS})
 
-    def _answer_json(self, status: int, content: dict[str, Any]) -> None:
-        text = json.dumps(content, indent=1, ensure_ascii=False)
-        self._answer(status, "application/json", text.encode(errors="replace"))
+    def _metrics(self) -> tuple[int, str, bytes]:
+        try:
+            # The type that answers holds words of the one that asks.
+            accepted = " ".join(self.headers.get("Accept", "").split())
+            encode, content_type = choose_encoder(accepted)
+        except (TypeError, ValueError):  # a version that is no number
+            encode, content_type = choose_encoder("")
+        return 200, content_type, encode(self.server.registry)
 
     def _answer(self, status: int, content_type: str, content: bytes) -> None:
         self.send_response(status)
         self.send_header("Content-Type", content_type)
         self.send_header("Content-Length", str(len(content)))
+        if status == 405:
+            self.send_header("Allow", ANSWERED)
         self.end_headers()
-        self.wfile.write(content)
+        if self.command != "HEAD":
+            self.wfile.write(content)
 
     def log_message(self, *_: Any) -> None:
         """Say nothing of each poll."""
+
+
+def _json(status: int, content: Mapping[str, Any]) -> tuple[int, str, bytes]:
+    text = json.dumps(content, indent=1, ensure_ascii=False)
+    return status, "application/json", text.encode(errors="replace")
 
 
 def errors(view: View) -> dict[str, Any]:

@@ -29,6 +29,7 @@ LARGEST_SINGLE_PUT = 16 << 20  # bytes; larger files go up in parts, without a c
 REPLACEMENT_SECONDS = 2.0
 
 R = TypeVar("R")
+M = TypeVar("M")
 
 
 @dataclass(frozen=True)
@@ -194,6 +195,19 @@ class Lake(Store):
             ManifestMissing, ManifestUnreadable: the dataset's block has to be run.
             ManifestTooNew: a later release wrote it.
         """
+        manifest, content, etag = self.told(dataset, Manifest.from_bytes)
+        return Version(manifest, Source(key=dataset.manifest, sha256=sha256(content)), etag)
+
+    def told(self, dataset: Dataset, understand: Callable[[bytes], M]) -> tuple[M, bytes, str]:
+        """What a dataset's manifest tells somebody, its content, and its ETag.
+
+        Args:
+            dataset: the one to read.
+            understand: takes from the content what is asked for; raises ValueError where it cannot.
+
+        Raises:
+            ManifestMissing, ManifestUnreadable, ManifestTooNew: as `version`.
+        """
         name = f"{dataset.layer}/{dataset.manifest}"
         there = self.get(dataset.layer, dataset.manifest)
         if there is None:
@@ -202,10 +216,10 @@ class Lake(Store):
         try:
             if (written_as := version_of(content)) > MANIFEST_VERSION:
                 raise ManifestTooNew(name, written_as, MANIFEST_VERSION)
-            manifest = Manifest.from_bytes(content)
+            told = understand(content)
         except ValueError as error:
             raise ManifestUnreadable(name, str(error), dataset.block) from None
-        return Version(manifest, Source(key=dataset.manifest, sha256=sha256(content)), etag)
+        return told, content, etag
 
     def follow(self, dataset: Dataset, read: Callable[[Version], R]) -> R:
         """What reading a dataset gives; read anew where its version was replaced meanwhile.

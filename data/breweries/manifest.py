@@ -130,9 +130,14 @@ class Manifest(BaseModel):
         try:
             return cls.model_validate_json(content)
         except ValidationError as error:
-            first = error.errors(include_input=False, include_url=False)[0]
-            place = ".".join(map(str, first["loc"]))
-            raise ValueError(f"{place}: {first['msg']}" if place else first["msg"]) from None
+            raise ValueError(first_problem(error)) from None
+
+
+def first_problem(error: ValidationError) -> str:
+    """The first thing that is wrong, and where, without what was found there."""
+    first = error.errors(include_input=False, include_url=False)[0]
+    place = ".".join(map(str, first["loc"]))
+    return f"{place}: {first['msg']}" if place else first["msg"]
 
 
 def version_of(content: bytes) -> int:
@@ -142,8 +147,9 @@ def version_of(content: bytes) -> int:
         ValueError: it does not say.
     """
     try:
-        return int(json.loads(content)["manifest_version"])
-    except (ValueError, KeyError, TypeError, OverflowError):
+        # Of each object within, no more is kept: a manifest may name very many.
+        return int(json.loads(content, object_hook=lambda found: found.get("manifest_version")))
+    except (ValueError, TypeError, OverflowError, RecursionError):
         raise ValueError("no JSON object with a manifest_version") from None
 
 

@@ -1,0 +1,52 @@
+"""What the monitoring takes from a manifest: its numbers, but not the objects that it names."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from data.breweries.manifest import Check, first_problem
+
+Number = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+
+class Summary(BaseModel):
+    """The current version of a dataset in numbers; `seconds` is how long its step took."""
+
+    model_config = ConfigDict(frozen=True)
+
+    rows_in: Number
+    rows_out: Number
+    rows_rejected: Number
+    rows_duplicate: Number
+    checks: tuple[Check, ...]
+    drift: tuple[Any, ...] = ()
+    seconds: Number
+
+    @property
+    def complete(self) -> bool:
+        """Whether every check held."""
+        return all(check.expected == check.found for check in self.checks)
+
+    @classmethod
+    def from_bytes(cls, content: bytes) -> Summary:
+        """Take it from a stored manifest, of which little more than its text is held in memory.
+
+        Raises:
+            ValueError: the manifest is cut or malformed, or a number in it cannot be.
+        """
+        try:
+            return cls.model_validate(json.loads(content, object_hook=_kept))
+        except RecursionError:
+            raise ValueError("nested too deeply") from None
+        except ValidationError as error:
+            raise ValueError(first_problem(error)) from None
+
+
+KEPT = Summary.model_fields.keys() | Check.model_fields.keys()
+
+
+def _kept(found: dict[str, Any]) -> dict[str, Any] | None:
+    return {name: value for name, value in found.items() if name in KEPT} or None

@@ -1,0 +1,370 @@
+"""The exporter answers whoever asks, and whatever the lake holds."""
+
+from __future__ import annotations
+
+import json
+import re
+import socket
+import subprocess
+import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+
+import pytest
+import requests
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+from prometheus_client.parser import text_string_to_metric_families
+
+from data.breweries.datasets import LAYERS, SILVER
+from data.breweries.manifest import Check, Manifest, Source, StoredObject, now
+from monitoring import lakeview
+from monitoring.lakeview import NOTHING, connect
+from monitoring.metrics import LAYER_METRICS
+from monitoring.server import Exporter
+from monitoring.watch import Watch
+from sandbox.runner import ROOT
+from tests.faults.proxy import StoreProxy
+from tests.waiting import wait_for
+
+PATIENCE = 10  # seconds: Prometheus' own, unless it is told otherwise
+MEMORY_MIB = 512  # of the exporter's container
+
+MANIFEST = Manifest(
+    layer="silver",
+    dataset="breweries",
+    run="20261122T193000Z-4f2a9c",
+    snapshot="20261122T193000Z-4f2a9c",
+    created_at=now(),
+    source=Source(key="k", sha256="0" * 64),
+    objects=(StoredObject(key="data/breweries/a.parquet", rows=5, bytes=9, sha256="0" * 64),),
+    rows_in=5,
+    rows_out=5,
+    rows_rejected=0,
+    rows_duplicate=0,
+    checks=(Check(name="rows", expected=5, found=5),),
+    seconds=1.5,
+    code_version="1",
+)
+
+
+@pytest.fixture
+def serve(request):
+    """Serves what a look sees, anew at each request."""
+
+    def start(look, **how):
+        exporter = Exporter(("127.0.0.1", 0), Watch(look, **{"fresh": 0, **how}))
+        threading.Thread(target=exporter.serve_forever, args=(0.02,), daemon=True).start()
+        request.addfinalizer(exporter.server_close)
+        request.addfinalizer(exporter.shutdown)
+        return exporter
+
+    return start
+
+
+@pytest.fixture
+def exporter(world, serve):
+    return serve(partial(lakeview.look, connect()))
+
+
+@pytest.fixture
+def page(serve):
+    """An exporter of a lake that nobody has looked at."""
+    return serve(lambda view: view)
+
+
+def metrics(exporter):
+    """Values by name and layer; each series must be there."""
+    answer = requests.get(f"{exporter.url}/metrics", timeout=PATIENCE)
+    assert answer.ok
+    found = {
+        (sample.name.removeprefix("breweries_"), *sample.labels.values()): sample.value
+        for family in text_string_to_metric_families(answer.text)
+        for sample in family.samples
+    }
+    names = {metric.name.removeprefix("breweries_") for metric in LAYER_METRICS}
+    assert {(name, layer) for name in names for layer in LAYERS} <= found.keys()
+    return found
+
+
+def told(exporter, path):
+    return requests.get(f"{exporter.url}{path}", timeout=PATIENCE).json()
+
+
+# -- whatever the lake holds ----------------------------------------------------------------------
+
+
+def manifest_with(**values):
+    """A manifest's text with some fields as given; a str of JSON's own is taken as it is."""
+    fields = {**json.loads(MANIFEST.to_bytes()), **dict.fromkeys(values, "?")}
+    text = json.dumps(fields)
+    for name, value in values.items():
+        text = text.replace(f'"{name}": "?"', f'"{name}": {value}')
+    return text.encode()
+
+
+HUGE = "9" * 400
+DEEP = "[" * 100_000 + "]" * 100_000
+NOT_UNDERSTOOD = {
+    "400 digits": manifest_with(rows_out=HUGE),
+    "400 digits as a text": manifest_with(rows_out=f'"{HUGE}"'),
+    "5000 digits": manifest_with(rows_out="9" * 5000),
+    "beyond any float": manifest_with(seconds="1e999"),
+    "not a number": manifest_with(rows_rejected="NaN"),
+    "infinite": manifest_with(rows_in="-Infinity"),
+    "negative": manifest_with(rows_duplicate="-1"),
+    "half a pair as a number": manifest_with(rows_in='"\\ud800"'),
+    "a list": b"[%s]" % MANIFEST.to_bytes(),
+    "a number": b"17",
+    "of a version of 400 digits": manifest_with(manifest_version=HUGE),
+    "deep": DEEP.encode(),
+    "deep in a field that is not known": manifest_with(manifest_version=f'1, "new": {DEEP}'),
+    "checks that are none": manifest_with(checks='[{"name": 1}]'),
+}
+
+
+@pytest.mark.parametrize("kind", NOT_UNDERSTOOD)
+def test_a_manifest_that_cannot_be_is_told_of_and_nothing_else_fails(world, exporter, kind):
+    world.lake.put("silver", SILVER.manifest, MANIFEST.to_bytes())
+    assert metrics(exporter)["run_output_rows", "silver"] == 5
+    world.lake.put("silver", SILVER.manifest, NOT_UNDERSTOOD[kind])
+    found = metrics(exporter)
+    assert {layer: found["layer_up", layer] for layer in LAYERS} == {
+        "bronze": 1, "silver": 0, "gold": 1,
+    }  # fmt: skip
+    assert found["run_output_rows", "silver"] == 5, "the last that could be read"
+    said = told(exporter, "/healthz")["layers"]["silver"]
+    assert said.startswith(f"silver/{SILVER.manifest} ") and len(said) < 1000
+
+
+UNDERSTOOD = {
+    "half a pair in a text": manifest_with(run='"\\ud800"'),
+    "a NUL": manifest_with(run='"a\\u0000b"'),
+    "odd names": manifest_with(run='1, "": 0, "\\ud800": 1, "{x}": 2, "__class__": 3'),
+    "a long text": manifest_with(run=json.dumps("x" * 1_000_000)),
+    "checks beyond any float": manifest_with(
+        checks=f'[{{"name": "a", "expected": {HUGE}, "found": {HUGE}}}]'
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", UNDERSTOOD)
+def test_what_is_odd_where_the_exporter_does_not_look(world, exporter, kind):
+    world.lake.put("silver", SILVER.manifest, UNDERSTOOD[kind])
+    found = metrics(exporter)
+    assert (found["layer_up", "silver"], found["run_complete", "silver"]) == (1, 1)
+
+
+ODD = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.integers(10**300, 10**400)
+    | st.floats()
+    | st.text(st.characters(), max_size=20),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from([*Manifest.model_fields, "name", "expected", "found", "message"])
+            | st.text(st.characters(), max_size=5),
+            inner,
+            max_size=4,
+        )
+    ),
+    max_leaves=8,
+)
+FIELDS = st.dictionaries(st.sampled_from([*Manifest.model_fields, "time", "block"]), ODD)
+
+
+@given(FIELDS, ODD, st.binary(max_size=100), st.booleans())
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_no_manifest_and_no_log_keeps_it_from_answering(
+    world, exporter, fields, value, tail, whole
+):
+    manifest = {**json.loads(MANIFEST.to_bytes()), **fields}
+    text = json.dumps(manifest if whole else value).replace("Infinity", "1e999")
+    world.lake.put("silver", SILVER.manifest, text.encode())
+    world.lake.put("gold", "logs/a.json", json.dumps({"message": value, **fields}).encode() + tail)
+    world.lake.put("bronze", "logs/b.json", text.encode())
+    found = metrics(exporter)
+    assert found["up",] == 1 and found["layer_failed", "gold"] == 1
+    assert told(exporter, "/errors")["gold"]["failure"]
+    assert told(exporter, "/healthz")["store"] == "ok"
+
+
+def test_a_manifest_is_read_once_a_version(world, serve, store):
+    with StoreProxy(store["MINIO_ENDPOINT"]) as proxy:
+        operations = []
+        proxy.after = operations.append
+        world.set(MINIO_ENDPOINT=proxy.endpoint)
+        exporter = serve(partial(lakeview.look, connect()))
+        for rows, reads in ((5, 1), (5, 1), (6, 2), (6, 2)):
+            content = MANIFEST.model_copy(update={"rows_out": rows}).to_bytes()
+            world.lake.put("silver", SILVER.manifest, content)
+            assert metrics(exporter)["run_output_rows", "silver"] == rows
+            read = [o for o in operations if o.method == "GET" and SILVER.manifest in o.path]
+            assert len(read) == reads
+
+
+def test_a_manifest_that_is_too_large_to_look_at_is_not_read(world, exporter, monkeypatch):
+    monkeypatch.setattr(lakeview, "LARGEST_MANIFEST", 100)
+    world.lake.put("silver", SILVER.manifest, MANIFEST.to_bytes())
+    assert metrics(exporter)["layer_up", "silver"] == 0
+    size = len(MANIFEST.to_bytes())
+    assert f"has {size:,} bytes" in told(exporter, "/healthz")["layers"]["silver"]
+
+
+def of_objects(count):
+    """A manifest that names so many objects, as long as real ones are."""
+    entry = (
+        '{"key":"data/breweries/country=United%%20States/state=Nova%%20York/%064d.parquet",'
+        '"rows":4,"bytes":12345,"sha256":"%064d"}'
+    )
+    objects = ",\n".join(entry % (number, number) for number in range(count))
+    return manifest_with(objects=f"[{objects}]", rows_out="1200000")
+
+
+ALONE = """
+from functools import partial
+from monitoring.lakeview import connect, look
+from monitoring.server import Exporter
+from monitoring.watch import Watch
+
+exporter = Exporter(("127.0.0.1", 0), Watch(partial(look, connect()), fresh=0))
+print(exporter.url, flush=True)
+exporter.serve_forever()
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="no /proc to see memory in")
+def test_a_manifest_of_300_000_objects_fits_in_the_container(world):
+    world.lake.put("silver", SILVER.manifest, of_objects(300_000))
+    process = subprocess.Popen(
+        [sys.executable, "-c", ALONE], cwd=ROOT, stdout=subprocess.PIPE, text=True
+    )
+    try:
+        url = process.stdout.readline().strip()
+
+        def scrape():
+            started = time.monotonic()
+            text = requests.get(f"{url}/metrics", timeout=PATIENCE).text
+            rows = re.search(r'(?m)^breweries_run_output_rows{layer="silver"} (.*)$', text)[1]
+            return float(rows), time.monotonic() - started
+
+        wait_for(lambda: scrape()[0] == 1_200_000, 30)
+        again = scrape()
+        assert again[0] == 1_200_000 and again[1] < 0.5, "it is not read again"
+        status = Path(f"/proc/{process.pid}/status").read_text()
+    finally:
+        process.terminate()
+        process.wait(10)
+        process.stdout.close()
+    peak = int(re.search(r"VmHWM:\s+(\d+) kB", status)[1]) / 1024
+    assert peak < 0.75 * MEMORY_MIB
+
+
+# -- whoever asks ---------------------------------------------------------------------------------
+
+
+def test_200_scrapes_at_once_wait_for_nobody(page):
+    def scrape(_):
+        started = time.monotonic()
+        assert requests.get(f"{page.url}/metrics", timeout=60).ok
+        return time.monotonic() - started
+
+    for _ in range(2):
+        with ThreadPoolExecutor(200) as many:
+            assert max(many.map(scrape, range(200))) < PATIENCE / 2
+
+
+def raw(exporter, sent):
+    """The status line and the rest of the answer to some bytes."""
+    with socket.create_connection(exporter.server_address, PATIENCE) as client:
+        client.sendall(sent)
+        client.shutdown(socket.SHUT_WR)
+        with client.makefile("rb") as answer:
+            return answer.readline().decode(), answer.read()
+
+
+NAMED = b"GET /metrics HTTP/1.1\r\nHost: x\r\n"
+REQUESTS = {
+    "HEAD": (b"HEAD /metrics HTTP/1.1\r\n\r\n", 200),
+    "POST": (b"POST /metrics HTTP/1.1\r\nContent-Length: 3\r\n\r\nabc", 405),
+    "a large POST": (
+        b"POST /metrics HTTP/1.1\r\nContent-Length: 9000000\r\n\r\n" + b"x" * 9_000_000,
+        405,
+    ),
+    "an unknown method": (b"BREW /metrics HTTP/1.1\r\n\r\n", 501),
+    "no path": (b"GET\r\n\r\n", 400),
+    "no path but a version": (b"GET HTTP/1.1\r\n\r\n", 404),
+    "no version": (b"GET /metrics\r\n\r\n", 200),
+    "another path": (b"GET /%00%ff/../metrics HTTP/1.1\r\n\r\n", 404),
+    "a path of other letters": ("GET /métrics?é HTTP/1.1\r\n\r\n".encode(), 404),
+    "a query": (b"GET /metrics?name[]=x HTTP/1.1\r\n\r\n", 200),
+    "HTTP 1.0": (b"GET /metrics HTTP/1.0\r\n\r\n", 200),
+    "a long path": (b"GET /" + b"x" * 1_000_000 + b" HTTP/1.1\r\n\r\n", 414),
+    "a long header": (NAMED + b"Accept: " + b"x" * 1_000_000 + b"\r\n\r\n", 431),
+    "many headers": (NAMED + b"X: y\r\n" * 10_000 + b"\r\n", 431),
+    "a header of 60,000 characters": (NAMED + b"Accept: " + b"a," * 30_000 + b"\r\n\r\n", 200),
+    "an empty Accept": (NAMED + b"Accept:\r\n\r\n", 200),
+    "bytes in Accept": (NAMED + b"Accept: \xff\xfe\0\r\n\r\n", 200),
+    "a folded Accept": (
+        NAMED + b"Accept: application/openmetrics-text;\r\n version=1.0.0\r\n x\r\n\r\n",
+        200,
+    ),
+    "a version that is none": (NAMED + b"Accept: text/plain;version=x.y\r\n\r\n", 200),
+}
+
+
+@pytest.mark.parametrize("kind", REQUESTS)
+def test_any_request_is_answered(page, kind, capfd):
+    sent, status = REQUESTS[kind]
+    line, rest = raw(page, sent)
+    assert line.split()[1] == str(status)
+    if kind == "HEAD":
+        assert re.search(rb"Content-Length: [1-9]", rest) and rest.endswith(b"\r\n\r\n")
+    assert not capfd.readouterr().err
+    assert metrics(page)
+
+
+MEDIA = st.sampled_from(["application/openmetrics-text", "text/plain", "*/*", ""])
+WORD = st.text(st.characters(max_codepoint=255, exclude_characters="\r\n\0"), max_size=8)
+
+
+@given(MEDIA, WORD, WORD)
+@example("application/openmetrics-text", "²", "")
+@example("text/plain", "1", "\x85")
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_no_accept_header_keeps_it_from_answering(page, media, version, escaping):
+    accept = f"Accept: {media};version={version};escaping={escaping},{escaping}/{version}"
+    line, rest = raw(page, NAMED + accept.encode("latin-1") + b"\r\n\r\n")
+    assert line.split()[1] == "200" and b"breweries_up" in rest
+
+
+def test_clients_that_hang_up_are_nobody_s_loss(page, capfd):
+    for sent in (b"", b"GET /met", NAMED, NAMED + b"\r\n"):
+        for _ in range(10):
+            with socket.create_connection(page.server_address) as client:
+                client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+                client.sendall(sent)  # and reset
+    assert metrics(page)
+    assert not capfd.readouterr().err
+
+
+def test_what_nobody_foresaw_is_a_sentence_and_the_next_request_is_answered(serve, capfd):
+    fails = [True]
+
+    def look(view):
+        if fails and fails.pop():
+            raise KeyError("half a \ud800 pair")
+        return view
+
+    exporter = serve(look, view=NOTHING)
+    answer = requests.get(f"{exporter.url}/metrics", timeout=PATIENCE)
+    assert answer.status_code == 500
+    assert answer.json()["error"].startswith("The exporter failed (KeyError: ")
+    assert "KeyError" in capfd.readouterr().err
+    assert metrics(exporter)
