@@ -82,7 +82,7 @@ class LayerView:
     def complete(self) -> bool:
         """Whether there is a version of which every check held."""
         checks = self.manifest.checks if self.manifest else ()
-        return self.manifest is not None and all(c.expected == c.found for c in checks)
+        return self.manifest is not None and all(check.held for check in checks)
 
 
 @dataclass(frozen=True)
