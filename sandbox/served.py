@@ -35,7 +35,7 @@ class Request:
     """Just before the answer is written, or the connection reset; None while the request is under
     way."""
     cached: bool = False
-    """Whether the shared cache answered it (`Faults.cache_seconds`), so that the API never saw it."""
+    """Whether the shared cache of `Faults.cache_seconds` answered it; the API never saw it."""
 
 
 class Served:
