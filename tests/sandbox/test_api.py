@@ -841,6 +841,12 @@ def test_the_command_line_makes_connections_reset() -> None:
         requests.get(url, headers=JSON, timeout=5)
 
 
+def test_the_command_line_puts_a_shared_cache_in_front() -> None:
+    with command_line("--cache-seconds", "60") as (_, url):
+        ages = [requests.get(url, headers=JSON, timeout=5).headers.get("Age") for _ in range(2)]
+    assert ages == [None, "0"]
+
+
 def test_the_command_line_makes_bodies_drip_and_still_ends_cleanly() -> None:
     with command_line("--drip-seconds", "60") as (server, url):
         answer = requests.get(url, headers=JSON, timeout=5, stream=True)
