@@ -28,7 +28,7 @@ class Summary(BaseModel):
     @property
     def complete(self) -> bool:
         """Whether every check held."""
-        return all(check.expected == check.found for check in self.checks)
+        return all(check.held for check in self.checks)
 
     @classmethod
     def from_bytes(cls, content: bytes) -> Summary:

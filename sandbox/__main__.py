@@ -59,6 +59,9 @@ def _parser() -> argparse.ArgumentParser:
         added.add_argument("--cut-rate", type=float, help="share of bodies that are cut")
         added.add_argument("--drip-seconds", type=float, help="that each list body takes to come")
         added.add_argument("--rate-limit", type=int, help="requests a minute, 0 for none")
+        added.add_argument(
+            "--cache-seconds", type=float, help="that a shared cache in front keeps an answer"
+        )
         added.add_argument("--change-after", type=int, help="pages after which the data change")
         return added
 

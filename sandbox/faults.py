@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
+import math
 import random
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
+from datetime import datetime, timedelta, timezone
+from email.utils import format_datetime
 from itertools import cycle
 from typing import Literal, get_args
+
+from .cache import SharedCache
 
 Cut = Literal["", "short", "chunked"]
 """How a body is cut: not, below its Content-Length, or before the last chunk."""
 
 Body = Literal["", "html", "object", "empty", "half", "text"]
 """What a list page holds: the page, or one of the bodies that `Faults.body` explains."""
+
+Wait = Literal[
+    "seconds", "blanks", "fraction", "date", "rfc850", "asctime", "past", "negative", "words", ""
+]
+"""How a Retry-After is written: whole seconds, those among blanks, seconds with a fraction, the
+three dates of HTTP; a date that is past, seconds below 0, no time at all; not at all."""
 
 
 @dataclass(frozen=True)
@@ -42,8 +53,14 @@ class Faults:
     """Share of requests, 0 to 1, that get 429 as if the client were over the rate limit, which it
     need not be near. What has no rate limit, as `/`, has none of these."""
 
-    retry_after_seconds: int = 60
-    """How long those 429 ask the client to wait, in their Retry-After."""
+    busy_status: int = 429
+    """What they get instead of 429."""
+
+    retry_after_seconds: float = 60
+    """How long they ask the client to wait, in their Retry-After."""
+
+    retry_after: Wait = "seconds"
+    """How every Retry-After is written, that of the rate limit too."""
 
     fail_first: int = 0
     """So many of the first answers to each list page are 503: retries meet it in every page."""
@@ -80,6 +97,11 @@ class Faults:
     """Share of 200 list answers, 0 to 1, that hold something else instead, by turns the `body`
     "html", "object" and "half". The others hold what `body` says."""
 
+    cache_seconds: float = 0.0
+    """A shared cache in front keeps each answer that says it may be kept, so long at most, and
+    gives it to all who ask for the same address, with its Age, even if they say no-cache. 0 for no
+    cache."""
+
     old_meta: bool = False
     """Meta as before 2025: only total, page and per_page, as strings."""
 
@@ -103,6 +125,8 @@ class Faults:
                 raise ValueError(f"{field.name} must not be negative, not {value}")
             if field.name.endswith("_rate") and value > 1:
                 raise ValueError(f"{field.name} is a share of 1, not {value}")
+        if self.retry_after not in get_args(Wait):
+            raise ValueError(f"retry_after is not one of the forms: {self.retry_after!r}")
         if self.body not in get_args(Body):
             raise ValueError(f"body is not one of the bodies: {self.body!r}")
 
@@ -140,6 +164,7 @@ class Mischief:
     def __init__(self, faults: Faults) -> None:
         self.faults = faults
         self.limiter = RateLimiter(faults.rate_limit, faults.rate_window_seconds)
+        self.cache = SharedCache(faults.cache_seconds)
         self.random = random.Random(faults.seed)
         self._attempts: Counter[int] = Counter()
         self._cuts: Iterator[Cut] = cycle(("short", "chunked"))
@@ -147,11 +172,32 @@ class Mischief:
         self._pages = 0
         self._changes = 0
 
+    def busy(self) -> bool:
+        """Whether to ask the client to wait, though it is not over the rate limit."""
+        return self._happens(self.faults.busy_rate)
+
     def throttle(self, client: str) -> tuple[int, float | None] | None:
         """Count one request: as `RateLimiter.hit`, None if there is no limit to speak of."""
-        if self._happens(self.faults.busy_rate):
-            return 0, self.faults.retry_after_seconds
         return self.limiter.hit(client) if self.faults.rate_limit else None
+
+    def retry_after(self, seconds: float) -> str:
+        """The Retry-After that asks for a wait; "" for none."""
+        now = datetime.now(timezone.utc)
+        # A date has no fractions, so it is the second that comes after.
+        until = now + timedelta(seconds=math.ceil(seconds) + 1)
+        forms: dict[Wait, str] = {
+            "seconds": f"{math.ceil(seconds)}",
+            "blanks": f"  {math.ceil(seconds)}  ",
+            "fraction": f"{seconds + 0.125:.3f}",
+            "date": format_datetime(until, usegmt=True),
+            "rfc850": f"{until:%A, %d-%b-%y %H:%M:%S} GMT",
+            "asctime": f"{until:%a %b} {until.day:2} {until:%H:%M:%S %Y}",
+            "past": format_datetime(now - timedelta(days=1), usegmt=True),
+            "negative": f"-{math.ceil(seconds)}",
+            "words": "in a moment",
+            "": "",
+        }
+        return forms[self.faults.retry_after]
 
     def reset(self) -> bool:
         """Whether to reset the connection instead of an answer."""

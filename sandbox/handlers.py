@@ -16,6 +16,7 @@ from tornado.httputil import HTTPServerRequest
 from tornado.iostream import StreamClosedError
 from tornado.web import Application, RequestHandler
 
+from .cache import Kept
 from .encoding import encode
 from .faults import Body, Cut
 from .queries import Query, integer_problems, problems
@@ -66,15 +67,18 @@ class _Handler(RequestHandler):
         self.arguments = {name: value.strip() for name, value in self.note.query.items()}
 
     async def prepare(self) -> None:
+        faults = self.mischief.faults
         if self.request.method not in ("GET", "HEAD"):
             self.set_header("Allow", "GET, HEAD")
             await self.fail(405, _not_supported(self.request))
+        elif found := self.mischief.cache.find(self.request.uri or ""):
+            self._answer_from_cache(*found)
+        elif self.limited and self.mischief.busy():
+            await self._ask_to_wait(faults.busy_status, faults.retry_after_seconds)
         elif self.limited and (wait := self._seconds_over_limit()) is not None:
-            self.set_header("Retry-After", math.ceil(wait))
-            self.set_header("X-RateLimit-Reset", math.ceil(time.time() + wait))
-            await self.fail(429, "Too Many Attempts.")
+            await self._ask_to_wait(429, wait)
         else:
-            await asyncio.sleep(self.mischief.faults.latency_seconds)
+            await asyncio.sleep(faults.latency_seconds)
             if self.mischief.reset():
                 self._reset()
             elif status := self.mischief.error():
@@ -127,12 +131,32 @@ class _Handler(RequestHandler):
         self.set_header("Content-Type", content_type)
         self.set_header("Cache-Control", cache)
         self.served.end(self.note, status)
-        if status == 200 and self.request.method == "GET" and (cut := self.mischief.cut()):
+        read = self.request.method == "GET"
+        cut = self.mischief.cut() if status == 200 and read else ""
+        if status == 200 and read and not cut:
+            self.mischief.cache.keep(self.request.uri or "", body, content_type, cache)
+        if cut:
             await self._send_cut(body, cut)
-        elif seconds and self.request.method == "GET":
+        elif seconds and read:
             await self._send_slowly(body, seconds)
         else:
             self.finish(body)
+
+    def _answer_from_cache(self, kept: Kept, age: int) -> None:
+        self.note.cached = True
+        self.set_header("Content-Type", kept.content_type)
+        self.set_header("Cache-Control", kept.cache_control)
+        self.set_header("Age", age)
+        self.served.end(self.note, 200)
+        self.finish(kept.body)
+
+    async def _ask_to_wait(self, status: int, seconds: float) -> None:
+        if asked := self.mischief.retry_after(seconds):
+            self.set_header("Retry-After", asked)
+        self.set_header("X-RateLimit-Reset", math.ceil(time.time() + seconds))
+        self.set_header("X-RateLimit-Limit", self.mischief.faults.rate_limit)
+        self.set_header("X-RateLimit-Remaining", 0)
+        await self.fail(status, "Too Many Attempts." if status == 429 else "Not Now.")
 
     async def _send_cut(self, body: bytes, cut: Cut) -> None:
         half = body[: len(body) // 2]

@@ -27,12 +27,15 @@ class Request:
     query: dict[str, str]
     accept: str
     user_agent: str
+    cache_control: str
     started: float
     status: int = 0
     """0 while the request is under way, and for good if the connection was reset."""
     finished: float | None = None
     """Just before the answer is written, or the connection reset; None while the request is under
     way."""
+    cached: bool = False
+    """Whether the shared cache of `Faults.cache_seconds` answered it; the API never saw it."""
 
 
 class Served:
@@ -62,6 +65,7 @@ class Served:
             query=dict(parse_qsl(request.query, keep_blank_values=True)),
             accept=request.headers.get("Accept", ""),
             user_agent=request.headers.get("User-Agent", ""),
+            cache_control=request.headers.get("Cache-Control", ""),
             started=time.monotonic(),
         )
         self.requests.append(note)

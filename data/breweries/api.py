@@ -18,6 +18,10 @@ from .settings import Settings
 FACETS = {"by_type": KIND, "by_country": "country", "by_state": "state"}
 """What `/meta` counts by, to the column."""
 
+UNIQUE = "fresh"
+"""The server ignores what it does not know; a shared cache keys by the whole address, and many heed
+no `no-cache`, so that only an address never asked before is sure to be answered by the server."""
+
 
 def pages(client: Client, settings: Settings, total: int) -> Iterator[list[Item]]:
     """All pages: those that a total of records fills, and more while the last one is full.
@@ -33,7 +37,7 @@ def pages(client: Client, settings: Settings, total: int) -> Iterator[list[Item]
     def page(number: int) -> list[Item]:
         # The server gives no order of its own; by id, a page has the same rows each time.
         parameters = {"page": number, "per_page": size, "sort": "id:asc"}
-        return client.get(settings.api_url, parameters, split_array)
+        return client.get(settings.api_url, parameters, split_array, UNIQUE)
 
     for last in client.in_order(page, range(1, number + 1)):
         yield last
@@ -50,7 +54,7 @@ def totals(client: Client, settings: Settings) -> Totals:
         ApiRefused, ApiGaveUp: it did not say.
     """
     return client.get(
-        f"{settings.api_url}/meta", {}, lambda text: read_meta(parse(text.strip())[0])
+        f"{settings.api_url}/meta", {}, lambda text: read_meta(parse(text.strip())[0]), UNIQUE
     )
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import csv
 import json
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -16,7 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from . import locations
-from .drift import Fields, fields_of
+from .drift import Seen, fields_of
 from .records import parse
 from .schema import CLEAN_SCHEMA, COORDINATES, KIND, LOCATION, REQUIRED, TEXT_COLUMNS, sources
 
@@ -46,7 +47,7 @@ class Rejected:
         return f'{{"reason":{reason},"position":{self.position},"record":{self.record}}}'
 
 
-def clean(texts: Sequence[bytes], start: int = 0) -> tuple[pa.Table, list[Rejected], Fields]:
+def clean(texts: Sequence[bytes], start: int = 0) -> tuple[pa.Table, list[Rejected], Seen]:
     """Clean a batch of records.
 
     Args:
@@ -54,16 +55,22 @@ def clean(texts: Sequence[bytes], start: int = 0) -> tuple[pa.Table, list[Reject
         start: the place of the first in bronze, from 0.
 
     Returns:
-        A table of `CLEAN_SCHEMA` with the usable rows, the others, and the fields seen.
+        A table of `CLEAN_SCHEMA` with the usable rows, the others, and what the records look like.
     """
     records = [_as_object(text) for text in texts]
-    fields = _tidied(_texts(texts, records))
-    columns = {name: pc.coalesce(*(fields[field] for field in sources(name))) for name in TEXTS}
+    received, all_texts = _texts(texts, records)
+    columns = _columns(received)
+    unreadable = Counter[str]()
+    if not all_texts:
+        unreadable += _unreadable(records, columns, _is_no_text)
     columns[KIND] = pc.utf8_lower(columns[KIND])
     columns["state"], problems = _located(columns["country"], columns["state"])
     for name, bound in COORDINATES.items():
-        degrees = (_degrees([r.get(field) for r in records], bound) for field in sources(name))
+        values = [[r.get(field) for r in records] for field in sources(name)]
+        degrees = [_degrees(found, bound) for found in values]
         columns[name] = pc.coalesce(*degrees)
+        if any(d.null_count > v.count(None) for d, v in zip(degrees, values, strict=True)):
+            unreadable += _unreadable(records, {name: columns[name]}, _is_told)
     columns["position"] = pa.array(range(start, start + len(texts)), pa.int64())
     table = pa.table({name: columns[name] for name in CLEAN_SCHEMA.names}, CLEAN_SCHEMA)
 
@@ -74,7 +81,7 @@ def clean(texts: Sequence[bytes], start: int = 0) -> tuple[pa.Table, list[Reject
         Rejected(texts[place].decode(), reasons[place].as_py(), start + place)
         for place in pc.indices_nonzero(unusable).to_pylist()
     ]
-    return table.filter(pc.invert(unusable)), rejected, fields_of(records)
+    return table.filter(pc.invert(unusable)), rejected, Seen(fields_of(records), unreadable)
 
 
 # A record that is no object is read as this one, and told apart by identity.
@@ -92,14 +99,52 @@ def _as_object(text: bytes, exact: bool = False) -> dict[str, Any]:
     return value if isinstance(value, dict) else _NOT_AN_OBJECT
 
 
-def _texts(texts: Sequence[bytes], records: list[dict[str, Any]]) -> dict[str, pa.Array]:
-    """The text fields of records as columns; a field that is missing is null."""
+def _texts(
+    texts: Sequence[bytes], records: list[dict[str, Any]]
+) -> tuple[dict[str, pa.Array], bool]:
+    """The text fields of records as columns, null where missing; whether all were texts."""
     names = [field.name for field in RECEIVED]
+    all_texts = True
     try:
         rows = pa.array(records, RECEIVED)
     except (pa.ArrowInvalid, pa.ArrowTypeError, UnicodeEncodeError):
+        all_texts = False
         rows = pa.array(list(map(_text_fields, texts, records)), RECEIVED)
-    return dict(zip(names, rows.flatten(), strict=True))
+    return dict(zip(names, rows.flatten(), strict=True)), all_texts
+
+
+def _columns(received: Mapping[str, pa.Array]) -> dict[str, pa.Array]:
+    """The tidied text columns, each from the first of its fields that has a value."""
+    columns = _tidied({name: received[sources(name)[0]] for name in TEXTS})
+    for name in columns:
+        for field in sources(name)[1:]:
+            # The others are looked at where they can help: they hold the same text as the first.
+            if pc.any(pc.and_(pc.is_null(columns[name]), pc.is_valid(received[field]))).as_py():
+                (other,) = _tidied({field: received[field]}).values()
+                columns[name] = pc.coalesce(columns[name], other)
+    return columns
+
+
+def _unreadable(
+    records: list[dict[str, Any]],
+    columns: Mapping[str, pa.Array],
+    is_unreadable: Callable[[Any], bool],
+) -> Counter[str]:
+    """For each column, how many records without a value in it have one that it cannot hold."""
+    found = Counter[str]()
+    for name, column in columns.items():
+        for place in pc.indices_nonzero(pc.is_null(column)).to_pylist():
+            record = records[place]
+            found[name] += any(is_unreadable(record.get(field)) for field in sources(name))
+    return +found
+
+
+def _is_no_text(value: Any) -> bool:
+    return isinstance(value, (bool, dict, list))
+
+
+def _is_told(value: Any) -> bool:
+    return value is not None and not (isinstance(value, str) and not value.strip())
 
 
 def _text_fields(text: bytes, record: dict[str, Any]) -> dict[str, str | None]:

@@ -5,19 +5,29 @@ It knows nothing of what it asks for; `api` does.
 
 from __future__ import annotations
 
-import re
+import math
+import secrets
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from datetime import datetime, timezone
+from email.utils import parsedate_to_datetime
+from http import HTTPStatus
 from http.client import HTTPException
 from typing import Any, TypeVar
 
 import requests
 import urllib3
 from pyrate_limiter import Duration, Limiter, Rate
-from tenacity import RetryCallState, Retrying, retry_if_exception_type, wait_random_exponential
+from tenacity import (
+    RetryCallState,
+    Retrying,
+    retry_if_exception_type,
+    wait_exponential,
+    wait_random,
+)
 from typing_extensions import Self
 
 from . import __version__
@@ -37,6 +47,10 @@ R = TypeVar("R")
 
 LONGEST_BACKOFF = 30.0  # seconds; the server may still ask for more by Retry-After
 CHUNK = 64 << 10
+TRIED_AGAIN = frozenset(
+    {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS}
+)
+"""What is worth another try below 500; from there on, everything is."""
 OF_THE_NETWORK = (OSError, HTTPException, urllib3.exceptions.HTTPError)
 LARGEST_BODY = 64 << 20  # bytes; the largest page of the real API has 86 kB
 
@@ -57,9 +71,14 @@ class Client:
             else None
         )
         self._session = session(settings.api_connections)
-        # Without this Accept the server answers an error by a redirect to a page that says 200.
         self._session.headers.update(
-            {"Accept": "application/json", "User-Agent": f"breweries/{__version__}"}
+            {
+                # Without it the server answers an error by a redirect to a page that says 200.
+                "Accept": "application/json",
+                "User-Agent": f"breweries/{__version__}",
+                # An answer that a shared cache has kept proves nothing of what is there now.
+                "Cache-Control": "no-cache",
+            }
         )
 
     def __enter__(self) -> Self:
@@ -69,16 +88,26 @@ class Client:
         self._stopped.set()
         self._session.close()
 
-    def get(self, url: str, parameters: Mapping[str, Any], read: Callable[[str], T]) -> T:
-        """GET until a body can be read.
+    def get(
+        self,
+        url: str,
+        parameters: Mapping[str, Any],
+        read: Callable[[str], T],
+        unique: str = "",
+    ) -> T:
+        """GET until a body can be read. Errors name the address with its query.
 
         Args:
             url: without its query.
             parameters: of the query.
             read: makes something of a body, or raises ValueError, TypeError or LookupError.
+            unique: a parameter to send besides, with another value in each try, so that no shared
+                cache has an answer; "" where the server would refuse what it does not know.
         """
         settings = self._settings
-        backoff = wait_random_exponential(multiplier=settings.api_backoff, max=LONGEST_BACKOFF)
+        address = _address(url, parameters)
+        doubling = wait_exponential(multiplier=settings.api_backoff, max=LONGEST_BACKOFF)
+        backoff = doubling + wait_random(0, settings.api_backoff)
 
         def wait(state: RetryCallState) -> float:
             error = state.outcome.exception() if state.outcome else None
@@ -101,7 +130,7 @@ class Client:
                 if state.attempt_number >= settings.api_attempts
                 else f"BREWERIES_API_TIME_LIMIT_SECONDS is {settings.api_time_limit:g}"
             )
-            raise ApiGaveUp(url, state.attempt_number, str(last), limit) from last
+            raise ApiGaveUp(address, state.attempt_number, str(last), limit) from last
 
         result: T = Retrying(
             retry=retry_if_exception_type(RetriableApiError),
@@ -109,7 +138,7 @@ class Client:
             stop=stop,
             sleep=sleep,
             retry_error_callback=give_up,
-        )(self._try, url, parameters, read)
+        )(self._try, url, parameters, read, unique, address)
         return result
 
     def in_order(self, ask: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
@@ -131,24 +160,69 @@ class Client:
     def _seconds_left(self) -> float:
         return max(0.0, self._deadline - time.monotonic())
 
-    def _try(self, url: str, parameters: Mapping[str, Any], read: Callable[[str], T]) -> T:
+    def _try(
+        self,
+        url: str,
+        parameters: Mapping[str, Any],
+        read: Callable[[str], T],
+        unique: str,
+        address: str,
+    ) -> T:
         left = self._seconds_left()
         if self._limiter and not self._limiter.try_acquire("requests", timeout=left):
-            raise ApiUnreachable(url, "BREWERIES_API_REQUESTS_PER_MINUTE allows no request in time")
+            raise ApiUnreachable(
+                address, "BREWERIES_API_REQUESTS_PER_MINUTE allows no request in time"
+            )
+        sent = {**parameters, unique: secrets.token_hex(8)} if unique else parameters
         timeout = min(self._settings.api_timeout, max(left, 0.001))
         end = time.monotonic() + timeout
         try:
             with self._session.get(
-                url, params=parameters, timeout=timeout, allow_redirects=False, stream=True
+                url, params=sent, timeout=timeout, allow_redirects=False, stream=True
             ) as answer:
-                body = _body(answer, url, end)
+                body = _body(answer, address, end)
         except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
-            raise ApiUnreachable(url, _cause(error)) from None
-        _refuse_errors(answer, body, url)
+            raise ApiUnreachable(address, _cause(error)) from None
+        _refuse_errors(answer, body, address)
         try:
             return read(body.decode("utf-8"))
         except (ValueError, TypeError, LookupError) as error:
-            raise ApiBodyMalformed(url, _describe(answer, body, error)) from None
+            raise ApiBodyMalformed(address, _describe(answer, body, error)) from None
+
+
+def seconds_asked(headers: Mapping[str, str]) -> float | None:
+    """How many seconds an answer's `Retry-After` asks us to wait: a number, or a date of HTTP.
+
+    Returns:
+        A finite number, 0 or more; None if there is none, or none that can be understood.
+    """
+    asked = headers.get("Retry-After", "")
+    try:
+        seconds = float(asked)
+    except ValueError:
+        until = _moment(asked)
+        if until is None:
+            return None
+        # By the clock that the date is of, where it tells its time: ours may be wrong.
+        now = _moment(headers.get("Date", "")) or datetime.now(timezone.utc)
+        return max(0.0, (until - now).total_seconds())
+    return seconds if 0 <= seconds < math.inf else None
+
+
+def _moment(date: str) -> datetime | None:
+    try:
+        moment = parsedate_to_datetime(date)
+    except (ValueError, TypeError, IndexError, OverflowError):  # of what is no date at all
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
+
+
+def _address(url: str, parameters: Mapping[str, Any]) -> str:
+    """An address as a person may open it, with its query."""
+    try:
+        return requests.Request("GET", url, params=parameters).prepare().url or url
+    except requests.RequestException:
+        return url
 
 
 def _body(answer: requests.Response, url: str, end: float) -> bytes:
@@ -167,11 +241,8 @@ def _body(answer: requests.Response, url: str, end: float) -> bytes:
 
 
 def _refuse_errors(answer: requests.Response, body: bytes, url: str) -> None:
-    if answer.status_code == requests.codes.too_many_requests or answer.status_code >= 500:
-        asked = answer.headers.get("Retry-After", "")
-        raise ApiBusy(
-            url, answer.status_code, float(asked) if re.fullmatch("[0-9]+", asked) else None
-        )
+    if answer.status_code in TRIED_AGAIN or answer.status_code >= 500:
+        raise ApiBusy(url, answer.status_code, seconds_asked(answer.headers))
     if answer.status_code != requests.codes.ok:
         where = answer.headers.get("Location")
         said = f"a redirect to {where}" if where else body[:200].decode("utf-8", "replace")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import sqlite3
 import unicodedata
-from collections import Counter
-from collections.abc import Mapping
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -74,12 +74,21 @@ class Tally:
         found = {}
         if self.distinct != totals.records:
             found["total"] = {"fetched": self.distinct, "told": totals.records}
-        for name, told in totals.facets.items():
-            fetched = fold(self._facets[name])
-            for key in sorted(told.keys() | fetched.keys()):
-                if fetched[key] != told[key]:
-                    found[f"{name} {key}"] = {"fetched": fetched[key], "told": told[key]}
+        for recount in self._recounts_that_differ(totals):
+            if not recount.overwritten:
+                name = f"{recount.facet} {recount.key}"
+                found[name] = {"fetched": recount.fetched, "told": recount.told}
         return found
+
+    def _recounts_that_differ(self, totals: Totals) -> Iterator[Recount]:
+        for name, told in totals.facets.items():
+            spelled: dict[str, dict[str, int]] = defaultdict(dict)
+            for spelling, count in self._facets[name].items():
+                spelled[folded(spelling)][spelling] = count
+            for key in sorted(told.keys() | spelled.keys()):
+                recount = Recount(name, key, spelled.get(key, {}), told[key])
+                if recount.fetched != recount.told:
+                    yield recount
 
     def checks(self, totals: Totals) -> tuple[Check, ...]:
         """The proof of completeness, as a manifest keeps it."""
@@ -94,7 +103,59 @@ class Tally:
             )
             for name, told in totals.facets.items()
         )
-        return (total, *recounts)
+        noted = (
+            Check(
+                name=f"the API's {recount.facet} {recount.key!r}",
+                expected=recount.told,
+                found=recount.fetched,
+                note=recount.note,
+            )
+            for recount in self._recounts_that_differ(totals)
+            if recount.overwritten
+        )
+        return (total, *recounts, *noted)
+
+
+@dataclass(frozen=True)
+class Recount:
+    """A value of a facet: its spellings among the records, and how many the API told of."""
+
+    facet: str
+    key: str
+    spellings: Mapping[str, int]
+    told: int
+
+    @property
+    def fetched(self) -> int:
+        """Records of any spelling."""
+        return sum(self.spellings.values())
+
+    @property
+    def overwritten(self) -> bool:
+        """Whether the API counted some spellings and lost the others.
+
+        The server counts by spelling, then lowers the keys (`mb_strtolower`), so that of those
+        which differ in case the last count overwrites the others. The total counts them all.
+        """
+        return self.told < self.fetched and is_sum_of_some(self.told, self.spellings.values())
+
+    @property
+    def note(self) -> str:
+        """Why a count that was overwritten proves nothing."""
+        spellings = sorted(self.spellings)
+        more = f" and {len(spellings) - 5} more" if len(spellings) > 5 else ""
+        return (
+            f"the records spell it {', '.join(map(repr, spellings[:5]))}{more}; the API puts "
+            "spellings that differ in case under one key, and keeps the last one's count"
+        )
+
+
+def is_sum_of_some(number: int, counts: Collection[int]) -> bool:
+    """Whether a number is the sum of one or more of some counts."""
+    sums = 1  # its bit n is set if the counts so far can add up to n
+    for count in counts:
+        sums |= sums << count
+    return number > 0 and bool(sums >> number & 1)
 
 
 def fold(counts: Mapping[str, int]) -> Counter[str]:
@@ -103,9 +164,14 @@ def fold(counts: Mapping[str, int]) -> Counter[str]:
     A server's collation may count two spellings as one. Completeness is proved all the same, since
     no record changes its folded key by being fetched.
     """
-    folded = Counter[str]()
+    found = Counter[str]()
     for key, count in counts.items():
-        letters = unicodedata.normalize("NFKD", key.casefold())
-        base = "".join(letter for letter in letters if not unicodedata.combining(letter))
-        folded[" ".join(base.split())] += count
-    return folded
+        found[folded(key)] += count
+    return found
+
+
+def folded(key: str) -> str:
+    """A key without its case, accents and outer or double spaces."""
+    letters = unicodedata.normalize("NFKD", key.casefold())
+    base = "".join(letter for letter in letters if not unicodedata.combining(letter))
+    return " ".join(base.split())

@@ -134,6 +134,7 @@ class ApiError(BreweriesError):
     """Base of what goes wrong between us and the API."""
 
     url: str
+    """The address that was asked, with its query, so that a person can open it."""
 
 
 class RetriableApiError(ApiError):
@@ -148,12 +149,16 @@ class ApiUnreachable(RetriableApiError):
 
 
 class ApiBusy(RetriableApiError):
-    """The server answered 429 or 5xx."""
+    """The server answered 408, 425, 429 or 5xx."""
 
     status: int
     retry_after: float | None
     """Seconds it asked us to wait, if it did."""
-    says = "{url} answered HTTP {status}."
+
+    def __str__(self) -> str:
+        """The sentence, with the wait that was asked for."""
+        wait = f" and asks us to wait {self.retry_after:g} s" if self.retry_after else ""
+        return f"{self.url} answered HTTP {self.status}{wait}."
 
 
 class ApiBodyMalformed(RetriableApiError):
@@ -187,7 +192,7 @@ class ApiGaveUp(FatalApiError):
     limit: str
     says = (
         "Gave up after {attempts} tries ({limit}): {last} Nothing was published; "
-        "check BREWERIES_API_URL and the service, then run again."
+        "open that address to see what the service answers, check BREWERIES_API_URL, run again."
     )
 
 

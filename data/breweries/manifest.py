@@ -65,6 +65,13 @@ class Check(BaseModel):
     name: str
     expected: int
     found: int
+    note: str | None = None
+    """Why it held though the two numbers differ."""
+
+    @property
+    def held(self) -> bool:
+        """Whether both numbers are the same, or a note says why they need not be."""
+        return self.expected == self.found or self.note is not None
 
 
 class Changes(BaseModel):

@@ -23,9 +23,10 @@ COORDINATES = {"longitude": 180.0, "latitude": 90.0}  # column to its bound, deg
 LOCATION = ("country", "state")
 """What silver is partitioned by."""
 
-SOURCES = {"state": ("state_province", "state")}
+SOURCES = {"address_1": ("address_1", "street"), "state": ("state_province", "state")}
 """A column to the fields of a record it is read from, if not that of its own name: the first that
-has a value. `state` is the API's deprecated name of `state_province`."""
+has a value. `street` and `state` are the API's deprecated names of `address_1` and
+`state_province`; once it knew no others."""
 
 KIND = "brewery_type"
 """What gold counts by, beside the location."""

@@ -19,7 +19,7 @@ import numpy.typing as npt
 from . import changes, drift, silver_tasks
 from .cleaning import Rejected
 from .datasets import BRONZE, CHANGES_OBJECT, REJECTED_OBJECT, SCRATCH, SILVER
-from .drift import Drift, Profile
+from .drift import Drift, Profile, Turnover
 from .engine import Task
 from .errors import (
     AccountingBroken,
@@ -93,14 +93,16 @@ def transform(step: Step) -> Summary:
     bronze, source = cleaned.version.manifest, cleaned.version.source
     written, duplicates = _partitions(step, cleaned, there)
     try:
-        check, profile, drifts = _checked(step, cleaned, written, duplicates)
+        check, profile = _checked(cleaned, written, duplicates)
+        objects = _by_key(entry for part in written for entry in part.objects)
+        changed, report = _report(step, objects, bronze.snapshot)
+        turnover = _turnover(step, changed, cleaned.rejected, duplicates)
+        drifts = _drifts_let_pass(step, profile, turnover, bronze.snapshot)
     except (AccountingBroken, DriftStopped):
         _withdraw(step, there)
         raise
 
-    objects = _by_key(entry for part in written for entry in part.objects)
     stored = sum(part.stored for part in written) + _store_rejected(step, cleaned)
-    changed, report = _report(step, objects, bronze.snapshot)
     if report:
         entry = StoredObject.of(CHANGES_OBJECT, changed.locations, report)
         stored += step.store(entry, report, CONTENT_TYPE, bronze.snapshot, source)
@@ -277,23 +279,36 @@ def _division(
 
 
 def _checked(
-    step: Step, cleaned: Cleaned, written: Sequence[Written], duplicates: int
-) -> tuple[Check, Profile, tuple[Drift, ...]]:
-    """What was written is what bronze holds, and no drift of it stops the run."""
+    cleaned: Cleaned, written: Sequence[Written], duplicates: int
+) -> tuple[Check, Profile]:
+    """What was written is what bronze holds, and what it looks like."""
     expected = cleaned.version.manifest.rows_out
-    fields = drift.joined(part.fields for part in cleaned.ranges)
-    profile = drift.whole((part.profile for part in written), fields)
+    seen = drift.seen_in_all(part.seen for part in cleaned.ranges)
+    profile = drift.whole((part.profile for part in written), seen)
     found = profile.rows + cleaned.rejected + duplicates
     if found != expected:
         raise AccountingBroken(EQUATION, found, expected)
-    drifts = _drifts_let_pass(step, profile, cleaned.version.manifest.snapshot)
-    return Check(name=EQUATION, expected=expected, found=found), profile, drifts
+    return Check(name=EQUATION, expected=expected, found=found), profile
 
 
-def _drifts_let_pass(step: Step, profile: Profile, snapshot: str) -> tuple[Drift, ...]:
+def _turnover(step: Step, changed: Changes, rejected: int, duplicates: int) -> Turnover:
+    before = step.previous
+    return Turnover(
+        added=changed.added,
+        removed=changed.removed,
+        moved=changed.moved,
+        retyped=changed.changed_type,
+        rejected=rejected - (before.rows_rejected if before else 0),
+        duplicate=duplicates - (before.rows_duplicate if before else 0),
+    )
+
+
+def _drifts_let_pass(
+    step: Step, profile: Profile, turnover: Turnover, snapshot: str
+) -> tuple[Drift, ...]:
     """What drifted since the version before; a replay is a person's wish, so nothing stops it."""
     before = step.previous.profile if step.previous else None
-    drifts = drift.compare(before, profile, step.settings.largest_fall)
+    drifts = drift.compare(before, profile, step.settings.largest_fall, turnover)
     stopping = [found for found in drifts if found.rule in step.settings.stop_on]
     if stopping and snapshot != step.snapshot_to_replay:
         raise DriftStopped([found.model_dump() for found in stopping])

@@ -22,7 +22,7 @@ from . import changes, drift, parquet
 from .changes import Comparison
 from .cleaning import clean
 from .datasets import SILVER
-from .drift import Fields, Profile
+from .drift import Profile, Seen
 from .errors import ObjectDiffers
 from .locations import Location, location, partition
 from .manifest import PART_BYTES, Parts, StoredObject, sha256
@@ -70,7 +70,7 @@ class CleanedRange:
     rejected: Piece
     unusable: int
     by_location: Counter[Location]
-    fields: Fields
+    seen: Seen
 
 
 @dataclass(frozen=True)
@@ -118,11 +118,11 @@ def clean_range(place: Place, part: Range, name: str, first: int, buckets: int) 
         ObjectDiffers: the range is not what the manifest says.
     """
     texts = record_texts(lines_within(_content(place, part), part.start, part.end))
-    tables, fields, rejected, records = [CLEAN_SCHEMA.empty_table()], [], [], 0
+    tables, batches, rejected, records = [CLEAN_SCHEMA.empty_table()], [], [], 0
     while batch := list(islice(texts, BATCH)):
         table, unusable, seen = clean(batch, first + records)
         tables.append(table)
-        fields.append(seen)
+        batches.append(seen)
         rejected += [vars(row) for row in unusable]
         records += len(batch)
     rows = pa.concat_tables(tables)
@@ -136,7 +136,7 @@ def clean_range(place: Place, part: Range, name: str, first: int, buckets: int) 
         rejected=scatter(scratch, f"{name}-rejected", unusable, _all_in_one(unusable), 1),
         unusable=len(rejected),
         by_location=_count(ids["place"]),
-        fields=drift.joined(fields),
+        seen=drift.seen_in_all(batches),
     )
 
 

@@ -5,8 +5,8 @@ import time
 
 import pytest
 
-from data.breweries import errors
-from data.breweries.datasets import BRONZE_OBJECT
+from data.breweries import api, errors
+from data.breweries.datasets import BRONZE, BRONZE_OBJECT
 from sandbox.faults import Faults
 from sandbox.generator import generate
 from tests.conftest import raw_get
@@ -91,6 +91,51 @@ def test_data_that_change_once_under_the_crawl(world, tally, every):
     tally.add(
         "the API: data that change in mid-crawl", len(rounds), found, "crawls anew, completes"
     )
+
+
+def change_under_a_cache(world, after):
+    """Serve data that change in mid-crawl, from behind a shared cache that heeds no request."""
+    world.set(BREWERIES_API_PAGE_SIZE=50, BREWERIES_STOP_ON="none")
+    world.api.faults = Faults(rate_limit=0, change_after=after, cache_seconds=300, seed=after)
+
+
+def test_a_shared_cache_in_front_proves_nothing(world, tally, every):
+    found, rounds = 0, range(2, 12 if every else 4)
+    for after in rounds:
+        change_under_a_cache(world, after)
+        world.run(test=False)
+        served = sorted(json.dumps(r, sort_keys=True) for r in world.api.records)
+        found += records_in_bronze(world) != served
+    assert found == 0
+    assert not any(request.cached for request in world.api.requests)
+    fault = "the API: data that change in mid-crawl, behind a shared cache that heeds no request"
+    tally.add(fault, len(rounds), found, "crawls anew, completes")
+
+
+def test_without_an_address_of_its_own_each_crawl_would_be_answered_by_the_cache(world):
+    change_under_a_cache(world, 4)
+    world.patch.setattr(api, "UNIQUE", "")
+    world.fails(errors.CrawlIncomplete, "bronze")
+    assert sum(request.cached for request in world.api.requests) > 20
+
+
+def test_spellings_that_the_api_counts_as_one_are_published_with_a_note(world):
+    world.api.records = [
+        {**record, "brewery_type": "Micro" if number == 0 else "micro"}
+        for number, record in enumerate(generate(301, seed=2))
+    ]
+    world.run()
+    (noted,) = (check for check in world.manifest(BRONZE).checks if check.note)
+    assert (noted.expected, noted.found) == (300, 301)
+
+
+def test_a_page_that_is_broken_for_good_is_named(world):
+    world.set(BREWERIES_API_PAGE_SIZE=50, BREWERIES_API_ATTEMPTS=2)
+    world.api.faults = Faults(rate_limit=0, broken_pages=frozenset({4}))
+    log = world.fails(errors.ApiGaveUp, "bronze")
+    page = f"{world.api.url}?page=4&per_page=50&sort=id%3Aasc"
+    assert f"{page} answered HTTP 500. Nothing was published; open that address" in log["message"]
+    assert log["facts"]["url"] == page
 
 
 def test_a_wait_of_a_minute_is_honoured_within_the_time_limit(world, tally, every):

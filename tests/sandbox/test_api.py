@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import http.client
+import re
 import signal
 import subprocess
 import sys
@@ -22,6 +23,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sandbox.api import LocalBreweryApi
+from sandbox.cache import SharedCache
 from sandbox.encoding import encode
 from sandbox.faults import Faults, RateLimiter
 from sandbox.generator import KEYS, generate
@@ -444,6 +446,79 @@ def test_busy_answers_have_their_share_and_do_not_count_as_requests(api: LocalBr
     assert good[-1].headers["X-RateLimit-Remaining"] == str(120 - len(good))
 
 
+@pytest.mark.parametrize("status", [408, 425, 503])
+def test_a_busy_server_may_answer_otherwise(api: LocalBreweryApi, status: int) -> None:
+    api.faults = Faults(rate_limit=0, busy_rate=1, busy_status=status, retry_after="")
+    answer = get(api)
+    assert answer.status_code == status
+    assert "Retry-After" not in answer.headers
+
+
+@pytest.mark.parametrize(
+    ("form", "pattern"),
+    [
+        ("seconds", "3"),
+        ("blanks", "3  "),  # the HTTP client takes away the blanks before it
+        ("fraction", r"2\.625"),
+        ("date", r"\w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d GMT"),
+        ("rfc850", r"\w{6,9}, \d\d-\w{3}-\d\d \d\d:\d\d:\d\d GMT"),
+        ("asctime", r"\w{3} \w{3} [ \d]\d \d\d:\d\d:\d\d \d{4}"),
+        ("negative", "-3"),
+        ("words", "in a moment"),
+    ],
+)
+def test_a_wait_is_asked_for_in_each_form(api: LocalBreweryApi, form: Any, pattern: str) -> None:
+    api.faults = Faults(busy_rate=1, retry_after_seconds=2.5, retry_after=form)
+    assert re.fullmatch(pattern, get(api).headers["Retry-After"])
+
+
+def test_a_shared_cache_answers_by_the_whole_address(api: LocalBreweryApi) -> None:
+    api.faults = Faults(rate_limit=0, cache_seconds=60)
+    told = {path: get(api, path).json() for path in ("", "/meta")}
+    api.records = FEW
+    for path in told:
+        again = requests.get(
+            api.url + path, headers={**JSON, "Cache-Control": "no-cache"}, timeout=5
+        )
+        assert again.json() == told[path]
+        assert again.headers["Age"] == "0"
+        assert api.requests[-1].cached
+        other = get(api, path, fresh="1")
+        assert other.json() != told[path]
+        assert "Age" not in other.headers
+        assert not api.requests[-1].cached
+    api.faults = Faults(rate_limit=0, cache_seconds=60)
+    assert get(api, "/meta").json()["total"] == len(FEW)
+
+
+def test_a_shared_cache_keeps_only_what_it_may(api: LocalBreweryApi) -> None:
+    api.faults = Faults(rate_limit=0, cache_seconds=60, broken_pages=frozenset({2}))
+    for path, parameters in (("/random", {}), ("", {"page": 2}), ("", {"page": 0}), ("/no", {})):
+        for _ in range(2):
+            assert "Age" not in get(api, path, **parameters).headers
+    api.faults = Faults(rate_limit=0, cache_seconds=60, cut_rate=1)
+    for _ in range(2):
+        with pytest.raises(requests.exceptions.RequestException):
+            get(api)
+
+
+def test_a_shared_cache_keeps_an_answer_for_so_long_and_never_past_its_max_age() -> None:
+    now = [100.0]
+    for most, ends in ((7, 7), (9000, 300)):
+        cache = SharedCache(most, clock=lambda: now[0])
+        now[0] = 100.0
+        cache.keep("/a", b"x", "text/plain", "etag, max-age=300, public")
+        now[0] = 100.0 + ends - 0.5
+        found = cache.find("/a")
+        assert found is not None
+        assert (found[0].body, found[1]) == (b"x", ends - 1)
+        now[0] = 100.0 + ends
+        assert cache.find("/a") is None
+    for private in ("no-cache, private", "max-age=300, private", "public"):
+        cache.keep("/b", b"x", "text/plain", private)
+        assert cache.find("/b") is None
+
+
 def test_first_answers_to_each_page_fail(api: LocalBreweryApi) -> None:
     api.faults = Faults(rate_limit=0, fail_first=2)
     for page in (1, 2):
@@ -623,7 +698,9 @@ def test_latency_delays_answers_and_lets_them_overlap() -> None:
         {"drip_seconds": -1},
         {"retry_after_seconds": -1},
         {"drop": -1},
+        {"cache_seconds": -1},
         {"body": "odd"},
+        {"retry_after": "tomorrow"},
     ],
 )
 def test_faults_out_of_range_are_refused_by_name(wrong: dict[str, Any]) -> None:
@@ -762,6 +839,12 @@ def test_the_command_line_makes_connections_reset() -> None:
         pytest.raises(requests.ConnectionError, match="Connection reset by peer"),
     ):
         requests.get(url, headers=JSON, timeout=5)
+
+
+def test_the_command_line_puts_a_shared_cache_in_front() -> None:
+    with command_line("--cache-seconds", "60") as (_, url):
+        ages = [requests.get(url, headers=JSON, timeout=5).headers.get("Age") for _ in range(2)]
+    assert ages == [None, "0"]
 
 
 def test_the_command_line_makes_bodies_drip_and_still_ends_cleanly() -> None:

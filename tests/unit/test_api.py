@@ -1,10 +1,16 @@
+import json
 from collections import Counter
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from data.breweries.api import FACETS, read_meta
 from data.breweries.completeness import Tally, Totals, fold
 from data.breweries.errors import ApiGaveUp, ApiUnreachable, BreweriesError, SettingError
+from data.breweries.manifest import Check
+from sandbox.dataset import Data
+from sandbox.encoding import encode
 
 
 def test_both_shapes_of_meta():
@@ -56,6 +62,78 @@ def test_spellings_that_a_collation_may_join_are_folded():
         "missouri": 3,
         "acores": 7,
     }
+
+
+def tallied(records):
+    tally = Tally(FACETS)
+    for record in records:
+        tally.add(record)
+    return tally
+
+
+def told(records):
+    """What the local API's `/meta` says of them."""
+    return read_meta(json.loads(encode(Data(records).meta(()))))
+
+
+def of_types(*kinds):
+    place = {"country": "A", "state_province": "B"}
+    return [{"id": str(n), "brewery_type": kind, **place} for n, kind in enumerate(kinds)]
+
+
+def test_a_count_that_the_api_overwrote_is_noted_and_not_refused():
+    records = of_types(*["micro"] * 300, "Micro")
+    tally = tallied(records)
+    totals = told(records)
+    assert totals.facets["by_type"] == {"micro": 300}
+    assert tally.differences(totals) == {}
+    *others, noted = tally.checks(totals)
+    assert all(check.held and check.note is None for check in others)
+    assert (noted.name, noted.expected, noted.found) == ("the API's by_type 'micro'", 300, 301)
+    assert noted.held
+    assert noted.note is not None
+    assert "'Micro', 'micro'" in noted.note
+
+
+@pytest.mark.parametrize("told_of", [299, 2, 0, 302])
+def test_any_other_difference_is_refused(told_of):
+    tally = tallied(of_types(*["micro"] * 300, "Micro"))
+    places = {"by_country": {"A": 301}, "by_state": {"B": 301}}
+    totals = read_meta({"total": 301, "by_type": {"micro": told_of}, **places})
+    assert tally.differences(totals) == {"by_type micro": {"fetched": 301, "told": told_of}}
+
+
+def test_one_spelling_has_no_excuse():
+    tally = tallied(of_types("micro", "micro", "nano"))
+    totals = read_meta({"total": 3, "by_type": {"micro": 1, "nano": 2}})
+    assert tally.differences(totals).keys() == {"by_type micro", "by_type nano"}
+
+
+CASES = "mM iI\u0130\u0131\u00df\u1e9eSs\u017f\u03a3\u03c3\u03c2\u00c0\u00e0A\u0300\u0308Kk\u212a"
+spellings = st.text(CASES, max_size=3) | st.text(max_size=3)
+records_of_any_spelling = st.lists(
+    st.fixed_dictionaries(
+        {"brewery_type": spellings, "country": spellings, "state_province": spellings}
+    ),
+    min_size=1,
+    max_size=30,
+).map(lambda records: [{"id": str(n), **record} for n, record in enumerate(records)])
+
+
+@given(records_of_any_spelling, st.data())
+def test_all_records_of_any_spelling_are_complete_and_all_but_one_are_not(records, data):
+    totals = told(records)
+    assert tallied(records).differences(totals) == {}
+    assert all(check.held for check in tallied(records).checks(totals))
+    lacking = list(records)
+    del lacking[data.draw(st.integers(0, len(records) - 1))]
+    assert "total" in tallied(lacking).differences(totals)
+
+
+def test_a_check_without_a_note_is_stored_as_ever():
+    check = Check(name="n", expected=1, found=1)
+    assert check.model_dump_json(exclude_none=True) == '{"name":"n","expected":1,"found":1}'
+    assert not Check(name="n", expected=1, found=2).held
 
 
 def test_errors_survive_a_process_boundary():
