@@ -56,6 +56,7 @@ def make_reader(settings: Mapping[str, str], policies: Path) -> None:
     admin = MinioAdmin(
         endpoint=settings["MINIO_ENDPOINT"],
         credentials=StaticProvider(settings["MINIO_ACCESS_KEY"], settings["MINIO_SECRET_KEY"]),
+        region=settings.get("MINIO_REGION", ""),
         secure=False,
         http_client=urllib3.PoolManager(retries=urllib3.Retry(10, backoff_factor=0.2)),
     )
