@@ -25,8 +25,7 @@ LOCATION = ("country", "state")
 
 SOURCES = {"address_1": ("address_1", "street"), "state": ("state_province", "state")}
 """A column to the fields of a record it is read from, if not that of its own name: the first that
-has a value. `street` and `state` are the API's deprecated names of `address_1` and
-`state_province`; once it knew no others."""
+has a value. `street` and `state` are deprecated names; older servers know no others."""
 
 KIND = "brewery_type"
 """What gold counts by, beside the location."""

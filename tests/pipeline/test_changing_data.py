@@ -8,10 +8,18 @@ import time
 import pytest
 
 from data.breweries import errors, parquet
-from data.breweries.datasets import BRONZE, CHANGES_OBJECT, GOLD, HISTORY, SILVER
+from data.breweries.datasets import (
+    BRONZE,
+    CHANGES_OBJECT,
+    GOLD,
+    HISTORY,
+    REJECTED_OBJECT,
+    SILVER,
+)
 from data.breweries.manifest import StoredObject
 from data.breweries.schema import SCHEMA
 from data.breweries.settings import PROJECT
+from sandbox.faults import Faults
 from sandbox.generator import generate
 from tests.conftest import raw_get
 
@@ -127,6 +135,77 @@ def test_a_change_that_does_not_is_noted_in_the_manifest(world):
         ("new_country", "Chad"),
         ("unknown_brewery_type", "winery"),
     }
+
+
+LEAPS = {
+    ("duplicate_leap", "duplicate"): lambda record: record,
+    ("rejected_leap", "rejected"): lambda r: {**r, "name": None} if r["id"] < "1" else r,
+    ("rows_moved", "rows"): lambda r: {**r, "country": "Japan"} if r["id"] > "8" else r,
+    ("rows_retyped", "brewery_type"): lambda record: {**record, "brewery_type": "closed"},
+    ("column_unreadable", "city"): lambda r: {**r, "city": [r["city"]]} if r["id"] < "2" else r,
+    ("ids_replaced", "id"): lambda record: {**record, "id": f"new-{record['id']}"},
+}
+
+
+def test_a_leap_is_noted_once(world):
+    world.set(BREWERIES_STOP_ON="none")
+    world.run(test=False)
+    found = {}
+    for rule, subject in LEAPS:
+        changed(world, LEAPS[rule, subject])
+        repeated = 9 if rule == "duplicate_leap" else 0
+        world.api.faults = Faults(rate_limit=0, duplicate=repeated)
+        world.run(test=False)
+        others = {"type_changed", "new_country", "country_gone"}
+        found[rule, subject] = {told for told in noted(world) if told[0] not in others}
+    assert found == {leap: {leap} for leap in LEAPS}
+
+
+def test_what_stops_at_ids_that_change_leaves_nothing_behind(world):
+    world.run(test=False)
+    before = world.keys("silver")
+    changed(world, LEAPS["ids_replaced", "id"])
+    world.api.records = [*world.api.records[20:], {"id": "x"}]
+    world.set(BREWERIES_STOP_ON="ids_replaced")
+    told = report(world)
+    rejected = raw_get(world.lake, "silver", REJECTED_OBJECT)
+    log = world.fails(errors.DriftStopped, "silver")
+    assert "600 of 600 ids are gone, and 580 have come" in log["message"]
+    assert world.keys("silver") == before
+    assert report(world) == told
+    assert raw_get(world.lake, "silver", REJECTED_OBJECT) == rejected
+
+
+def test_a_column_that_cannot_be_read_is_noted_in_the_first_run(world):
+    changed(world, lambda record: {**record, "phone": {"number": record["phone"]}})
+    world.run()
+    assert noted(world) == {("column_unreadable", "phone")}
+    assert world.manifest(SILVER).profile.unreadable == {"phone": 600}
+    world.run(test=False)
+    assert noted(world) == {("column_unreadable", "phone")}
+
+
+def test_an_era_that_knew_only_street_fills_address_1(world):
+    world.run(test=False)
+    values = world.manifest(SILVER).profile.values["address_1"]
+    before = world.published()
+    changed(world, lambda r: {k: v for k, v in r.items() if k not in {"address_1"}})
+    world.run(test=False)
+    assert world.manifest(SILVER).profile.values["address_1"] == values > 0
+    silver = {key for key in before if key.startswith("silver/data/breweries")}
+    assert silver <= world.published().keys()
+
+
+def test_a_manifest_of_a_release_that_counted_less_is_read(world):
+    world.run(test=False)
+    manifest = world.manifest(SILVER)
+    old = json.loads(manifest.to_bytes())
+    del old["profile"]["unreadable"]
+    world.publish_manifest(SILVER, type(manifest).from_bytes(json.dumps(old).encode()))
+    changed(world, lambda r: {**r, "latitude": "north" if r["id"] < "1" else r["latitude"]})
+    world.run()
+    assert noted(world) == set()
+    assert world.manifest(SILVER).profile.unreadable["latitude"] > 10
 
 
 def test_a_rule_can_be_made_to_stop(world):

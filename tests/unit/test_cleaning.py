@@ -94,10 +94,53 @@ def test_one_place_has_one_name(country, state, canonical):
     assert (row["country"], row["state"]) == (country, canonical)
 
 
-def test_the_deprecated_state_stands_in():
-    record = {"id": "1", "name": "A", "country": "Land", "state": "Old"}
+@pytest.mark.parametrize(
+    ("column", "new", "old"),
+    [("state", "state_province", "state"), ("address_1",) * 2 + ("street",)],
+)
+@pytest.mark.parametrize("nothing", [None, "", " \u00a0", {}, True])
+def test_a_deprecated_field_stands_in(column, new, old, nothing):
+    rows, _ = cleaned(
+        {**USABLE, new: nothing, old: " Old "}, {**USABLE, new: "New", old: "Old"}, USABLE
+    )
+    assert [row[column] for row in rows[:2]] == ["Old", "New"]
+
+
+def test_an_era_without_the_new_names():
+    record = {"id": "1", "name": "A", "country": "Land", "state": "Old", "street": "1 Main St"}
     ((row,), _) = cleaned(record)
-    assert row["state"] == "Old"
+    assert (row["state"], row["address_1"]) == ("Old", "1 Main St")
+
+
+def unreadable(*records):
+    *_, seen = clean([json.dumps(record).encode() for record in records])
+    return seen.unreadable
+
+
+@pytest.mark.parametrize("value", ["555", 555, 5.5, None, "", " \u00a0", "\u200b"])
+def test_text_that_can_be_read_or_is_none(value):
+    assert unreadable({**USABLE, "phone": value}, USABLE) == {}
+
+
+@pytest.mark.parametrize("value", [True, {}, {"number": "555"}, [], ["555"]])
+def test_what_no_column_of_text_can_hold_is_counted(value):
+    record = {**USABLE, "phone": value, "id": value, "street": value, "unknown": value}
+    assert unreadable(USABLE, record, record) == {"phone": 2, "id": 2, "address_1": 2}
+
+
+@pytest.mark.parametrize("value", [1, 1.5, "1.5", None, "", " "])
+def test_degrees_that_can_be_read_or_are_none(value):
+    assert unreadable({**USABLE, "latitude": value}, USABLE) == {}
+
+
+@pytest.mark.parametrize("value", [91, -90.5, "north", "n/a", True, [1], {"deg": 1}])
+def test_what_no_column_of_degrees_can_hold_is_counted(value):
+    assert unreadable({**USABLE, "latitude": value, "longitude": 1}, USABLE) == {"latitude": 1}
+
+
+def test_a_value_in_another_field_of_the_column_is_enough():
+    assert unreadable({**USABLE, "address_1": {}, "street": "1 Main St"}) == {}
+    assert unreadable({**USABLE, "address_1": {}, "street": " "}) == {"address_1": 1}
 
 
 @pytest.mark.parametrize(

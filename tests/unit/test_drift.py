@@ -1,3 +1,5 @@
+from collections import Counter
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -6,9 +8,12 @@ from data.breweries.drift import (
     RULES,
     STOPPING,
     Profile,
+    Seen,
+    Turnover,
     compare,
     fields_of,
     joined,
+    seen_in_all,
 )
 from data.breweries.schema import KNOWN_BREWERY_TYPES
 
@@ -76,6 +81,86 @@ def fields(**changed):
 )
 def test_each_rule(changed, expected):
     assert drifts(**changed) == expected
+
+
+@pytest.mark.parametrize(
+    ("turnover", "expected"),
+    [
+        ({"removed": 100, "added": 100}, []),
+        ({"removed": 101, "added": 0}, []),
+        ({"removed": 0, "added": 900}, []),
+        (
+            {"removed": 987, "added": 1_237},
+            [("ids_replaced", "id", "987 of 1,000 ids are gone, and 1,237 have come")],
+        ),
+        ({"moved": 100, "retyped": 100, "rejected": 5, "duplicate": 5}, []),
+        ({"rejected": -900, "duplicate": -900}, []),
+        (
+            {"moved": 101, "retyped": 200, "rejected": 142, "duplicate": 6},
+            [
+                ("rows_moved", "rows", "101 of 1,000 rows moved to another location"),
+                ("rows_retyped", "brewery_type", "200 of 1,000 rows are of another type"),
+                ("rejected_leap", "rejected", "142 more records than before cannot be used"),
+                (
+                    "duplicate_leap",
+                    "duplicate",
+                    "6 more records than before have an id that comes again",
+                ),
+            ],
+        ),
+    ],
+)
+def test_rows_that_are_not_what_they_were(turnover, expected):
+    found = compare(BEFORE, BEFORE, 10, Turnover(**turnover))
+    assert [(drift.rule, drift.subject, drift.what) for drift in found] == expected
+    assert not {rule for rule, *_ in expected} & STOPPING
+    assert compare(None, BEFORE, 10, Turnover(**turnover)) == ()
+
+
+COUNTED = BEFORE.model_copy(update={"unreadable": {"phone": 7}})
+NONE_OF_PHONE = {**BEFORE.values, "phone": 0}
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "expected"),
+    [
+        (None, {"unreadable": {}}, None),
+        (None, {"unreadable": {"phone": 800}}, None),
+        (None, {"values": NONE_OF_PHONE}, None),
+        (None, {"values": NONE_OF_PHONE, "unreadable": {"latitude": 5}}, None),
+        (
+            None,
+            {"values": NONE_OF_PHONE, "unreadable": {"phone": 1}},
+            "phone has 1 values that cannot be read, and none that can",
+        ),
+        (COUNTED, {"unreadable": {"phone": 12}}, None),
+        (COUNTED, {"unreadable": {}}, None),
+        (
+            COUNTED,
+            {"unreadable": {"phone": 13}},
+            "phone has 13 values that cannot be read, after 7",
+        ),
+        # A release that did not count knows of no leap.
+        (BEFORE, {"unreadable": {"phone": 500}}, None),
+    ],
+)
+def test_values_that_cannot_be_read(before, after, expected):
+    found = compare(before, BEFORE.model_copy(update=after), 10)
+    told = [drift.what for drift in found if drift.rule == "column_unreadable"]
+    assert told == ([expected] if expected else [])
+
+
+def test_a_profile_of_a_release_that_did_not_count_is_read_and_written_as_it_was():
+    old = BEFORE.model_dump_json(exclude_none=True)
+    assert "unreadable" not in old
+    assert Profile.model_validate_json(old) == BEFORE
+
+
+def test_what_batches_look_like_adds_up():
+    one = Seen({"a": ("string",)}, Counter(phone=1))
+    other = Seen({"a": ("number",), "b": ()}, Counter(phone=2, id=1))
+    whole = Seen({"a": ("number", "string"), "b": ()}, Counter(phone=3, id=1))
+    assert seen_in_all([one, other]) == whole
 
 
 def test_the_limit_of_a_fall_is_a_setting():
