@@ -16,6 +16,8 @@ from typing import Any
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
 
+from data.breweries.settings import known_secrets
+
 from .lakeview import View
 from .metrics import LakeCollector
 from .schedule import interval
@@ -41,6 +43,7 @@ class Exporter(ThreadingHTTPServer):
 
     def __init__(self, address: tuple[str, int], watch: Watch) -> None:
         self.watch = watch
+        self.secrets = known_secrets()
         self.registry = CollectorRegistry(auto_describe=False)
         self.registry.register(LakeCollector(watch.view, interval))
         super().__init__(address, Handler)
@@ -83,15 +86,15 @@ class Handler(BaseHTTPRequestHandler):
         try:
             answer = self._found()
         except Exception as error:
-            traceback.print_exc()
+            print(self.server.secrets.text(traceback.format_exc()), file=sys.stderr)
             said = f"The exporter failed ({type(error).__name__}: {error}); its log has the place."
-            answer = _json(500, {"error": said})
+            answer = self._json(500, {"error": said})
         self._answer(*answer)
 
     do_HEAD = do_GET
 
     def _refuse(self) -> None:
-        self._answer(*_json(405, {"methods": ANSWERED}))
+        self._answer(*self._json(405, {"methods": ANSWERED}))
 
     do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = _refuse
 
@@ -101,10 +104,15 @@ class Handler(BaseHTTPRequestHandler):
         if path == "/metrics":
             return self._metrics()
         if path == "/errors":
-            return _json(200, errors(self.server.watch.view()))
+            return self._json(200, errors(self.server.watch.view()))
         if path == "/healthz":
-            return _json(200, health(self.server.watch.view()))
-        return _json(404, {"paths": PATHS})
+            return self._json(200, health(self.server.watch.view()))
+        return self._json(404, {"paths": PATHS})
+
+    def _json(self, status: int, content: Mapping[str, Any]) -> tuple[int, str, bytes]:
+        """The logs of a lake are anybody's, so that they may hold our own keys."""
+        text = json.dumps(self.server.secrets.value(content), indent=1, ensure_ascii=False)
+        return status, "application/json", text.encode(errors="replace")
 
     def _metrics(self) -> tuple[int, str, bytes]:
         try:
@@ -127,11 +135,6 @@ class Handler(BaseHTTPRequestHandler):
 
     def log_message(self, *_: Any) -> None:
         """Say nothing of each poll."""
-
-
-def _json(status: int, content: Mapping[str, Any]) -> tuple[int, str, bytes]:
-    text = json.dumps(content, indent=1, ensure_ascii=False)
-    return status, "application/json", text.encode(errors="replace")
 
 
 def errors(view: View) -> dict[str, Any]:

@@ -459,3 +459,15 @@ def test_a_trigger_file_that_cannot_be_read_is_no_schedule(tmp_path, text):
 def test_the_list_in_the_docs_is_that_of_the_code():
     document = (ROOT / "docs" / "monitoring.md").read_text(encoding="utf-8")
     assert table() in document, "put there what `python -m monitoring.metrics` prints"
+
+
+def test_keys_in_a_log_or_a_problem_are_not_passed_on(world, see, store):
+    told = {"message": f"the key {store['MINIO_SECRET_KEY']}", "run": store["MINIO_ACCESS_KEY"]}
+    world.lake.put("silver", "logs/x.json", json.dumps(told).encode())
+    world.lake.put("gold", "logs/y.json", f"no JSON: {store['MINIO_SECRET_KEY']}".encode())
+    seen = see()
+    assert seen.json("/errors")["silver"]["message"] == "the key ***"
+    for path in ("/errors", "/healthz", "/metrics", "/nowhere"):
+        text = requests.get(f"{seen.exporter.url}{path}", timeout=10).text
+        assert store["MINIO_SECRET_KEY"] not in text
+        assert store["MINIO_ACCESS_KEY"] not in text

@@ -26,7 +26,7 @@ from monitoring.lakeview import NOTHING, connect
 from monitoring.metrics import LAYER_METRICS
 from monitoring.server import Exporter
 from monitoring.watch import Watch
-from sandbox.runner import ROOT
+from sandbox import ROOT
 from tests.faults.proxy import StoreProxy
 from tests.waiting import wait_for
 
