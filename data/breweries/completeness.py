@@ -7,6 +7,7 @@ import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from .manifest import Check
@@ -34,14 +35,21 @@ class Totals:
 
 
 class Tally:
-    """What the records fetched add up to; their ids are kept on disk, so any number may come."""
+    """What the records fetched add up to; their ids are kept on disk, so any number may come.
 
-    def __init__(self, facets: Facets) -> None:
+    Args:
+        facets: what the API counts by.
+        file: for the ids; replaced where it is there.
+    """
+
+    def __init__(self, facets: Facets, file: Path) -> None:
         self.records = 0
         self._columns = facets
         self._facets: dict[str, Counter[str]] = {name: Counter() for name in facets}
         self._nameless = 0
-        self._ids = sqlite3.connect("")  # a temporary file, gone with the connection
+        file.unlink(missing_ok=True)
+        self._ids = sqlite3.connect(file)
+        self._ids.execute("PRAGMA journal_mode = OFF")  # no other reads it, and none after us
         self._ids.execute("CREATE TABLE ids (id TEXT PRIMARY KEY) WITHOUT ROWID")
 
     def add(self, record: Any) -> None:

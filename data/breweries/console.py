@@ -5,11 +5,9 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable
 from contextlib import suppress
-from typing import Any, TypeVar
+from typing import Any
 
 from tqdm import tqdm
-
-T = TypeVar("T")
 
 
 def tell(text: str) -> None:
@@ -20,8 +18,8 @@ def tell(text: str) -> None:
 
 
 def progress(
-    items: Iterable[T] = (), *, doing: str, total: int, unit: str, delay: float = 0
-) -> tqdm[T]:
+    items: Iterable[Any] = (), *, doing: str, total: int, unit: str, delay: float = 0
+) -> tqdm[Any]:
     """A progress bar over some items, or one to update by hand.
 
     Args:

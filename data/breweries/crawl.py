@@ -6,11 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from tqdm import tqdm
-
 from . import api
 from .client import Client
 from .completeness import Tally
+from .console import progress
 from .datasets import SOURCE
 from .errors import ApiEmpty, CrawlIncomplete
 from .manifest import Check
@@ -49,10 +48,10 @@ def crawl(settings: Settings, path: Path) -> Crawl:
 
 
 def _fetch(client: Client, settings: Settings, total: int, path: Path) -> Tally:
-    tally = Tally(api.FACETS)
+    tally = Tally(api.FACETS, path.with_suffix(".ids"))
 
     def texts() -> Iterator[str]:
-        with tqdm(total=total, desc=SOURCE, unit=" breweries", mininterval=1) as bar:
+        with progress(doing=SOURCE, total=total, unit="breweries") as bar:
             for page in api.pages(client, settings, total):
                 for text, record in page:
                     tally.add(record)

@@ -1,5 +1,6 @@
 import json
 from collections import Counter
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -11,6 +12,8 @@ from data.breweries.errors import ApiGaveUp, ApiUnreachable, BreweriesError, Set
 from data.breweries.manifest import Check
 from sandbox.dataset import Data
 from sandbox.encoding import encode
+
+MEMORY = Path(":memory:")  # as SQLite calls it
 
 
 def test_both_shapes_of_meta():
@@ -37,7 +40,7 @@ def test_what_is_no_meta_is_refused(body):
 
 
 def test_the_tally_counts_each_record_once():
-    tally = Tally(FACETS)
+    tally = Tally(FACETS, MEMORY)
     one = {"id": "1", "brewery_type": "Micro", "country": "A", "state_province": "MIssouri"}
     two = {"id": "2", "brewery_type": None, "country": "A", "state": "Missouri"}
     for record in (one, one, two, {"id": None}, "text"):
@@ -65,7 +68,7 @@ def test_spellings_that_a_collation_may_join_are_folded():
 
 
 def tallied(records):
-    tally = Tally(FACETS)
+    tally = Tally(FACETS, MEMORY)
     for record in records:
         tally.add(record)
     return tally
