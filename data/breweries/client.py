@@ -212,7 +212,7 @@ def seconds_asked(headers: Mapping[str, str]) -> float | None:
 def _moment(date: str) -> datetime | None:
     try:
         moment = parsedate_to_datetime(date)
-    except (ValueError, TypeError, IndexError, OverflowError):  # of what is no date at all
+    except (ValueError, OverflowError):
         return None
     return moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
 

@@ -175,6 +175,9 @@ def test_a_check_that_did_not_hold_is_seen(world, seen):
     world.publish_manifest(SILVER, manifest.model_copy(update={"checks": (wrong,)}))
     metrics = seen.metrics()
     assert [metrics["run_complete", layer] for layer in LAYERS] == [1, 0, 1]
+    noted = wrong.model_copy(update={"note": "the API counts two spellings as one"})
+    world.publish_manifest(SILVER, manifest.model_copy(update={"checks": (noted,)}))
+    assert seen.metrics()["run_complete", "silver"] == 1
 
 
 CUT = {

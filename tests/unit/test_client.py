@@ -65,6 +65,7 @@ NOW = "Sun, 06 Nov 1994 08:49:37 GMT"
         ("9" * 400, None),
         ("1,5", None),
         ("Sun, 36 Nov 1994 08:49:07 GMT", None),
+        ("Sun, 06 Nov 99999999999999999999 08:49:37 GMT", None),
     ],
 )
 def test_a_wait_that_is_asked_for(asked, seconds):
