@@ -16,6 +16,8 @@ from sqlalchemy.orm import Session
 
 from data.breweries.errors import SettingError
 from data.housekeeping import KINDS, Removed, remove_older, retention_days
+from sandbox.runner import ROOT
+from sandbox.store import read_settings
 from tests.housekeeping.mage import DAILY, Mage
 
 OLD, NEW = 40, 10  # days
@@ -150,7 +152,7 @@ def test_mage_never_waits_long_for_its_database(mage):
 
 def test_how_long_is_a_setting(monkeypatch):
     monkeypatch.delenv("MAGE_RETENTION_DAYS", raising=False)
-    assert retention_days() == 30
+    assert str(retention_days()) == read_settings(ROOT / ".env.example")["MAGE_RETENTION_DAYS"]
     monkeypatch.setenv("MAGE_RETENTION_DAYS", "0")
     assert retention_days() == 0
     for wrong in ("-1", "x", "1.5", "9" * 400):
