@@ -11,7 +11,7 @@ import yaml
 
 from compose.trigger import ENDED
 from data.breweries.datasets import CHART, SILVER
-from tests.compose.stack import ROOT, free_ports, give_away, set_variables
+from tests.compose.stack import ROOT, free_ports, set_variables
 from tests.waiting import wait_for
 
 PROXY = "http://proxy:8888"
@@ -32,7 +32,6 @@ def start_behind_a_proxy(project, docker_s_own, monkeypatch):
     shutil.copy(tests / "docker-compose.proxy.yml", tests / "docker-compose.test.yml")
     project.run("sh", "compose/env.sh")
     set_variables(project, **free_ports())
-    give_away(project.folder)
     project.compose("build", "mage")  # which reaches the package index without one
     with monkeypatch.context() as patch:
         patch.setenv("DOCKER_CONFIG", docker_s_own)
