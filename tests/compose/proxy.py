@@ -13,7 +13,6 @@ DIRECT = build_opener(ProxyHandler({}))
 class Proxy(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         asked = urlsplit(self.path)
-        print(asked.netloc, flush=True)
         try:
             answer = DIRECT.open(f"http://api:8000{asked.path}?{asked.query}")
         except HTTPError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from contextlib import suppress
 
@@ -50,9 +51,9 @@ def test_the_first_run_completes_behind_a_proxy(project, docker_s_own, monkeypat
         assert run["status"] == "completed"
         assert project.lake().version(SILVER).manifest.rows_in == 300
         assert project.lake().version(CHART).manifest.objects
-        asked = project.compose("logs", "--no-color", "proxy").stdout.splitlines()
-        hosts = {line.rpartition(" ")[2] for line in asked if "|" in line}
-        assert hosts == {"api.invalid"}
+        asked = project.compose("logs", "--no-color", "proxy").stdout
+        assert set(re.findall(r'"\w+ ([^" ]*[^/])/v1', asked)) == {"http://api.invalid"}
+        assert asked.count(" HTTP/1.1") == asked.count("http://api.invalid/v1/breweries")
         told = project.run("docker", "exec", project.container("mage"), "env").stdout
         assert "zabbix-web,somewhere.example\n" in told
     finally:

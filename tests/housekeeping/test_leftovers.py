@@ -103,6 +103,12 @@ def test_folders_that_are_no_run_s_are_left_alone(mage):
     assert block.exists() and other.exists()
 
 
+def test_a_database_that_no_scheduler_has_filled_is_nothing_to_do(tmp_path):
+    engine = create_engine(f"sqlite:///{tmp_path}/empty.db")
+    assert remove_older(30, engine, tmp_path) == Removed()
+    engine.dispose()
+
+
 def test_sessions_that_ended_are_removed(mage):
     now = datetime.now(timezone.utc)
     with Session(mage.engine) as session:
