@@ -23,6 +23,7 @@ from compose.passwords import FILES, weak, write
 POLICIES = Path("/app/policies")
 ALERTS = Path("/app/monitoring/alertmanager/alertmanager.yml")
 NOBODY, GRAFANA = 65534, 472  # who Prometheus and Alertmanager, and Grafana, run as in their images
+PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy")
 TEN_YEARS = 10 * 365 * 86_400
 SHORTEST = {
     "MINIO_READER_ACCESS_KEY": 3,  # MinIO refuses less
@@ -92,8 +93,11 @@ def files(base: Mapping[str, Any], settings: Mapping[str, str]) -> dict[str, tup
 
 
 def alertmanager(base: Mapping[str, Any], settings: Mapping[str, str]) -> dict[str, Any]:
-    """Alertmanager's configuration, less the ways that are not set."""
-    return {**base, "receivers": [_receiver(r, settings) for r in base["receivers"]]}
+    """Alertmanager's configuration, less the ways that are not set; with the proxy, if one is."""
+    told = {**base, "receivers": [_receiver(r, settings) for r in base["receivers"]]}
+    if any(settings.get(name) for name in PROXIES):
+        told["global"] = {**base["global"], "http_config": {"proxy_from_environment": True}}
+    return told
 
 
 def _receiver(receiver: Mapping[str, Any], settings: Mapping[str, str]) -> dict[str, Any]:

@@ -33,11 +33,18 @@ def main() -> int:
     wrong = [
         *weak(os.environ, SHORTEST),
         *alerts.unusable(os.environ),
+        *unusable_retention(os.environ),
         *unusable_folders(os.environ),
     ]
     for sentence in wrong:
         print(sentence, file=sys.stderr)
     return int(bool(wrong))
+
+
+def unusable_retention(settings: Mapping[str, str]) -> Iterator[str]:
+    """A sentence where it is not said in days for how long Mage keeps its runs."""
+    if not settings["MAGE_RETENTION_DAYS"].isdecimal():
+        yield "MAGE_RETENTION_DAYS is no whole number of days, or 0 for ever: mend it in .env."
 
 
 def unusable_folders(settings: Mapping[str, str]) -> Iterator[str]:

@@ -21,7 +21,7 @@ from mage_ai.orchestration.db.models.schedules import (
     ScheduleStatus,
 )
 from pydantic import BaseModel, Field, ValidationError
-from sqlalchemy import ColumnElement, Engine, delete, exists, func, or_, select
+from sqlalchemy import ColumnElement, Engine, delete, exists, func, inspect, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from .breweries.errors import SettingError
@@ -78,6 +78,8 @@ def remove_older(days: float, engine: Engine, folder: Path) -> Removed:
         engine: of Mage's database.
         folder: where Mage keeps logs and variables.
     """
+    if not inspect(engine).has_table(PipelineRun.__tablename__):  # no scheduler ever ran
+        return Removed()
     limit = datetime.now(timezone.utc) - timedelta(days=days)
     with Session(engine) as session:
         runs = _remove_runs(session, limit)

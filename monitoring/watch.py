@@ -10,8 +10,10 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from .lakeview import NOTHING, View, unanswered
 
 FRESH_SECONDS = 5.0  # several systems poll
+LONG_SECONDS = 5.0  # a look at a large lake; the store rests as long after it
 PATIENCE_SECONDS = 2.0  # Zabbix waits 3 s unless told otherwise
-STALLED_SECONDS = 30.0  # many times what a look at a large lake takes
+STALLED_SECONDS = 30.0
+STALLED_LOOKS = 4  # as long as the last so many
 
 
 class Watch:
@@ -20,9 +22,10 @@ class Watch:
     Args:
         look: looks, given the view before.
         view: the first to give.
-        fresh: seconds for which a view is not renewed.
+        fresh: seconds for which a view is not renewed; where a look takes long, as many as it took.
         patience: seconds to wait for a look; after that, the view before is given.
-        stalled: seconds after which a store that lets a look take so long counts as down.
+        stalled: seconds after which a store that lets a look take so long counts as down, if the
+            last look was not long itself.
     """
 
     def __init__(
@@ -47,7 +50,7 @@ class Watch:
         """The newest view; never older than needed, and never waited for longer than allowed."""
         with self._asked:
             looking = self._under_way and not self._under_way.done()
-            fresh = self._ended and time.monotonic() - self._ended < self._fresh
+            fresh = self._ended and time.monotonic() - self._ended < self._rest
             if not looking and not fresh:
                 self._started = time.monotonic()
                 self._under_way = self._looking.submit(self._renew)
@@ -56,9 +59,18 @@ class Watch:
             wait([under_way], self._patience)
             if under_way.done():
                 under_way.result()  # raises what a look should not
-            elif (taken := time.monotonic() - self._started) > self._stalled:
+            elif (taken := time.monotonic() - self._started) > self._most:
                 return unanswered(self._view, f"The store lets a look take {taken:.0f} s by now.")
         return self._view
+
+    @property
+    def _rest(self) -> float:
+        last = self._view
+        return last.seconds if last.up and last.seconds > LONG_SECONDS else self._fresh
+
+    @property
+    def _most(self) -> float:
+        return max(self._stalled, STALLED_LOOKS * self._view.seconds)
 
     def _renew(self) -> None:
         self._view = self._look(self._view)

@@ -32,6 +32,7 @@ def test_the_example_s_placeholders_are_no_secrets(project):
         ("DEFAULT_OWNER_PASSWORD", "admin", "DEFAULT_OWNER_PASSWORD is a value that everybody"),
         ("JWT_SECRET", "materia", "JWT_SECRET is a value that everybody knows"),
         ("ALERT_EMAIL_TO", "me@example.org", "ALERT_EMAIL_TO is set, but ALERT_SMTP_HOST is not"),
+        ("MAGE_RETENTION_DAYS", "30d", "MAGE_RETENTION_DAYS is no whole number of days"),
         ("MAGE_UID", "4242", "who cannot write there: put MAGE_UID="),
     ],
 )

@@ -16,6 +16,8 @@ from sqlalchemy.orm import Session
 
 from data.breweries.errors import SettingError
 from data.housekeeping import KINDS, Removed, remove_older, retention_days
+from sandbox.runner import ROOT
+from sandbox.store import read_settings
 from tests.housekeeping.mage import DAILY, Mage
 
 OLD, NEW = 40, 10  # days
@@ -101,6 +103,12 @@ def test_folders_that_are_no_run_s_are_left_alone(mage):
     assert block.exists() and other.exists()
 
 
+def test_a_database_that_no_scheduler_has_filled_is_nothing_to_do(tmp_path):
+    engine = create_engine(f"sqlite:///{tmp_path}/empty.db")
+    assert remove_older(30, engine, tmp_path) == Removed()
+    engine.dispose()
+
+
 def test_sessions_that_ended_are_removed(mage):
     now = datetime.now(timezone.utc)
     with Session(mage.engine) as session:
@@ -150,7 +158,7 @@ def test_mage_never_waits_long_for_its_database(mage):
 
 def test_how_long_is_a_setting(monkeypatch):
     monkeypatch.delenv("MAGE_RETENTION_DAYS", raising=False)
-    assert retention_days() == 30
+    assert str(retention_days()) == read_settings(ROOT / ".env.example")["MAGE_RETENTION_DAYS"]
     monkeypatch.setenv("MAGE_RETENTION_DAYS", "0")
     assert retention_days() == 0
     for wrong in ("-1", "x", "1.5", "9" * 400):

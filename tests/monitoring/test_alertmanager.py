@@ -57,6 +57,14 @@ def test_what_is_not_set_is_left_out(tmp_path, ways):
     assert {way for receiver in receivers for way in receiver} == {"name", *expected}
 
 
+@pytest.mark.parametrize("name", monitoring.PROXIES)
+def test_it_asks_slack_and_the_gateway_through_the_proxy_of_its_environment(name):
+    """What Debian's amtool does not know yet is left out where there is none."""
+    told = monitoring.alertmanager(BASE, {**ALL, name: "http://proxy.example:3128"})["global"]
+    assert told == {**BASE["global"], "http_config": {"proxy_from_environment": True}}
+    assert monitoring.alertmanager(BASE, {**ALL, name: ""})["global"] == BASE["global"]
+
+
 def test_secrets_are_files_of_their_owner_alone(tmp_path):
     settings = {**ALL, "ALERT_SMTP_USER": "me", "ALERT_SMTP_PASSWORD": "canary"}
     text = write_alertmanager(tmp_path, **settings).read_text()

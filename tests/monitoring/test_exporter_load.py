@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -264,6 +265,24 @@ def test_a_manifest_of_300_000_objects_fits_in_the_container(world):
         process.stdout.close()
     peak = int(re.search(r"VmHWM:\s+(\d+) kB", status)[1]) / 1024
     assert peak < 0.75 * MEMORY_MIB
+
+
+def test_a_store_of_a_large_lake_rests_between_looks_and_is_not_taken_for_stalled():
+    """A look at it takes long; whoever asks meanwhile has the view before."""
+    large = replace(NOTHING, problem="", seconds=6.0)
+    looks, go_on = [], threading.Event()
+
+    def look(view):
+        looks.append(view)
+        go_on.wait(5)
+        return large
+
+    watch = Watch(look, large, fresh=0, patience=0.05, stalled=0.01)
+    assert watch.view().up and watch.view().up
+    go_on.set()
+    wait_for(lambda: watch._ended, 5, 0.02)
+    assert watch.view() is large
+    assert len(looks) == 1
 
 
 # -- whoever asks ---------------------------------------------------------------------------------

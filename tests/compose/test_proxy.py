@@ -1,0 +1,70 @@
+"""Behind a proxy: the stack asks itself directly, and the API through the proxy."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from contextlib import suppress
+
+import pytest
+import yaml
+
+from compose.trigger import ENDED
+from data.breweries.datasets import CHART, SILVER
+from tests.compose.stack import ROOT, free_ports, set_variables
+from tests.waiting import wait_for
+
+PROXY = "http://proxy:8888"
+
+
+@pytest.fixture
+def docker_s_own(tmp_path):
+    """Docker's configuration, which puts a proxy into every container."""
+    settings = {"httpProxy": PROXY, "httpsProxy": PROXY, "noProxy": "nothing.example"}
+    folder = tmp_path / "docker"
+    folder.mkdir()
+    (folder / "config.json").write_text(json.dumps({"proxies": {"default": settings}}))
+    return str(folder)
+
+
+def start_behind_a_proxy(project, docker_s_own, monkeypatch):
+    tests = project.folder / "tests/compose"
+    shutil.copy(tests / "docker-compose.proxy.yml", tests / "docker-compose.test.yml")
+    project.run("sh", "compose/env.sh")
+    set_variables(project, **free_ports())
+    project.compose("build", "mage")  # which reaches the package index without one
+    with monkeypatch.context() as patch:
+        patch.setenv("DOCKER_CONFIG", docker_s_own)
+        patch.setenv("HTTP_PROXY", PROXY)
+        patch.setenv("NO_PROXY", "somewhere.example")
+        project.compose("up", "-d", "--no-build")
+    project.wait_until_healthy()
+
+
+def test_the_first_run_completes_behind_a_proxy(project, docker_s_own, monkeypatch):
+    try:
+        start_behind_a_proxy(project, docker_s_own, monkeypatch)
+        mage = project.mage()
+        first = int(wait_for(lambda: mage.runs("breweries"))[0]["id"])
+        run = wait_for(lambda: (run := mage.run(first))["status"] in ENDED and run)
+        assert run["status"] == "completed"
+        assert project.lake().version(SILVER).manifest.rows_in == 300
+        assert project.lake().version(CHART).manifest.objects
+        asked = project.compose("logs", "--no-color", "proxy").stdout
+        assert set(re.findall(r'"\w+ ([^" ]*[^/])/v1', asked)) == {"http://api.invalid"}
+        assert asked.count(" HTTP/1.1") == asked.count("http://api.invalid/v1/breweries")
+        told = project.run("docker", "exec", project.container("mage"), "env").stdout
+        assert "zabbix-web,somewhere.example\n" in told
+    finally:
+        with suppress(AssertionError):
+            project.compose("down", "--volumes", "--timeout", "5")
+
+
+def test_every_service_is_told_what_is_the_stack_s_own():
+    services = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
+    lasting = {name for name, service in services.items() if "restart" in service}
+    for name, service in services.items():
+        told = service["environment"]
+        assert told["NO_PROXY"] == told["no_proxy"]
+        assert lasting <= set(told["no_proxy"].split(",")), name
