@@ -5,6 +5,7 @@ It imports little: what is heavy comes after, and a Ctrl-C meanwhile is told in 
 
 from __future__ import annotations
 
+import argparse
 import io
 import os
 import signal
@@ -63,6 +64,13 @@ def say(sentence: object) -> None:
     """Print a sentence to where errors go, if that is still there."""
     with suppress(OSError):
         print(sentence, file=sys.stderr, flush=True)
+
+
+def port(text: str) -> int:
+    """A port, for argparse."""
+    if not text.isdecimal() or int(text) >= 1 << 16:
+        raise argparse.ArgumentTypeError(f"{text!r} is no port: choose one below 65536")
+    return int(text)
 
 
 def heard() -> list[signal.Signals]:
