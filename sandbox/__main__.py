@@ -7,7 +7,7 @@ import sys
 from functools import partial
 from pathlib import Path
 
-from data.breweries.command import port, run, say
+from data.breweries.command import importing, port, run, say
 
 from .problems import SandboxError, in_words
 
@@ -23,7 +23,8 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _do(arguments: list[str] | None) -> int:
     chosen = _parser().parse_args(arguments)
-    from . import commands  # after the parser, and within reach of a Ctrl-C: it takes a second
+    with importing(INTERRUPTED):
+        from . import commands  # it takes a second
 
     try:
         return int(getattr(commands, chosen.command)(chosen))

@@ -60,6 +60,24 @@ def run(main: Callable[[], int], interrupted: str = "Interrupted.") -> int:
         _let_go_of_a_closed_output()
 
 
+@contextmanager
+def importing(interrupted: str) -> Iterator[None]:
+    """Where nothing is started yet, and an exception would find modules of C half loaded.
+
+    Args:
+        interrupted: the sentence where it was interrupted; the process then ends at once.
+    """
+
+    def end(number: int) -> None:
+        say(interrupted)
+        os._exit(128 + number)
+
+    before = when_ended(end)
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
 def say(sentence: object) -> None:
     """Print a sentence to where errors go, if that is still there."""
     with suppress(OSError):
