@@ -2,32 +2,37 @@
 
 from __future__ import annotations
 
-import json
 import sys
-from http.client import HTTPResponse
-from urllib.request import urlopen
+from functools import partial
+
+import requests
+
+from data.breweries.command import run
+from data.breweries.network import session
 
 STATUS = "http://127.0.0.1:6789/api/status"
+SECONDS = 8
 
 
 def main(others: list[str]) -> int:
     """The exit status is 0 when all is well; a sentence says what is not."""
-    for url in others:
-        try:
-            _open(url).close()
-        except OSError as error:
-            print(f"{url} does not answer: {error}")
-            return 1
-    with _open(STATUS) as answer:
-        (status,) = json.load(answer)["statuses"]
-    print(f"scheduler {status['scheduler_status']}")
-    return int(status["scheduler_status"] != "running")
-
-
-def _open(url: str) -> HTTPResponse:
-    opened: HTTPResponse = urlopen(url, timeout=8)  # noqa: S310 - it is one of the stack's own
-    return opened
+    with session() as asking:
+        for url in (*others, STATUS):
+            try:
+                answer = asking.get(url, timeout=SECONDS)
+                answer.raise_for_status()
+            except requests.RequestException as error:
+                print(f"{url} does not answer: {error}")
+                return 1
+    try:
+        (status,) = answer.json()["statuses"]
+        scheduler = status["scheduler_status"]
+    except (ValueError, LookupError, TypeError):
+        print(f"{STATUS} answers, but tells no status of Mage's scheduler.")
+        return 1
+    print(f"scheduler {scheduler}")
+    return int(scheduler != "running")
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(run(partial(main, sys.argv[1:])))

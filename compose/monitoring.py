@@ -19,6 +19,7 @@ from minio import MinioAdmin
 from minio.credentials.providers import StaticProvider
 
 from compose.passwords import FILES, weak, write
+from data.breweries.command import run
 
 POLICIES = Path("/app/policies")
 ALERTS = Path("/app/monitoring/alertmanager/alertmanager.yml")
@@ -127,4 +128,4 @@ def _mail(mail: Mapping[str, Any], settings: Mapping[str, str]) -> dict[str, Any
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run(main))

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from compose import alerts
 from compose.passwords import weak
+from data.breweries.command import run
 
 SHORTEST = {
     "MINIO_ACCESS_KEY": 3,  # MinIO refuses less
@@ -78,4 +79,4 @@ def _hand_over(folder: Path, user: int, group: int) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run(main))

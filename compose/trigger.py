@@ -9,9 +9,13 @@ from typing import Any
 
 import requests
 
+from data.breweries.command import run
+from data.breweries.network import session
+
 PAGE = "http://127.0.0.1:6789"
 # The key of Mage's own page, the same in every installation (mage_ai/settings/server.py).
 PAGE_KEY = "zkWlN0PkIKSN0C11CfUHUj84OT5XOJ6tDZ6bDRO2"
+OWNER = ("DEFAULT_OWNER_EMAIL", "DEFAULT_OWNER_PASSWORD")
 ENDED = {"completed", "failed", "cancelled"}
 TIMEOUT_SECONDS = 30
 TICK_SECONDS = 2
@@ -35,7 +39,7 @@ class MageApi:
 
     def __init__(self, page: str, email: str, password: str) -> None:
         self._api = f"{page}/api"
-        self._session = requests.Session()
+        self._session = session()
         self._session.headers["X-API-KEY"] = PAGE_KEY
         login = {"session": {"email": email, "password": password}}
         try:
@@ -79,10 +83,10 @@ class MageApi:
                 method, f"{self._api}/{path}", json=body, timeout=TIMEOUT_SECONDS, **more
             )
             found: dict[str, Any] = answer.json()
-        except requests.ConnectionError:
-            raise MageRefused(f"Mage does not answer at {self._api}: is it up?") from None
-        except ValueError:
+        except requests.JSONDecodeError:
             raise MageRefused(f"Mage answers {path} with {answer.status_code}, no JSON.") from None
+        except requests.RequestException:
+            raise MageRefused(f"Mage does not answer at {self._api}: is it up?") from None
         if "error" in found:
             told = found["error"]
             reason = str(told.get("message", told)).rstrip(".")
@@ -93,9 +97,10 @@ class MageApi:
 def main() -> int:
     """Run the pipeline once; the exit status is 0 when it completed."""
     try:
-        mage = MageApi(
-            PAGE, os.environ["DEFAULT_OWNER_EMAIL"], os.environ["DEFAULT_OWNER_PASSWORD"]
-        )
+        owner = {name: os.environ.get(name, "") for name in OWNER}
+        if unset := [name for name, value in owner.items() if not value]:
+            raise MageRefused(f"{unset[0]} is not set: make trigger runs this where it is.")
+        mage = MageApi(PAGE, *owner.values())
         trigger = mage.triggers("breweries").get("on_demand")
         if trigger is None:
             raise MageRefused("Mage has no trigger on_demand: triggers.yaml has lost it.")
@@ -130,4 +135,4 @@ def _reason(block: dict[str, Any]) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run(main, "Interrupted: the run goes on; Mage's page shows it."))

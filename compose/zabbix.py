@@ -6,6 +6,7 @@ import os
 import sys
 
 from compose.passwords import FILES, weak, write
+from data.breweries.command import run
 
 POSTGRES, ZABBIX = 70, 1997  # who they run as in their images
 SHORTEST = {
@@ -26,4 +27,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run(main))

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import signal
 import sys
 import threading
+from contextlib import suppress
 from functools import partial
 
+from data.breweries.command import Interrupted, port, run
 from data.breweries.errors import SettingError
 
 from .lakeview import NOTHING, connect, look
@@ -34,21 +35,19 @@ def main(arguments: list[str] | None = None) -> int:
         where = f"{chosen.host}:{chosen.port}"
         print(f"Cannot listen on {where} ({error.strerror}): choose --port.", file=sys.stderr)
         return 1
-    ended = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: ended.set())
     threading.Thread(target=exporter.serve_forever, daemon=True).start()
     print(f"The lake on {lake.endpoint} is seen at {exporter.url}/metrics", flush=True)
-    ended.wait()
+    with suppress(Interrupted):
+        threading.Event().wait()
     return 0
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m monitoring", description=__doc__)
     parser.add_argument("--host", default=HOST, help=f"to listen on; by default {HOST}")
-    parser.add_argument("--port", type=int, default=PORT, help=f"by default {PORT}")
+    parser.add_argument("--port", type=port, default=PORT, help=f"by default {PORT}")
     return parser
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run(main))

@@ -7,7 +7,7 @@ import sys
 from functools import partial
 from pathlib import Path
 
-from data.breweries.command import run, say
+from data.breweries.command import importing, port, run, say
 
 from .problems import SandboxError, in_words
 
@@ -23,7 +23,8 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _do(arguments: list[str] | None) -> int:
     chosen = _parser().parse_args(arguments)
-    from . import commands  # after the parser, and within reach of a Ctrl-C: it takes a second
+    with importing(INTERRUPTED):
+        from . import commands  # it takes a second
 
     try:
         return int(getattr(commands, chosen.command)(chosen))
@@ -70,17 +71,11 @@ def _parser() -> argparse.ArgumentParser:
     running.add_argument("--snapshot", default="", help="a kept answer to replay")
     with_lake(command("store", "the embedded store alone, until interrupted"))
     serving = with_api(command("api", "the local Open Brewery DB alone, until interrupted"))
-    serving.add_argument("--port", type=_port, default=8000)
+    serving.add_argument("--port", type=port, default=8000)
     serving.add_argument("--host", default=LOOPBACK, help="the address to listen on")
     page = with_lake(command("web", "Mage's page on the configured or the embedded store"))
-    page.add_argument("--port", type=_port, default=WEB_PORT)
+    page.add_argument("--port", type=port, default=WEB_PORT)
     return parser
-
-
-def _port(text: str) -> int:
-    if not text.isdecimal() or int(text) >= 1 << 16:
-        raise argparse.ArgumentTypeError(f"{text!r} is no port: choose one below 65536")
-    return int(text)
 
 
 if __name__ == "__main__":

@@ -159,5 +159,12 @@ class LocalBreweryApi:
         server.add_sockets(sockets)
         ready()
         await stopped.wait()
+        # Tornado would tell of each request that is still waiting by a traceback.
+        loop.set_exception_handler(_unless_cancelled)
         server.stop()
         await server.close_all_connections()
+
+
+def _unless_cancelled(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    if not isinstance(context.get("exception"), asyncio.CancelledError):
+        loop.default_exception_handler(context)

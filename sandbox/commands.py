@@ -67,7 +67,7 @@ def store(chosen: argparse.Namespace) -> int:
 def api(chosen: argparse.Namespace) -> int:
     """The local Open Brewery DB alone, until interrupted."""
     with _ended_as_asked():
-        _refuse_unusable(chosen.host, chosen.port, 'make api ARGS="--port 8001"')
+        _refuse_unusable(chosen.host, chosen.port, 'make api ARGS="--host 127.0.0.1 --port 8001"')
         where = {"port": chosen.port, "host": chosen.host}
         server = LocalBreweryApi(_records(chosen), faults=_faults(chosen), **where)
         server.serve_forever(
@@ -125,11 +125,12 @@ def _refuse_unusable(host: str, port: int, other: str) -> None:
             if probe.connect_ex((host, port)) == 0:
                 raise OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE))
     except OSError as error:
-        taken = "end what listens there, or " if error.errno == errno.EADDRINUSE else ""
-        raise SandboxError(
-            f"Port {port} of {host} cannot be used ({error.strerror}): {taken}choose another "
-            f"with {other}."
-        ) from None
+        problem = (
+            f"Port {port} is taken: end what listens there, or"
+            if error.errno == errno.EADDRINUSE
+            else f"Port {port} of {host} cannot be used ({error.strerror}):"
+        )
+        raise SandboxError(f"{problem} choose another with {other}.") from None
 
 
 def _login(file: Path) -> dict[str, str]:

@@ -138,7 +138,10 @@ def read_settings(file: Path) -> dict[str, str]:
     """
     try:
         with using(file):
-            text = file.read_text(encoding="utf-8-sig")
+            try:
+                text = file.read_text(encoding="utf-8-sig")
+            except FileNotFoundError:
+                return {}
     except UnicodeDecodeError as error:
         line = error.object.count(b"\n", 0, error.start) + 1
         raise SandboxError(f"Line {line} of {file} is not UTF-8: save the file as UTF-8.") from None

@@ -23,6 +23,7 @@ from sandbox.api import LocalBreweryApi
 from sandbox.faults import Faults
 from sandbox.generator import generate
 from sandbox.store import embedded_store
+from tests.forward_proxy import NAMES
 
 STORE_SETTINGS = ("MINIO_ENDPOINT", "MINIO_ACCESS_KEY", "MINIO_SECRET_KEY", "MINIO_SECURE")
 
@@ -35,6 +36,8 @@ def pytest_configure(config: pytest.Config) -> None:
     folder = tempfile.TemporaryDirectory(prefix="breweries-mage-")
     config.add_cleanup(folder.cleanup)
     os.environ["MAGE_DATA_DIR"] = folder.name  # Mage reads it when it is first imported
+    for name in NAMES:
+        os.environ.pop(name, None)  # tests speak to this machine; those of proxies set their own
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -5,6 +5,7 @@ It imports little: what is heavy comes after, and a Ctrl-C meanwhile is told in 
 
 from __future__ import annotations
 
+import argparse
 import io
 import os
 import signal
@@ -59,10 +60,35 @@ def run(main: Callable[[], int], interrupted: str = "Interrupted.") -> int:
         _let_go_of_a_closed_output()
 
 
+@contextmanager
+def importing(interrupted: str) -> Iterator[None]:
+    """Where nothing is started yet, and an exception would find modules of C half loaded.
+
+    Args:
+        interrupted: the sentence where it was interrupted; the process then ends at once.
+    """
+
+    def end(number: int) -> None:
+        say(interrupted)
+        os._exit(128 + number)
+
+    before = when_ended(end)
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
 def say(sentence: object) -> None:
     """Print a sentence to where errors go, if that is still there."""
     with suppress(OSError):
         print(sentence, file=sys.stderr, flush=True)
+
+
+def port(text: str) -> int:
+    """A port, for argparse."""
+    if not text.isdecimal() or int(text) >= 1 << 16:
+        raise argparse.ArgumentTypeError(f"{text!r} is no port: choose one below 65536")
+    return int(text)
 
 
 def heard() -> list[signal.Signals]:

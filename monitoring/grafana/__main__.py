@@ -7,6 +7,8 @@ from pathlib import Path
 
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 
+from data.breweries.command import run
+
 from .layer import layer
 from .overview import overview
 from .store import store
@@ -33,4 +35,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run(main))

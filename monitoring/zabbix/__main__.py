@@ -7,6 +7,7 @@ import sys
 
 from zabbix_utils.exceptions import ModuleBaseException
 
+from data.breweries.command import run
 from data.breweries.settings import environment
 
 from .api import ZabbixRefused, log_in
@@ -47,4 +48,4 @@ def _parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run(main))

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.request import install_opener
 
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 from zabbix_utils import APIRequestError, ProcessingError, ZabbixAPI
+
+from data.breweries.network import opener
 
 ADMIN = "Admin"
 KNOWN_TO_ALL = "zabbix"  # Admin's password in every new Zabbix
@@ -32,6 +35,7 @@ def log_in(url: str, password: str, patience: float = 0) -> ZabbixAPI:
     """
     if len(password) < SHORTEST:
         raise ZabbixRefused(f"ZABBIX_PASSWORD needs {SHORTEST} characters or more: set it in .env.")
+    install_opener(opener())  # zabbix_utils takes no other
     try:
         for attempt in Retrying(
             retry=retry_if_exception_type((ProcessingError, TimeoutError)),

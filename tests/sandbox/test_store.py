@@ -1,7 +1,11 @@
 """The embedded store: keys enforced, loopback only, data kept, a clean end."""
 
 import stat
+import subprocess
 import sys
+import time
+from contextlib import suppress
+from pathlib import Path
 
 import psutil
 import pytest
@@ -9,7 +13,9 @@ import requests
 from minio import Minio
 from minio.error import S3Error
 
-from sandbox.store import StoreFailed, embedded_store
+from sandbox import ROOT
+from sandbox.store import StoreFailed, embedded_store, healthy
+from tests.waiting import wait_for
 
 
 def client(environment, **keys):
@@ -37,8 +43,7 @@ def test_data_survive_a_restart_and_keys_do_not(tmp_path):
         with embedded_store(tmp_path) as same:
             assert same == first
 
-        stores = [p for p in psutil.Process().children() if p.name() == "weed"]
-        sockets = [socket for process in stores for socket in process.connections()]
+        sockets = [socket for process in of(tmp_path, "weed") for socket in process.connections()]
         listening = [s.laddr for s in sockets if s.status == psutil.CONN_LISTEN]
         assert int(first["MINIO_ENDPOINT"].partition(":")[2]) in {
             address.port for address in listening
@@ -53,11 +58,93 @@ def test_data_survive_a_restart_and_keys_do_not(tmp_path):
         assert [bucket.name for bucket in client(second).list_buckets()] == ["bronze"]
 
 
-def test_a_missing_program_is_named(tmp_path, monkeypatch):
-    monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
+@pytest.fixture
+def bare(tmp_path, monkeypatch):
+    """A Python that has the packages of this one, but none of their programs."""
+    real = Path(sys.executable).parents[1]
+    (tmp_path / "bin").mkdir()
+    for name in ("bin/python", "lib", "lib64", "pyvenv.cfg"):
+        if (real / name).exists():
+            (tmp_path / name).symlink_to(real / name)
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "bin" / "python"))
     monkeypatch.setenv("PATH", str(tmp_path))
+    return tmp_path / "bin"
+
+
+def test_a_missing_program_is_named(tmp_path, bare):
     with (
         pytest.raises(StoreFailed, match="weed is missing; run `make setup`"),
-        embedded_store(tmp_path),
+        embedded_store(tmp_path / "store"),
     ):
         pass
+
+
+def test_a_program_that_cannot_be_started_is_named(tmp_path, bare):
+    (bare / "weed").write_bytes(b"\x7fELF nonsense")
+    (bare / "weed").chmod(0o755)
+    with (
+        pytest.raises(StoreFailed, match=r"weed cannot be started: .*; see .*weed.log"),
+        embedded_store(tmp_path / "store"),
+    ):
+        pass
+
+
+def of(folder, name):
+    """The processes of a folder's store that are called so."""
+    found = []
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):
+            words = process.cmdline()
+            if any(str(folder) in word for word in words) and name in " ".join(words[:3]):
+                found.append(process)
+    return found
+
+
+USER = """
+import sys, time
+from pathlib import Path
+from sandbox.store import embedded_store
+with embedded_store(Path(sys.argv[1])) as store:
+    print(store["MINIO_ENDPOINT"], flush=True)
+    sys.stdin.read()
+"""
+
+
+def user(folder):
+    """A process that uses the store of a folder until its input ends."""
+    return subprocess.Popen(
+        [sys.executable, "-c", USER, folder], cwd=ROOT, text=True, start_new_session=True,
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+    )  # fmt: skip
+
+
+def test_the_last_one_out_ends_it_however_the_others_ended(tmp_path):
+    users = [user(tmp_path) for _ in range(3)]  # at once: one of them starts it
+    try:
+        (endpoint,) = {process.stdout.readline().strip() for process in users}
+        users[0].communicate("")
+        users[1].kill()
+        time.sleep(0.5)
+        assert healthy(endpoint) and (tmp_path / "store.env").exists()
+        assert len(of(tmp_path, "weed")) == 1
+        users[2].kill()
+        # Who comes while it ends gets another, on the same data.
+        with embedded_store(tmp_path) as store:
+            client(store).make_bucket("bronze")
+    finally:
+        for process in users:
+            process.kill()
+            process.communicate()
+    wait_for(lambda: not of(tmp_path, ""), 5, 0.05)
+
+
+@pytest.mark.parametrize("killed", [["sandbox.keeper"], ["sandbox.keeper", "sandbox.leash"]])
+def test_a_keeper_that_was_killed_stands_in_nobodys_way(tmp_path, killed):
+    with embedded_store(tmp_path) as first:
+        client(first).make_bucket("bronze")
+        for process in [process for name in killed for process in of(tmp_path, name)]:
+            process.kill()
+            process.wait(10)
+        with embedded_store(tmp_path) as second:
+            assert [bucket.name for bucket in client(second).list_buckets()] == ["bronze"]
+    wait_for(lambda: not of(tmp_path, ""), 5, 0.05)

@@ -1,0 +1,228 @@
+"""The commands of make, as a terminal, a proxy and a full folder meet them."""
+
+from __future__ import annotations
+
+import os
+import random
+import shlex
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+import pytest
+
+from sandbox import ROOT
+from sandbox.problems import SandboxError
+from sandbox.store import read_settings
+from tests.forward_proxy import forward_proxy
+from tests.pipeline.test_make import environment
+from tests.waiting import wait_for
+
+SECONDS = 30
+
+
+@contextmanager
+def started(command: str, mark: Path, **more: str) -> Iterator[subprocess.Popen[str]]:
+    """A command in a session of its own, whose children are known by a variable."""
+    settings = {**environment(), **more, "TEST_MARK": str(mark)}
+    for name in ("MINIO_ENDPOINT", "NO_PROXY", "no_proxy"):
+        settings.pop(name, None)
+    with subprocess.Popen(
+        shlex.split(command), cwd=ROOT, env=settings, text=True, start_new_session=True,
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+    ) as process:  # fmt: skip
+        try:
+            yield process
+        finally:
+            for left in family(mark):
+                left.kill()
+
+
+def family(mark: Path) -> list[psutil.Process]:
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if process.environ().get("TEST_MARK") == str(mark) and process.pid != os.getpid():
+                found.append(process)
+        except psutil.Error:
+            continue
+    return [process for process in found if process.status() != psutil.STATUS_ZOMBIE]
+
+
+def names(mark: Path) -> str:
+    found = []
+    for process in family(mark):
+        try:
+            found.append(" ".join(process.cmdline()))
+        except psutil.Error:
+            continue
+    return "\n".join(found)
+
+
+def free_port() -> int:
+    while True:
+        with socket.socket() as probe:
+            port = random.randrange(22_000, 32_000)
+            if probe.connect_ex(("127.0.0.1", port)):
+                return port
+
+
+ENDS = [
+    ("make store", "weed", "group", signal.SIGHUP, "Ctrl-C ends it"),
+    ("make store", "weed", "make", signal.SIGKILL, "Ctrl-C ends it"),
+    # Where there is no /proc, a make that alone is told waits for its command.
+    pytest.param(
+        *("make store", "weed", "make", signal.SIGHUP, "Ctrl-C ends it"),
+        marks=pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="no /proc"),
+    ),
+    ("make api", "sandbox api", "group", signal.SIGHUP, "Ctrl-C ends it"),
+    ("make api", "sandbox api", "make", signal.SIGKILL, "Ctrl-C ends it"),
+    ("make run", "run data breweries", "group", signal.SIGINT, "Interrupted: "),
+    ("make run", "run data breweries", "python", signal.SIGKILL, ""),
+    ("make web", "start data", "group", signal.SIGHUP, "Mage's page"),
+    ("make web", "scheduler", "make", signal.SIGKILL, "Mage's page"),
+]
+
+
+@pytest.mark.parametrize(("target", "up", "who", "number", "says"), ENDS)
+def test_whatever_ends_a_command_ends_all_that_it_started(tmp_path, target, up, who, number, says):
+    port = free_port()
+    command = f"{target} LAKE={tmp_path / 'lake'} WEB_PORT={port} ARGS='--port {port} --count 9'"
+    settings = {
+        "MAGE_DATA_DIR": str(tmp_path / "mage"),
+        "BREWERIES_API_URL": "http://127.0.0.1:1/",
+        "BREWERIES_SPOOL": str(tmp_path / "spool"),
+    }
+    with started(command, tmp_path, **settings) as process:
+        if up == "scheduler":
+            wait_for(lambda: answers(port), 60, 0.2)
+        else:
+            wait_for(lambda: up in names(tmp_path), 60, 0.1)
+        time.sleep(1)
+        if who == "group":
+            os.killpg(process.pid, number)
+        elif who == "make":
+            process.send_signal(number)
+        else:
+            (child,) = psutil.Process(process.pid).children()
+            child.send_signal(number)
+        wait_for(lambda: not family(tmp_path), SECONDS, 0.1)
+        output = process.communicate(timeout=5)[0]
+        assert says in output and "Traceback" not in output
+        with socket.socket() as probe:
+            assert probe.connect_ex(("127.0.0.1", port)) != 0
+
+
+def answers(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+@pytest.mark.parametrize("seconds", [0.1, 0.3, 0.6])
+def test_an_early_ctrl_c_is_one_sentence(tmp_path, seconds):
+    command = f"{sys.executable} -m sandbox run --lake {tmp_path / 'lake'}"
+    with started(command, tmp_path) as process:
+        time.sleep(seconds)
+        process.send_signal(signal.SIGINT)
+        output = process.communicate(timeout=SECONDS)[0]
+    assert output.startswith("Interrupted: ") and len(output.splitlines()) == 1
+    assert process.returncode == 130
+
+
+def test_nothing_on_this_machine_is_asked_through_a_proxy(tmp_path):
+    lake = tmp_path / "lake"
+    with forward_proxy() as (variables, asked):
+        port = free_port()
+        url = f"http://127.0.0.1:{port}/v1/breweries"
+        settings = {
+            **variables,
+            "BREWERIES_API_URL": url,
+            "BREWERIES_VISUALIZATIONS": str(tmp_path),
+            "MAGE_DATA_DIR": str(tmp_path / "mage"),
+        }
+        api = f"{sys.executable} -m sandbox api --port {port} --count 60"
+        run = f"{sys.executable} -m sandbox run --lake {lake}"
+        with started(api, tmp_path, **settings) as serving:
+            assert url in serving.stdout.readline()
+            with started(run, tmp_path / "run", **settings) as process:
+                output = process.communicate(timeout=120)[0]
+            serving.terminate()
+            serving.communicate(timeout=10)
+    assert process.returncode == 0, output
+    assert asked == []
+
+
+def test_an_output_that_is_closed_ends_mage_without_a_traceback(tmp_path):
+    command = f"{sys.executable} -m sandbox run --lake {tmp_path / 'lake'}"
+    settings = {
+        "BREWERIES_API_URL": "http://127.0.0.1:1/",
+        "BREWERIES_API_ATTEMPTS": "1",
+        "BREWERIES_SPOOL": str(tmp_path / "spool"),
+        "MAGE_DATA_DIR": str(tmp_path),
+    }
+    piped = f"sh -c '{{ {command} 2>&3 | head -1 >/dev/null; }} 3>&1'"
+    with started(piped, tmp_path, **settings) as process:
+        output = process.communicate(timeout=60)[0]
+    assert "Traceback" not in output and "BrokenPipe" not in output
+    wait_for(lambda: not family(tmp_path), SECONDS, 0.1)
+
+
+def refused(*arguments: str) -> str:
+    """The one sentence of a command that cannot be done."""
+    done = subprocess.run(
+        [sys.executable, "-m", "sandbox", *arguments], cwd=ROOT, env=environment(),
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert done.returncode == 1 and len(done.stderr.splitlines()) == 1, done.stderr
+    return done.stderr
+
+
+@pytest.mark.parametrize("command", ["api", "web"])
+def test_a_taken_port_is_a_sentence(command):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        said = refused(command, "--port", port)
+    assert said.startswith(f"Port {port} is taken: end what listens there, or choose another with")
+
+
+def test_a_host_that_is_not_ours_is_a_sentence():
+    assert "10.255.255.1 cannot be used (" in refused("api", "--host", "10.255.255.1")
+
+
+@pytest.mark.parametrize(
+    ("made", "named"), [("file", "lake"), ("users/", "lake/users"), ("lock/", "lake/lock")]
+)
+def test_a_folder_that_cannot_be_used_is_a_sentence(tmp_path, made, named):
+    lake = tmp_path / "lake"
+    if made == "file":
+        lake.touch()
+    else:
+        (lake / made).mkdir(parents=True)
+    said = refused("store", "--lake", str(lake))
+    assert said.startswith(f"{tmp_path / named} cannot be used (")
+    assert said.endswith("something else stands there or in its path: move that away.\n")
+
+
+@pytest.mark.parametrize("content", ["[", "{}", "[" * 10**6])
+def test_a_dataset_that_is_none_is_a_sentence(tmp_path, content):
+    file = tmp_path / "own.json"
+    file.write_text(content)
+    assert refused("api", "--port", "0", "--dataset", str(file)).startswith(f"--dataset {file} ")
+    assert "cannot be read" in refused("api", "--port", "0", "--dataset", str(tmp_path))
+
+
+def test_settings_are_read_with_a_mark_of_byte_order_and_refused_in_latin_1(tmp_path):
+    file = tmp_path / ".env"
+    file.write_bytes("NAME=São\n".encode("utf-8-sig"))
+    assert read_settings(file) == {"NAME": "São"}
+    file.write_bytes("A=1\nNAME=São\n".encode("latin-1"))
+    with pytest.raises(SandboxError, match=f"Line 2 of {file} is not UTF-8"):
+        read_settings(file)
+    with pytest.raises(SandboxError, match="cannot be used"):
+        read_settings(tmp_path)

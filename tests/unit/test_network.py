@@ -1,0 +1,79 @@
+"""Who is asked by way of the environment's proxy, and who never is."""
+
+import json
+import urllib.error
+
+import pytest
+import requests
+
+from data.breweries.client import Client
+from data.breweries.network import is_local, opener, session
+from data.breweries.settings import Settings
+from tests.forward_proxy import forward_proxy
+
+KEYS = {"MINIO_ENDPOINT": "minio:9000", "MINIO_ACCESS_KEY": "a", "MINIO_SECRET_KEY": "b"}
+
+
+@pytest.fixture
+def proxied(monkeypatch):
+    """What the environment's proxy was asked for."""
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    monkeypatch.delenv("no_proxy", raising=False)
+    with forward_proxy() as (variables, asked):
+        for name, value in variables.items():
+            monkeypatch.setenv(name, value)
+        yield asked
+
+
+@pytest.mark.parametrize(
+    "host",
+    ["127.0.0.1", "127.8.9.1:80", "[::1]:9", "[::ffff:127.0.0.1]", "[::]", "localhost",
+     "LocalHost.", "api.localhost:8", "minio:9000", "mage", "user:secret@exporter:1"],
+)  # fmt: skip
+def test_this_machine_and_the_stack_are_local(host):
+    assert is_local(f"http://{host}/path")
+
+
+@pytest.mark.parametrize(
+    "host",
+    ["api.openbrewerydb.org", "10.0.0.1", "[2001:db8::1]", "localhost.example.org", "128.0.0.1",
+     "127.0.0.1.example.org", "minio.example.org"],
+)  # fmt: skip
+def test_others_are_not(host):
+    assert not is_local(f"https://{host}/localhost")
+
+
+def test_the_api_is_asked_through_the_proxy(proxied, monkeypatch):
+    for name, value in {**KEYS, "BREWERIES_API_URL": "http://api.example.org/v1"}.items():
+        monkeypatch.setenv(name, value)
+    with Client(Settings.load()) as client:
+        assert client.get("http://api.example.org/v1/meta", {}, json.loads) == {"total": 7}
+    assert proxied == ["http://api.example.org/v1/meta"]
+
+
+def test_a_host_of_no_proxy_is_not(proxied, monkeypatch):
+    monkeypatch.setenv("NO_PROXY", "example.org")
+    with session() as asking, pytest.raises(requests.ConnectionError):
+        asking.get("http://api.example.org/", timeout=2)
+    assert proxied == []
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:1/", "https://localhost:1/", "http://minio:1/"])
+def test_what_is_local_never_is(proxied, url):
+    with session() as asking, pytest.raises(requests.ConnectionError):
+        asking.get(url, timeout=5)
+    with pytest.raises(urllib.error.URLError):
+        opener().open(url, timeout=5)
+    assert proxied == []
+
+
+def test_urllib_asks_others_through_the_proxy(proxied):
+    with opener().open("http://zabbix.example.org/api", timeout=5) as answer:
+        assert answer.status == 200
+    assert proxied == ["http://zabbix.example.org/api"]
+
+
+def test_a_redirect_from_there_to_this_machine_is_followed_past_the_proxy(proxied):
+    with session() as asking, pytest.raises(requests.ConnectionError):
+        asking.get("http://api.example.org/moved?http://127.0.0.1:1/", timeout=5)
+    assert proxied == ["http://api.example.org/moved?http://127.0.0.1:1/"]
