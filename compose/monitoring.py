@@ -20,6 +20,7 @@ from minio.credentials.providers import StaticProvider
 
 from compose.passwords import FILES, weak, write
 from data.breweries.command import run
+from data.breweries.store import tries
 
 POLICIES = Path("/app/policies")
 ALERTS = Path("/app/monitoring/alertmanager/alertmanager.yml")
@@ -60,7 +61,7 @@ def make_reader(settings: Mapping[str, str], policies: Path) -> None:
         credentials=StaticProvider(settings["MINIO_ACCESS_KEY"], settings["MINIO_SECRET_KEY"]),
         region=settings.get("MINIO_REGION", ""),
         secure=False,
-        http_client=urllib3.PoolManager(retries=urllib3.Retry(10, backoff_factor=0.2)),
+        http_client=urllib3.PoolManager(retries=tries(10, 10)),
     )
     found = sorted(policies.glob("*.json"))
     for file in found:

@@ -17,13 +17,13 @@ from playwright.sync_api import Page
 
 from compose.trigger import ENDED
 from data.breweries.datasets import LAYERS, PICTURE
+from data.breweries.envfile import read_envfile
 from data.breweries.lake import Lake
 from data.breweries.settings import Settings
 from sandbox import ROOT, runner
 from sandbox.api import LocalBreweryApi
 from sandbox.faults import Faults
 from sandbox.generator import generate
-from sandbox.store import read_settings
 from tests.page.mage_page import MagePage, browser_page
 from tests.page.web import Web, web
 from tests.waiting import wait_for
@@ -70,7 +70,7 @@ def main() -> int:
         _shoot(page, "mage-triggers", height=300)
         owner.wait_for_done(1)
         _shoot(page, "mage-runs", height=350)
-        with runner.environment(read_settings(up.store)):
+        with runner.environment(read_envfile(up.store)):
             lake = Lake.connect(Settings.load())
             _show(page, "buckets", _buckets(lake))
             _show(page, "error-log", _error_log(lake))

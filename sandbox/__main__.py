@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from data.breweries.command import importing, port, run, say
+from data.breweries.errors import BreweriesError
 
 from .problems import SandboxError, in_words
 
@@ -24,14 +25,16 @@ def main(arguments: list[str] | None = None) -> int:
 def _do(arguments: list[str] | None) -> int:
     chosen = _parser().parse_args(arguments)
     with importing(INTERRUPTED):
+        from data.breweries.settings import known_secrets
+
         from . import commands  # it takes a second
 
     try:
         return int(getattr(commands, chosen.command)(chosen))
     except BrokenPipeError:
         raise
-    except SandboxError as error:
-        say(error)
+    except (SandboxError, BreweriesError) as error:
+        say(known_secrets().text(str(error)))
     except OSError as error:
         say(in_words(error))
     return 1

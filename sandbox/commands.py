@@ -18,13 +18,14 @@ from typing import Any
 from tornado.netutil import bind_sockets
 
 from data.breweries.command import Interrupted
+from data.breweries.envfile import read_envfile
 
 from . import ROOT, SANDBOX, runner
 from .api import LOOPBACK, LocalBreweryApi
 from .faults import Faults
 from .generator import generate
 from .problems import SandboxError, using
-from .store import embedded_store, read_settings, write_private
+from .store import embedded_store, write_private
 
 DOTENV = ROOT / ".env"
 LOGIN = ("DEFAULT_OWNER_EMAIL", "DEFAULT_OWNER_USERNAME", "DEFAULT_OWNER_PASSWORD", "JWT_SECRET")
@@ -108,7 +109,7 @@ def _ended_as_asked() -> Iterator[None]:
 @contextmanager
 def _configured_store(lake: str) -> Iterator[None]:
     """The store that the environment or .env names, else the embedded one."""
-    if os.environ.get("MINIO_ENDPOINT") or read_settings(DOTENV).get("MINIO_ENDPOINT"):
+    if os.environ.get("MINIO_ENDPOINT") or read_envfile(DOTENV).get("MINIO_ENDPOINT"):
         yield
     else:
         with embedded_store(SANDBOX / lake) as environment, runner.environment(environment):
@@ -141,7 +142,7 @@ def _login(file: Path) -> dict[str, str]:
     if not known:
         random = secrets.token_urlsafe(12), secrets.token_urlsafe(32)
         write_private(file, dict(zip(LOGIN, (OWNER, "owner", *random), strict=True)))
-    login = read_settings(file)
+    login = read_envfile(file)
     if missing := [name for name in LOGIN if not login.get(name)]:
         raise SandboxError(f"{file} lacks {missing[0]}: remove the file, and a new one is made.")
     return login

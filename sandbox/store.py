@@ -7,7 +7,6 @@ one, so the kernel itself tells it when the last user is gone, however that came
 from __future__ import annotations
 
 import fcntl
-import io
 import os
 import subprocess
 import sys
@@ -18,8 +17,8 @@ from pathlib import Path
 from typing import IO
 
 import requests
-from dotenv import dotenv_values
 
+from data.breweries.envfile import read_envfile
 from data.breweries.network import session
 
 from . import ROOT
@@ -74,7 +73,7 @@ def _join(folder: Path, users: IO[str], flags: tuple[str, ...]) -> dict[str, str
         if lock(users, fcntl.LOCK_SH):
             if not _is_held(folder / KEEPER):
                 _start(folder, flags)
-            found = read_settings(folder / ENV_FILE)
+            found = read_envfile(folder / ENV_FILE)
             if found and healthy(found["MINIO_ENDPOINT"]):
                 return found
         time.sleep(TICK_SECONDS)
@@ -128,25 +127,6 @@ def healthy(endpoint: str) -> bool:
     with suppress(requests.RequestException), session() as asking:
         return asking.get(f"http://{endpoint}/healthz", timeout=1).ok
     return False
-
-
-def read_settings(file: Path) -> dict[str, str]:
-    """The NAME=value lines of a file, literally; none where there is no file.
-
-    Raises:
-        SandboxError: it cannot be read.
-    """
-    try:
-        with using(file):
-            try:
-                text = file.read_text(encoding="utf-8-sig")
-            except FileNotFoundError:
-                return {}
-    except UnicodeDecodeError as error:
-        line = error.object.count(b"\n", 0, error.start) + 1
-        raise SandboxError(f"Line {line} of {file} is not UTF-8: save the file as UTF-8.") from None
-    found = dotenv_values(stream=io.StringIO(text), interpolate=False)
-    return {name: value for name, value in found.items() if value is not None}
 
 
 def write_private(file: Path, values: dict[str, str]) -> None:

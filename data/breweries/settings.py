@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from dotenv import dotenv_values
 from pydantic import (
     BaseModel,
     ConfigDict,
@@ -21,7 +20,8 @@ from pydantic import (
 from typing_extensions import Self
 
 from .drift import RULES, STOPPING, Rule
-from .errors import SettingError, SettingsFileUnreadable
+from .envfile import read_envfile
+from .errors import SettingError
 from .redaction import Redactor
 
 PROJECT = Path(__file__).resolve().parents[1]
@@ -40,28 +40,8 @@ def environment() -> dict[str, str]:
     Raises:
         SettingsFileUnreadable: `.env` is there, but is no text, or not for this user.
     """
-    told = {**read_dotenv(DOTENV), **os.environ}
+    told = {**read_envfile(DOTENV), **os.environ}
     return {name: value for name, value in told.items() if value}
-
-
-def read_dotenv(file: Path) -> dict[str, str]:
-    """The NAME=value lines of a file, literally; none where there is no file.
-
-    Raises:
-        SettingsFileUnreadable: it is no text in UTF-8, or not for this user.
-    """
-    try:
-        # Some editors begin a file with a byte order mark.
-        found = dotenv_values(file, interpolate=False, encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = error.object.count(b"\n", 0, error.start) + 1
-        problem = f"line {line} is not UTF-8"
-    except OSError as error:
-        problem = error.strerror or type(error).__name__
-    else:
-        return {name: value for name, value in found.items() if value is not None}
-    # Outside the `except`, so that no traceback carries what the file holds.
-    raise SettingsFileUnreadable(str(file), problem)
 
 
 def _variable(name: str, default: Any = ..., **limits: Any) -> Any:
@@ -233,7 +213,7 @@ def spool_folder() -> Path:
 def known_secrets() -> Redactor:
     """What blanks the secrets of the environment and of `.env`; known as above."""
     try:
-        return Redactor.of(os.environ, read_dotenv(DOTENV))
+        return Redactor.of(os.environ, read_envfile(DOTENV))
     except SettingError:
         return Redactor.of(os.environ)
 

@@ -15,9 +15,9 @@ from typing import Any
 import pytest
 
 from compose.trigger import MageApi
+from data.breweries.envfile import read_envfile
 from data.breweries.lake import Lake
 from data.breweries.settings import Settings
-from sandbox.store import read_settings
 from tests.waiting import wait_for
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -63,7 +63,7 @@ class Stack:
 
     @property
     def settings(self) -> dict[str, str]:
-        return read_settings(self.folder / ".env")
+        return read_envfile(self.folder / ".env")
 
     def page(self) -> str:
         return f"http://127.0.0.1:{self.settings['MAGE_PORT']}"

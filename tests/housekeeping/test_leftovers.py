@@ -14,10 +14,10 @@ from mage_ai.orchestration.db.models.oauth import Oauth2AccessToken
 from sqlalchemy import create_engine, select
 from sqlalchemy.orm import Session
 
+from data.breweries.envfile import read_envfile
 from data.breweries.errors import SettingError
 from data.housekeeping import KINDS, Removed, remove_older, retention_days
-from sandbox.runner import ROOT
-from sandbox.store import read_settings
+from sandbox import ROOT
 from tests.housekeeping.mage import DAILY, Mage
 
 OLD, NEW = 40, 10  # days
@@ -158,7 +158,7 @@ def test_mage_never_waits_long_for_its_database(mage):
 
 def test_how_long_is_a_setting(monkeypatch):
     monkeypatch.delenv("MAGE_RETENTION_DAYS", raising=False)
-    assert str(retention_days()) == read_settings(ROOT / ".env.example")["MAGE_RETENTION_DAYS"]
+    assert str(retention_days()) == read_envfile(ROOT / ".env.example")["MAGE_RETENTION_DAYS"]
     monkeypatch.setenv("MAGE_RETENTION_DAYS", "0")
     assert retention_days() == 0
     for wrong in ("-1", "x", "1.5", "9" * 400):

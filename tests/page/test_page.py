@@ -9,10 +9,10 @@ from contextlib import suppress
 import pytest
 from playwright.sync_api import Error, expect
 
+from data.breweries.envfile import read_envfile
 from sandbox.api import LocalBreweryApi
 from sandbox.faults import Faults
 from sandbox.generator import generate
-from sandbox.store import read_settings
 from tests.page.mage_page import MagePage, browser_page, needs_chromium
 from tests.page.web import web
 from tests.waiting import wait_for
@@ -114,7 +114,7 @@ def test_the_keys_of_the_store_are_nowhere_in_the_page(owner, server, api):
 
     secrets = [
         value.encode()
-        for name, value in read_settings(server.store).items()
+        for name, value in read_envfile(server.store).items()
         if name in {"MINIO_ACCESS_KEY", "MINIO_SECRET_KEY"}
     ]
     assert len(secrets) == 2

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from compose.trigger import MageApi, MageRefused
+from data.breweries.envfile import read_envfile
 from sandbox import ROOT, SANDBOX
 from sandbox.api import LocalBreweryApi
-from sandbox.store import read_settings
 from tests.waiting import wait_for
 
 
@@ -66,7 +66,7 @@ def web(folder: Path, api: LocalBreweryApi, **settings: str) -> Iterator[Web]:
 def _ready(address: str, lake: Path, process: subprocess.Popen[bytes], folder: Path) -> Web:
     def answer() -> Web | None:
         assert process.poll() is None, (folder / "web.log").read_text()
-        login = read_settings(SANDBOX / "mage.env")
+        login = read_envfile(SANDBOX / "mage.env")
         # Neither file nor page is there at first.
         with suppress(KeyError, MageRefused):
             email, password = login["DEFAULT_OWNER_EMAIL"], login["DEFAULT_OWNER_PASSWORD"]

@@ -17,7 +17,7 @@ import pytest
 import requests
 
 from data.breweries.datasets import CHART
-from sandbox.store import read_settings
+from data.breweries.envfile import read_envfile
 from tests.compose.stack import copy
 from tests.docs.code import TARGETS
 from tests.docs.pages import ROOT, page
@@ -147,8 +147,8 @@ def test_env_writes_what_the_stack_needs_and_never_over_it(checkout):
     try:
         run(checkout, "make env")
         assert file.stat().st_mode & 0o777 == 0o600
-        empty = {name for name, value in read_settings(ROOT / ".env.example").items() if not value}
-        filled = empty - {name for name, value in read_settings(file).items() if not value}
+        empty = {name for name, value in read_envfile(ROOT / ".env.example").items() if not value}
+        filled = empty - {name for name, value in read_envfile(file).items() if not value}
         readme = page("README.md").text
         required = re.findall(r"^\| (.*) \| none: required", readme, re.MULTILINE)
         assert filled == set(re.findall(r"`(\w+)`", "".join(required)))

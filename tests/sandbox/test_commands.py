@@ -18,8 +18,7 @@ import psutil
 import pytest
 
 from sandbox import ROOT
-from sandbox.problems import SandboxError
-from sandbox.store import read_settings
+from sandbox.__main__ import main
 from tests.forward_proxy import forward_proxy
 from tests.pipeline.test_make import environment
 from tests.waiting import wait_for
@@ -217,12 +216,11 @@ def test_a_dataset_that_is_none_is_a_sentence(tmp_path, content):
     assert "cannot be read" in refused("api", "--port", "0", "--dataset", str(tmp_path))
 
 
-def test_settings_are_read_with_a_mark_of_byte_order_and_refused_in_latin_1(tmp_path):
-    file = tmp_path / ".env"
-    file.write_bytes("NAME=São\n".encode("utf-8-sig"))
-    assert read_settings(file) == {"NAME": "São"}
-    file.write_bytes("A=1\nNAME=São\n".encode("latin-1"))
-    with pytest.raises(SandboxError, match=f"Line 2 of {file} is not UTF-8"):
-        read_settings(file)
-    with pytest.raises(SandboxError, match="cannot be used"):
-        read_settings(tmp_path)
+def test_settings_that_are_no_utf_8_are_a_sentence(tmp_path, monkeypatch, capsys):
+    (tmp_path / ".env").write_bytes("A=1\nNAME=São\n".encode("latin-1"))
+    monkeypatch.setattr("sandbox.commands.DOTENV", tmp_path / ".env")
+    monkeypatch.delenv("MINIO_ENDPOINT", raising=False)
+    assert main(["run"]) == 1
+    said = capsys.readouterr().err
+    assert said.startswith(f"{tmp_path / '.env'} cannot be read (line 2 is not UTF-8); save it as")
+    assert said.count("\n") == 1

@@ -177,12 +177,18 @@ def test_a_file_that_is_no_text_is_named_with_its_line(environment, tmp_path):
     assert known_secrets().shows("canary-secret")
 
 
-def test_a_file_that_is_not_for_this_user_is_named(environment, tmp_path, monkeypatch):
+def test_a_file_that_is_not_for_this_user_is_named(environment, tmp_path):
     (tmp_path / ".env").write_text("MINIO_REGION=x")
 
     def refuse(*_, **__):
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr("data.breweries.settings.dotenv_values", refuse)
+    environment.setattr("pathlib.Path.read_text", refuse)
     with pytest.raises(SettingsFileUnreadable, match=r"\(Permission denied\); save it as UTF-8"):
+        Settings.load()
+
+
+def test_a_folder_in_the_place_of_the_file_is_named(tmp_path):
+    (tmp_path / ".env").mkdir()
+    with pytest.raises(SettingsFileUnreadable, match=r"\(Is a directory\)"):
         Settings.load()

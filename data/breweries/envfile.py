@@ -1,0 +1,32 @@
+"""Files of settings, such as `.env`: one NAME=value a line, in UTF-8."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+from dotenv import dotenv_values
+
+from .errors import SettingsFileUnreadable
+
+
+def read_envfile(file: Path) -> dict[str, str]:
+    """The settings of a file, taken literally; none where there is no file.
+
+    Raises:
+        SettingsFileUnreadable: it is no text in UTF-8, or not for this user.
+    """
+    try:
+        text = file.read_text(encoding="utf-8-sig")  # some editors begin it with a byte order mark
+    except FileNotFoundError:
+        return {}
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        problem = f"line {line} is not UTF-8"
+    except OSError as error:
+        problem = error.strerror or type(error).__name__
+    else:
+        found = dotenv_values(stream=io.StringIO(text), interpolate=False)
+        return {name: value for name, value in found.items() if value is not None}
+    # Outside the `except`, so that no traceback carries what the file holds.
+    raise SettingsFileUnreadable(str(file), problem)
