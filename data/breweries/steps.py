@@ -281,7 +281,7 @@ def _logged(
     What leaves this process of an error has no secret in it: the log, what is printed, and the
     error itself, which Mage prints and keeps.
     """
-    lake = None
+    settings = lake = None
     try:
         settings = Settings.load()
         lake = Lake.connect(settings)
@@ -291,6 +291,8 @@ def _logged(
     except Exception as error:
         attempt = (variables.get("retry") or {}).get("attempts") or 1
         log = failures.describe(error, dataset, run, attempt, dict(upstream or {}))
+        if settings and isinstance(error, StoreUnreachable):
+            lake = Lake.connect(settings, patient=False)  # it was waited for already
         secrets = known_secrets()
         where = failures.keep(secrets.value(log), spool_folder(), lake)
         kind, message = type(error).__name__, secrets.text(str(error))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -39,6 +40,8 @@ SKEW_SECONDS = 900.0  # S3 refuses requests that are older, or later, than that
 CHUNK = 1 << 20
 _BUSY_STATUS = (408, 429, 500, 502, 503, 504)
 _CONDITION_FAILED = {"PreconditionFailed", "ConditionalRequestConflict", "NoSuchKey"}
+_CONNECTION = re.compile(r"^(?:<.*>|\w+\(host=[^)]*\)): ")
+"""How urllib3 begins its messages: with the object that failed."""
 _FAILED = (MinioException, urllib3.exceptions.HTTPError, OSError, ParseError)
 """What the client raises where no answer of S3 came."""
 
@@ -361,5 +364,5 @@ def _released(response: urllib3.BaseHTTPResponse) -> Iterator[None]:
 
 def _reason(error: Exception) -> str:
     inner = getattr(error, "reason", None) or error
-    said = " ".join(str(inner).split()).rpartition(">: ")[2]
+    said = _CONNECTION.sub("", " ".join(str(inner).split()))
     return said[:LONGEST_MESSAGE] or type(inner).__name__
