@@ -41,6 +41,11 @@ class Dataset:
         """The key of the lease that a run holds while it writes, relative to the bucket."""
         return f"leases/{self.name}.json"
 
+    @property
+    def race(self) -> str:
+        """The key of the object that writers race for, relative to the bucket."""
+        return f"{self.lease}.race"
+
 
 SOURCE = "Open Brewery DB"
 """Where the records come from, as people know it."""

@@ -102,7 +102,7 @@ class Turn:
         Raises:
             RaceWonTwice: more than one of them won, or none did.
         """
-        layer, key = self._dataset.layer, f"{self._dataset.lease}.race"
+        layer, key = self._dataset.layer, self._dataset.race
         with ThreadPoolExecutor(RACERS) as pool:
 
             def winners(etag: str | None) -> list[str]:

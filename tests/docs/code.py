@@ -67,7 +67,7 @@ OBJECTS = [
     f"silver/{SILVER.prefix}{_PLACE}/<name>.parquet",
     f"silver/{SCRATCH}<run>/<piece>",
     *(f"{d.layer}/{LOGS}<run>-{d.block}.json" for d in DATASETS),
-    *(f"{d.layer}/{key}" for d in DATASETS for key in (d.manifest, d.lease, *d.beside)),
+    *(f"{d.layer}/{key}" for d in DATASETS for key in (d.manifest, d.lease, d.race, *d.beside)),
     *(f"{d.layer}/{d.object}" for d in DATASETS if d.object),
 ]
 """Every object that the code writes, `<...>` standing for what differs."""
