@@ -33,6 +33,7 @@ def browser_page() -> Iterator[Page]:
         )
         page = browser.new_page(viewport=SIZE)
         page.set_default_timeout(60 * SECONDS)
+        expect.set_options(timeout=60 * SECONDS)  # a busy machine draws the page slowly
         yield page
         browser.close()
 
