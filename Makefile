@@ -62,16 +62,14 @@ trigger: ## Start a run in the running stack by Mage's API, and wait for its end
 	@$(COMPOSE) exec -T mage python -m compose.trigger
 
 # Tests empty the buckets: two at once have an embedded store each, but would share one that is given.
-AT_ONCE := $(if $(MINIO_ENDPOINT),,-n 2)
-
 test: $(VENV)/dev ## Run the whole test suite
-	$(BIN)/python -m pytest $(AT_ONCE) --dist loadfile $(ARGS)
+	$(BIN)/python -m pytest $(if $(MINIO_ENDPOINT),,-n 2 --dist loadfile) $(ARGS)
 
 test-fast: $(VENV)/dev ## Run the tests that need no server
 	$(BIN)/python -m pytest tests/unit $(ARGS)
 
 test-faults: $(VENV)/dev ## Inject every fault, and write the table of docs/reliability.md
-	$(BIN)/python -m pytest tests/faults --all-faults $(AT_ONCE) --dist worksteal $(ARGS)
+	$(BIN)/python -m pytest tests/faults --all-faults $(ARGS)
 
 test-compose: $(VENV)/dev ## Run the tests of the stack, where there is Docker
 	COMPOSE="$(COMPOSE)" $(BIN)/python -m pytest tests/compose $(ARGS)

@@ -110,18 +110,8 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[report.TALLY] = report.Tally()
 
 
-@pytest.hookimpl(optionalhook=True)
-def pytest_testnodedown(node: Any, error: object) -> None:
-    """Take over what the tests of another process told (pytest-xdist)."""
-    tally = node.config.stash[report.TALLY]
-    for fault, told in getattr(node, "workeroutput", {}).get("faults", {}).items():
-        tally.add(fault, *told)
-
-
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
-    tally, chosen = session.config.stash[report.TALLY], session.config.option
-    if hasattr(session.config, "workeroutput"):
-        session.config.workeroutput["faults"] = tally.rows
-    elif chosen.all_faults and exitstatus == 0 and not chosen.keyword:
+    chosen = session.config.option
+    if chosen.all_faults and exitstatus == 0 and not chosen.keyword:
         store = f"MinIO at {os.environ['MINIO_ENDPOINT']}" if "MINIO_ENDPOINT" in os.environ else ""
-        report.write(tally, store or "the embedded one (SeaweedFS)")
+        report.write(session.config.stash[report.TALLY], store or "the embedded one (SeaweedFS)")

@@ -37,7 +37,7 @@ def write(tally: Tally, store: str) -> None:
         "|---|---:|---:|---|",
         *(
             f"| {fault} | {times:,} | {lost or 'nothing'} | {ends} |"
-            for fault, (times, lost, ends) in sorted(tally.rows.items())
+            for fault, (times, lost, ends) in tally.rows.items()
         ),
         "",
         f"{times:,} faults on {made}, store: {store}.",
