@@ -96,24 +96,26 @@ class Lake(Store):
         """As `read`, line by line."""
         return split_lines(self.chunks(layer, entry))
 
-    def holds(self, layer: Layer, key: str, content: bytes, etag: str) -> bool:
+    def holds(self, layer: Layer, entry: StoredObject, content: bytes, etag: str) -> bool:
         """Whether an object that is there is some content, by what the store says of it alone.
 
         Args:
             layer: the bucket.
-            key: the object's; it was stored by `put_hashed`.
+            entry: the object as it should be; it was stored by `put_hashed`.
             content: that it should have.
             etag: that a listing gave.
         """
         if etag == md5(content):
             return True
         # Where the store encrypts or compresses, the ETag is something else.
-        found = self.head(layer, key)
-        return found is not None and found.metadata.get("sha256") == sha256(content)
+        found = self.head(layer, entry.key)
+        return found is not None and found.metadata.get("sha256") == entry.sha256
 
-    def put_hashed(self, layer: Layer, key: str, content: bytes, content_type: str) -> None:
+    def put_hashed(
+        self, layer: Layer, entry: StoredObject, content: bytes, content_type: str
+    ) -> None:
         """Store an object that tells the hash of its content."""
-        self.put(layer, key, content, content_type, {"sha256": sha256(content)})
+        self.put(layer, entry.key, content, content_type, {"sha256": entry.sha256})
 
     # -- versions of one object ------------------------------------------------
 

@@ -204,9 +204,9 @@ def write_partitions(
     def store(file: tuple[StoredObject, bytes]) -> tuple[StoredObject, bool]:
         entry, content = file
         etag = there.get(entry.key)
-        missing = etag is None or not place.lake.holds("silver", entry.key, content, etag)
+        missing = etag is None or not place.lake.holds("silver", entry, content, etag)
         if missing:
-            place.lake.put_hashed("silver", entry.key, content, parquet.CONTENT_TYPE)
+            place.lake.put_hashed("silver", entry, content, parquet.CONTENT_TYPE)
         return entry, missing
 
     stored = place.lake.each(store, _files(rows, files))

@@ -10,6 +10,7 @@ import pytest
 
 from data.breweries import errors
 from data.breweries.lake import Lake
+from data.breweries.manifest import StoredObject
 from data.breweries.settings import PROJECT, Settings
 from data.breweries.workspace import workspace
 from tests.faults.proxy import A_MINUTE, SLOW_DOWN, Refusal, StoreProxy
@@ -115,13 +116,16 @@ def test_what_no_store_would_answer_is_told(world, proxy, page):
         hasty.get("gold", "x")
 
 
+CONTENT, OTHER = (StoredObject.of("x", 0, content) for content in (b"content", b"other"))
+
+
 def test_an_object_knows_its_hash_where_the_etag_is_no_md5(world):
-    world.lake.put_hashed("gold", "x", b"content", "text/plain")
-    assert world.lake.holds("gold", "x", b"content", "an etag of an encrypted object")
-    assert not world.lake.holds("gold", "x", b"other", "an etag of an encrypted object")
+    world.lake.put_hashed("gold", CONTENT, b"content", "text/plain")
+    assert world.lake.holds("gold", CONTENT, b"content", "an etag of an encrypted object")
+    assert not world.lake.holds("gold", OTHER, b"other", "an etag of an encrypted object")
     world.lake.put("gold", "x", b"content")
-    assert world.lake.holds("gold", "x", b"content", world.lake.etags("gold", "x")["x"])
-    assert not world.lake.holds("gold", "x", b"content", "an etag of an encrypted object")
+    assert world.lake.holds("gold", CONTENT, b"content", world.lake.etags("gold", "x")["x"])
+    assert not world.lake.holds("gold", CONTENT, b"content", "an etag of an encrypted object")
 
 
 def test_an_unchanged_run_writes_no_data_where_etags_are_no_md5(world, monkeypatch):
