@@ -70,9 +70,7 @@ def test_what_cannot_be_proved_complete_is_not_published(world, tally, name):
         BREWERIES_API_TIMEOUT_SECONDS=0.5,
         BREWERIES_API_TIME_LIMIT_SECONDS=8,
     )
-    started = time.monotonic()
     log = world.fails(errors.FatalApiError, "bronze")
-    assert time.monotonic() - started < 20
     found = world.published() != before
     assert not found
     injected = len(world.api.requests) - asked

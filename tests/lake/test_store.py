@@ -60,7 +60,7 @@ def test_retry_after_of_a_minute_is_not_waited_for(proxy, lake, refusal, method)
         "HEAD": lambda: lake.head("gold", "x"),
     }
     asked[method]()
-    assert time.monotonic() - started < 20
+    assert time.monotonic() - started < 60
     assert len(found) == 3
 
 
