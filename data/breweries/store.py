@@ -330,6 +330,7 @@ def tries(unanswered: int, busy: int) -> urllib3.Retry:
         redirect=0,
         status=busy,
         status_forcelist=_BUSY_STATUS,
+        allowed_methods=None,  # POST too, by which objects are removed: again does no harm
         raise_on_status=False,
         raise_on_redirect=False,
         respect_retry_after_header=False,

@@ -49,7 +49,7 @@ def refused(proxy, refusal, times, methods=("PUT", "GET", "HEAD", "DELETE")):
 
 
 @pytest.mark.parametrize("refusal", [SLOW_DOWN, TOO_MANY], ids=lambda refusal: refusal.code)
-@pytest.mark.parametrize("method", ["PUT", "GET", "HEAD"])
+@pytest.mark.parametrize("method", ["PUT", "GET", "HEAD", "POST"])
 def test_retry_after_of_a_minute_is_not_waited_for(proxy, lake, refusal, method):
     lake.put("gold", "x", b"1")
     found = refused(proxy, refusal, 3, (method,))
@@ -58,6 +58,7 @@ def test_retry_after_of_a_minute_is_not_waited_for(proxy, lake, refusal, method)
         "PUT": lambda: lake.put("gold", "x", b"2"),
         "GET": lambda: lake.get("gold", "x"),
         "HEAD": lambda: lake.head("gold", "x"),
+        "POST": lambda: lake.remove("gold", ["x"]),
     }
     asked[method]()
     assert time.monotonic() - started < 60
