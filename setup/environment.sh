@@ -22,7 +22,7 @@ main() {
     find_uv
     find_python
     echo "Setting up .venv with $(version "$python")"
-    run "$uv" venv --relocatable --python "$python" "$new/venv" || fail "uv cannot make .venv: $(told)"
+    run "$uv" venv --relocatable --python "$python" "$new/venv" || fail "uv cannot make .venv ($(told)): mend that and try again."
     install "$new/venv"
     rm -rf .venv
     mv "$new/venv" .venv
@@ -74,9 +74,11 @@ find_python() {
 }
 
 download() {
-  echo "No Python 3.10, 3.11 or 3.12 is here: downloading CPython 3.11 (30 MB; uv keeps it)"
-  run "$uv" python install --no-bin 3.11 || fail \
-    "CPython 3.11 cannot be downloaded ($(told)): name a Python 3.10, 3.11 or 3.12 by PYTHON=..., or use Docker (make up)."
+  said="UV_OFFLINE is set"
+  [ -z "${UV_OFFLINE-}" ] && {
+    echo "No Python 3.10, 3.11 or 3.12 is here: downloading CPython 3.11 (30 MB; uv keeps it)"
+    run "$uv" python install --no-bin 3.11
+  } || fail "No Python 3.10, 3.11 or 3.12 is here, and none can be downloaded ($(told)): name one by PYTHON=..., or use Docker (make up)."
   python=$("$uv" python find --managed-python 3.11)
 }
 
@@ -88,11 +90,11 @@ find_uv() {
   mkdir -p "$new"
   for starter in ${PYTHON:+"$PYTHON"} python3 python3.12 python3.11 python3.10; do
     "$starter" -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 8))' </dev/null >/dev/null 2>&1 || continue
-    said=$("$starter" -m venv "$new/uv" 2>&1) || fail "$starter cannot make a virtual environment: $(told)"
+    said=$("$starter" -m venv "$new/uv" 2>&1) || fail "$starter cannot make a virtual environment here ($(told)): is the disk full?"
     uv=$new/uv/bin/uv
     pip=$new/uv/bin/python
     said=$("$pip" -m pip install --quiet --no-input --retries 2 --only-binary :all: "uv==$(pin uv)" 2>&1) || fail \
-      "pip cannot get uv ($(told)): is there a network, and do proxy and index of pip's settings answer?"
+      "pip cannot get uv ($(told)): do the network, its proxy and pip's index answer? Else use Docker (make up)."
     return
   done
   pip=
@@ -109,7 +111,7 @@ install() {
   echo "Installing $folder/requirements.lock (once; about a minute)"
   [ -z "$pip" ] || as_pip
   run "$uv" pip install --compile-bytecode --python "$1/bin/python" -r "$folder/requirements.lock" || fail \
-    "The packages cannot be installed ($(told)): the next make tries again."
+    "The packages cannot be installed ($(told)): mend that and try again, or use Docker (make up)."
   "$1/bin/python" -m compileall -q data sandbox || true  # some environments forbid it while running
   sums "$folder" >"$1/installed"
 }
@@ -126,6 +128,7 @@ as_pip() {
 	trusted-host UV_INSECURE_HOST
 	cert SSL_CERT_FILE
 	proxy ALL_PROXY
+	default-timeout UV_HTTP_TIMEOUT
 	pairs
 }
 
@@ -143,7 +146,7 @@ run() {
 
 # The last line of what a program said: the cause.
 told() {
-  echo "$said" | sed -nE 's/^ *((ERROR|error|Caused by|cause): )?(.*[^ ]) *$/\3/p' | tail -n 1
+  echo "$said" | sed -nE '/^ *hint:/d; s/^ *((ERROR|error|Caused by|cause): )?(.*[^ ]) *$/\3/p' | tail -n 1
 }
 
 acquire() {
