@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from pathlib import Path
 
@@ -45,4 +46,16 @@ def test_a_picture_is_as_it_was(clone):
 
 def test_its_scripts_run(clone):
     run(clone, "sh", "compose/env.sh")
-    assert read_envfile(clone / ".env")["JWT_SECRET"]
+    written = read_envfile(clone / ".env")
+    assert written["JWT_SECRET"]
+    owner = (clone / "data").stat()
+    assert (written["MAGE_UID"], written["MAGE_GID"]) == (str(owner.st_uid), str(owner.st_gid))
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder away")
+def test_mage_is_to_be_the_owner_of_the_project_and_not_who_calls(clone):
+    (clone / ".env").unlink(missing_ok=True)
+    os.chown(clone / "data", 4242, 4343)
+    run(clone, "sh", "compose/env.sh")
+    written = read_envfile(clone / ".env")
+    assert (written["MAGE_UID"], written["MAGE_GID"]) == ("4242", "4343")
