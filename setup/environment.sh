@@ -7,6 +7,7 @@ set -eu
 cd "$(dirname "$0")/.."
 folder=$1
 new=.venv.new
+boot=$new/uv
 
 main() {
   current && return
@@ -88,11 +89,12 @@ find_uv() {
     "PYTHON=$PYTHON is $(version "$PYTHON" | grep . || echo no Python that starts), and mage-ai 0.9.80 is made" \
     "for CPython 3.10 to 3.12: name one of these, or leave PYTHON away."
   mkdir -p "$new"
+  case $PWD in *:*) boot=$(mktemp -d) ;; esac  # venv refuses to be there
   for starter in ${PYTHON:+"$PYTHON"} python3 python3.12 python3.11 python3.10; do
     "$starter" -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 8))' </dev/null >/dev/null 2>&1 || continue
-    said=$("$starter" -m venv "$new/uv" 2>&1) || fail "$starter cannot make a virtual environment here ($(told)): is the disk full?"
-    uv=$new/uv/bin/uv
-    pip=$new/uv/bin/python
+    said=$("$starter" -m venv "$boot" 2>&1) || fail "$starter cannot make a virtual environment here ($(told)): is the disk full?"
+    uv=$boot/bin/uv
+    pip=$boot/bin/python
     said=$("$pip" -m pip install --quiet --no-input --retries 2 --only-binary :all: "uv==$(pin uv)" 2>&1) || fail \
       "pip cannot get uv ($(told)): do the network, its proxy and pip's index answer? Else use Docker (make up)."
     return
@@ -163,7 +165,7 @@ acquire() {
     fi
     sleep 1
   done
-  trap 'rm -rf "$new" .venv.lock' EXIT
+  trap 'rm -rf "$new" "$boot" .venv.lock' EXIT
   trap 'exit 130' HUP INT TERM
   rm -rf "$new"
 }
