@@ -20,8 +20,10 @@ from tests.compose.stack import copy
 from tests.docs.pages import ROOT
 from tests.waiting import wait_for
 
-TOOLS = ("awk", "bash", "cat", "cksum", "dirname", "env", "grep", "head", "ln", "ls", "make",
-         "mkdir", "mktemp", "mv", "printenv", "readlink", "rm", "sed", "sh", "sleep", "tail")  # fmt: skip
+TOOLS = (
+    "awk bash cat cksum dirname env grep head ln ls make mkdir mktemp mv printenv readlink rm sed sh "
+    "sleep tail"
+).split()
 LOCK = "sandbox/requirements.lock"
 
 
