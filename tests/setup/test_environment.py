@@ -20,10 +20,12 @@ from tests.compose.stack import copy
 from tests.docs.pages import ROOT
 from tests.waiting import wait_for
 
-TOOLS = (
-    "awk bash cat cksum dirname env grep head ln ls make mkdir mktemp mv printenv readlink rm sed sh "
-    "sleep tail"
-).split()
+# fmt: off
+TOOLS = [
+    "awk", "bash", "cat", "cksum", "dirname", "env", "grep", "head", "ln", "ls", "make",
+    "mkdir", "mktemp", "mv", "printenv", "readlink", "rm", "sed", "sh", "sleep", "tail",
+]
+# fmt: on
 LOCK = "sandbox/requirements.lock"
 
 
