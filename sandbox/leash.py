@@ -123,7 +123,7 @@ def _end_family() -> None:
     for number in (signal.SIGTERM, signal.SIGKILL):
         family = _family()
         for member in family:
-            with suppress(psutil.NoSuchProcess):
+            with suppress(psutil.Error):
                 member.send_signal(number)
         end = time.monotonic() + PATIENCE_SECONDS
         while any(map(_alive, family)) and time.monotonic() < end:
@@ -131,7 +131,7 @@ def _end_family() -> None:
 
 
 def _alive(process: psutil.Process) -> bool:
-    with suppress(psutil.NoSuchProcess):
+    with suppress(psutil.Error):
         return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
     return False
 
@@ -139,11 +139,12 @@ def _alive(process: psutil.Process) -> bool:
 def _family() -> list[psutil.Process]:
     """Who descends from this process, or is left in its session."""
     descendants = psutil.Process().children(recursive=True)
-    ours = {process.pid for process in descendants} | {os.getpid()}
+    # The kernel of macOS is process 0, by which system calls mean whoever calls.
+    known = {process.pid for process in descendants} | {os.getpid(), 0}
     return descendants + [
         process
         for process in psutil.process_iter()
-        if process.pid not in ours and _session(process.pid) == os.getsid(0)
+        if process.pid not in known and _session(process.pid) == os.getsid(0)
     ]
 
 

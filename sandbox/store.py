@@ -125,6 +125,7 @@ def _is_held(path: Path) -> bool:
 def healthy(endpoint: str) -> bool:
     """Whether a store answers there."""
     with suppress(requests.RequestException), session() as asking:
+        asking.trust_env = False  # the keeper is a fork, which may not ask macOS for its proxies
         return asking.get(f"http://{endpoint}/healthz", timeout=1).ok
     return False
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
@@ -86,7 +85,10 @@ class Machine:
             WorkersFailed: a process died, as it does when memory is short.
             ProcessesRefused: none could be started.
         """
-        workers = self._settings.processes or min(PROCESSES, len(os.sched_getaffinity(0)))
+        from joblib import Parallel, cpu_count, delayed
+        from joblib.externals.loky.process_executor import TerminatedWorkerError
+
+        workers = self._settings.processes or min(PROCESSES, cpu_count())
         # Once they are there, this process's own memory need not grow.
         if len(tasks) < MANY and not self._has_processes:
             with ThreadPoolExecutor(workers) as pool:
@@ -94,9 +96,6 @@ class Machine:
             return
         self._has_processes = True
         # Half of the cleaning is Python, which threads do not share well.
-        from joblib import Parallel, delayed
-        from joblib.externals.loky.process_executor import TerminatedWorkerError
-
         work = delayed(partial(_in_process, self._settings, self.place.scratch))
         try:
             pool = Parallel(workers, return_as="generator", temp_folder=str(self._folder))

@@ -33,7 +33,7 @@ def test_the_example_s_placeholders_are_no_secrets(project):
         ("JWT_SECRET", "materia", "JWT_SECRET is a value that everybody knows"),
         ("ALERT_EMAIL_TO", "me@example.org", "ALERT_EMAIL_TO is set, but ALERT_SMTP_HOST is not"),
         ("MAGE_RETENTION_DAYS", "30d", "MAGE_RETENTION_DAYS is no whole number of days"),
-        ("MAGE_UID", "4242", "who cannot write there: put MAGE_UID="),
+        ("MAGE_UID", "4242", "./data cannot be written by user 4242, as which Mage runs"),
     ],
 )
 def test_a_setting_that_cannot_work_stops_it_with_a_sentence(project, variable, value, sentence):
@@ -75,7 +75,8 @@ def test_a_taken_port_is_named(project):
 def test_a_volume_of_no_use_is_named(project, mounts, sentence):
     project.run("sh", "compose/env.sh")
     project.compose("build", "mage")
-    volumes = [word.format(folder=project.folder) for word in mounts]
+    data = ("-v", "{folder}/data:/app/data")
+    volumes = [word.format(folder=project.folder) for word in (*data, *mounts)]
     prepare = ("breweries-mage", "python", "-m", "compose.prepare")
     started = ("docker", "run", "--rm", "--user", "0", "--env-file", ".env", *volumes)
     done = project.run(*started, *prepare, check=False)

@@ -29,15 +29,13 @@ MAKE = {"MAKEFLAGS", "MFLAGS", "MAKELEVEL", "ARGS", "LAKE", "SNAPSHOT", "WEB_POR
 
 @pytest.fixture(scope="module")
 def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy with the environment at hand, newer than the lock files, so that none is installed."""
+    """A copy with the environment at hand, so that none is installed."""
     folder = tmp_path_factory.mktemp("make") / "checkout"
     copy(folder, ())
     venv = folder / ".venv"
     venv.mkdir()
-    for name in ("bin", "include", "lib", "lib64", "pyvenv.cfg"):
+    for name in ("bin", "include", "lib", "lib64", "pyvenv.cfg", "installed"):
         (venv / name).symlink_to(Path(sys.prefix) / name)
-    for name in ("sandbox", "dev"):
-        (venv / name).touch()
     return folder
 
 
@@ -74,9 +72,17 @@ def files(folder: Path) -> set[Path]:
 
 
 @pytest.fixture(scope="module")
-def demo(checkout: Path) -> str:
-    """What the demo prints, on an API that fails at times: the same as on one that does not."""
+def demo(checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """What the demo prints, on an API that fails at times: the same as on one that does not.
+
+    In an environment that would have Python import other things, or otherwise.
+    """
+    shadow = tmp_path_factory.mktemp("shadow")
+    (shadow / "requests.py").write_text("raise SystemExit('another requests')")
+    hostile = {"PYTHONPATH": str(shadow), "PYTHONSAFEPATH": "1", "PYTHONOPTIMIZE": "2"}
     with pytest.MonkeyPatch.context() as patch:
+        for name, value in {**hostile, "PYTHONWARNINGS": "error"}.items():
+            patch.setenv(name, value)
         patch.setenv("BREWERIES_API_ATTEMPTS", "16")  # by chance, 8 fail once in 400 demos
         return run(checkout, 'make demo ARGS="--error-rate 0.2 --cut-rate 0.1"')
 

@@ -1,0 +1,26 @@
+"""Every machine that README names finds a wheel of each package that the lock files hold."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.docs.pages import ROOT
+
+UV = Path(sys.executable).with_name("uv")
+PLATFORMS = ("x86_64-unknown-linux-gnu", "aarch64-unknown-linux-gnu", "aarch64-apple-darwin")
+
+
+@pytest.mark.parametrize("platform", PLATFORMS)
+@pytest.mark.parametrize("version", ["3.10", "3.11", "3.12"])
+def test_no_package_is_built(tmp_path, platform, version):
+    command = [UV, "pip", "install", "--dry-run", "--only-binary", ":all:", "--target", tmp_path]
+    chosen = [f"--python-platform={platform}", f"--python-version={version}"]
+    lock = ["--requirements", "tests/requirements.lock"]
+    done = subprocess.run(
+        [*command, *chosen, *lock], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr

@@ -1,0 +1,116 @@
+"""What the stack's first container finds out about folders and users, without Docker."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from compose import prepare
+
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can be somebody else")
+
+USER, OTHER, GROUP = 4242, 4343, 4444
+
+
+@pytest.fixture
+def place(monkeypatch):
+    """Where ./data and the volumes are, with no folder above that keeps others out."""
+    with tempfile.TemporaryDirectory() as name:
+        place = Path(name)
+        place.chmod(0o755)
+        for folder in ("data", "minio", "mage"):
+            (place / folder).mkdir(mode=0o755)
+        monkeypatch.setattr(prepare, "PROJECT", place / "data")
+        monkeypatch.setattr(prepare, "VOLUMES", place)
+        yield place
+
+
+def told(user, group=None):
+    settings = {"MAGE_UID": str(user), "MAGE_GID": str(user if group is None else group)}
+    return list(prepare.unusable_folders(settings))
+
+
+@pytest.mark.parametrize(
+    ("owner", "group", "mode", "can"),
+    [
+        (USER, USER, 0o755, True),
+        (OTHER, USER, 0o775, True),
+        (0, 0, 0o777, True),  # Docker Desktop shows all as root's, and lets everybody write
+        (OTHER, OTHER, 0o755, False),
+        (OTHER, USER, 0o755, False),
+        (OTHER, GROUP, 0o775, False),  # a group of who asks, but not of the user
+        (USER, USER, 0o555, False),
+        (USER, USER, 0o655, False),
+    ],
+)
+def test_whether_a_user_can_write_is_tried_and_leaves_nothing_behind(
+    place, owner, group, mode, can
+):
+    data = place / "data"
+    os.chown(data, owner, group)
+    data.chmod(mode)
+    before = os.getgroups()
+    os.setgroups([GROUP])
+    try:
+        assert prepare.refused(data, USER, USER) == ("" if can else "Permission denied")
+    finally:
+        os.setgroups(before)
+    assert list(data.iterdir()) == []
+    assert (os.getuid(), os.geteuid(), os.getgid(), os.getegid()) == (0, 0, 0, 0)
+
+
+def test_where_a_folder_is_not_there_it_says_so(place):
+    assert prepare.refused(place / "gone", USER, USER) == "No such file or directory"
+
+
+def test_another_owner_is_named_as_the_remedy(place):
+    os.chown(place / "data", OTHER, GROUP)
+    (sentence,) = told(USER)
+    assert sentence == (
+        "./data cannot be written by user 4242, as which Mage runs (Permission denied): "
+        "put MAGE_UID=4343 and MAGE_GID=4444 in .env."
+    )
+
+
+@pytest.mark.parametrize("mode", [0o755, 0o555])
+@pytest.mark.parametrize("owner", [0, USER, OTHER])
+def test_nobody_is_told_to_be_root_or_to_be_who_cannot_write_either(place, owner, mode):
+    os.chown(place / "data", owner, owner)
+    (place / "data").chmod(mode)
+    for sentence in told(USER, GROUP):
+        if owner == OTHER and mode == 0o755:
+            assert "put MAGE_UID=4343 and MAGE_GID=4343" in sentence
+        else:
+            assert "MAGE_UID" not in sentence
+            assert "sudo chown -R 4242:4444 data" in sentence
+    assert bool(told(USER, GROUP)) == ((owner, mode) != (USER, 0o755))
+
+
+def test_root_is_taken_where_it_is_asked_for(place):
+    assert told(0) == []
+
+
+def test_the_volumes_are_handed_over(place):
+    (place / "mage" / "kept").mkdir()
+    (place / "mage" / "kept" / "link").symlink_to(place / "data")
+    assert list(prepare.hand_over({"MAGE_UID": str(USER), "MAGE_GID": str(GROUP)})) == []
+    for path in (place / "mage", place / "mage/kept", place / "mage/kept/link"):
+        assert (path.lstat().st_uid, path.lstat().st_gid) == (USER, GROUP)
+    assert (place / "minio").stat().st_uid == prepare.MINIO_USER
+    assert (place / "data").stat().st_uid == 0
+
+
+@pytest.mark.parametrize(("days", "status"), [("30", 0), ("never", 1)])
+def test_nothing_is_handed_over_before_all_is_right(place, monkeypatch, capsys, days, status):
+    for name in prepare.SHORTEST:
+        monkeypatch.setenv(name, "a-long-secret-of-nobody")
+    monkeypatch.setenv("MAGE_UID", str(USER))
+    monkeypatch.setenv("MAGE_GID", str(USER))
+    monkeypatch.setenv("MAGE_RETENTION_DAYS", days)
+    os.chown(place / "data", USER, USER)
+    assert prepare.main() == status
+    assert len(capsys.readouterr().err.splitlines()) == status
+    assert (place / "mage").stat().st_uid == (0 if status else USER)
