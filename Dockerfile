@@ -1,13 +1,16 @@
 # The pipeline and Mage. No compiler is needed: every package of the lock file comes built.
 FROM python:3.11-slim-bookworm AS packages
-RUN python -m venv /opt/venv
-ENV PATH=/opt/venv/bin:$PATH
+# Without a pip of its own: nothing is installed once the image is made.
+RUN python -m venv --without-pip /opt/venv
 COPY requirements.lock /tmp/
-RUN pip install --no-cache-dir --disable-pip-version-check --no-deps --require-hashes -r /tmp/requirements.lock \
- # What no run opens: tests, C headers, and Mage's second copy of its page (for MAGE_BASE_PATH).
+RUN pip --python /opt/venv/bin/python install --no-cache-dir --disable-pip-version-check \
+      --no-deps --require-hashes -r /tmp/requirements.lock \
+ # What no run opens: tests, C headers, Arrow's network protocols, and Mage's second copy of its page
+ # (for MAGE_BASE_PATH).
  && cd /opt/venv/lib/python3.11/site-packages \
  && find . -depth -type d \( -name tests -o -name test \) -exec rm -rf {} + \
- && rm -rf pyarrow/include mage_ai/server/frontend_dist_base_path_template
+ && rm -rf pyarrow/include pyarrow/*flight* pyarrow/*substrait* mage_ai/server/frontend_dist_base_path_template
+COPY data/stand_ins /opt/venv/lib/python3.11/site-packages/
 
 FROM python:3.11-slim-bookworm
 # Any user may run it, for the owner of ./data need not be 1000.

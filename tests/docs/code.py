@@ -54,6 +54,15 @@ VARIABLES = {
     *re.findall(r"\$\(([A-Z_]+)\)", MAKEFILE),
 }
 
+OVERRIDES = dict(
+    re.findall(
+        r"""^  "([a-z][\w-]*)([<>=].*?|; python_version < '0')",""",
+        CODE[ROOT / "pyproject.toml"],
+        re.MULTILINE,
+    )
+)
+"""What stands in the lock in place of what packages ask for."""
+
 METRICS = {metric.name for metric in LAKE_METRICS} | {
     name for metric in LAYER_METRICS for name in (metric.name, f"{metric.name}{{layer}}")
 }

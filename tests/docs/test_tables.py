@@ -21,7 +21,7 @@ from data.breweries.manifest import MANIFEST_VERSION, Manifest, Source, StoredOb
 from data.breweries.schema import LOCATED_SCHEMA
 from data.breweries.turns import Lease
 from image.imports import imports
-from tests.docs.code import ALERTS, CODE
+from tests.docs.code import ALERTS, CODE, OVERRIDES
 from tests.docs.pages import ROOT, named, page, table
 
 LAKE = page("docs/lake.md")
@@ -117,3 +117,14 @@ def test_the_picture_of_the_imports():
         drawn.add_import(importer=importer, imported=imported)
     assert set(told) <= there, "run python -m image.imports"
     assert all(drawn.chain_exists(*pair) for pair in there), "run python -m image.imports"
+
+
+def test_the_overrides():
+    record = page("docs/decisions/0005-a-lock-newer-than-its-pins.md")
+    told = {
+        section: [name for first, *_ in table(record.section(section)) for name in named(first)]
+        for section in ("Newer than mage-ai pins it", "Left out")
+    }
+    left_out = [name for name, asked in OVERRIDES.items() if "python_version" in asked]
+    newer = [name for name in OVERRIDES if name not in left_out]
+    assert told == {"Newer than mage-ai pins it": newer, "Left out": left_out}

@@ -1,0 +1,113 @@
+"""The lock may differ from what packages ask for, by the overrides of pyproject.toml alone."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import re
+import subprocess
+import sys
+from importlib.metadata import distributions, requires
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from tests import audit
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+ROOT = audit.PROJECT
+LOCKS = (*audit.LOCKS, "benchmarks/requirements.lock")
+TOOLS = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]
+OVERRIDES = {
+    canonicalize_name(one.name): one
+    for one in map(Requirement, TOOLS["uv"]["override-dependencies"])
+}
+LEFT_OUT = {name for name, one in OVERRIDES.items() if str(one.marker) == 'python_version < "0"'}
+STAND_INS = ROOT / "data/stand_ins"
+
+
+def pins(lock: str) -> dict[str, set[str]]:
+    """The versions of each package of a lock, of whatever Python and system."""
+    found: dict[str, set[str]] = {}
+    for package, version in audit.locked([ROOT / lock]):
+        found.setdefault(package, set()).add(version)
+    return found
+
+
+@pytest.mark.parametrize("lock", LOCKS)
+def test_the_locks_obey(lock):
+    held = pins(lock)
+    assert not LEFT_OUT & set(held)
+    for name in set(OVERRIDES) - LEFT_OUT:
+        assert all(OVERRIDES[name].specifier.contains(version) for version in held[name]), name
+
+
+def test_each_newer_one_is_refused_by_mage():
+    asked = {canonicalize_name(r.name): r for r in map(Requirement, requires("mage-ai") or [])}
+    held = pins("requirements.lock")
+    needless = {
+        name
+        for name in set(OVERRIDES) - LEFT_OUT
+        if name not in asked or any(asked[name].specifier.contains(v) for v in held[name])
+    }
+    assert not needless, "mage-ai allows what is locked: delete these overrides"
+
+
+def test_each_that_is_left_out_is_asked_for():
+    asked = {
+        canonicalize_name(requirement.name)
+        for package in distributions()
+        for requirement in map(Requirement, package.requires or [])
+        if not requirement.marker or requirement.marker.evaluate({"extra": ""})
+    }
+    assert asked >= LEFT_OUT, "nothing asks for these any more: delete their overrides"
+
+
+def test_few_vulnerabilities_are_accepted():
+    entries = audit.accepted(ROOT / audit.ACCEPTED)
+    assert sum(len(entry["id"]) for entry in entries) <= 10
+
+
+def test_what_needs_a_package_that_is_left_out_names_it():
+    for module, package in (
+        ("mage_ai.io.airtable", "pyairtable"),
+        ("mage_ai.data_preparation.git.clients.github", "github"),
+        ("mage_ai.services.datadog", "datadog"),
+    ):
+        with pytest.raises(ModuleNotFoundError, match=f"No module named '{package}'"):
+            importlib.import_module(module)
+
+
+def test_the_stand_ins_are_installed():
+    for path in STAND_INS.rglob("*.py"):
+        name = ".".join(path.relative_to(STAND_INS).with_suffix("").parts)
+        module = importlib.import_module(name.removesuffix(".__init__"))
+        assert Path(str(module.__file__)).read_bytes() == path.read_bytes(), name
+
+
+def test_the_stand_ins_have_what_mage_takes_at_its_start():
+    import newrelic.agent
+
+    @newrelic.agent.background_task(name="worker-run", group="Task")
+    def work():
+        return 1
+
+    assert work() == 1
+
+
+def test_new_relic_is_refused_in_a_sentence(tmp_path):
+    ask = (
+        "from mage_ai.services.newrelic import initialize_new_relic; print(initialize_new_relic())"
+    )
+    said = subprocess.run(
+        [sys.executable, "-c", ask], cwd=tmp_path, capture_output=True, text=True, check=True,
+        env={**os.environ, "ENABLE_NEW_RELIC": "1"},
+    ).stdout  # fmt: skip
+    assert re.search(r"Disable new relic reporting.*newrelic is not installed", said)
+    assert said.endswith("(False, None)\n")
