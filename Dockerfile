@@ -10,7 +10,7 @@ RUN pip --python /opt/venv/bin/python install --no-cache-dir --disable-pip-versi
  && cd /opt/venv/lib/python3.11/site-packages \
  && find . -depth -type d \( -name tests -o -name test \) -exec rm -rf {} + \
  && rm -rf pyarrow/include pyarrow/*flight* pyarrow/*substrait* mage_ai/server/frontend_dist_base_path_template
-COPY data/stand_ins /opt/venv/lib/python3.11/site-packages/
+COPY setup/stand_ins /opt/venv/lib/python3.11/site-packages/
 
 FROM python:3.11-slim-bookworm
 # Any user may run it, for the owner of ./data need not be 1000.

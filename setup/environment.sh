@@ -114,6 +114,7 @@ install() {
   [ -z "$pip" ] || as_pip
   run "$uv" pip install --compile-bytecode --python "$1/bin/python" -r "$folder/requirements.lock" || fail \
     "The packages cannot be installed ($(told)): mend that and try again, or use Docker (make up)."
+  cp -R setup/stand_ins/. "$("$1/bin/python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))')"
   "$1/bin/python" -m compileall -q data sandbox || true  # some environments forbid it while running
   sums "$folder" >"$1/installed"
 }

@@ -22,7 +22,7 @@ from tests.waiting import wait_for
 
 # fmt: off
 TOOLS = [
-    "awk", "bash", "cat", "cksum", "dirname", "env", "grep", "head", "ln", "ls", "make",
+    "awk", "bash", "cat", "cksum", "cp", "dirname", "env", "grep", "head", "ln", "ls", "make",
     "mkdir", "mktemp", "mv", "printenv", "readlink", "rm", "sed", "sh", "sleep", "tail",
 ]
 # fmt: on

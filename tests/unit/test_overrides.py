@@ -29,7 +29,7 @@ OVERRIDES = {
     for one in map(Requirement, TOOLS["uv"]["override-dependencies"])
 }
 LEFT_OUT = {name for name, one in OVERRIDES.items() if str(one.marker) == 'python_version < "0"'}
-STAND_INS = ROOT / "data/stand_ins"
+STAND_INS = ROOT / "setup/stand_ins"
 
 
 def pins(lock: str) -> dict[str, set[str]]:
