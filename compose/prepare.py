@@ -52,6 +52,9 @@ def unusable_retention(settings: Mapping[str, str]) -> Iterator[str]:
 
 def unusable_folders(settings: Mapping[str, str]) -> Iterator[str]:
     """A sentence for each folder that its service could not use."""
+    if wrong := [name for name in ("MAGE_UID", "MAGE_GID") if not settings[name].isdecimal()]:
+        yield f"{' and '.join(wrong)}: no number of a user, as id -u and id -g tell it; mend .env."
+        return
     user, group = _mage(settings)
     if problem := refused(PROJECT, user, group):
         yield (

@@ -14,9 +14,10 @@ from data.breweries.settings import Settings
 from monitoring.metrics import LAKE_METRICS, LAYER_METRICS
 from tests.docs.pages import ROOT
 
-FOLDERS = ("benchmarks", "compose", "data", "image", "monitoring", "sandbox", "tests")
+FOLDERS = ("benchmarks", "compose", "data", "image", "monitoring", "sandbox", "setup", "tests")
 FILES = (
     ".ci/run", ".env.example", "Dockerfile", "Makefile", "docker-compose.yml", "pyproject.toml",
+    "setup/environment.sh",
 )  # fmt: skip
 TEXTS = {".csv", ".json", ".py", ".svg", ".template", ".toml", ".txt", ".yaml", ".yml"}
 
@@ -52,6 +53,7 @@ VARIABLES = {
     *(name for service in SERVICES.values() for name in service.get("environment", {})),
     *re.findall(r"\b([A-Z_]+)=", CODE[ROOT / "Dockerfile"]),
     *re.findall(r"\$\(([A-Z_]+)\)", MAKEFILE),
+    *re.findall(r"\$\{([A-Z_]+)-\}", CODE[ROOT / "setup/environment.sh"]),
 }
 
 OVERRIDES = dict(

@@ -114,3 +114,8 @@ def test_nothing_is_handed_over_before_all_is_right(place, monkeypatch, capsys, 
     assert prepare.main() == status
     assert len(capsys.readouterr().err.splitlines()) == status
     assert (place / "mage").stat().st_uid == (0 if status else USER)
+
+
+def test_a_user_by_name_is_refused():
+    (sentence,) = prepare.unusable_folders({"MAGE_UID": "me", "MAGE_GID": "1000"})
+    assert sentence.startswith("MAGE_UID: no number of a user")
