@@ -5,11 +5,11 @@ RUN python -m venv --without-pip /opt/venv
 COPY requirements.lock /tmp/
 RUN pip --python /opt/venv/bin/python install --no-cache-dir --disable-pip-version-check \
       --no-deps --require-hashes -r /tmp/requirements.lock \
- # What no run opens: tests, C headers, Arrow's network protocols, and Mage's second copy of its page
- # (for MAGE_BASE_PATH).
+ # What no run opens: tests, C headers, Arrow Flight, and Mage's second copy of its page (for
+ # MAGE_BASE_PATH).
  && cd /opt/venv/lib/python3.11/site-packages \
  && find . -depth -type d \( -name tests -o -name test \) -exec rm -rf {} + \
- && rm -rf pyarrow/include pyarrow/*flight* pyarrow/*substrait* mage_ai/server/frontend_dist_base_path_template
+ && rm -rf pyarrow/include pyarrow/*flight* mage_ai/server/frontend_dist_base_path_template
 COPY setup/stand_ins /opt/venv/lib/python3.11/site-packages/
 
 FROM python:3.11-slim-bookworm
