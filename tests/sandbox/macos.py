@@ -142,7 +142,11 @@ def _imitate_psutil(mark: str) -> None:
         return look
 
     def of_the_kernel(method, answer):
-        return wraps(method)(lambda self: answer if self.pid == 0 else method(self))
+        @wraps(method)
+        def look(self, *arguments, **more):
+            return answer if self.pid == 0 else method(self, *arguments, **more)
+
+        return look
 
     for name in PRIVATE:
         if hasattr(kind, name):

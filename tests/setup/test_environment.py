@@ -58,9 +58,8 @@ def empty(tmp_path: Path) -> Path:
 
 
 def environment(**settings: object) -> dict[str, str]:
-    ours = {
-        name: value for name, value in os.environ.items() if name not in ("PYTHON", "MAKEFLAGS")
-    }
+    theirs = ("PYTHON", "MAKEFLAGS", "MFLAGS", "MAKELEVEL")  # of the make of `make test`
+    ours = {name: value for name, value in os.environ.items() if name not in theirs}
     return {**ours, **{name: str(value) for name, value in settings.items()}}
 
 
