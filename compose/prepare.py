@@ -53,7 +53,8 @@ def unusable_retention(settings: Mapping[str, str]) -> Iterator[str]:
 def unusable_folders(settings: Mapping[str, str]) -> Iterator[str]:
     """A sentence for each folder that its service could not use."""
     if wrong := [name for name in ("MAGE_UID", "MAGE_GID") if not settings[name].isdecimal()]:
-        yield f"{' and '.join(wrong)}: no number of a user, as id -u and id -g tell it; mend .env."
+        for name in wrong:
+            yield f"{name} is no number: put what id -u and id -g print into .env."
         return
     user, group = _mage(settings)
     if problem := refused(PROJECT, user, group):

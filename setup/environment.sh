@@ -11,6 +11,7 @@ boot=$new/uv
 
 main() {
   current && return
+  refuse_python
   acquire
   current && return  # another make did it
   if usable; then
@@ -61,6 +62,13 @@ fits() {
   case $1 in "CPython 3.10" | "CPython 3.11" | "CPython 3.12") ;; *) return 1 ;; esac
 }
 
+# Before anything is touched: the Python that the user names must fit.
+refuse_python() {
+  [ -z "${PYTHON-}" ] || fits "$(version "$PYTHON")" || fail \
+    "PYTHON=$PYTHON is $(version "$PYTHON" | grep . || echo no Python that starts), and mage-ai $(pin mage-ai)" \
+    "is made for CPython 3.10 to 3.12: name one of these, or leave PYTHON out."
+}
+
 # -- what is got ----------------------------------------------------------------------------------------
 
 # A Python of the user's, else one that is here, else one from uv.
@@ -85,9 +93,6 @@ download() {
 
 # uv by pip, for there is a Python nearly everywhere; else the one that is installed, whatever its version.
 find_uv() {
-  [ -z "${PYTHON-}" ] || fits "$(version "$PYTHON")" || fail \
-    "PYTHON=$PYTHON is $(version "$PYTHON" | grep . || echo no Python that starts), and mage-ai 0.9.80 is made" \
-    "for CPython 3.10 to 3.12: name one of these, or leave PYTHON away."
   mkdir -p "$new"
   case $PWD in *:*) boot=$(mktemp -d) ;; esac  # venv refuses to be there
   for starter in ${PYTHON:+"$PYTHON"} python3 python3.12 python3.11 python3.10; do
@@ -96,12 +101,12 @@ find_uv() {
     uv=$boot/bin/uv
     pip=$boot/bin/python
     said=$("$pip" -m pip install --quiet --no-input --retries 2 --only-binary :all: "uv==$(pin uv)" 2>&1) || fail \
-      "pip cannot get uv ($(told)): do the network, its proxy and pip's index answer? Else use Docker (make up)."
+      "pip cannot get uv ($(told)): check the network, the proxy and the index of pip's settings, or use Docker (make up)."
     return
   done
   pip=
   uv=$(command -v uv) || fail \
-    "No Python 3.8 or later with venv is here, nor uv: install one (Debian: apt-get install python3-venv)."
+    "Neither uv nor a Python 3.8 or later with venv is here: install one (Debian: apt-get install python3-venv)."
 }
 
 # The version that the lock file holds.
@@ -131,6 +136,7 @@ as_pip() {
 	trusted-host UV_INSECURE_HOST
 	cert SSL_CERT_FILE
 	proxy ALL_PROXY
+	timeout UV_HTTP_TIMEOUT
 	default-timeout UV_HTTP_TIMEOUT
 	pairs
 }

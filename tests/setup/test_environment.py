@@ -146,37 +146,34 @@ def test_an_environment_whose_python_is_gone_is_made_anew(made):
     assert python(made, "import toolz; print(toolz.__name__)") == "toolz"
 
 
-def test_a_set_up_that_is_killed_is_no_hindrance(empty):
+def start(folder: Path, **more) -> subprocess.Popen[str]:
     command = ["make", "environment-sandbox"]
-    process = subprocess.Popen(
-        command, cwd=empty, env=environment(), stdout=subprocess.DEVNULL, start_new_session=True
+    return subprocess.Popen(
+        command, cwd=folder, env=environment(), stdout=subprocess.PIPE, text=True, **more
     )
-    wait_for(lambda: (empty / ".venv.new/uv").exists(), 60, 0.01)
-    os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
+
+
+def end_midway(folder: Path, number: signal.Signals) -> int:
+    """End a set-up by a signal, as soon as it has begun; its exit status."""
+    with start(folder, start_new_session=True) as process:
+        wait_for(lambda: (folder / ".venv.new/uv").exists(), 60, 0.01)
+        os.killpg(process.pid, number)
+        return process.wait(60)
+
+
+def test_a_set_up_that_is_killed_is_no_hindrance(empty):
+    end_midway(empty, signal.SIGKILL)
     assert (empty / ".venv.lock").is_symlink() and not (empty / ".venv").exists()
     assert "Setting up" in make(empty)
 
 
 def test_one_that_is_interrupted_leaves_nothing(empty):
-    command = ["make", "environment-sandbox"]
-    process = subprocess.Popen(
-        command, cwd=empty, env=environment(), stdout=subprocess.DEVNULL, start_new_session=True
-    )
-    wait_for(lambda: (empty / ".venv.new/uv").exists(), 60, 0.01)
-    os.killpg(process.pid, signal.SIGINT)
-    assert process.wait(60) != 0
+    assert end_midway(empty, signal.SIGINT) != 0
     assert list(empty.glob(".venv*")) == []
 
 
 def test_two_at_once_make_one_environment(empty):
-    both = [
-        subprocess.Popen(
-            ["make", "environment-sandbox"], cwd=empty, env=environment(), stdout=subprocess.PIPE,
-            text=True,
-        )
-        for _ in range(2)
-    ]  # fmt: skip
+    both = [start(empty) for _ in range(2)]
     said = sorted(process.communicate(timeout=300)[0] for process in both)
     assert [process.returncode for process in both] == [0, 0]
     assert said[0] == "Another make is setting up .venv: waiting for it\n"

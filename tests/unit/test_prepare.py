@@ -118,4 +118,4 @@ def test_nothing_is_handed_over_before_all_is_right(place, monkeypatch, capsys, 
 
 def test_a_user_by_name_is_refused():
     (sentence,) = prepare.unusable_folders({"MAGE_UID": "me", "MAGE_GID": "1000"})
-    assert sentence.startswith("MAGE_UID: no number of a user")
+    assert sentence == "MAGE_UID is no number: put what id -u and id -g print into .env."
