@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from data.breweries.datasets import SILVER
+from data.medallion.lake.datasets import SILVER
 from sandbox import runner
 
 from . import measure

@@ -20,8 +20,8 @@ from time import perf_counter
 
 import requests
 
-from data.breweries.crawl import crawl
-from data.breweries.settings import Settings
+from data.medallion.settings import Settings
+from data.medallion.source.crawl import crawl
 
 from . import measure
 from .job import OURS

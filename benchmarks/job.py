@@ -31,11 +31,11 @@ def main(name: str, bronze: Path, folder: Path) -> None:
 
 def ours() -> list[tuple[Any, ...]]:
     """The pipeline's two blocks, without Mage: from bronze in the store to gold in the store."""
-    from data.breweries import gold, silver
-    from data.breweries.datasets import GOLD, SILVER
-    from data.breweries.lake import Lake
-    from data.breweries.settings import Settings
-    from data.breweries.steps import run_block
+    from data.medallion.lake.datasets import GOLD, SILVER
+    from data.medallion.lake.versions import Lake
+    from data.medallion.layers import gold, silver
+    from data.medallion.settings import Settings
+    from data.medallion.steps import run_block
 
     done = run_block(SILVER, silver.transform, {})
     run_block(GOLD, gold.aggregate, {}, upstream=done)

@@ -17,9 +17,9 @@ from pathlib import Path
 
 from minio import Minio
 
-from data.breweries.datasets import LAYERS
-from data.breweries.lake import Lake
-from data.breweries.settings import PROJECT, Settings
+from data.medallion.lake.datasets import LAYERS
+from data.medallion.lake.versions import Lake
+from data.medallion.settings import PROJECT, Settings
 from sandbox import runner
 from sandbox.api import LocalBreweryApi
 from sandbox.faults import Faults

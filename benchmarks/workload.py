@@ -9,14 +9,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from data.breweries import bronze
-from data.breweries.datasets import BRONZE, HISTORY
-from data.breweries.lake import Lake, Origin
-from data.breweries.manifest import Source, StoredObject
-from data.breweries.records import CONTENT_TYPE, array_lines
-from data.breweries.runs import new_run
-from data.breweries.settings import Settings
-from data.breweries.steps import run_block
+from data.medallion.lake.datasets import BRONZE, HISTORY
+from data.medallion.lake.manifest import Source, StoredObject
+from data.medallion.lake.records import CONTENT_TYPE, array_lines
+from data.medallion.lake.runs import new_run
+from data.medallion.lake.versions import Lake, Origin
+from data.medallion.layers import bronze
+from data.medallion.settings import Settings
+from data.medallion.steps import run_block
 from sandbox import runner
 from sandbox.generator import generate
 from sandbox.multiplier import multiplied

@@ -7,8 +7,8 @@ from functools import partial
 
 import requests
 
-from data.breweries.command import run
-from data.breweries.network import session
+from data.medallion.host.command import run
+from data.medallion.host.network import session
 
 STATUS = "http://127.0.0.1:6789/api/status"
 SECONDS = 8

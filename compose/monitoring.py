@@ -19,8 +19,8 @@ from minio import MinioAdmin
 from minio.credentials.providers import StaticProvider
 
 from compose.passwords import FILES, weak, write
-from data.breweries.command import run
-from data.breweries.store import tries
+from data.medallion.host.command import run
+from data.medallion.lake.store import tries
 
 POLICIES = Path("/app/policies")
 ALERTS = Path("/app/monitoring/alertmanager/alertmanager.yml")

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from compose import alerts
 from compose.passwords import weak
-from data.breweries.command import run
+from data.medallion.host.command import run
 
 SHORTEST = {
     "MINIO_ACCESS_KEY": 3,  # MinIO refuses less

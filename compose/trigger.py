@@ -9,8 +9,8 @@ from typing import Any
 
 import requests
 
-from data.breweries.command import run
-from data.breweries.network import session
+from data.medallion.host.command import run
+from data.medallion.host.network import session
 
 PAGE = "http://127.0.0.1:6789"
 # The key of Mage's own page, the same in every installation (mage_ai/settings/server.py).

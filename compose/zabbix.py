@@ -6,7 +6,7 @@ import os
 import sys
 
 from compose.passwords import FILES, weak, write
-from data.breweries.command import run
+from data.medallion.host.command import run
 
 POSTGRES, ZABBIX = 70, 1997  # who they run as in their images
 SHORTEST = {

@@ -24,8 +24,8 @@ from pydantic import BaseModel, Field, ValidationError
 from sqlalchemy import ColumnElement, Engine, delete, exists, func, inspect, or_, select
 from sqlalchemy.orm import Session, aliased
 
-from .breweries.errors import SettingError
-from .breweries.settings import environment
+from .medallion.errors import SettingError
+from .medallion.settings import environment
 
 DAYS = 30
 """For which Mage's runs are kept unless MAGE_RETENTION_DAYS says otherwise."""

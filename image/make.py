@@ -16,10 +16,10 @@ from pathlib import Path
 from playwright.sync_api import Page
 
 from compose.trigger import ENDED
-from data.breweries.datasets import LAYERS, PICTURE
-from data.breweries.envfile import read_envfile
-from data.breweries.lake import Lake
-from data.breweries.settings import Settings
+from data.medallion.host.envfile import read_envfile
+from data.medallion.lake.datasets import LAYERS, PICTURE
+from data.medallion.lake.versions import Lake
+from data.medallion.settings import Settings
 from sandbox import ROOT, runner
 from sandbox.api import LocalBreweryApi
 from sandbox.faults import Faults

@@ -8,8 +8,8 @@ import threading
 from contextlib import suppress
 from functools import partial
 
-from data.breweries.command import Interrupted, port, run
-from data.breweries.errors import SettingError
+from data.medallion.errors import SettingError
+from data.medallion.host.command import Interrupted, port, run
 
 from .lakeview import NOTHING, connect, look
 from .server import Exporter

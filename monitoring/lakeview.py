@@ -12,8 +12,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
-from data.breweries.datasets import DATASETS, LAYERS, LOGS, Dataset, Layer
-from data.breweries.errors import (
+from data.medallion.errors import (
     BucketMissing,
     LakeError,
     ManifestMissing,
@@ -21,9 +20,10 @@ from data.breweries.errors import (
     ManifestUnreadable,
     StoreUnreachable,
 )
-from data.breweries.lake import Lake
-from data.breweries.settings import Settings
-from data.breweries.store import Listed
+from data.medallion.lake.datasets import DATASETS, LAYERS, LOGS, Dataset, Layer
+from data.medallion.lake.store import Listed
+from data.medallion.lake.versions import Lake
+from data.medallion.settings import Settings
 
 from .summary import Summary
 

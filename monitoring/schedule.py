@@ -12,7 +12,7 @@ from pathlib import Path
 import yaml
 from cron_converter import Cron
 
-from data.breweries.settings import PROJECT
+from data.medallion.settings import PROJECT
 
 TRIGGERS = PROJECT / "pipelines" / "breweries" / "triggers.yaml"
 CRON = {

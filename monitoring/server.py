@@ -16,7 +16,7 @@ from typing import Any
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
 
-from data.breweries.settings import known_secrets
+from data.medallion.settings import known_secrets
 
 from .lakeview import View
 from .metrics import LakeCollector

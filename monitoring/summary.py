@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from data.breweries.manifest import Check, first_problem
+from data.medallion.lake.manifest import Check, first_problem
 
 Number = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 

@@ -7,8 +7,8 @@ import sys
 from functools import partial
 from pathlib import Path
 
-from data.breweries.command import importing, port, run, say
-from data.breweries.errors import BreweriesError
+from data.medallion.errors import BreweriesError
+from data.medallion.host.command import importing, port, run, say
 
 from .problems import SandboxError, in_words
 
@@ -25,7 +25,7 @@ def main(arguments: list[str] | None = None) -> int:
 def _do(arguments: list[str] | None) -> int:
     chosen = _parser().parse_args(arguments)
     with importing(INTERRUPTED):
-        from data.breweries.settings import known_secrets
+        from data.medallion.settings import known_secrets
 
         from . import commands  # it takes a second
 

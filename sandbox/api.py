@@ -21,7 +21,7 @@ from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
 from typing_extensions import Self
 
-from data.breweries.command import heard
+from data.medallion.host.command import heard
 
 from .faults import Faults, Mischief
 from .handlers import PATH, application

@@ -17,8 +17,8 @@ from typing import Any
 
 from tornado.netutil import bind_sockets
 
-from data.breweries.command import Interrupted
-from data.breweries.envfile import read_envfile
+from data.medallion.host.command import Interrupted
+from data.medallion.host.envfile import read_envfile
 
 from . import ROOT, SANDBOX, runner
 from .api import LOOPBACK, LocalBreweryApi

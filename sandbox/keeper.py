@@ -23,7 +23,7 @@ from pathlib import Path
 
 import psutil
 
-from data.breweries.command import when_ended
+from data.medallion.host.command import when_ended
 
 from .leash import leashed
 from .problems import SandboxError, in_words, using

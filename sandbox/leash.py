@@ -19,7 +19,7 @@ from typing import IO, Any
 
 import psutil
 
-from data.breweries.command import PIPE_CLOSED, say, when_ended
+from data.medallion.host.command import PIPE_CLOSED, say, when_ended
 
 from . import ROOT
 

@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from data.breweries.command import PIPE_CLOSED, say
-from data.breweries.datasets import CHART, DATASETS, LAYERS, LOGS, PICTURE, SILVER
-from data.breweries.lake import Lake
-from data.breweries.settings import Folders, Settings
+from data.medallion.host.command import PIPE_CLOSED, say
+from data.medallion.lake.datasets import CHART, DATASETS, LAYERS, LOGS, PICTURE, SILVER
+from data.medallion.lake.versions import Lake
+from data.medallion.settings import Folders, Settings
 
 from .leash import leashed
 

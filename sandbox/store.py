@@ -18,8 +18,8 @@ from typing import IO
 
 import requests
 
-from data.breweries.envfile import read_envfile
-from data.breweries.network import session
+from data.medallion.host.envfile import read_envfile
+from data.medallion.host.network import session
 
 from . import ROOT
 from .problems import SandboxError, in_words, using

@@ -13,12 +13,12 @@ from typing import Any
 import pytest
 from hypothesis import settings as hypothesis_settings
 
-from data.breweries.datasets import DATASETS, LAYERS, REJECTED_OBJECT, Dataset
-from data.breweries.engine import Machine
-from data.breweries.lake import Lake
-from data.breweries.manifest import Manifest
-from data.breweries.settings import PROJECT, Settings
-from data.breweries.steps import View
+from data.medallion.lake.datasets import DATASETS, LAYERS, REJECTED_OBJECT, Dataset
+from data.medallion.lake.manifest import Manifest
+from data.medallion.lake.versions import Lake
+from data.medallion.settings import PROJECT, Settings
+from data.medallion.steps import View
+from data.medallion.work.engine import Machine
 from sandbox.api import LocalBreweryApi
 from sandbox.faults import Faults
 from sandbox.generator import generate

@@ -1,3 +1,1 @@
-"""The breweries lake: one module a step, plain Python that knows nothing of Mage."""
-
-__version__ = "0.1.0"
+"""All that there is to say about breweries; data/medallion does the rest."""

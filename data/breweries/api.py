@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from .client import Client
-from .completeness import Totals, fold
-from .records import Item, parse, split_array
-from .schema import KIND
-from .settings import Settings
+from ..medallion.lake.records import Item, parse, split_array
+from ..medallion.settings import Settings
+from ..medallion.source.client import Client
+from ..medallion.source.completeness import Totals, fold
+from .table import KIND
 
 FACETS = {"by_type": KIND, "by_country": "country", "by_state": "state"}
 """What `/meta` counts by, to the column."""

@@ -1,6 +1,7 @@
-from data.breweries import chart, drawing
-from data.breweries.datasets import CHART
-from data.breweries.steps import check_block, run_block
+from data.breweries import chart as drawing
+from data.medallion.lake.datasets import CHART
+from data.medallion.layers import chart
+from data.medallion.steps import check_block, run_block
 
 if "data_exporter" not in globals():
     from mage_ai.data_preparation.decorators import data_exporter

@@ -1,6 +1,6 @@
-from data.breweries import bronze
-from data.breweries.datasets import BRONZE
-from data.breweries.steps import check_block, run_block
+from data.medallion.lake.datasets import BRONZE
+from data.medallion.layers import bronze
+from data.medallion.steps import check_block, run_block
 
 if "data_loader" not in globals():
     from mage_ai.data_preparation.decorators import data_loader

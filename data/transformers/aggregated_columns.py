@@ -1,6 +1,6 @@
-from data.breweries import gold
-from data.breweries.datasets import GOLD
-from data.breweries.steps import check_block, run_block
+from data.medallion.lake.datasets import GOLD
+from data.medallion.layers import gold
+from data.medallion.steps import check_block, run_block
 
 if "transformer" not in globals():
     from mage_ai.data_preparation.decorators import transformer

@@ -1,6 +1,6 @@
-from data.breweries import silver
-from data.breweries.datasets import SILVER
-from data.breweries.steps import check_block, run_block
+from data.medallion.lake.datasets import SILVER
+from data.medallion.layers import silver
+from data.medallion.steps import check_block, run_block
 
 if "transformer" not in globals():
     from mage_ai.data_preparation.decorators import transformer

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 
-from data.breweries.command import run
+from data.medallion.host.command import run
 
 from .layer import layer
 from .overview import overview

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from grafana_foundation_sdk.builders import stat
 
-from data.breweries.datasets import LAYERS
+from data.medallion.lake.datasets import LAYERS
 
 from .bricks import BAD, GOOD, OFF, WARNING, Looks, Query, Steps, Words, now
 

@@ -7,7 +7,7 @@ from functools import partial
 from grafana_foundation_sdk.builders.dashboard import CustomVariable
 from grafana_foundation_sdk.models.dashboard import Dashboard, VariableOption
 
-from data.breweries.datasets import LAYERS
+from data.medallion.lake.datasets import LAYERS
 
 from . import lake
 from .bricks import BAD, GOOD, Looks, Query, Rows, over_time, page

@@ -8,7 +8,7 @@ from urllib.request import install_opener
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 from zabbix_utils import APIRequestError, ProcessingError, ZabbixAPI
 
-from data.breweries.network import opener
+from data.medallion.host.network import opener
 
 ADMIN = "Admin"
 KNOWN_TO_ALL = "zabbix"  # Admin's password in every new Zabbix

@@ -15,9 +15,9 @@ from typing import Any
 import pytest
 
 from compose.trigger import MageApi
-from data.breweries.envfile import read_envfile
-from data.breweries.lake import Lake
-from data.breweries.settings import Settings
+from data.medallion.host.envfile import read_envfile
+from data.medallion.lake.versions import Lake
+from data.medallion.settings import Settings
 from tests.waiting import wait_for
 
 ROOT = Path(__file__).resolve().parents[2]

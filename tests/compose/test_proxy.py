@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from compose.trigger import ENDED
-from data.breweries.datasets import CHART, SILVER
+from data.medallion.lake.datasets import CHART, SILVER
 from tests.compose.stack import ROOT, free_ports, set_variables
 from tests.waiting import wait_for
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 
 from compose.trigger import ENDED
-from data.breweries.datasets import GOLD, SILVER
+from data.medallion.lake.datasets import GOLD, SILVER
 from tests.compose.stack import free_ports, set_variables
 from tests.waiting import wait_for
 

@@ -12,8 +12,8 @@ import pytest
 
 from compose.prepare import MINIO_USER
 from compose.trigger import ENDED
-from data.breweries.chart import PNG_SIGNATURE
-from data.breweries.datasets import CHART, SILVER
+from data.medallion.lake.datasets import CHART, SILVER
+from data.medallion.layers.chart import PNG_SIGNATURE
 from tests.compose.stack import USER, Stack
 from tests.waiting import wait_for
 

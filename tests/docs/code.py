@@ -7,10 +7,10 @@ from pathlib import Path
 
 import yaml
 
-from data.breweries import errors
-from data.breweries.datasets import DATASETS, HISTORY, LOGS, SCRATCH, SILVER
-from data.breweries.schema import LOCATION
-from data.breweries.settings import Settings
+from data.breweries.table import LOCATION
+from data.medallion import errors
+from data.medallion.lake.datasets import DATASETS, HISTORY, LOGS, SCRATCH, SILVER
+from data.medallion.settings import Settings
 from monitoring.metrics import LAKE_METRICS, LAYER_METRICS
 from tests.docs.pages import ROOT
 

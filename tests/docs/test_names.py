@@ -6,8 +6,8 @@ import re
 
 import pytest
 
-from data.breweries.locations import location, partition
-from data.breweries.runs import RUN
+from data.medallion.lake.partitions import location, partition
+from data.medallion.lake.runs import RUN
 from tests.docs.code import (
     ALERTS,
     CLASSES,

@@ -7,7 +7,7 @@ import re
 import pytest
 import yaml
 
-from data.breweries import datasets
+from data.medallion.lake import datasets
 from tests.docs.code import CODE, COMPOSE_SETTINGS, SERVICES, SETTINGS
 from tests.docs.pages import ROOT, named, page
 

@@ -14,12 +14,15 @@ from grimp import ImportGraph
 from pydantic import BaseModel
 
 from benchmarks import report, results
-from data.breweries import __version__, drift, failures, gold, lake
-from data.breweries.cleaning import Rejected
-from data.breweries.datasets import SILVER
-from data.breweries.manifest import MANIFEST_VERSION, Manifest, Source, StoredObject
-from data.breweries.schema import LOCATED_SCHEMA
-from data.breweries.turns import Lease
+from data.breweries.table import LOCATED_SCHEMA
+from data.medallion import __version__
+from data.medallion.lake import logs as failures
+from data.medallion.lake import versions as lake
+from data.medallion.lake.datasets import SILVER
+from data.medallion.lake.lease import Lease
+from data.medallion.lake.manifest import MANIFEST_VERSION, Manifest, Source, StoredObject
+from data.medallion.layers import drift, gold
+from data.medallion.layers.cleaning import Rejected
 from image.imports import imports
 from tests.docs.code import ALERTS, CODE, OVERRIDES
 from tests.docs.pages import ROOT, named, page, table

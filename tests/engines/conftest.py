@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from data.breweries.settings import PROJECT
+from data.medallion.settings import PROJECT
 from tests.waiting import wait_for
 
 

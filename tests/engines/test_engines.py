@@ -6,10 +6,12 @@ import threading
 
 import pytest
 
-from data.breweries import bronze, engine, errors, silver, silver_tasks
-from data.breweries.datasets import BRONZE, GOLD, SCRATCH, SILVER
-from data.breweries.lake import Lake
-from data.breweries.silver_tasks import files_for
+from data.medallion import errors
+from data.medallion.lake.datasets import BRONZE, GOLD, SCRATCH, SILVER
+from data.medallion.lake.versions import Lake
+from data.medallion.layers import bronze, silver, silver_tasks
+from data.medallion.layers.silver_tasks import files_for
+from data.medallion.work import engine
 from sandbox.faults import Faults
 from sandbox.generator import generate
 from tests.faults.runs import through_doors

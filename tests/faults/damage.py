@@ -6,7 +6,8 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from data.breweries.datasets import (
+from data.medallion.errors import LakeError, ManifestMissing
+from data.medallion.lake.datasets import (
     BRONZE_OBJECT,
     CHANGES_OBJECT,
     CHART_OBJECT,
@@ -17,8 +18,7 @@ from data.breweries.datasets import (
     REJECTED_OBJECT,
     SILVER,
 )
-from data.breweries.errors import LakeError, ManifestMissing
-from data.breweries.lake import Lake
+from data.medallion.lake.versions import Lake
 from tests.conftest import World, raw_get
 
 SINGLE_OBJECTS = (

@@ -18,9 +18,9 @@ import mage_ai.data_preparation.decorators
 import matplotlib.pyplot
 import seaborn
 
-from data.breweries.datasets import DATASETS, Dataset
-from data.breweries.settings import PROJECT
-from data.breweries.steps import Summary
+from data.medallion.lake.datasets import DATASETS, Dataset
+from data.medallion.settings import PROJECT
+from data.medallion.steps import Summary
 
 __all__ = ["mage_ai", "matplotlib", "seaborn", "start", "through_doors"]
 

@@ -5,8 +5,9 @@ import time
 
 import pytest
 
-from data.breweries import api, errors
-from data.breweries.datasets import BRONZE, BRONZE_OBJECT
+from data.breweries import api
+from data.medallion import errors
+from data.medallion.lake.datasets import BRONZE, BRONZE_OBJECT
 from sandbox.faults import Faults
 from sandbox.generator import generate
 from tests.conftest import raw_get

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from data.breweries.datasets import SILVER
+from data.medallion.lake.datasets import SILVER
 from tests.faults.conftest import LEASE_SECONDS
 from tests.faults.proxy import StoreProxy
 

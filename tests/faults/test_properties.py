@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from data.breweries.datasets import (
+from data.medallion.lake.datasets import (
     BRONZE,
     BRONZE_OBJECT,
     GOLD,
@@ -16,7 +16,7 @@ from data.breweries.datasets import (
     REJECTED_OBJECT,
     SILVER,
 )
-from data.breweries.locations import location
+from data.medallion.lake.partitions import location
 from sandbox.generator import generate
 from tests.conftest import raw_get
 from tests.faults.runs import through_doors

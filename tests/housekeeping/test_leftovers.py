@@ -13,9 +13,9 @@ from mage_ai.orchestration.db.models.oauth import Oauth2AccessToken
 from sqlalchemy import create_engine, event, select
 from sqlalchemy.orm import Session
 
-from data.breweries.envfile import read_envfile
-from data.breweries.errors import SettingError
 from data.housekeeping import BATCH, KINDS, Removed, remove_older, retention_days
+from data.medallion.errors import SettingError
+from data.medallion.host.envfile import read_envfile
 from sandbox import ROOT
 from tests.housekeeping.mage import DAILY, Mage
 

@@ -6,12 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from data.breweries import bronze, chart, errors, failures, gold
-from data.breweries.datasets import BRONZE, CHART, GOLD, SILVER
-from data.breweries.lake import Origin
-from data.breweries.manifest import Source, StoredObject, sha256
-from data.breweries.settings import Settings
-from data.breweries.steps import Step, run_block
+from data.medallion import errors
+from data.medallion.lake import logs as failures
+from data.medallion.lake.datasets import BRONZE, CHART, GOLD, SILVER
+from data.medallion.lake.manifest import Source, StoredObject, sha256
+from data.medallion.lake.versions import Origin
+from data.medallion.layers import bronze, chart, gold
+from data.medallion.settings import Settings
+from data.medallion.steps import Step, run_block
 from tests.conftest import raw_get
 
 CONTENT = b"0123456789" * 100_000

@@ -8,11 +8,11 @@ from email.utils import formatdate
 
 import pytest
 
-from data.breweries import errors
-from data.breweries.lake import Lake
-from data.breweries.manifest import StoredObject
-from data.breweries.settings import PROJECT, Settings
-from data.breweries.workspace import workspace
+from data.medallion import errors
+from data.medallion.host.workspace import workspace
+from data.medallion.lake.manifest import StoredObject
+from data.medallion.lake.versions import Lake
+from data.medallion.settings import PROJECT, Settings
 from tests.faults.proxy import A_MINUTE, SLOW_DOWN, Refusal, StoreProxy
 
 FULL = Refusal(507, "XMinioStorageFull", "Storage backend has reached its minimum free drive")

@@ -7,12 +7,12 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from data.breweries import errors
-from data.breweries.datasets import GOLD, SILVER
-from data.breweries.lake import Origin
-from data.breweries.manifest import Source, StoredObject, sha256
-from data.breweries.settings import Settings
-from data.breweries.turns import Turn, take_turn
+from data.medallion import errors
+from data.medallion.lake.datasets import GOLD, SILVER
+from data.medallion.lake.lease import Turn, take_turn
+from data.medallion.lake.manifest import Source, StoredObject, sha256
+from data.medallion.lake.versions import Origin
+from data.medallion.settings import Settings
 from tests.conftest import raw_get
 
 

@@ -7,9 +7,9 @@ from contextlib import ExitStack
 import pytest
 import requests
 
-from data.breweries.datasets import LAYERS, LOGS
-from data.breweries.lake import Lake
-from data.breweries.settings import Settings
+from data.medallion.lake.datasets import LAYERS, LOGS
+from data.medallion.lake.versions import Lake
+from data.medallion.settings import Settings
 from tests.monitoring.servers import (
     MISSING,
     Messages,

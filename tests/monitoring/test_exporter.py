@@ -15,7 +15,7 @@ import pytest
 import requests
 from prometheus_client.parser import text_string_to_metric_families
 
-from data.breweries.datasets import BRONZE, CHART, GOLD, LAYERS, SILVER
+from data.medallion.lake.datasets import BRONZE, CHART, GOLD, LAYERS, SILVER
 from monitoring import lakeview, schedule
 from monitoring.lakeview import NOTHING, connect
 from monitoring.metrics import LAYER_METRICS, table

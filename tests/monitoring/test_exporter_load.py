@@ -20,8 +20,8 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 
-from data.breweries.datasets import LAYERS, SILVER
-from data.breweries.manifest import Check, Manifest, Source, StoredObject, now
+from data.medallion.lake.datasets import LAYERS, SILVER
+from data.medallion.lake.manifest import Check, Manifest, Source, StoredObject, now
 from monitoring import lakeview
 from monitoring.lakeview import NOTHING, connect
 from monitoring.metrics import LAYER_METRICS

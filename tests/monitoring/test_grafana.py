@@ -11,7 +11,7 @@ import pytest
 import requests
 
 from compose import monitoring
-from data.breweries.datasets import DATASETS, LAYERS
+from data.medallion.lake.datasets import DATASETS, LAYERS
 from tests.monitoring.boards import METRIC, ROOT, SAMPLES, expressions
 from tests.monitoring.servers import MISSING, SECRETS, exporter, prometheus, write_alertmanager
 from tests.waiting import wait_for

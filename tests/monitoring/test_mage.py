@@ -5,7 +5,7 @@ from datetime import datetime, timezone
 import yaml
 from jinja2 import Template
 
-from data.breweries.settings import PROJECT
+from data.medallion.settings import PROJECT
 from sandbox.api import LocalBreweryApi
 from sandbox.faults import Faults
 from tests.monitoring.servers import Messages

@@ -11,10 +11,10 @@ import yaml
 
 from compose.passwords import weak
 from compose.zabbix import SHORTEST
-from data.breweries import settings
-from data.breweries.datasets import GOLD, LAYERS, LOGS
-from data.breweries.lake import Lake
-from data.breweries.settings import Settings
+from data.medallion import settings
+from data.medallion.lake.datasets import GOLD, LAYERS, LOGS
+from data.medallion.lake.versions import Lake
+from data.medallion.settings import Settings
 from monitoring.metrics import LAKE_METRICS, LAYER_METRICS
 from monitoring.zabbix.__main__ import main
 from monitoring.zabbix.setup import TEMPLATE, TEMPLATE_NAME

@@ -9,7 +9,7 @@ from contextlib import suppress
 import pytest
 from playwright.sync_api import Error, expect
 
-from data.breweries.envfile import read_envfile
+from data.medallion.host.envfile import read_envfile
 from sandbox.api import LocalBreweryApi
 from sandbox.faults import Faults
 from sandbox.generator import generate

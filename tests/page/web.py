@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from compose.trigger import MageApi, MageRefused
-from data.breweries.envfile import read_envfile
+from data.medallion.host.envfile import read_envfile
 from sandbox import ROOT, SANDBOX
 from sandbox.api import LocalBreweryApi
 from tests.waiting import wait_for

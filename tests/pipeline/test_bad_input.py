@@ -8,10 +8,12 @@ import socket
 import pyarrow as pa
 import pytest
 
-from data.breweries import bronze, errors, gold, parquet, silver
-from data.breweries.datasets import BRONZE, CHART, GOLD, SILVER
-from data.breweries.manifest import sha256
-from data.breweries.settings import PROJECT
+from data.medallion import errors
+from data.medallion.lake import parquet
+from data.medallion.lake.datasets import BRONZE, CHART, GOLD, SILVER
+from data.medallion.lake.manifest import sha256
+from data.medallion.layers import bronze, gold, silver
+from data.medallion.settings import PROJECT
 from sandbox.faults import Faults
 from tests.conftest import raw_get
 

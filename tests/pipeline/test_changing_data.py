@@ -7,8 +7,10 @@ import time
 
 import pytest
 
-from data.breweries import errors, parquet
-from data.breweries.datasets import (
+from data.breweries.table import SCHEMA
+from data.medallion import errors
+from data.medallion.lake import parquet
+from data.medallion.lake.datasets import (
     BRONZE,
     CHANGES_OBJECT,
     GOLD,
@@ -16,9 +18,8 @@ from data.breweries.datasets import (
     REJECTED_OBJECT,
     SILVER,
 )
-from data.breweries.manifest import StoredObject
-from data.breweries.schema import SCHEMA
-from data.breweries.settings import PROJECT
+from data.medallion.lake.manifest import StoredObject
+from data.medallion.settings import PROJECT
 from sandbox.faults import Faults
 from sandbox.generator import generate
 from tests.conftest import raw_get

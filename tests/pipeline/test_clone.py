@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from data.breweries.envfile import read_envfile
+from data.medallion.host.envfile import read_envfile
 from tests.compose.stack import copy
 
 

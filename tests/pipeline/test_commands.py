@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from data.breweries.datasets import CHART, SILVER
+from data.medallion.lake.datasets import CHART, SILVER
 from sandbox.faults import Faults
 
 ROOT = Path(__file__).resolve().parents[2]

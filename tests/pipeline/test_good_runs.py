@@ -10,9 +10,9 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 import pytest
 
-from data.breweries.datasets import BRONZE, CHART, GOLD, SILVER
-from data.breweries.locations import location
-from data.breweries.schema import SCHEMA
+from data.breweries.table import SCHEMA
+from data.medallion.lake.datasets import BRONZE, CHART, GOLD, SILVER
+from data.medallion.lake.partitions import location
 from sandbox.faults import Faults
 from tests.conftest import raw_get
 

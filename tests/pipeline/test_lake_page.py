@@ -5,8 +5,8 @@ import re
 
 import pytest
 
-from data.breweries import errors
-from data.breweries.datasets import (
+from data.medallion import errors
+from data.medallion.lake.datasets import (
     BRONZE,
     BRONZE_OBJECT,
     CHANGES_OBJECT,
@@ -20,8 +20,8 @@ from data.breweries.datasets import (
     REJECTED_OBJECT,
     SILVER,
 )
-from data.breweries.locations import PYARROW_NULL
-from data.breweries.store import Store
+from data.medallion.lake.partitions import PYARROW_NULL
+from data.medallion.lake.store import Store
 from tests.conftest import raw_get
 from tests.docs.code import fits
 from tests.docs.pages import named, page, table

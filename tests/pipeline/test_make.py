@@ -16,8 +16,8 @@ from pathlib import Path
 import pytest
 import requests
 
-from data.breweries.datasets import CHART
-from data.breweries.envfile import read_envfile
+from data.medallion.host.envfile import read_envfile
+from data.medallion.lake.datasets import CHART
 from tests.compose.stack import copy
 from tests.docs.code import TARGETS
 from tests.docs.pages import ROOT, page

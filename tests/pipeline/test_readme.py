@@ -3,7 +3,7 @@
 import pytest
 from minio.error import S3Error
 
-from data.breweries.datasets import SILVER
+from data.medallion.lake.datasets import SILVER
 from tests.docs.commands import FOLLOWED
 from tests.docs.pages import PAGES, page
 

@@ -19,10 +19,10 @@ from tests.sandbox.test_commands import environment
 WORK = """
 from functools import partial
 from benchmarks import measure, results
-from data.breweries.engine import MANY, Machine
-from data.breweries.lake import Lake
-from data.breweries.settings import Settings
-from data.breweries.workspace import workspace
+from data.medallion.work.engine import MANY, Machine
+from data.medallion.lake.versions import Lake
+from data.medallion.settings import Settings
+from data.medallion.host.workspace import workspace
 from operator import is_not
 
 if __name__ == "__main__":

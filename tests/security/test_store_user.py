@@ -7,10 +7,10 @@ from minio import Minio
 from minio.commonconfig import CopySource
 from minio.error import S3Error
 
-from data.breweries.datasets import LAYERS, SILVER
-from data.breweries.errors import StoreRefused
-from data.breweries.lake import Lake
-from data.breweries.settings import Settings
+from data.medallion.errors import StoreRefused
+from data.medallion.lake.datasets import LAYERS, SILVER
+from data.medallion.lake.versions import Lake
+from data.medallion.settings import Settings
 
 
 def client(settings):

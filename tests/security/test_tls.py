@@ -10,8 +10,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from data.breweries import errors
-from data.breweries.datasets import SILVER
+from data.medallion import errors
+from data.medallion.lake.datasets import SILVER
 from tests.faults.proxy import StoreProxy
 
 

@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from data.breweries.api import FACETS, read_meta
-from data.breweries.completeness import Tally, Totals, fold
-from data.breweries.errors import ApiGaveUp, ApiUnreachable, BreweriesError, SettingError
-from data.breweries.manifest import Check
+from data.medallion.errors import ApiGaveUp, ApiUnreachable, BreweriesError, SettingError
+from data.medallion.lake.manifest import Check
+from data.medallion.source.completeness import Tally, Totals, fold
 from sandbox.dataset import Data
 from sandbox.encoding import encode
 
@@ -151,7 +151,7 @@ def test_errors_survive_a_process_boundary():
 def test_every_error_is_documented_and_listed():
     import inspect
 
-    from data.breweries import errors
+    from data.medallion import errors
 
     classes = {
         n for n, c in vars(errors).items() if inspect.isclass(c) and issubclass(c, BreweriesError)

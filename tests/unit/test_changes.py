@@ -5,8 +5,8 @@ import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from data.breweries.changes import LISTED, compare, joined, to_json
-from data.breweries.schema import LOCATED_SCHEMA
+from data.breweries.table import LOCATED_SCHEMA
+from data.medallion.layers.changes import LISTED, compare, joined, to_json
 
 ROW = {"name": "A", "brewery_type": "micro", "country": "Land", "state": "State"}
 

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from data.breweries.cleaning import clean
-from data.breweries.schema import CLEAN_SCHEMA, SCHEMA
+from data.breweries.table import CLEAN_SCHEMA, SCHEMA
+from data.medallion.layers.cleaning import clean
 
 USABLE = {"id": "1", "name": "A", "country": "Land", "state_province": "State"}
 

@@ -10,7 +10,7 @@ import pytest
 
 from sandbox import ROOT
 
-START = "import os, signal, sys, time\nfrom data.breweries.command import run\n"
+START = "import os, signal, sys, time\nfrom data.medallion.host.command import run\n"
 
 
 def command(work, **options):

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from data.breweries.console import progress, tell
+from data.medallion.host.console import progress, tell
 
 
 class Broken(io.StringIO):

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from data.breweries.drift import (
+from data.breweries.table import KNOWN_BREWERY_TYPES
+from data.medallion.layers.drift import (
     RULES,
     STOPPING,
     Profile,
@@ -15,7 +16,6 @@ from data.breweries.drift import (
     joined,
     seen_in_all,
 )
-from data.breweries.schema import KNOWN_BREWERY_TYPES
 
 BEFORE = Profile(
     rows=1000,

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from data.breweries.bronze import thinned
+from data.medallion.layers.bronze import thinned
 
 TODAY = datetime(2026, 11, 23, 12, tzinfo=timezone.utc)
 KEPT = ["20261101T000000Z-aaaaaa", "20261120T000000Z-bbbbbb", "20261123T000000Z-cccccc"]

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
-from data.breweries import locations
+from data.medallion.lake import partitions as locations
 
 AWKWARD = ["Açores", "Vila Real", "Hawke's Bay", "a/b", "a=b", "100%", "%41", "..", ".", "🍺", " x"]
 texts = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=60)

@@ -6,9 +6,9 @@ import urllib.error
 import pytest
 import requests
 
-from data.breweries.client import Client
-from data.breweries.network import is_local, opener, session
-from data.breweries.settings import Settings
+from data.medallion.host.network import is_local, opener, session
+from data.medallion.settings import Settings
+from data.medallion.source.client import Client
 from tests.forward_proxy import forward_proxy
 
 KEYS = {"MINIO_ENDPOINT": "minio:9000", "MINIO_ACCESS_KEY": "a", "MINIO_SECRET_KEY": "b"}

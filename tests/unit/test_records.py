@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from data.breweries.records import array_lines, record_texts, split_array
+from data.medallion.lake.records import array_lines, record_texts, split_array
 
 json_values = st.recursive(
     st.none()

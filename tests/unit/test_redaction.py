@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from data.breweries.redaction import Redactor, forms, secrets_in
+from data.medallion.host.redaction import Redactor, forms, secrets_in
 
 WAYS = {
     "as it is": str,

@@ -2,8 +2,8 @@
 
 import pytest
 
-from data.breweries import errors
-from data.breweries.refusals import refusal
+from data.medallion import errors
+from data.medallion.lake.refusals import refusal
 
 CASES = [
     ("XMinioStorageFull", 507, errors.StoreFull, "free some space"),

@@ -2,9 +2,9 @@ import os
 
 import pytest
 
-from data.breweries.drift import STOPPING
-from data.breweries.errors import SettingError, SettingsFileUnreadable
-from data.breweries.settings import Settings, known_secrets, spool_folder
+from data.medallion.errors import SettingError, SettingsFileUnreadable
+from data.medallion.layers.drift import STOPPING
+from data.medallion.settings import Settings, known_secrets, spool_folder
 
 GOOD = {
     "MINIO_ENDPOINT": "127.0.0.1:9000",
@@ -19,7 +19,7 @@ def environment(monkeypatch, tmp_path):
     for name in os.environ:
         if name.startswith(("MINIO_", "BREWERIES_")):
             monkeypatch.delenv(name)
-    monkeypatch.setattr("data.breweries.settings.DOTENV", tmp_path / ".env")
+    monkeypatch.setattr("data.medallion.settings.DOTENV", tmp_path / ".env")
     for name, value in GOOD.items():
         monkeypatch.setenv(name, value)
     return monkeypatch

@@ -9,11 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from data.breweries import silver_tasks
-from data.breweries.cleaning import clean
-from data.breweries.manifest import PART_BYTES, Parts
-from data.breweries.records import array_lines, lines_within, record_texts
-from data.breweries.shuffle import (
+from data.medallion.lake.manifest import PART_BYTES, Parts
+from data.medallion.lake.records import array_lines, lines_within, record_texts
+from data.medallion.layers import silver_tasks
+from data.medallion.layers.cleaning import clean
+from data.medallion.layers.silver_tasks import IDS_SCHEMA, files_for, ranges, superseded
+from data.medallion.work.shuffle import (
     Folder,
     Place,
     buckets_for,
@@ -22,7 +23,6 @@ from data.breweries.shuffle import (
     parts_of,
     scatter,
 )
-from data.breweries.silver_tasks import IDS_SCHEMA, files_for, ranges, superseded
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
 rows = st.lists(st.tuples(texts, st.integers(0, 2**62)), max_size=60)

@@ -10,9 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from .console import progress
-from .datasets import SCRATCH
-from .errors import (
+from ..errors import (
     ClusterEmpty,
     ClusterUnreachable,
     ProcessesRefused,
@@ -20,11 +18,13 @@ from .errors import (
     WorkerDiffers,
     WorkersFailed,
 )
-from .lake import Lake
-from .manifest import code_version
-from .settings import Settings
+from ..host.console import progress
+from ..host.workspace import workspace
+from ..lake.datasets import SCRATCH
+from ..lake.manifest import code_version
+from ..lake.versions import Lake
+from ..settings import Settings
 from .shuffle import Folder, Place, Prefix, Scratch
-from .workspace import workspace
 
 if TYPE_CHECKING:
     from distributed import Client, Future

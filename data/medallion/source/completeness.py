@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from .manifest import Check
-from .schema import value
+from ...breweries.table import value
+from ..lake.manifest import Check
 
 Facets = Mapping[str, str]
 """What an API counts its records by, by its own name, to the column."""

@@ -9,16 +9,16 @@ from operator import attrgetter
 
 import pyarrow as pa
 
-from . import parquet
-from .datasets import GOLD, GOLD_OBJECT, SILVER
-from .errors import AccountingBroken, CheckFailed
-from .lake import Lake, Version
-from .locations import location
-from .manifest import Check, StoredObject
-from .schema import KIND, LOCATION
-from .schema import SCHEMA as SILVER_SCHEMA
-from .shuffle import Place, grouped
-from .steps import Step, Summary, View
+from ...breweries.table import KIND, LOCATION
+from ...breweries.table import SCHEMA as SILVER_SCHEMA
+from ..errors import AccountingBroken, CheckFailed
+from ..lake import parquet
+from ..lake.datasets import GOLD, GOLD_OBJECT, SILVER
+from ..lake.manifest import Check, StoredObject
+from ..lake.partitions import location
+from ..lake.versions import Lake, Version
+from ..steps import Step, Summary, View
+from ..work.shuffle import Place, grouped
 
 Group = tuple[str, str, str | None]
 """Country, state and type; a type may be missing."""

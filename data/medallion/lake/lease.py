@@ -14,9 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 
-from .console import tell
-from .datasets import Dataset
-from .errors import (
+from ..errors import (
     ConditionsIgnored,
     RaceWonTwice,
     StoreError,
@@ -24,8 +22,10 @@ from .errors import (
     TurnLost,
     TurnTooLong,
 )
-from .lake import Lake
+from ..host.console import tell
+from .datasets import Dataset
 from .store import TRIES
+from .versions import Lake
 
 LOOK_SECONDS = 1.0  # between two looks at another run's lease, at most
 RACERS = 4  # writers that race for one object

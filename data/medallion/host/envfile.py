@@ -7,7 +7,7 @@ from pathlib import Path
 
 from dotenv import dotenv_values
 
-from .errors import SettingsFileUnreadable
+from ..errors import SettingsFileUnreadable
 
 
 def read_envfile(file: Path) -> dict[str, str]:

@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from .lake import Lake
+from ..lake.versions import Lake
 
 TASK_BYTES = 48 << 20
 """Arrow bytes that one task holds at a time, about: what bounds a run's memory."""

@@ -10,8 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
-from .datasets import Dataset, Layer
-from .errors import (
+from ..errors import (
     LakeError,
     ManifestMissing,
     ManifestTooNew,
@@ -20,6 +19,7 @@ from .errors import (
     StoreError,
     TurnLost,
 )
+from .datasets import Dataset, Layer
 from .manifest import MANIFEST_VERSION, Manifest, Source, StoredObject, md5, sha256, version_of
 from .records import split_lines
 from .store import Store

@@ -16,12 +16,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from . import changes, drift, silver_tasks
-from .cleaning import Rejected
-from .datasets import BRONZE, CHANGES_OBJECT, REJECTED_OBJECT, SCRATCH, SILVER
-from .drift import Drift, Profile, Turnover
-from .engine import Task
-from .errors import (
+from ...breweries.table import SCHEMA
+from ..errors import (
     AccountingBroken,
     CheckFailed,
     DriftStopped,
@@ -30,16 +26,20 @@ from .errors import (
     StoreError,
     TurnLost,
 )
-from .lake import Version
-from .locations import Location, location
-from .manifest import Changes, Check, Manifest, StoredObject, now
-from .records import CONTENT_TYPE, array_lines
-from .runs import began
-from .schema import SCHEMA
-from .shuffle import TASK_BYTES, Part, Piece, buckets_for, gather, grouped, parts_of, size
+from ..host.workspace import workspace
+from ..lake.datasets import BRONZE, CHANGES_OBJECT, REJECTED_OBJECT, SCRATCH, SILVER
+from ..lake.manifest import Changes, Check, Manifest, StoredObject, now
+from ..lake.partitions import Location, location
+from ..lake.records import CONTENT_TYPE, array_lines
+from ..lake.runs import began
+from ..lake.versions import Version
+from ..steps import Step, Summary, View
+from ..work.engine import Task
+from ..work.shuffle import TASK_BYTES, Part, Piece, buckets_for, gather, grouped, parts_of, size
+from . import changes, drift, silver_tasks
+from .cleaning import Rejected
+from .drift import Drift, Profile, Turnover
 from .silver_tasks import REJECTED_SCHEMA, CleanedRange, Written, folder
-from .steps import Step, Summary, View
-from .workspace import workspace
 
 EQUATION = "silver + rejected + duplicates = bronze"
 ROWS_AT_ONCE = 200_000

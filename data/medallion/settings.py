@@ -19,10 +19,10 @@ from pydantic import (
 )
 from typing_extensions import Self
 
-from .drift import RULES, STOPPING, Rule
-from .envfile import read_envfile
 from .errors import SettingError
-from .redaction import Redactor
+from .host.envfile import read_envfile
+from .host.redaction import Redactor
+from .layers.drift import RULES, STOPPING, Rule
 
 PROJECT = Path(__file__).resolve().parents[1]
 """The Mage project, `data/`."""

@@ -6,15 +6,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import api
+from ...breweries import api
+from ..errors import ApiEmpty, CrawlIncomplete
+from ..host.console import progress
+from ..lake.datasets import SOURCE
+from ..lake.manifest import Check
+from ..lake.records import array_lines
+from ..settings import Settings
 from .client import Client
 from .completeness import Tally
-from .console import progress
-from .datasets import SOURCE
-from .errors import ApiEmpty, CrawlIncomplete
-from .manifest import Check
-from .records import array_lines
-from .settings import Settings
 
 
 @dataclass(frozen=True)

@@ -14,9 +14,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from .locations import Location
-from .manifest import Changes
-from .schema import KIND, LOCATION, SCHEMA
+from ...breweries.table import KIND, LOCATION, SCHEMA
+from ..lake.manifest import Changes
+from ..lake.partitions import Location
 
 LISTED = 1_000
 """Rows listed of each kind of change; the counts are of all."""

@@ -16,10 +16,18 @@ import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from . import locations
+from ...breweries.table import (
+    CLEAN_SCHEMA,
+    COORDINATES,
+    KIND,
+    LOCATION,
+    REQUIRED,
+    TEXT_COLUMNS,
+    sources,
+)
+from ..lake import partitions as locations
+from ..lake.records import parse
 from .drift import Seen, fields_of
-from .records import parse
-from .schema import CLEAN_SCHEMA, COORDINATES, KIND, LOCATION, REQUIRED, TEXT_COLUMNS, sources
 
 TEXTS = (*TEXT_COLUMNS, *LOCATION)
 RECEIVED = pa.struct(
@@ -215,7 +223,12 @@ def _located(country: pa.Array, state: pa.Array) -> tuple[pa.Array, pa.Array]:
 
 @cache
 def _aliases() -> dict[tuple[str, str], str]:
-    with Path(__file__).with_name("location_aliases.csv").open(encoding="utf-8") as file:
+    with (
+        Path(__file__)
+        .parents[2]
+        .joinpath("breweries", "location_aliases.csv")
+        .open(encoding="utf-8") as file
+    ):
         return {
             (row["country"], row["state"]): row["same_as_state"] for row in csv.DictReader(file)
         }

@@ -20,11 +20,6 @@ from tenacity import (
 )
 from typing_extensions import ParamSpec
 
-from . import failures
-from .console import tell
-from .datasets import Dataset
-from .drift import Drift, Profile
-from .engine import Engine, engine_of
 from .errors import (
     BreweriesError,
     ManifestMissing,
@@ -33,12 +28,17 @@ from .errors import (
     StoreUnreachable,
     TurnLost,
 )
-from .lake import Lake, Origin, Stat
-from .manifest import Changes, Check, Manifest, Parts, Source, StoredObject, code_version, now
-from .runs import new_run
+from .host.console import tell
+from .lake import logs as failures
+from .lake.datasets import Dataset
+from .lake.lease import Turn, take_turn
+from .lake.manifest import Changes, Check, Manifest, Parts, Source, StoredObject, code_version, now
+from .lake.runs import new_run
+from .lake.store import TRIES
+from .lake.versions import Lake, Origin, Stat
+from .layers.drift import Drift, Profile
 from .settings import Settings, known_secrets, spool_folder
-from .store import TRIES
-from .turns import Turn, take_turn
+from .work.engine import Engine, engine_of
 
 REMOVED_AT_ONCE = 1000  # keys; what one request takes, and the lease is renewed before each
 

@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from .schema import KIND, KNOWN_BREWERY_TYPES
+from ...breweries.table import KIND, KNOWN_BREWERY_TYPES
 
 Rule = Literal[
     "row_fall",

@@ -18,17 +18,18 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from . import changes, drift, parquet
+from ...breweries.table import CLEAN_SCHEMA, KIND, LOCATED_SCHEMA, LOCATION, SCHEMA
+from ..errors import ObjectDiffers
+from ..lake import parquet
+from ..lake.datasets import SILVER
+from ..lake.manifest import PART_BYTES, Parts, StoredObject, sha256
+from ..lake.partitions import Location, location, partition
+from ..lake.records import lines_within, record_texts
+from ..work.shuffle import Buckets, Part, Piece, Place, gather, hashes, scatter
+from . import changes, drift
 from .changes import Comparison
 from .cleaning import clean
-from .datasets import SILVER
 from .drift import Profile, Seen
-from .errors import ObjectDiffers
-from .locations import Location, location, partition
-from .manifest import PART_BYTES, Parts, StoredObject, sha256
-from .records import lines_within, record_texts
-from .schema import CLEAN_SCHEMA, KIND, LOCATED_SCHEMA, LOCATION, SCHEMA
-from .shuffle import Buckets, Part, Piece, Place, gather, hashes, scatter
 
 BATCH = 5_000  # records; bounds how many are Python objects at a time
 ROWS_PER_FILE = 250_000

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from . import __version__
-from .drift import Drift, Profile
+from .. import __version__
+from ..layers.drift import Drift, Profile
 
 MANIFEST_VERSION = 1
 
@@ -178,7 +178,7 @@ def md5(content: bytes) -> str:
 @cache
 def code_version() -> str:
     """The release and a hash of this package's files, so that an edit in Mage's page shows."""
-    files = sorted(p for p in Path(__file__).parent.iterdir() if p.suffix in {".py", ".csv"})
+    files = sorted(p for p in Path(__file__).parents[1].rglob("*") if p.suffix in {".py", ".csv"})
     digest = hashlib.sha256()
     for file in files:
         digest.update(file.name.encode() + b"\0" + file.read_bytes())

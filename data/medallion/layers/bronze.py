@@ -9,15 +9,15 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from .crawl import crawl
-from .datasets import BRONZE, BRONZE_OBJECT, DATASETS, HISTORY
-from .errors import CheckFailed, LakeError, ManifestMissing, SnapshotMissing, StoreError
-from .lake import Lake, Version
-from .manifest import PART_BYTES, Check, Parts, Source, StoredObject, now, sha256
-from .records import CONTENT_TYPE, record_texts
-from .runs import RUN, began
-from .steps import Step, Summary, View
-from .workspace import workspace
+from ..errors import CheckFailed, LakeError, ManifestMissing, SnapshotMissing, StoreError
+from ..host.workspace import workspace
+from ..lake.datasets import BRONZE, BRONZE_OBJECT, DATASETS, HISTORY
+from ..lake.manifest import PART_BYTES, Check, Parts, Source, StoredObject, now, sha256
+from ..lake.records import CONTENT_TYPE, record_texts
+from ..lake.runs import RUN, began
+from ..lake.versions import Lake, Version
+from ..source.crawl import crawl
+from ..steps import Step, Summary, View
 
 
 def extract(step: Step) -> Summary:

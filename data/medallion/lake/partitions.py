@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from urllib.parse import quote, unquote
 
-from .errors import ObjectUnreadable
-from .schema import LOCATION
+from ...breweries.table import LOCATION
+from ..errors import ObjectUnreadable
 
 Location = tuple[str, str]
 """Country and state."""

@@ -30,8 +30,8 @@ from tenacity import (
 )
 from typing_extensions import Self
 
-from . import __version__
-from .errors import (
+from .. import __version__
+from ..errors import (
     ApiBodyMalformed,
     ApiBusy,
     ApiGaveUp,
@@ -39,8 +39,8 @@ from .errors import (
     ApiUnreachable,
     RetriableApiError,
 )
-from .network import session
-from .settings import Settings
+from ..host.network import session
+from ..settings import Settings
 
 T = TypeVar("T")
 R = TypeVar("R")

@@ -11,12 +11,12 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from .console import tell
+from ..errors import BreweriesError, StoreError
+from ..host.console import tell
 from .datasets import LAYERS, LOGS, Dataset, Layer
-from .errors import BreweriesError, StoreError
-from .lake import Lake
 from .manifest import now
 from .records import CONTENT_TYPE
+from .versions import Lake
 
 
 def describe(

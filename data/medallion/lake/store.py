@@ -25,11 +25,11 @@ from minio.error import MinioException, S3Error, ServerError
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt
 from typing_extensions import Self
 
+from ..errors import BucketMissing, ObjectMissing, SettingError, StoreError, StoreUnreachable
+from ..settings import Settings
 from .datasets import Layer
-from .errors import BucketMissing, ObjectMissing, SettingError, StoreError, StoreUnreachable
 from .records import CONTENT_TYPE
 from .refusals import LONGEST_MESSAGE, refusal
-from .settings import Settings
 
 CONNECT_SECONDS = 5.0
 TRIES = 5  # after the first, where no answer comes

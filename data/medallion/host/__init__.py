@@ -1,0 +1,1 @@
+"""This process and its machine: commands, settings files, secrets, screen, disk, network."""

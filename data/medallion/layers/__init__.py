@@ -1,0 +1,1 @@
+"""The layers: what each block does with a flow's records."""

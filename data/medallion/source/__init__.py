@@ -1,0 +1,1 @@
+"""The way in: asking an API politely, for all that it holds, with a proof of it."""
