@@ -12,7 +12,8 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
-from data.medallion.errors import (
+from data.medallion.lake.datasets import DATASETS, LAYERS, LOGS, Dataset, Layer
+from data.medallion.lake.errors import (
     BucketMissing,
     LakeError,
     ManifestMissing,
@@ -20,7 +21,6 @@ from data.medallion.errors import (
     ManifestUnreadable,
     StoreUnreachable,
 )
-from data.medallion.lake.datasets import DATASETS, LAYERS, LOGS, Dataset, Layer
 from data.medallion.lake.store import Listed
 from data.medallion.lake.versions import Lake
 from data.medallion.settings import Settings

@@ -7,7 +7,7 @@ import sys
 from functools import partial
 from pathlib import Path
 
-from data.medallion.errors import BreweriesError
+from data.medallion.errors import MedallionError
 from data.medallion.host.command import importing, port, run, say
 
 from .problems import SandboxError, in_words
@@ -33,7 +33,7 @@ def _do(arguments: list[str] | None) -> int:
         return int(getattr(commands, chosen.command)(chosen))
     except BrokenPipeError:
         raise
-    except (SandboxError, BreweriesError) as error:
+    except (SandboxError, MedallionError) as error:
         say(known_secrets().text(str(error)))
     except OSError as error:
         say(in_words(error))

@@ -17,6 +17,7 @@ from typing import Any
 
 from tornado.netutil import bind_sockets
 
+from data.medallion import flows
 from data.medallion.host.command import Interrupted
 from data.medallion.host.envfile import read_envfile
 
@@ -40,7 +41,7 @@ def demo(chosen: argparse.Namespace) -> int:
         api,
         runner.environment({**store, "BREWERIES_API_URL": api.url}),
     ):
-        status = runner.run_pipeline()
+        status = runner.run_pipeline(flows.load("breweries"))
     if status == 0:
         print("  lake     make store LAKE=demo serves it again, to read or browse")
     return status
@@ -49,7 +50,7 @@ def demo(chosen: argparse.Namespace) -> int:
 def run(chosen: argparse.Namespace) -> int:
     """The pipeline on the API and the store of the settings; the embedded store if none is set."""
     with _configured_store(chosen.lake):
-        return runner.run_pipeline(chosen.snapshot)
+        return runner.run_pipeline(flows.load("breweries"), chosen.snapshot)
 
 
 def store(chosen: argparse.Namespace) -> int:

@@ -9,10 +9,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from data.medallion.flow import Flow
 from data.medallion.host.command import PIPE_CLOSED, say
-from data.medallion.lake.datasets import CHART, DATASETS, LAYERS, LOGS, PICTURE, SILVER
+from data.medallion.lake.datasets import LAYERS, LOGS
 from data.medallion.lake.versions import Lake
-from data.medallion.settings import Folders, Settings
+from data.medallion.settings import Folders, LakeSettings
 
 from .leash import leashed
 
@@ -42,33 +43,37 @@ def mage(*arguments: str) -> int:
         return process.wait()
 
 
-def run_pipeline(snapshot: str = "") -> int:
-    """`mage run` of the pipeline with its tests; prints what it wrote, or why it failed."""
+def run_pipeline(flow: Flow, snapshot: str = "") -> int:
+    """`mage run` of a flow's pipeline with its tests; prints what it wrote, or why it failed."""
     variables = ["--runtime-vars", json.dumps({"snapshot": snapshot})] if snapshot else []
-    status = mage("run", "data", "breweries", "--test", *variables)
+    status = mage("run", "data", flow.name, "--test", *variables)
     if status == 0:
-        print(report(Lake.connect(Settings.load())))
+        print(report(flow, Lake.connect(LakeSettings.load())))
     elif status != PIPE_CLOSED:
         say("\nThe run failed: the sentence above says why, and where the error log is.")
     return status
 
 
-def report(lake: Lake) -> str:
-    """What the lake holds, a line a dataset, and where the picture is."""
+def report(flow: Flow, lake: Lake) -> str:
+    """What the lake holds of a flow, a line a dataset, and where the picture is."""
     lines = ["", f"{'':24}{'rows':>9}{'objects':>9}{'KiB':>9}"]
-    for dataset in DATASETS:
+    for dataset in flow.datasets:
         manifest = lake.version(dataset).manifest
         size = sum(entry.bytes for entry in manifest.objects) / 1024
-        rows = f"{manifest.rows_out:,}" if dataset is not CHART else "the chart"
+        rows = f"{manifest.rows_out:,}" if dataset is not flow.chart else "the chart"
         lines.append(f"  {dataset.path:22}{rows:>9}{len(manifest.objects):>9,}{size:>9,.0f}")
-        if dataset is SILVER:
+        if dataset is flow.silver:
             lines.append(
                 f"  {'':22}{manifest.rows_rejected:,} rejected, "
                 f"{manifest.rows_duplicate:,} duplicate: every row is accounted for"
             )
-    errors = sum(len(lake.sizes(layer, LOGS)) for layer in LAYERS)
-    picture = Folders.load().visualizations / PICTURE
-    lines += ["", f"  run      {manifest.run}", f"  picture  {picture}"]
+    errors = sum(
+        flow.owns(layer, key) for layer in LAYERS for key in lake.store.listed(layer, LOGS)
+    )
+    lines += ["", f"  run      {manifest.run}"]
+    if flow.chart:
+        picture = Path(str(flow.chart.object)).name
+        lines.append(f"  picture  {Folders.load().visualizations / picture}")
     if errors:
         lines.append(f"  errors   {errors} logs of failed runs under <layer>/{LOGS}")
     return "\n".join(lines)

@@ -2,7 +2,8 @@
 
 Each module has `job(bronze, folder, aliases)`, which writes `silver/country=…/state=…/*.parquet`
 (zstd, by id) and gives the count of each (country, state, type). The rules are those of
-data/medallion/layers/cleaning.py. What they leave out: manifests, checks, logs, comparison, accounting.
+data/breweries and data/medallion. What they leave out: manifests, checks, logs, comparison,
+accounting.
 """
 
 from __future__ import annotations

@@ -1,24 +1,23 @@
-"""The picture: the largest locations by type beside all countries. Knows a table, and no lake."""
+"""The picture: the largest locations by type beside all countries."""
 
 from __future__ import annotations
 
-import io
-import os
-from typing import TYPE_CHECKING
-
-from .table import KIND, LOCATION
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # importing them costs half a second, so it is done by the block that draws
     import pandas as pd
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+KIND, LOCATION = "brewery_type", ["country", "state"]
+
 LOCATIONS = 25  # bars that a person still reads
 TYPES = 8  # colours that a person still tells apart
 COUNTRIES = 25
 FEWEST_BARS = 8  # for which there is room, lest a few of them become walls
 OTHER_COLOUR, COUNTRY_COLOUR = "#c4c4c4", "#4c72b0"
-INCHES, DPI, EDITOR_DPI = (16, 9), 100, 60
+INCHES, DPI = (16, 9), 100
 # Fixed, with labels cut to fit: letting matplotlib find them draws everything twice.
 MARGINS = {"left": 0.15, "right": 0.985, "top": 0.84, "bottom": 0.105, "wspace": 0.22}
 LABEL_CHARACTERS = 30
@@ -32,10 +31,6 @@ def draw(counts: pd.DataFrame, caption: str) -> Figure:
         counts: `country`, `state`, `brewery_type`, `brewery_count`, one row a group.
         caption: the date of the data and their source.
     """
-    import matplotlib
-
-    if "MPLBACKEND" not in os.environ:  # Mage's editor sets it; a window would block the run
-        matplotlib.use("agg")
     import seaborn
     from matplotlib import pyplot
 
@@ -45,7 +40,7 @@ def draw(counts: pd.DataFrame, caption: str) -> Figure:
         figure, (left, right) = pyplot.subplots(
             1, 2, figsize=INCHES, dpi=DPI, width_ratios=(3, 2), gridspec_kw=MARGINS
         )
-    places = counts.groupby(list(LOCATION)).ngroups
+    places = counts.groupby(LOCATION).ngroups
     figure.suptitle(
         f"{total:,} breweries in {places:,} locations of {counts[LOCATION[0]].nunique()} countries",
         fontsize=20,
@@ -66,37 +61,9 @@ def draw(counts: pd.DataFrame, caption: str) -> Figure:
     return figure
 
 
-def to_png(figure: Figure) -> bytes:
-    """The figure as a PNG: equal figures are equal bytes."""
-    content = io.BytesIO()
-    # Without these, matplotlib's version and other facts that are not the data's stand in the file.
-    # Compressing harder takes three times as long and makes this kind of picture no smaller.
-    options = {"compress_level": 3}
-    figure.savefig(content, format="png", metadata={"Software": None}, pil_kwargs=options)
-    return content.getvalue()
-
-
-def show() -> bool:
-    """Show the figure under the block in Mage's editor; elsewhere there is nobody to look.
-
-    Returns:
-        Whether it was shown.
-    """
-    import matplotlib
-    from matplotlib import pyplot
-
-    in_editor = "inline" in matplotlib.get_backend()
-    if in_editor:
-        pyplot.gcf().set_dpi(EDITOR_DPI)
-        pyplot.show()
-    pyplot.close("all")
-    return in_editor
-
-
 def _draw_locations(axes: Axes, counts: pd.DataFrame) -> None:
     """The largest locations, one bar each, stacked by type."""
     import seaborn
-    from matplotlib.collections import PolyCollection
     from matplotlib.patches import Rectangle
 
     by_type = counts.groupby(KIND)["brewery_count"].sum().sort_values(ascending=False)
@@ -109,31 +76,11 @@ def _draw_locations(axes: Axes, counts: pd.DataFrame) -> None:
 
     shown = counts[KIND].where(counts[KIND].isin(named), other)
     wide = counts.pivot_table(
-        index=list(LOCATION),
-        columns=shown,
-        values="brewery_count",
-        aggfunc="sum",
-        fill_value=0,
+        index=LOCATION, columns=shown, values="brewery_count", aggfunc="sum", fill_value=0
     )
     wide = wide.loc[wide.sum(axis=1).sort_values(ascending=False, kind="stable").index[:LOCATIONS]]
     wide = wide[[kind for kind in totals if kind in wide]]
-    axes.set_yticks(
-        range(len(wide)), [_shorten(f"{state}, {country}") for country, state in wide.index]
-    )
-    lengths = wide.to_numpy()
-    ends = lengths.cumsum(axis=1)
-    row, column = lengths.nonzero()
-    # One collection of all segments: bars of their own cost several times as much to draw.
-    corners = zip(row, (ends - lengths)[row, column], ends[row, column], strict=True)
-    segments = PolyCollection(
-        [[(x0, y - 0.4), (x1, y - 0.4), (x1, y + 0.4), (x0, y + 0.4)] for y, x0, x1 in corners],
-        facecolors=[colours[wide.columns[place]] for place in column],
-        linewidths=0,
-    )
-    axes.add_collection(segments)
-    for place, length in enumerate(ends[:, -1]):
-        axes.annotate(f" {length:,}", (length, place), va="center", fontsize=9, color="#444444")
-    axes.set_xlim(0, ends.max() * 1.06)
+    _draw_bars(axes, wide, colours)
     title = (
         f"The {len(wide)} largest locations, by type (in brackets: how many there are everywhere)"
     )
@@ -153,6 +100,28 @@ def _draw_locations(axes: Axes, counts: pd.DataFrame) -> None:
     )
 
 
+def _draw_bars(axes: Axes, wide: pd.DataFrame, colours: Mapping[str, Any]) -> None:
+    """A row of the table as a bar, a column as a segment of each."""
+    from matplotlib.collections import PolyCollection
+
+    labels = [_shorten(f"{state}, {country}") for country, state in wide.index]
+    axes.set_yticks(range(len(wide)), labels)
+    lengths = wide.to_numpy()
+    ends = lengths.cumsum(axis=1)
+    row, column = lengths.nonzero()
+    # One collection of all segments: bars of their own cost several times as much to draw.
+    corners = zip(row, (ends - lengths)[row, column], ends[row, column], strict=True)
+    segments = PolyCollection(
+        [[(x0, y - 0.4), (x1, y - 0.4), (x1, y + 0.4), (x0, y + 0.4)] for y, x0, x1 in corners],
+        facecolors=[colours[wide.columns[n]] for n in column],
+        linewidths=0,
+    )
+    axes.add_collection(segments)
+    for y, length in enumerate(ends[:, -1]):
+        axes.annotate(f" {length:,}", (length, y), va="center", fontsize=9, color="#444444")
+    axes.set_xlim(0, ends.max() * 1.06)
+
+
 def _draw_countries(axes: Axes, counts: pd.DataFrame) -> None:
     """All countries, or the largest and the rest together."""
     by_country = counts.groupby(LOCATION[0])["brewery_count"].sum().sort_values(ascending=False)
@@ -163,9 +132,9 @@ def _draw_countries(axes: Axes, counts: pd.DataFrame) -> None:
     axes.barh(range(len(by_country)), by_country, color=COUNTRY_COLOUR, linewidth=0)
     axes.set_yticks(range(len(by_country)), [_shorten(name) for name in by_country.index])
     share = by_country / by_country.sum()
-    for place, (length, part) in enumerate(zip(by_country, share, strict=True)):
+    for y, (length, part) in enumerate(zip(by_country, share, strict=True)):
         text = f" {length:,}  ({part:.1%})" if part >= 0.001 else f" {length:,}"
-        axes.annotate(text, (length, place), va="center", fontsize=9, color="#444444")
+        axes.annotate(text, (length, y), va="center", fontsize=9, color="#444444")
     axes.set_xlim(0, by_country.max() * 1.25)
     axes.set_title("By country", loc="left", fontsize=13, pad=TITLE_PAD)
 

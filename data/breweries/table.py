@@ -2,82 +2,51 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
-import pyarrow as pa
-
-TEXT_COLUMNS = (
-    "id",
-    "name",
-    "brewery_type",
-    "address_1",
-    "address_2",
-    "address_3",
-    "city",
-    "postal_code",
-    "phone",
-    "website_url",
-)
-COORDINATES = {"longitude": 180.0, "latitude": 90.0}  # column to its bound, degrees
-LOCATION = ("country", "state")
-"""What silver is partitioned by."""
-
-SOURCES = {"address_1": ("address_1", "street"), "state": ("state_province", "state")}
-"""A column to the fields of a record it is read from, if not that of its own name: the first that
-has a value. `street` and `state` are deprecated names; older servers know no others."""
-
-KIND = "brewery_type"
-"""What gold counts by, beside the location."""
-
-REQUIRED = ("id", "name", *LOCATION)
-"""A record without one of these is rejected."""
+from data.medallion.table import Column, Table
 
 # In the data of August 2026, then what the dataset's validator and the server's enum allow besides
 # (github.com/openbrewerydb/openbrewerydb and openbrewerydb-laravel-api).
-KNOWN_BREWERY_TYPES = {
-    "micro",
-    "brewpub",
-    "planning",
-    "closed",
-    "regional",
-    "contract",
-    "large",
-    "proprietor",
-    "taproom",
-    "bar",
-    "nano",
-    "cidery",
-    "beergarden",
-    "location",
-    "alt prop",
-    "beer brand",
-    "office only location",
-    "unknown",
-}
-
-SCHEMA = pa.schema(
-    [pa.field(name, pa.string()) for name in TEXT_COLUMNS]
-    + [pa.field(name, pa.float64()) for name in COORDINATES]
+BREWERY_TYPES = frozenset(
+    {
+        "micro",
+        "brewpub",
+        "planning",
+        "closed",
+        "regional",
+        "contract",
+        "large",
+        "proprietor",
+        "taproom",
+        "bar",
+        "nano",
+        "cidery",
+        "beergarden",
+        "location",
+        "alt prop",
+        "beer brand",
+        "office only location",
+        "unknown",
+    }
 )
-"""The columns of a silver object; its location is its partition, so that stands in its key."""
 
-LOCATED_SCHEMA = pa.schema([*SCHEMA, *(pa.field(name, pa.string()) for name in LOCATION)])
-"""Silver's rows with their location."""
-
-CLEAN_SCHEMA = pa.schema([*LOCATED_SCHEMA, pa.field("position", pa.int64())])
-"""A cleaned batch: the same, and where in bronze each record stood."""
-
-
-def sources(column: str) -> tuple[str, ...]:
-    """The fields of a record that a column is read from: the first that has a value."""
-    return SOURCES.get(column, (column,))
-
-
-def value(record: Mapping[str, Any], column: str) -> Any:
-    """What a record has for a column, as received; None where it has nothing."""
-    for field in sources(column):
-        found = record.get(field)
-        if found is not None:
-            return found
-    return None
+# `street` and `state` are deprecated names; older servers know no others.
+TABLE = Table(
+    columns=(
+        Column("id"),
+        Column("name", required=True),
+        Column("brewery_type", known=BREWERY_TYPES),
+        Column("address_1", sources=("address_1", "street")),
+        Column("address_2"),
+        Column("address_3"),
+        Column("city"),
+        Column("postal_code"),
+        Column("phone"),
+        Column("website_url"),
+        Column("longitude", "float64", bounds=(-180, 180)),
+        Column("latitude", "float64", bounds=(-90, 90)),
+        Column("country", steady=True),
+        Column("state", sources=("state_province", "state")),
+    ),
+    partitions=("country", "state"),
+    shown=("name", "brewery_type"),
+)

@@ -1,5 +1,4 @@
-from data.breweries import chart as drawing
-from data.medallion.lake.datasets import CHART
+from data.breweries.flow import FLOW
 from data.medallion.layers import chart
 from data.medallion.steps import check_block, run_block
 
@@ -16,11 +15,9 @@ def data_viz(aggregated, *args, **kwargs):
     It is published in gold, put into data/visualizations, and
     shown here.
     """
-    summary = run_block(CHART, chart.visualize, kwargs, upstream=aggregated)
-    # Mage's page shows what a block returns or its picture, not both.
-    return print(summary) if drawing.show() else summary
+    return chart.show(*run_block(FLOW, FLOW.chart, chart.visualize, kwargs, upstream=aggregated))
 
 
 @test
 def chart_is_a_picture(*output, **kwargs):
-    check_block(CHART, chart.verify, kwargs, upstream=next(iter(output), None))
+    check_block(FLOW, FLOW.chart, chart.verify, kwargs, upstream=next(iter(output), None))

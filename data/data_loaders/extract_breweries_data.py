@@ -1,4 +1,4 @@
-from data.medallion.lake.datasets import BRONZE
+from data.breweries.flow import FLOW
 from data.medallion.layers import bronze
 from data.medallion.steps import check_block, run_block
 
@@ -15,9 +15,9 @@ def extract_breweries_data(*args, **kwargs):
     The answer is kept in bronze, as received. With the runtime
     variable `snapshot`, a kept one is published again instead.
     """
-    return run_block(BRONZE, bronze.extract, kwargs)
+    return run_block(FLOW, FLOW.bronze, bronze.extract, kwargs)
 
 
 @test
 def bronze_is_what_its_manifest_says(output, *args, **kwargs):
-    check_block(BRONZE, bronze.verify, kwargs, upstream=output)
+    check_block(FLOW, FLOW.bronze, bronze.verify, kwargs, upstream=output)

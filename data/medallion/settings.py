@@ -1,9 +1,11 @@
-"""What the environment says, read once and checked at the start."""
+"""What the environment says, read once and checked at the start: of the lake, and of a flow."""
 
 from __future__ import annotations
 
 import os
 import re
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -22,7 +24,7 @@ from typing_extensions import Self
 from .errors import SettingError
 from .host.envfile import read_envfile
 from .host.redaction import Redactor
-from .layers.drift import RULES, STOPPING, Rule
+from .rules import RULES, STOPPING, Rule
 
 PROJECT = Path(__file__).resolve().parents[1]
 """The Mage project, `data/`."""
@@ -30,6 +32,9 @@ PROJECT = Path(__file__).resolve().parents[1]
 DOTENV = PROJECT.parent / ".env"
 """Beside docker-compose.yml."""
 
+
+HISTORY_VERSIONS = 30
+"""Answers of the API that are kept, where no setting says otherwise."""
 
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
@@ -48,13 +53,8 @@ def _variable(name: str, default: Any = ..., **limits: Any) -> Any:
     return Field(default, validation_alias=name, **limits)
 
 
-class Folders(BaseModel):
-    """Local folders: known even when another setting is wrong, so that an error log has a place."""
-
+class _Model(BaseModel):
     model_config = ConfigDict(extra="ignore", frozen=True, allow_inf_nan=False)
-
-    spool: Path = _variable("BREWERIES_SPOOL", PROJECT / ".spool")
-    visualizations: Path = _variable("BREWERIES_VISUALIZATIONS", PROJECT / "visualizations")
 
     @field_validator("*", mode="before")
     @classmethod
@@ -65,22 +65,33 @@ class Folders(BaseModel):
         return value
 
     @classmethod
+    def _read(cls, told: Mapping[str, Any], prefix: str = "") -> Self:
+        try:
+            return cls.model_validate(told)
+        except ValidationError as error:
+            first = error.errors(include_input=False, include_url=False)[0]
+        # Outside the `except`, so that no traceback carries pydantic's copy of the values.
+        raise _setting_error(prefix, first["type"], first["loc"], first["msg"])
+
+
+class Folders(_Model):
+    """Local folders: known even when another setting is wrong, so that an error log has a place."""
+
+    spool: Path = _variable("LAKE_SPOOL", PROJECT / ".spool")
+    visualizations: Path = _variable("LAKE_VISUALIZATIONS", PROJECT / "visualizations")
+
+    @classmethod
     def load(cls) -> Self:
         """Read the environment and `.env`.
 
         Raises:
             SettingError: a setting is missing, malformed or contradicts another.
         """
-        try:
-            return cls.model_validate(environment())
-        except ValidationError as error:
-            first = error.errors(include_input=False, include_url=False)[0]
-        # Outside the `except`, so that no traceback carries pydantic's copy of the values.
-        raise _setting_error(first["type"], first["loc"], first["msg"])
+        return cls._read(environment())
 
 
-class Settings(Folders):
-    """The settings of the contract; `load` is the way to get them."""
+class LakeSettings(Folders):
+    """The settings of the store and of the whole lake; `load` is the way to get them."""
 
     endpoint: str = _variable("MINIO_ENDPOINT")
     access_key: SecretStr = _variable("MINIO_ACCESS_KEY")
@@ -88,29 +99,15 @@ class Settings(Folders):
     secure: bool = _variable("MINIO_SECURE", False)
     ca_file: Path | None = _variable("MINIO_CA_FILE", None)
     region: str = _variable("MINIO_REGION", "")
-    store_connections: int = _variable("BREWERIES_STORE_CONNECTIONS", 8, ge=1, le=64)
-    store_timeout: float = _variable("BREWERIES_STORE_TIMEOUT_SECONDS", 60, gt=0)
-    lease: float = _variable("BREWERIES_LEASE_SECONDS", 15, gt=0)
-    turn_limit: float = _variable("BREWERIES_TURN_LIMIT_SECONDS", 1200, ge=0)
+    virtual_host_style: bool = _variable("MINIO_VIRTUAL_HOST_STYLE", False)
 
-    api_url: str = _variable("BREWERIES_API_URL", "https://api.openbrewerydb.org/v1/breweries")
-    # More than 200 is refused by the API with 422.
-    api_page_size: int = _variable("BREWERIES_API_PAGE_SIZE", 200, ge=1, le=200)
-    api_connections: int = _variable("BREWERIES_API_CONNECTIONS", 4, ge=1, le=32)
-    api_requests_per_minute: int = _variable("BREWERIES_API_REQUESTS_PER_MINUTE", 120, ge=0)
-    api_timeout: float = _variable("BREWERIES_API_TIMEOUT_SECONDS", 30, gt=0)
-    api_attempts: int = _variable("BREWERIES_API_ATTEMPTS", 8, ge=1)
-    api_backoff: float = _variable("BREWERIES_API_BACKOFF_SECONDS", 0.5, ge=0)
-    api_time_limit: float = _variable("BREWERIES_API_TIME_LIMIT_SECONDS", 900, gt=0)
-    api_crawls: int = _variable("BREWERIES_API_CRAWLS", 3, ge=1)
-
-    processes: int = _variable("BREWERIES_PROCESSES", 0, ge=0, le=256)
+    bucket_prefix: str = _variable("LAKE_BUCKET_PREFIX", "")
+    store_connections: int = _variable("LAKE_STORE_CONNECTIONS", 8, ge=1, le=64)
+    store_timeout: float = _variable("LAKE_STORE_TIMEOUT_SECONDS", 60, gt=0)
+    lease: float = _variable("LAKE_LEASE_SECONDS", 15, gt=0)
+    lease_wait: float = _variable("LAKE_TURN_LIMIT_SECONDS", 1200, ge=0)
+    processes: int = _variable("LAKE_PROCESSES", 0, ge=0, le=256)
     dask_scheduler: str = _variable("DASK_SCHEDULER_ADDRESS", "")
-
-    history_versions: int = _variable("BREWERIES_HISTORY_VERSIONS", 30, ge=0)
-    history_days: int = _variable("BREWERIES_HISTORY_DAYS", 0, ge=0, le=36_500)
-    stop_on: frozenset[Rule] = _variable("BREWERIES_STOP_ON", STOPPING)
-    largest_fall: float = _variable("BREWERIES_LARGEST_FALL_PERCENT", 10, ge=0, le=100)
 
     @field_validator("endpoint")
     @classmethod
@@ -146,17 +143,14 @@ class Settings(Folders):
             raise ValueError("must be the name of a region, such as us-east-1")
         return value
 
-    @field_validator("api_url")
+    @field_validator("bucket_prefix")
     @classmethod
-    def _web_address(cls, value: str) -> str:
-        parts = urlsplit(value)
-        if parts.scheme not in {"http", "https"} or not parts.hostname:
-            raise ValueError("must be an http or https address")
-        if parts.username is not None or parts.query or parts.fragment:
-            raise ValueError("must hold no user, password, query or fragment")
-        if not value.isascii():
-            raise ValueError("must hold no letter beyond ASCII (write it percent-encoded)")
-        return value.rstrip("/")
+    def _of_a_bucket(cls, value: str) -> str:
+        if not re.fullmatch(r"(?:[a-z0-9][a-z0-9.-]{0,55})?", value):
+            raise ValueError(
+                "must be how a bucket's name begins: small letters, digits, - and ., such as acme-"
+            )
+        return value
 
     @field_validator("dask_scheduler")
     @classmethod
@@ -171,6 +165,96 @@ class Settings(Folders):
     def _readable(cls, value: Path | None) -> Path | None:
         if value and not value.is_file():
             raise ValueError(f"must be a file, and {value} is none")
+        return value
+
+    @model_validator(mode="after")
+    def _no_contradiction(self) -> Self:
+        if self.ca_file and not self.secure:
+            raise ValueError("MINIO_CA_FILE is set, but MINIO_SECURE is not true")
+        return self
+
+    @property
+    def for_leases(self) -> Self:
+        """The same, for a client that renews leases: one answer that does not come costs none."""
+        timeout = min(self.store_timeout, self.lease / 3)
+        return self.model_copy(update={"store_timeout": timeout})
+
+
+class FlowSettings(_Model):
+    """The settings of one flow; their names begin with the flow's in capitals."""
+
+    prefix: str
+    """How their names begin: the flow's name in capitals, and `_`."""
+
+    api_url: str = _variable("API_URL")
+    api_token: SecretStr = _variable("API_TOKEN", SecretStr(""))
+    api_page_size: int = _variable("API_PAGE_SIZE", ge=1)
+    api_connections: int = _variable("API_CONNECTIONS", 4, ge=1, le=32)
+    api_requests_per_minute: int = _variable("API_REQUESTS_PER_MINUTE", ge=0)
+    api_timeout: float = _variable("API_TIMEOUT_SECONDS", 30, gt=0)
+    api_attempts: int = _variable("API_ATTEMPTS", 8, ge=1)
+    api_backoff: float = _variable("API_BACKOFF_SECONDS", 0.5, ge=0)
+    api_time_limit: float = _variable("API_TIME_LIMIT_SECONDS", 900, gt=0)
+    api_crawls: int = _variable("API_CRAWLS", 3, ge=1)
+
+    history_versions: int = _variable("HISTORY_VERSIONS", HISTORY_VERSIONS, ge=0)
+    history_days: int = _variable("HISTORY_DAYS", 0, ge=0, le=36_500)
+    stop_on: frozenset[Rule] = _variable("STOP_ON", STOPPING)
+    largest_fall: float = _variable("LARGEST_FALL_PERCENT", 10, ge=0, le=100)
+
+    @classmethod
+    def load(cls, prefix: str, url: str, page_size: int, requests_per_minute: int) -> Self:
+        """Read the environment and `.env`.
+
+        Args:
+            prefix: how the names of the flow's settings begin.
+            url: of the API, by default.
+            page_size: the most records a page, and the default.
+            requests_per_minute: by default.
+
+        Raises:
+            SettingError: a setting is malformed or contradicts another.
+        """
+        every = environment()
+        told = {k.removeprefix(prefix): v for k, v in every.items() if k.startswith(prefix)}
+        defaults = {
+            "API_URL": url,
+            "API_PAGE_SIZE": page_size,
+            "API_REQUESTS_PER_MINUTE": requests_per_minute,
+        }
+        _refuse_old_names(prefix, told)
+        # Days given alone mean days alone.
+        if "HISTORY_DAYS" in told:
+            defaults["HISTORY_VERSIONS"] = 0
+        settings = cls._read({**defaults, **told, "prefix": prefix}, prefix)
+        if settings.api_page_size > page_size:
+            raise SettingError(
+                f"{prefix}API_PAGE_SIZE", f"is not usable: this API gives at most {page_size}"
+            )
+        return settings
+
+    def name_of(self, setting: str) -> str:
+        """The whole name of a setting, for people."""
+        return self.prefix + setting
+
+    @field_validator("api_url")
+    @classmethod
+    def _web_address(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if parts.scheme not in {"http", "https"} or not parts.hostname:
+            raise ValueError("must be an http or https address")
+        if parts.username is not None or parts.query or parts.fragment:
+            raise ValueError("must hold no user, password, query or fragment")
+        if not value.isascii():
+            raise ValueError("must hold no letter beyond ASCII (write it percent-encoded)")
+        return value.rstrip("/")
+
+    @field_validator("api_token")
+    @classmethod
+    def _in_a_header(cls, value: SecretStr) -> SecretStr:
+        text = value.get_secret_value()
+        if text != text.strip() or not text.isascii():
+            raise ValueError("begins or ends with a space, or holds a sign beyond ASCII")
         return value
 
     @field_validator("stop_on", mode="before")
@@ -188,18 +272,16 @@ class Settings(Folders):
     @model_validator(mode="after")
     def _no_contradiction(self) -> Self:
         if self.api_timeout > self.api_time_limit:
-            raise ValueError(
-                "BREWERIES_API_TIMEOUT_SECONDS is longer than BREWERIES_API_TIME_LIMIT_SECONDS"
-            )
-        if self.ca_file and not self.secure:
-            raise ValueError("MINIO_CA_FILE is set, but MINIO_SECURE is not true")
+            raise ValueError("API_TIMEOUT_SECONDS is longer than {prefix}API_TIME_LIMIT_SECONDS")
         return self
 
-    @property
-    def for_leases(self) -> Self:
-        """The same, for a client that renews leases: one answer that does not come costs none."""
-        timeout = min(self.store_timeout, self.lease / 3)
-        return self.model_copy(update={"store_timeout": timeout})
+
+@dataclass(frozen=True)
+class Settings:
+    """All that a block needs: of the lake, and of its flow."""
+
+    lake: LakeSettings
+    flow: FlowSettings
 
 
 def spool_folder() -> Path:
@@ -218,11 +300,25 @@ def known_secrets() -> Redactor:
         return Redactor.of(os.environ)
 
 
-def _setting_error(kind: str, location: tuple[int | str, ...], message: str) -> SettingError:
+def _refuse_old_names(prefix: str, told: Mapping[str, str]) -> None:
+    """Settings of the whole lake once began with a flow's name.
+
+    Raises:
+        SettingError: one does; the sentence names the new one.
+    """
+    lake = {field.validation_alias for field in LakeSettings.model_fields.values()}
+    for name in sorted(told):
+        if (new := f"LAKE_{name}") in lake:
+            raise SettingError(f"{prefix}{name}", f"is {new} now: it is of the whole lake")
+
+
+def _setting_error(
+    prefix: str, kind: str, location: tuple[int | str, ...], message: str
+) -> SettingError:
     if kind == "missing":
-        return SettingError(str(location[0]), "is required and not set")
-    text = message.removeprefix("Value error, ")
+        return SettingError(f"{prefix}{location[0]}", "is required and not set")
+    text = message.removeprefix("Value error, ").replace("{prefix}", prefix)
     if location:
-        return SettingError(str(location[0]), f"is not usable: {text[0].lower()}{text[1:]}")
+        return SettingError(f"{prefix}{location[0]}", f"is not usable: {text[0].lower()}{text[1:]}")
     variable, _, problem = text.partition(" ")
-    return SettingError(variable, problem)
+    return SettingError(prefix + variable, problem)

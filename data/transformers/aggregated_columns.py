@@ -1,4 +1,4 @@
-from data.medallion.lake.datasets import GOLD
+from data.breweries.flow import FLOW
 from data.medallion.layers import gold
 from data.medallion.steps import check_block, run_block
 
@@ -14,9 +14,9 @@ def aggregated_columns(transformed, *args, **kwargs):
 
     Silver is counted, and the table published in gold.
     """
-    return run_block(GOLD, gold.aggregate, kwargs, upstream=transformed)
+    return run_block(FLOW, FLOW.gold, gold.aggregate, kwargs, upstream=transformed)
 
 
 @test
 def gold_adds_up(output, *args, **kwargs):
-    check_block(GOLD, gold.verify, kwargs, upstream=output)
+    check_block(FLOW, FLOW.gold, gold.verify, kwargs, upstream=output)

@@ -1,4 +1,4 @@
-from data.medallion.lake.datasets import SILVER
+from data.breweries.flow import FLOW
 from data.medallion.layers import silver
 from data.medallion.steps import check_block, run_block
 
@@ -14,9 +14,9 @@ def transform_breweries(extracted, *args, **kwargs):
 
     The rows are published in silver, one partition a location.
     """
-    return run_block(SILVER, silver.transform, kwargs, upstream=extracted)
+    return run_block(FLOW, FLOW.silver, silver.transform, kwargs, upstream=extracted)
 
 
 @test
 def silver_is_what_its_manifest_says(output, *args, **kwargs):
-    check_block(SILVER, silver.verify, kwargs, upstream=output)
+    check_block(FLOW, FLOW.silver, silver.verify, kwargs, upstream=output)

@@ -10,7 +10,7 @@ import pytest
 import yaml
 from dotenv import dotenv_values
 
-from data.medallion.errors import ApiBusy, ApiGaveUp
+from data.medallion.source.errors import ApiBusy, ApiGaveUp
 from tests.docs.code import COMPOSE_SETTINGS, SETTINGS
 from tests.docs.pages import PAGES, page
 

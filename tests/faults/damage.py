@@ -6,7 +6,6 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from data.medallion.errors import LakeError, ManifestMissing
 from data.medallion.lake.datasets import (
     BRONZE_OBJECT,
     CHANGES_OBJECT,
@@ -18,6 +17,7 @@ from data.medallion.lake.datasets import (
     REJECTED_OBJECT,
     SILVER,
 )
+from data.medallion.lake.errors import LakeError, ManifestMissing
 from data.medallion.lake.versions import Lake
 from tests.conftest import World, raw_get
 

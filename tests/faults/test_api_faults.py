@@ -6,7 +6,7 @@ import time
 import pytest
 
 from data.breweries import api
-from data.medallion import errors
+from data.medallion.source import errors
 from data.medallion.lake.datasets import BRONZE, BRONZE_OBJECT
 from sandbox.faults import Faults
 from sandbox.generator import generate

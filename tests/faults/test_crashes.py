@@ -153,7 +153,7 @@ def test_a_run_that_is_stopped_and_wakes_after_another_took_over(shaky, tally, e
         "published other data, and then woken",
         stops,
         len(found),
-        "one of the two publishes; the other may end with `TurnLost`",
+        "one of the two publishes; the other may end with `LeaseLost`",
     )
 
 
@@ -207,7 +207,7 @@ def test_a_slow_operation_of_one_run_while_another_wants_to_publish(shaky, tally
         "one store operation held up until another run, with other data, has ended or waits",
         held,
         len(found),
-        "they take turns; one whose lease is held up may end with `TurnLost`",
+        "they take turns; one whose lease is held up may end with `LeaseLost`",
     )
 
 
@@ -264,12 +264,12 @@ def test_a_run_that_must_not_wait_ends_with_a_sentence(shaky, tally):
     shaky.world.api.faults = type(shaky.world.api.faults)(rate_limit=0)
     assert sorted([status, process.exitcode]) == [0, 1]
     (log,) = shaky.world.logs("bronze").values()
-    assert log["exception_type"] == "TurnTooLong"
+    assert log["exception_type"] == "LeaseHeld"
     assert "Run again when it has ended" in log["message"]
     found = shaky.damage() + shaky.heal()
     assert found == []
     tally.add(
-        "two runs at once, the second not to wait", 1, len(found), "`TurnTooLong` for the second"
+        "two runs at once, the second not to wait", 1, len(found), "`LeaseHeld` for the second"
     )
 
 

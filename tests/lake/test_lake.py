@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from data.medallion import errors
+from data.medallion.lake import errors
 from data.medallion.lake import logs as failures
 from data.medallion.lake.datasets import BRONZE, CHART, GOLD, SILVER
 from data.medallion.lake.manifest import Source, StoredObject, sha256

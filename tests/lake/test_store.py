@@ -8,7 +8,7 @@ from email.utils import formatdate
 
 import pytest
 
-from data.medallion import errors
+from data.medallion.lake import errors
 from data.medallion.host.workspace import workspace
 from data.medallion.lake.manifest import StoredObject
 from data.medallion.lake.versions import Lake

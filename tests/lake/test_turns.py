@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from data.medallion import errors
+from data.medallion.lake import errors
 from data.medallion.lake.datasets import GOLD, SILVER
 from data.medallion.lake.lease import Turn, take_turn
 from data.medallion.lake.manifest import Source, StoredObject, sha256
@@ -52,7 +52,7 @@ def test_a_turn_is_told_while_it_lasts_and_given_back(world):
     with turn(world, "me") as mine:
         mine.confirm()
         assert json.loads(raw_get(world.lake, "silver", SILVER.lease))["run"] == "me"
-        with pytest.raises(errors.TurnTooLong, match="Run me is writing silver/breweries"):
+        with pytest.raises(errors.LeaseHeld, match="Run me is writing silver/breweries"):
             turn(world).__enter__()
         with turn(world, dataset=GOLD):
             pass
@@ -68,7 +68,7 @@ def test_a_turn_is_given_back_by_a_step_that_fails(world):
 
 
 def test_a_run_that_works_longer_than_its_lease_keeps_it(world):
-    with turn(world, "slow", lease=0.4), pytest.raises(errors.TurnTooLong):
+    with turn(world, "slow", lease=0.4), pytest.raises(errors.LeaseHeld):
         turn(world, "other", lease=0.4, limit=1.5).__enter__()
     with turn(world):
         pass
@@ -82,7 +82,7 @@ def test_a_dead_run_is_replaced_after_its_own_lease(world):
         assert time.monotonic() - started >= 1.0
         dead.give_back()
         heir.confirm()
-        with pytest.raises(errors.TurnLost, match="taken over silver/breweries"):
+        with pytest.raises(errors.LeaseLost, match="taken over silver/breweries"):
             dead.confirm()
         heir.confirm()
 
@@ -100,7 +100,7 @@ def test_a_publish_on_a_replaced_version_is_refused(world):
     there = world.lake.stat("gold", "data/x")
     world.lake.put("gold", "data/x", b"another")
     entry = StoredObject(key="data/x", rows=1, bytes=3, sha256=sha256(b"new"))
-    with pytest.raises(errors.TurnLost, match="gold/data/x"):
+    with pytest.raises(errors.LeaseLost, match="gold/data/x"):
         world.lake.publish("gold", entry, b"new", "text/plain", origin, there)
     assert raw_get(world.lake, "gold", "data/x") == b"another"
 

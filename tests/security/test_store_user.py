@@ -7,8 +7,8 @@ from minio import Minio
 from minio.commonconfig import CopySource
 from minio.error import S3Error
 
-from data.medallion.errors import StoreRefused
 from data.medallion.lake.datasets import LAYERS, SILVER
+from data.medallion.lake.errors import StoreRefused
 from data.medallion.lake.versions import Lake
 from data.medallion.settings import Settings
 

@@ -7,9 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from data.breweries.api import FACETS, read_meta
-from data.medallion.errors import ApiGaveUp, ApiUnreachable, BreweriesError, SettingError
+from data.medallion.errors import MedallionError, SettingError
 from data.medallion.lake.manifest import Check
 from data.medallion.source.completeness import Tally, Totals, fold
+from data.medallion.source.errors import ApiGaveUp, ApiUnreachable
 from sandbox.dataset import Data
 from sandbox.encoding import encode
 
@@ -154,8 +155,8 @@ def test_every_error_is_documented_and_listed():
     from data.medallion import errors
 
     classes = {
-        n for n, c in vars(errors).items() if inspect.isclass(c) and issubclass(c, BreweriesError)
+        n for n, c in vars(errors).items() if inspect.isclass(c) and issubclass(c, MedallionError)
     }
     assert classes == set(errors.__all__)
     assert all(getattr(errors, name).__doc__ for name in classes)
-    assert issubclass(SettingError, BreweriesError)
+    assert issubclass(SettingError, MedallionError)

@@ -6,15 +6,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from data.breweries import api as brewery_api
-from data.medallion.errors import (
+from data.medallion.settings import Settings
+from data.medallion.source.client import Client, seconds_asked
+from data.medallion.source.errors import (
     ApiBodyMalformed,
     ApiBusy,
     ApiGaveUp,
     ApiRefused,
     ApiUnreachable,
 )
-from data.medallion.settings import Settings
-from data.medallion.source.client import Client, seconds_asked
 from sandbox.api import LocalBreweryApi
 from sandbox.faults import Faults
 from sandbox.generator import generate

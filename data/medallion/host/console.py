@@ -18,14 +18,14 @@ def tell(text: str) -> None:
 
 
 def progress(
-    items: Iterable[Any] = (), *, doing: str, total: int, unit: str, delay: float = 0
+    items: Iterable[Any] = (), *, doing: str, total: int | None, unit: str, delay: float = 0
 ) -> tqdm[Any]:
     """A progress bar over some items, or one to update by hand.
 
     Args:
         items: what is gone through; none for a bar that is updated by hand.
         doing: what is done, for people.
-        total: how many items there are.
+        total: how many items there are; None where that is not known.
         unit: what an item is called.
         delay: seconds before the bar is shown.
     """

@@ -15,8 +15,8 @@ from typing_extensions import Self
 BLANK = "***"
 
 SECRET_VARIABLE = re.compile(
-    r"(?:MINIO|BREWERIES|DEFAULT_OWNER|GRAFANA|ZABBIX|ALERT)_(?:\w+_)?(?:KEY|PASSWORD|SECRET|TOKEN)"
-    r"|JWT_SECRET|ALERT_(?:SLACK|WEBHOOK)_URL"
+    r"(?:MINIO|LAKE|DEFAULT_OWNER|GRAFANA|ZABBIX|ALERT|[A-Z]\w*_API)_(?:\w+_)?"
+    r"(?:KEY|PASSWORD|SECRET|TOKEN)|JWT_SECRET|ALERT_(?:SLACK|WEBHOOK)_URL"
 )
 """The names of the settings whose value is a secret."""
 

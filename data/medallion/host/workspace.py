@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ..errors import TemporaryFolderUnusable
 
-PREFIX = "breweries-"
+PREFIX = "medallion-"
 LOCAL = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EFBIG}
 """What the system says of a disk that takes nothing more, or of a folder that is another's."""
 

@@ -1,4 +1,4 @@
-"""The names of the contract: which block writes which dataset into which layer's bucket."""
+"""The names in the lake: layers, and which objects a dataset has."""
 
 from __future__ import annotations
 
@@ -7,6 +7,12 @@ from typing import Literal
 
 Layer = Literal["bronze", "silver", "gold"]
 LAYERS: tuple[Layer, ...] = ("bronze", "silver", "gold")
+
+LOGS = "logs/"
+"""Where the error logs of a layer are, relative to its bucket."""
+
+SCRATCH = "scratch/"
+"""In silver, what workers hand to each other during a run."""
 
 
 @dataclass(frozen=True)
@@ -46,27 +52,7 @@ class Dataset:
         """The key of the object that writers race for, relative to the bucket."""
         return f"{self.lease}.race"
 
-
-SOURCE = "Open Brewery DB"
-"""Where the records come from, as people know it."""
-
-BRONZE_OBJECT = "data/breweries/breweries_raw.json"
-REJECTED_OBJECT = "data/rejected/breweries_rejected.json"
-CHANGES_OBJECT = "data/changes/breweries_changes.json"
-GOLD_OBJECT = "data/state_brewery_type/breweries_aggregated.parquet"
-CHART_OBJECT = "data/visualizations/breweries_aggregated.png"
-PICTURE = CHART_OBJECT.rpartition("/")[2]
-"""The chart's name in the local folder."""
-
-BRONZE = Dataset("bronze", "breweries", "extract_breweries_data", BRONZE_OBJECT)
-SILVER = Dataset(
-    "silver", "breweries", "transform_breweries", beside=(REJECTED_OBJECT, CHANGES_OBJECT)
-)
-GOLD = Dataset("gold", "state_brewery_type", "aggregated_columns", GOLD_OBJECT)
-CHART = Dataset("gold", "visualizations", "data_viz", CHART_OBJECT)
-
-HISTORY = f"{BRONZE.prefix}history/"
-DATASETS = (BRONZE, SILVER, GOLD, CHART)
-LOGS = "logs/"
-SCRATCH = "scratch/"
-"""In silver, what workers hand to each other during a run."""
+    @property
+    def history(self) -> str:
+        """Where earlier versions are kept, relative to the bucket."""
+        return f"{self.prefix}history/"

@@ -11,63 +11,69 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from ..errors import BreweriesError, StoreError
+from ..errors import MedallionError
 from ..host.console import tell
 from .datasets import LAYERS, LOGS, Dataset, Layer
+from .errors import StoreError
 from .manifest import now
 from .records import CONTENT_TYPE
-from .versions import Lake
+from .store import Store
 
 
 def describe(
-    error: Exception, dataset: Dataset, run: str, attempt: int, working_on: dict[str, Any]
+    error: Exception,
+    flow: str,
+    dataset: Dataset,
+    run: str,
+    attempt: int,
+    working_on: dict[str, Any],
 ) -> dict[str, Any]:
     """The error log's content, JSON-ready; the fields of our own errors stand under `facts`."""
     return {
         "time": now().isoformat(),
+        "flow": flow,
         "layer": dataset.layer,
         "block": dataset.block,
         "run": run,
         "attempt": attempt,
         "exception_type": type(error).__name__,
         "message": str(error),
-        "facts": error.facts if isinstance(error, BreweriesError) else {},
+        "facts": error.facts if isinstance(error, MedallionError) else {},
         "working_on": working_on,
         "traceback": "".join(traceback.format_exception(error)),
     }
 
 
-def keep(log: Mapping[str, Any], spool: Path, lake: Lake | None) -> str:
+def keep(log: Mapping[str, Any], spool: Path, store: Store | None) -> str:
     """Write an error log to its layer, or to the spool where the store does not take it.
 
     The spool comes first and is emptied on delivery, so that a crash in between loses nothing.
 
     Args:
         log: JSON-ready, without secrets.
-        spool: the folder where logs wait.
-        lake: where it belongs; None where it is not known.
+        spool: the folder where logs of the flow wait.
+        store: where it belongs; None where it is not known.
 
     Returns:
-        Where it is: `<layer>/logs/<run>-<block>.json` or a path.
+        Where it is, `<layer>/logs/<run>-<block>.json` or a path; or why it is lost.
     """
     content = json.dumps(log, indent=1, ensure_ascii=False).encode("utf-8", "replace")
-    file = spool / log["layer"] / f"{log['run']}-{log['block']}.json"
+    layer, name = log["layer"], f"{log['run']}-{log['block']}.json"
+    file = spool / layer / name
     try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        draft = file.with_suffix(".draft")
-        draft.write_bytes(content)
-        draft.replace(file)
+        _spool(file, content)
     except OSError as error:
-        if lake and _put(lake, log["layer"], file.name, content):
-            return f"{log['layer']}/{LOGS}{file.name}"
-        return f"lost: {file} cannot be written ({error.strerror})"
-    if lake:
         with suppress(StoreError):
-            deliver(spool, lake)
-    return str(file) if file.exists() else f"{log['layer']}/{LOGS}{file.name}"
+            if store:
+                return _put(store, layer, name, content)
+        return f"lost: {file} cannot be written ({error.strerror})"
+    with suppress(StoreError):
+        if store:
+            deliver(spool, store)
+    return str(file) if file.exists() else f"{layer}/{LOGS}{name}"
 
 
-def deliver(spool: Path, lake: Lake) -> int:
+def deliver(spool: Path, store: Store) -> int:
     """Bring the spooled error logs to their layers; returns how many.
 
     What this user may not read or remove is told and left: the lake comes first.
@@ -81,8 +87,7 @@ def deliver(spool: Path, lake: Lake) -> int:
             try:
                 content = file.read_bytes()
                 _be_able_to_remove(file)
-                lake.create_bucket(layer)
-                lake.put(layer, f"{LOGS}{file.name}", content, CONTENT_TYPE)
+                _put(store, layer, file.name, content)
                 file.unlink(missing_ok=True)
             except FileNotFoundError:
                 continue  # another run has delivered it
@@ -91,6 +96,20 @@ def deliver(spool: Path, lake: Lake) -> int:
             else:
                 delivered += 1
     return delivered
+
+
+def _put(store: Store, layer: Layer, name: str, content: bytes) -> str:
+    key = f"{LOGS}{name}"
+    store.create_bucket(layer)
+    store.put(layer, key, content, CONTENT_TYPE)
+    return f"{layer}/{key}"
+
+
+def _spool(file: Path, content: bytes) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    draft = file.with_suffix(".draft")
+    draft.write_bytes(content)
+    draft.replace(file)
 
 
 def _spooled(folder: Path) -> list[Path]:
@@ -114,12 +133,3 @@ def _tell_of(path: Path, error: OSError) -> None:
         f"The error logs of {path} are not delivered ({error.strerror}); give it to this user, or "
         "remove it. The run goes on."
     )
-
-
-def _put(lake: Lake, layer: Layer, name: str, content: bytes) -> bool:
-    """Put an error log into its layer without the spool; whether it is there."""
-    with suppress(StoreError):
-        lake.create_bucket(layer)
-        lake.put(layer, f"{LOGS}{name}", content, CONTENT_TYPE)
-        return True
-    return False

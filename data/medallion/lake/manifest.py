@@ -6,14 +6,16 @@ import hashlib
 import json
 from datetime import datetime, timezone
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from .. import __version__
-from ..layers.drift import Drift, Profile
 
-MANIFEST_VERSION = 1
+MANIFEST_VERSION = 2
+
+MACHINERY = __name__.rpartition(".lake.")[0]
 
 PART_BYTES = 32 << 20
 """Of a large object; what one task of the next step reads, and checks by its hash."""
@@ -75,16 +77,50 @@ class Check(BaseModel):
 
 
 class Changes(BaseModel):
-    """How many rows differ from the version before, and in how many locations."""
+    """How many rows differ from the version before, and in how many partitions."""
 
     model_config = ConfigDict(frozen=True)
 
     added: int = 0
     removed: int = 0
     moved: int = 0
-    changed_type: int = 0
-    changed_otherwise: int = 0
-    locations: int = 0
+    """To another partition."""
+    retyped: int = 0
+    """With another value in a column of known values."""
+    changed: int = 0
+    """With another value in a column of any other kind, and not counted above."""
+    partitions: int = 0
+
+
+Fields = dict[str, tuple[str, ...]]
+"""Each field of the records to the JSON types of its values, sorted, `null` left out."""
+
+
+class Profile(BaseModel):
+    """What a version of the data looks like; counts are of silver's rows."""
+
+    model_config = ConfigDict(frozen=True)
+
+    rows: int
+    fields: Fields
+    values: dict[str, int]
+    """Each column to how many rows have a value in it."""
+    counts: dict[str, dict[str, int]] = {}
+    """Each column of known or steady values to how many rows have which."""
+    unreadable: dict[str, int] | None = None
+    """Each column to how many records had a value that it cannot hold, if any; rejected records
+    count too. None in the manifest of a release that did not count."""
+
+
+class Drift(BaseModel):
+    """One change that a rule names: of what, and in one sentence."""
+
+    model_config = ConfigDict(frozen=True)
+
+    rule: str
+    """One of RULES; of a later release, perhaps another."""
+    subject: str
+    what: str
 
 
 class Manifest(BaseModel):
@@ -99,6 +135,8 @@ class Manifest(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     manifest_version: int = MANIFEST_VERSION
+    flow: str | None = None
+    """Whose dataset it is; None in the manifest of a release that had one flow."""
     layer: str
     dataset: str
     run: str
@@ -176,10 +214,18 @@ def md5(content: bytes) -> str:
 
 
 @cache
-def code_version() -> str:
-    """The release and a hash of this package's files, so that an edit in Mage's page shows."""
-    files = sorted(p for p in Path(__file__).parents[1].rglob("*") if p.suffix in {".py", ".csv"})
+def code_version(package: str) -> str:
+    """The release, and a hash of the machinery's files and a flow's, so that any edit shows.
+
+    Args:
+        package: of the flow's folder.
+    """
     digest = hashlib.sha256()
-    for file in files:
-        digest.update(file.name.encode() + b"\0" + file.read_bytes())
+    for name in (MACHINERY, package):
+        spec = find_spec(name)
+        for folder in spec.submodule_search_locations or () if spec else ():
+            files = (p for p in Path(folder).rglob("*") if p.suffix in {".py", ".csv"})
+            for file in sorted(files):
+                path = file.relative_to(folder).as_posix()
+                digest.update(path.encode() + b"\0" + file.read_bytes())
     return f"{__version__}+{digest.hexdigest()[:12]}"

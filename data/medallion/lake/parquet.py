@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from ..errors import ColumnsDiffer, ObjectDiffers, ObjectUnreadable
+from .errors import ColumnsDiffer, ObjectDiffers, ObjectUnreadable
 from .manifest import StoredObject
 
 CONTENT_TYPE = "application/vnd.apache.parquet"

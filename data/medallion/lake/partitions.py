@@ -1,48 +1,98 @@
-"""Where a location stands: `country=<country>/state=<state>/`, encoded once, as pyarrow does."""
+"""Partitions: `country=<country>/state=<state>/` in an object's key, encoded once, as pyarrow does.
+
+The values of a partition's columns are one tuple in code, one path in a key, and one text in a
+dictionary of rows.
+"""
 
 from __future__ import annotations
 
-from urllib.parse import quote, unquote
+from collections.abc import Sequence
+from dataclasses import dataclass
+from urllib.parse import quote
 
-from ...breweries.table import LOCATION
-from ..errors import ObjectUnreadable
+import pyarrow as pa
+import pyarrow.compute as pc
+from pyarrow.dataset import HivePartitioning, get_partition_keys
 
-Location = tuple[str, str]
-"""Country and state."""
+from .errors import ObjectUnreadable
+
+Partition = tuple[str | int | bool, ...]
+"""The values of the partition columns of some rows, the widest first."""
 
 LONGEST_SEGMENT = 255
 """Bytes; stores that keep objects as files take no longer part of a key between two slashes."""
 
 PYARROW_NULL = "__HIVE_DEFAULT_PARTITION__"
-"""What pyarrow and Hive read as null, so no location can be called that."""
+"""What pyarrow and Hive read as null, so no value can be called that."""
+
+BETWEEN = "\0"  # tidied text holds none
 
 
-def partition(country: str, state: str) -> str:
-    """The path of a location, its values percent-encoded (pyarrow's `segment_encoding="uri"`)."""
-    return "/".join(map(_segment, LOCATION, (country, state)))
+@dataclass(frozen=True)
+class Partitioning:
+    """How rows are partitioned: by the columns of a schema, of text, int64 or bool."""
+
+    schema: pa.Schema
+
+    def path(self, partition: Partition) -> str:
+        """The part of a key, its values percent-encoded (pyarrow's `segment_encoding="uri"`)."""
+        return "/".join(map(_segment, self.schema.names, map(_text, partition)))
+
+    def of_key(self, key: str) -> Partition:
+        """The partition of an object's key: the inverse of `path`.
+
+        Raises:
+            ObjectUnreadable: the key holds none.
+        """
+        try:
+            values = get_partition_keys(HivePartitioning(self.schema).parse(key))
+        except (pa.ArrowException, ValueError):
+            values = {}
+        found = tuple(values.get(name) for name in self.schema.names)
+        if None in found:
+            raise ObjectUnreadable(key, f"its key has no {' and '.join(self.schema.names)}")
+        return found
+
+    def problem(self, partition: Partition) -> str | None:
+        """Why some values cannot be a partition, or None."""
+        for name, value in zip(self.schema.names, map(_text, partition), strict=True):
+            if len(_segment(name, value)) > LONGEST_SEGMENT:
+                return f"{name} too long for a key"
+            if value == PYARROW_NULL:
+                return f"{name} is the mark for null"
+        return None
+
+    def texts(self, rows: pa.Table) -> pa.ChunkedArray:
+        """The partition of each row as one text; null where a value is."""
+        columns = [rows[name].cast(pa.string()) for name in self.schema.names]
+        if len(columns) == 1:
+            return columns[0]
+        return pc.binary_join_element_wise(*columns, BETWEEN)
+
+    def of_text(self, text: str) -> Partition:
+        """The partition of such a text."""
+        values = text.split(BETWEEN)
+        return tuple(map(_value, self.schema.types, values))
+
+    def columns(self, partitions: Sequence[Partition]) -> list[pa.Array]:
+        """Some partitions as columns."""
+        by_column = zip(*partitions, strict=True) if partitions else ((),) * len(self.schema)
+        return [pa.array(c, field.type) for c, field in zip(by_column, self.schema, strict=True)]
 
 
-def location(key: str) -> Location:
-    """The country and the state of an object's key: the inverse of `partition`.
-
-    Raises:
-        ObjectUnreadable: the key holds none.
-    """
-    values = dict(part.split("=", 1) for part in key.split("/") if "=" in part)
-    if not values.keys() >= set(LOCATION):
-        raise ObjectUnreadable(key, "its key has no location")
-    country, state = (unquote(values[name]) for name in LOCATION)
-    return country, state
+def text_of(partition: Partition) -> str:
+    """A partition as one text."""
+    return BETWEEN.join(map(_text, partition))
 
 
-def problem(country: str, state: str) -> str | None:
-    """Why a location cannot be a partition, or None."""
-    for name, value in zip(LOCATION, (country, state), strict=True):
-        if len(_segment(name, value)) > LONGEST_SEGMENT:
-            return f"{name} too long for a key"
-        if value == PYARROW_NULL:
-            return f"{name} is the mark for null"
-    return None
+def _text(value: str | int | bool) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _value(kind: pa.DataType, text: str) -> str | int | bool:
+    if pa.types.is_boolean(kind):
+        return text == "true"
+    return int(text) if pa.types.is_integer(kind) else text
 
 
 def _segment(name: str, value: str) -> str:

@@ -6,7 +6,7 @@ some of them.
 
 from __future__ import annotations
 
-from ..errors import (
+from .errors import (
     StoreAnsweredOtherwise,
     StoreBusy,
     StoreClockDiffers,

@@ -1,4 +1,4 @@
-"""The object store: the only module that knows its client. Buckets are those of the layers."""
+"""The object store: the only module that knows its client. Each layer has a bucket."""
 
 from __future__ import annotations
 
@@ -19,26 +19,21 @@ import certifi
 import urllib3
 from minio import Minio
 from minio.commonconfig import CopySource
-from minio.datatypes import Object
 from minio.deleteobjects import DeleteObject
 from minio.error import MinioException, S3Error, ServerError
-from tenacity import Retrying, retry_if_exception_type, stop_after_attempt
 from typing_extensions import Self
 
-from ..errors import BucketMissing, ObjectMissing, SettingError, StoreError, StoreUnreachable
-from ..settings import Settings
+from ..errors import SettingError
+from ..settings import LakeSettings
 from .datasets import Layer
+from .errors import BucketMissing, ObjectMissing, StoreError, StoreUnreachable
 from .records import CONTENT_TYPE
 from .refusals import LONGEST_MESSAGE, refusal
+from .tries import BUSY_TRIES, TRIES, tries, tries_of_a_cut_body
 
 CONNECT_SECONDS = 5.0
-TRIES = 5  # after the first, where no answer comes
-BUSY_TRIES = 8  # after the first, where the store answers that it is busy
-BACKOFF_SECONDS = 0.2  # doubling from the second try on
-LONGEST_BACKOFF_SECONDS = 3.2
 SKEW_SECONDS = 900.0  # S3 refuses requests that are older, or later, than that
 CHUNK = 1 << 20
-_BUSY_STATUS = (408, 429, 500, 502, 503, 504)
 _CONDITION_FAILED = {"PreconditionFailed", "ConditionalRequestConflict", "NoSuchKey"}
 _CONNECTION = re.compile(r"^(?:<.*>|\w+\(host=[^)]*\)): ")
 """How urllib3 begins its messages: with the object that failed."""
@@ -53,10 +48,13 @@ Headers = dict[str, str | list[str] | tuple[str]]
 
 @dataclass(frozen=True)
 class Listed:
-    """What a listing says of an object; the time is in Unix seconds, by the store's clock."""
+    """What a listing says of an object."""
 
     bytes: int
     modified: float
+    """When it was last PUT, in Unix seconds, by the store's clock."""
+    etag: str
+    """Where a store neither encrypts nor compresses, the MD5 of an object of one PUT."""
 
 
 @dataclass(frozen=True)
@@ -72,17 +70,16 @@ class Store:
     """Objects of the three buckets.
 
     Every method raises `StoreUnreachable` or `StoreRefused` when the store does not do its part.
-    Keys are relative to the layer's bucket.
+    Keys are relative to the layer's bucket, whose name is the layer's after `LAKE_BUCKET_PREFIX`.
     """
 
-    def __init__(self, client: Minio, endpoint: str, connections: int, region: str = "") -> None:
+    def __init__(self, client: Minio, settings: LakeSettings) -> None:
         self._client = client
-        self.endpoint = endpoint
-        self._connections = connections
-        self._region = region
+        self.endpoint = settings.endpoint
+        self._settings = settings
 
     @classmethod
-    def connect(cls, settings: Settings, patient: bool = True) -> Self:
+    def connect(cls, settings: LakeSettings, patient: bool = True) -> Self:
         """The store of the settings; nothing is sent yet.
 
         Args:
@@ -111,46 +108,40 @@ class Store:
             )
         except ValueError as error:
             raise SettingError("MINIO_ENDPOINT", f"is not usable: {error}") from None
-        return cls(client, settings.endpoint, settings.store_connections, settings.region)
+        if settings.virtual_host_style:
+            client.enable_virtual_style_endpoint()  # type: ignore[no-untyped-call]
+        return cls(client, settings)
+
+    def _bucket(self, layer: Layer) -> str:
+        return self._settings.bucket_prefix + layer
 
     def create_bucket(self, layer: Layer) -> None:
         """Make the layer's bucket, private, unless it is there."""
         with self._asking(f"create the bucket {layer}"):
-            if self._client.bucket_exists(layer):
+            if self._client.bucket_exists(self._bucket(layer)):
                 return
             try:
-                self._client.make_bucket(layer)
+                self._client.make_bucket(self._bucket(layer))
             except S3Error as error:
                 # Another run was faster.
                 if error.code not in {"BucketAlreadyOwnedByYou", "BucketAlreadyExists"}:
                     raise
 
-    def sizes(self, layer: Layer, prefix: str) -> dict[str, int]:
-        """Keys under a prefix, sorted, to their sizes in bytes."""
-        return {key: found.size or 0 for key, found in self._listed(layer, prefix)}
-
-    def etags(self, layer: Layer, prefix: str) -> dict[str, str]:
-        """As `sizes`, but to their ETags.
-
-        Where a store neither encrypts nor compresses, that is the MD5 of an object of one PUT.
-        """
-        return {key: (found.etag or "").strip('"') for key, found in self._listed(layer, prefix)}
-
     def listed(self, layer: Layer, prefix: str) -> dict[str, Listed]:
-        """As `sizes`, but with the time of each object's last PUT."""
-        return {
-            key: Listed(found.size or 0, found.last_modified.timestamp())
-            for key, found in self._listed(layer, prefix)
-            if found.last_modified
-        }
-
-    def _listed(self, layer: Layer, prefix: str) -> list[tuple[str, Object]]:
-        """Keys under a prefix, sorted, and what the store says of each."""
+        """The keys under a prefix, sorted, and what the store says of each."""
         with self._asking(f"list {layer}/{prefix}"):
             # Recursive, because some stores list an emptied prefix for a while.
-            listed = self._client.list_objects(layer, prefix, recursive=True)
-            found = {o.object_name or "": o for o in listed if not o.is_dir}
-        return sorted(found.items())
+            listed = self._client.list_objects(self._bucket(layer), prefix, recursive=True)
+            found = {
+                o.object_name or "": Listed(
+                    o.size or 0,
+                    o.last_modified.timestamp() if o.last_modified else 0.0,
+                    (o.etag or "").strip('"'),
+                )
+                for o in listed
+                if not o.is_dir
+            }
+        return dict(sorted(found.items()))
 
     def put(
         self,
@@ -163,7 +154,12 @@ class Store:
         """Store an object, whole or not at all."""
         with self._asking(f"store {layer}/{key}"):
             self._client.put_object(
-                layer, key, io.BytesIO(content), len(content), content_type, dict(metadata or {})
+                self._bucket(layer),
+                key,
+                io.BytesIO(content),
+                len(content),
+                content_type,
+                dict(metadata or {}),
             )
 
     def put_file(
@@ -171,7 +167,9 @@ class Store:
     ) -> None:
         """Store a file of any size as an object, in parts; whole or not at all."""
         with self._asking(f"store {layer}/{key}"):
-            self._client.fput_object(layer, key, str(file), content_type, dict(metadata))
+            self._client.fput_object(
+                self._bucket(layer), key, str(file), content_type, dict(metadata)
+            )
 
     def put_if(
         self,
@@ -198,7 +196,7 @@ class Store:
         with self._asking(f"store {layer}/{key}"):
             try:
                 # minio-py 7.2.20 takes conditions here alone.
-                written = self._client._put_object(layer, key, content, sent)
+                written = self._client._put_object(self._bucket(layer), key, content, sent)
             except S3Error as error:
                 if error.code not in _CONDITION_FAILED:
                     raise
@@ -213,9 +211,9 @@ class Store:
         name = f"{layer}/{key}"
         try:
             with self._asking(f"read {name}", missing=name):
-                for attempt in _tries_of_a_cut_body():
+                for attempt in tries_of_a_cut_body():
                     with attempt:
-                        response = self._client.get_object(layer, key)
+                        response = self._client.get_object(self._bucket(layer), key)
                         with _released(response):
                             content = response.read()
         except ObjectMissing:
@@ -225,7 +223,7 @@ class Store:
     def remove(self, layer: Layer, keys: Iterable[str]) -> None:
         """Remove objects; one that is gone already is no error."""
         with self._asking(f"remove objects of {layer}"):
-            for error in self._client.remove_objects(layer, map(DeleteObject, keys)):
+            for error in self._client.remove_objects(self._bucket(layer), map(DeleteObject, keys)):
                 action = f"remove {layer}/{error.name}"
                 raise refusal(self.endpoint, action, error.code or "", error.message or "")
 
@@ -233,7 +231,7 @@ class Store:
         """What the store says of an object, or None where there is none."""
         try:
             with self._asking(f"look at {layer}/{key}", missing=f"{layer}/{key}"):
-                found = self._client.stat_object(layer, key)
+                found = self._client.stat_object(self._bucket(layer), key)
         except ObjectMissing:
             return None
         told = {
@@ -255,13 +253,13 @@ class Store:
         name = f"{layer}/{key}"
         same: Headers = {"If-Match": f'"{etag}"'} if etag else {}
         with self._asking(f"read {name}", missing=name):
-            for attempt in _tries_of_a_cut_body():
+            for attempt in tries_of_a_cut_body():
                 with attempt:
                     if start == end:
                         return
                     length = end - start if end else 0
                     response = self._client.get_object(
-                        layer, key, start, length, request_headers=dict(same)
+                        self._bucket(layer), key, start, length, request_headers=dict(same)
                     )
                     same = {"If-Match": response.headers["etag"]}
                     with _released(response):
@@ -273,8 +271,8 @@ class Store:
         """Copy an object within its bucket, if it still is that of an ETag; whether it was."""
         with self._asking(f"copy {layer}/{key}"):
             try:
-                source = CopySource(layer, key, match_etag=etag)
-                self._client.copy_object(layer, to, source)
+                source = CopySource(self._bucket(layer), key, match_etag=etag)
+                self._client.copy_object(self._bucket(layer), to, source)
             except S3Error as error:
                 if error.code not in _CONDITION_FAILED:
                     raise
@@ -283,7 +281,7 @@ class Store:
 
     def each(self, work: Callable[[T], R], items: Iterable[T]) -> list[R]:
         """The results of some work on the store, in order, a few done at a time."""
-        with ThreadPoolExecutor(self._connections) as pool:
+        with ThreadPoolExecutor(self._settings.store_connections) as pool:
             return list(pool.map(work, items))
 
     @contextmanager
@@ -308,36 +306,8 @@ class Store:
             raise StoreUnreachable(self.endpoint, action, _reason(error)) from None
 
     def _refusal(self, action: str, code: str, message: str | None, status: int) -> StoreError:
-        region = self._region or "us-east-1"
+        region = self._settings.region or "us-east-1"
         return refusal(self.endpoint, action, code, message or "", status, region)
-
-
-def tries(unanswered: int, busy: int) -> urllib3.Retry:
-    """How often a request to a store is sent again, and how long is waited before.
-
-    A store's `Retry-After` is not obeyed: MinIO sends one of a minute with each 503, which is
-    longer than a lease.
-
-    Args:
-        unanswered: times, where no answer comes.
-        busy: times, where the answer is that it cannot serve now; the last such answer is given.
-    """
-    return urllib3.Retry(
-        total=None,
-        connect=unanswered,
-        read=unanswered,
-        other=unanswered,
-        redirect=0,
-        status=busy,
-        status_forcelist=_BUSY_STATUS,
-        allowed_methods=None,  # POST too, by which objects are removed: again does no harm
-        raise_on_status=False,
-        raise_on_redirect=False,
-        respect_retry_after_header=False,
-        backoff_factor=BACKOFF_SECONDS,
-        backoff_max=LONGEST_BACKOFF_SECONDS,
-        backoff_jitter=BACKOFF_SECONDS,
-    )
 
 
 def _seconds_apart(date: str | None) -> float:
@@ -347,11 +317,6 @@ def _seconds_apart(date: str | None) -> float:
     except ValueError:
         return 0.0
     return abs(told - time.time())
-
-
-def _tries_of_a_cut_body() -> Retrying:
-    cut = retry_if_exception_type(urllib3.exceptions.ProtocolError)
-    return Retrying(stop=stop_after_attempt(TRIES), retry=cut, reraise=True)
 
 
 @contextmanager

@@ -10,16 +10,19 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
-from ..errors import (
+from typing_extensions import Self
+
+from ..settings import LakeSettings
+from .datasets import Dataset, Layer
+from .errors import (
     LakeError,
+    LeaseLost,
     ManifestMissing,
     ManifestTooNew,
     ManifestUnreadable,
     ObjectDiffers,
     StoreError,
-    TurnLost,
 )
-from .datasets import Dataset, Layer
 from .manifest import MANIFEST_VERSION, Manifest, Source, StoredObject, md5, sha256, version_of
 from .records import split_lines
 from .store import Store
@@ -71,8 +74,16 @@ class Version:
     etag: str
 
 
-class Lake(Store):
-    """A store whose objects are versions of datasets, checked against what their manifests say."""
+class Lake:
+    """Versions of datasets in a store, checked against what their manifests say."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+
+    @classmethod
+    def connect(cls, settings: LakeSettings, patient: bool = True) -> Self:
+        """The lake of the settings; as `Store.connect`."""
+        return cls(Store.connect(settings, patient))
 
     def read(self, layer: Layer, entry: StoredObject) -> bytes:
         """The content of an object that a manifest names, checked against it.
@@ -86,7 +97,7 @@ class Lake(Store):
         """As `read`, in pieces of a MiB; the check comes with the last one."""
         name = f"{layer}/{entry.key}"
         digest = hashlib.sha256()
-        for chunk in self.part(layer, entry.key):
+        for chunk in self.store.part(layer, entry.key):
             digest.update(chunk)
             yield chunk
         if digest.hexdigest() != entry.sha256:
@@ -108,20 +119,20 @@ class Lake(Store):
         if etag == md5(content):
             return True
         # Where the store encrypts or compresses, the ETag is something else.
-        found = self.head(layer, entry.key)
+        found = self.store.head(layer, entry.key)
         return found is not None and found.metadata.get("sha256") == entry.sha256
 
     def put_hashed(
         self, layer: Layer, entry: StoredObject, content: bytes, content_type: str
     ) -> None:
         """Store an object that tells the hash of its content."""
-        self.put(layer, entry.key, content, content_type, {"sha256": entry.sha256})
+        self.store.put(layer, entry.key, content, content_type, {"sha256": entry.sha256})
 
     # -- versions of one object ------------------------------------------------
 
     def stat(self, layer: Layer, key: str) -> Stat | None:
         """What a published object says of itself, or None where there is none."""
-        found = self.head(layer, key)
+        found = self.store.head(layer, key)
         if found is None:
             return None
         told = found.metadata
@@ -160,33 +171,33 @@ class Lake(Store):
             Whether it was written: the same content of the same snapshot is not, again.
 
         Raises:
-            TurnLost: another run wrote it meanwhile.
+            LeaseLost: another run wrote it meanwhile.
         """
         if there and (there.sha256, there.snapshot) == (entry.sha256, origin.snapshot):
             return False
         metadata = _metadata(entry, origin)
         if entry.bytes > LARGEST_SINGLE_PUT and isinstance(content, Path):
             if self.stat(layer, entry.key) != there:
-                raise TurnLost(f"{layer}/{entry.key}")
-            self.put_file(layer, entry.key, content, content_type, metadata)
+                raise LeaseLost(f"{layer}/{entry.key}")
+            self.store.put_file(layer, entry.key, content, content_type, metadata)
             return True
         whole = content.read_bytes() if isinstance(content, Path) else content
         headers = {
             "Content-Type": content_type,
             **{f"x-amz-meta-{name}": value for name, value in metadata.items()},
         }
-        if not self.put_if(layer, entry.key, whole, there.etag if there else None, headers):
-            raise TurnLost(f"{layer}/{entry.key}")
+        if not self.store.put_if(layer, entry.key, whole, there.etag if there else None, headers):
+            raise LeaseLost(f"{layer}/{entry.key}")
         return True
 
     def copy(self, layer: Layer, key: str, version: Stat, to: str) -> None:
         """Copy a version of an object within its layer, with what it says of itself.
 
         Raises:
-            TurnLost: another run replaced it meanwhile.
+            LeaseLost: another run replaced it meanwhile.
         """
-        if not self.copy_if(layer, key, version.etag, to):
-            raise TurnLost(f"{layer}/{key}")
+        if not self.store.copy_if(layer, key, version.etag, to):
+            raise LeaseLost(f"{layer}/{key}")
 
     # -- manifests -------------------------------------------------------------
 
@@ -211,7 +222,7 @@ class Lake(Store):
             ManifestMissing, ManifestUnreadable, ManifestTooNew: as `version`.
         """
         name = f"{dataset.layer}/{dataset.manifest}"
-        there = self.get(dataset.layer, dataset.manifest)
+        there = self.store.get(dataset.layer, dataset.manifest)
         if there is None:
             raise ManifestMissing(name, dataset.block)
         content, etag = there
@@ -277,7 +288,7 @@ class Lake(Store):
             Whether it was; it is not where another run published meanwhile.
         """
         content = manifest.to_bytes()
-        return self.put_if(dataset.layer, dataset.manifest, content, etag) is not None
+        return self.store.put_if(dataset.layer, dataset.manifest, content, etag) is not None
 
 
 def _number(text: str) -> int:

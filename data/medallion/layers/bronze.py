@@ -9,15 +9,16 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from ..errors import CheckFailed, LakeError, ManifestMissing, SnapshotMissing, StoreError
 from ..host.workspace import workspace
-from ..lake.datasets import BRONZE, BRONZE_OBJECT, DATASETS, HISTORY
+from ..lake.datasets import Dataset
+from ..lake.errors import LakeError, ManifestMissing, SnapshotMissing, StoreError
 from ..lake.manifest import PART_BYTES, Check, Parts, Source, StoredObject, now, sha256
 from ..lake.records import CONTENT_TYPE, record_texts
 from ..lake.runs import RUN, began
-from ..lake.versions import Lake, Version
+from ..lake.versions import Lake, Origin, Version
 from ..source.crawl import crawl
-from ..steps import Step, Summary, View
+from ..writer import Step, Summary, View
+from .errors import CheckFailed
 
 
 def extract(step: Step) -> Summary:
@@ -29,29 +30,23 @@ def extract(step: Step) -> Summary:
         FatalApiError: nothing that is proved complete could be fetched.
         SnapshotMissing: no such answer is kept.
     """
+    writer, replay = step.writer, step.snapshot_to_replay
     with workspace() as folder:
         path = folder / "answer.json"
-        replay = step.snapshot_to_replay
-        answer = _kept(step.lake, replay, path) if replay else _fetched(step, path)
+        answer = _kept(step.lake, writer.dataset, replay, path) if replay else _fetched(step, path)
         entry = StoredObject(
-            key=BRONZE_OBJECT,
+            key=_key(writer.dataset),
             rows=answer.rows,
             bytes=path.stat().st_size,
             sha256=answer.source.sha256,
         )
         _archive_current(step, entry, answer.snapshot)
-        manifest, written = step.publish_object(
-            entry,
-            path,
-            CONTENT_TYPE,
-            snapshot=answer.snapshot,
-            source=answer.source,
-            rows_in=answer.rows,
-            checks=answer.checks,
-            parts=answer.parts,
+        origin = Origin(step.run, answer.snapshot, answer.source, answer.rows)
+        manifest, written = writer.publish_object(
+            entry, path, CONTENT_TYPE, origin, answer.checks, answer.parts
         )
-    removed = _thin_history(step)
-    return step.summary(manifest, objects_written=int(written), snapshots_removed=removed)
+    removed = _expire_history(step)
+    return writer.summary(manifest, objects_written=int(written), snapshots_removed=removed)
 
 
 @dataclass(frozen=True)
@@ -66,26 +61,27 @@ class Answer:
 
 
 def _fetched(step: Step, path: Path) -> Answer:
-    """Fetch every brewery into a file."""
-    fetched = crawl(step.settings, path)
+    """Fetch every record into a file."""
+    settings = step.settings.flow
+    fetched = crawl(step.flow.api, step.flow.table, settings, path)
     digest, parts = _hashed(path)
-    snapshot = _known_snapshot(step.lake, digest) or step.run
-    source = Source(key=step.settings.api_url, sha256=digest)
+    snapshot = _known_snapshot(step.lake, step.writer.dataset, digest) or step.run
+    source = Source(key=settings.api_url, sha256=digest)
     return Answer(fetched.records, snapshot, source, parts, fetched.checks)
 
 
-def _kept(lake: Lake, snapshot: str, path: Path) -> Answer:
+def _kept(lake: Lake, bronze: Dataset, snapshot: str, path: Path) -> Answer:
     """Bring a kept answer into a file; `snapshot` is the run that fetched it."""
     if not re.fullmatch(RUN, snapshot):
-        raise SnapshotMissing(snapshot, _snapshots(lake))
-    for key in (f"{HISTORY}{snapshot}.json", BRONZE_OBJECT):
+        raise SnapshotMissing(snapshot, _snapshots(lake, bronze))
+    for key in (_archived(bronze, snapshot), _key(bronze)):
         kept = lake.stat("bronze", key)
         if kept and kept.snapshot == snapshot:
             with path.open("wb") as file:
                 file.writelines(lake.chunks("bronze", kept.entry))
             digest, parts = _hashed(path)
             return Answer(kept.rows, snapshot, Source(key=key, sha256=digest), parts)
-    raise SnapshotMissing(snapshot, _snapshots(lake))
+    raise SnapshotMissing(snapshot, _snapshots(lake, bronze))
 
 
 def verify(view: View) -> None:
@@ -101,22 +97,12 @@ def verify(view: View) -> None:
             1 for _ in record_texts(view.lake.lines("bronze", entry))
         )
 
-    told, found = view.lake.follow(BRONZE, count)
-    if told != found:
-        raise CheckFailed("the number of records in bronze", told, found)
+    expected, found = view.lake.follow(view.flow.bronze, count)
+    if expected != found:
+        raise CheckFailed("the number of records in bronze", expected, found)
 
 
-def _archive_current(step: Step, entry: StoredObject, snapshot: str) -> None:
-    """Keep the current answer under `history/`, unless it is there or is not being replaced."""
-    current = step.there[BRONZE_OBJECT]
-    if current is None or (current.sha256, current.snapshot) == (entry.sha256, snapshot):
-        return
-    key = f"{HISTORY}{current.snapshot}.json"
-    if step.lake.stat("bronze", key) is None:
-        step.copy(BRONZE_OBJECT, current, key)
-
-
-def thinned(
+def expired(
     snapshots: Sequence[str], versions: int, days: int, today: datetime, in_use: Collection[str]
 ) -> list[str]:
     """Which snapshots are kept no longer.
@@ -133,39 +119,58 @@ def thinned(
     return [s for s in snapshots if (s in too_many or s < oldest) and s not in in_use]
 
 
-def _thin_history(step: Step) -> int:
+def _archive_current(step: Step, entry: StoredObject, snapshot: str) -> None:
+    """Keep the current answer under `history/`, unless it is there or is not being replaced."""
+    bronze = step.writer.dataset
+    current = step.writer.stored[_key(bronze)]
+    if current is None or (current.sha256, current.snapshot) == (entry.sha256, snapshot):
+        return
+    key = _archived(bronze, current.snapshot)
+    if step.lake.stat("bronze", key) is None:
+        step.writer.copy(_key(bronze), current, key)
+
+
+def _expire_history(step: Step) -> int:
     """Remove the snapshots that the settings keep no longer; returns how many."""
-    settings = step.settings
+    settings, bronze = step.settings.flow, step.writer.dataset
     limits = settings.history_versions, settings.history_days, now()
-    kept = _snapshots(step.lake)
-    if not thinned(kept, *limits, in_use=()):
+    kept = _snapshots(step.lake, bronze)
+    if not expired(kept, *limits, in_use=()):
         return 0
     in_use = set()
-    for dataset in DATASETS:
+    for dataset in step.flow.datasets:
         try:
             in_use.add(step.lake.version(dataset).manifest.snapshot)
         except ManifestMissing:
             continue
         except (LakeError, StoreError):
             return 0  # what is in use is not known, so nothing may go
-    gone = thinned(kept, *limits, in_use)
-    step.remove([f"{HISTORY}{snapshot}.json" for snapshot in gone])
+    gone = expired(kept, *limits, in_use)
+    step.writer.remove([_archived(bronze, snapshot) for snapshot in gone])
     return len(gone)
 
 
-def _known_snapshot(lake: Lake, sha256: str) -> str | None:
+def _known_snapshot(lake: Lake, bronze: Dataset, digest: str) -> str | None:
     """The snapshot whose answer this is again: the current one, or the newest in `history/`."""
-    newest = [f"{HISTORY}{snapshot}.json" for snapshot in _snapshots(lake)[-1:]]
-    for key in (BRONZE_OBJECT, *newest):
-        there = lake.stat("bronze", key)
-        if there and there.sha256 == sha256:
-            return there.snapshot
+    newest = [_archived(bronze, snapshot) for snapshot in _snapshots(lake, bronze)[-1:]]
+    for key in (_key(bronze), *newest):
+        stored = lake.stat("bronze", key)
+        if stored and stored.sha256 == digest:
+            return stored.snapshot
     return None
 
 
-def _snapshots(lake: Lake) -> list[str]:
-    keys = lake.sizes("bronze", HISTORY)
-    return [key.removeprefix(HISTORY).removesuffix(".json") for key in keys]
+def _snapshots(lake: Lake, bronze: Dataset) -> list[str]:
+    keys = lake.store.listed("bronze", bronze.history)
+    return [key.removeprefix(bronze.history).removesuffix(".json") for key in keys]
+
+
+def _archived(bronze: Dataset, snapshot: str) -> str:
+    return f"{bronze.history}{snapshot}.json"
+
+
+def _key(bronze: Dataset) -> str:
+    return str(bronze.object)
 
 
 def _hashed(path: Path) -> tuple[str, Parts]:

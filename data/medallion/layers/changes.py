@@ -6,6 +6,7 @@ import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from heapq import merge
 from itertools import islice
 from operator import itemgetter
@@ -14,9 +15,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ...breweries.table import KIND, LOCATION, SCHEMA
 from ..lake.manifest import Changes
-from ..lake.partitions import Location
+from ..lake.partitions import Partition
+from ..table import Table
 
 LISTED = 1_000
 """Rows listed of each kind of change; the counts are of all."""
@@ -32,47 +33,53 @@ class Comparison:
     """Rows by kind of change."""
     rows: Mapping[str, list[dict[str, Any]]]
     """Of each kind of change the first rows by id, JSON-ready."""
-    was: Counter[Location]
-    """The rows of each location before."""
-    now: Counter[Location]
-    """The rows of each location after."""
+    was: Counter[Partition]
+    """The rows of each partition before."""
+    now: Counter[Partition]
+    """The rows of each partition after."""
 
     @property
     def changes(self) -> Changes:
         """The counts, as a manifest keeps them."""
-        return Changes(**self.counts, locations=len(self.was.keys() | self.now.keys()))
+        return Changes(**self.counts, partitions=len(self.was.keys() | self.now.keys()))
 
-    @property
-    def report(self) -> dict[str, Any]:
-        """The rows, and the locations that changed with their rows before and after."""
-        locations = [
-            {**dict(zip(LOCATION, w, strict=True)), "before": self.was[w], "after": self.now[w]}
-            for w in sorted(self.was.keys() | self.now.keys())
+    def report(self, table: Table) -> dict[str, Any]:
+        """The rows, and the partitions that changed with their rows before and after."""
+        partitions = [
+            {
+                **dict(zip(table.partitions, partition, strict=True)),
+                "before": self.was[partition],
+                "after": self.now[partition],
+            }
+            for partition in sorted(self.was.keys() | self.now.keys())
         ]
-        return {**self.rows, "locations": locations}
+        return {**self.rows, "partitions": partitions}
 
 
-def compare(before: pa.Table, after: pa.Table) -> Comparison:
+def compare(table: Table, before: pa.Table, after: pa.Table) -> Comparison:
     """Count and list the rows that differ.
 
     Args:
-        before: the rows of the locations that changed, as they were: a table of `LOCATED_SCHEMA`.
-        after: the same locations as they are; unchanged locations stand in neither.
+        table: what the columns are.
+        before: the rows of the partitions that changed, as they were, with the located schema.
+        after: the same partitions as they are; unchanged partitions stand in neither.
     """
-    rows = _sides(before, after)
-    added, removed = (pc.is_null(rows[LOCATION[0] + side]) for side in (LEFT, RIGHT))
+    rows = _sides(table, before, after)
+    first = table.partitions[0]
+    added, removed = (pc.is_null(rows[first + side]) for side in (LEFT, RIGHT))
     both = pc.invert(pc.or_(added, removed))
-    moved = pc.and_(both, _differ(rows, *LOCATION))
-    retyped = pc.and_(both, _differ(rows, KIND))
-    others = [name for name in SCHEMA.names if name not in {"id", KIND}]
+    known = [c.name for c in table.columns if c.known is not None]
+    others = [name for name in table.schema.names if name not in {table.key, *known}]
+    moved = pc.and_(both, _differ(rows, *table.partitions))
+    retyped = pc.and_(both, _differ(rows, *known))
     touched = pc.or_(moved, retyped)
-    otherwise = pc.and_(pc.and_(both, _differ(rows, *others)), pc.invert(touched))
+    changed = pc.and_(pc.and_(both, _differ(rows, *others)), pc.invert(touched))
     kinds: dict[str, tuple[Any, Callable[[Mapping[str, Any]], dict[str, Any]]]] = {
-        "added": (added, lambda row: _row(row, RIGHT)),
-        "removed": (removed, lambda row: _row(row, LEFT)),
-        "moved": (moved, lambda row: _from_to(row, *LOCATION)),
-        "changed_type": (retyped, lambda row: _from_to(row, KIND)),
-        "changed_otherwise": (otherwise, lambda row: _row(row, RIGHT)),
+        "added": (added, lambda row: _row(table, row, RIGHT)),
+        "removed": (removed, lambda row: _row(table, row, LEFT)),
+        "moved": (moved, lambda row: _from_to(table, row, table.partitions)),
+        "retyped": (retyped, lambda row: _from_to(table, row, known)),
+        "changed": (changed, lambda row: _row(table, row, RIGHT)),
     }
     return Comparison(
         counts=Counter({name: _true(mask) for name, (mask, _) in kinds.items()}),
@@ -80,21 +87,21 @@ def compare(before: pa.Table, after: pa.Table) -> Comparison:
             name: [show(row) for row in rows.filter(mask).slice(0, LISTED).to_pylist()]
             for name, (mask, show) in kinds.items()
         },
-        was=_by_location(before),
-        now=_by_location(after),
+        was=_by_partition(table, before),
+        now=_by_partition(table, after),
     )
 
 
-def joined(parts: Iterable[Comparison]) -> Comparison:
-    """The comparisons of several sets of ids as that of all."""
-    counts, was, now = Counter[str](), Counter[Location](), Counter[Location]()
+def joined(table: Table, parts: Iterable[Comparison]) -> Comparison:
+    """The comparisons of several sets of keys as that of all."""
+    counts, was, now = Counter[str](), Counter[Partition](), Counter[Partition]()
     rows: dict[str, list[dict[str, Any]]] = {}
     for part in parts:
         counts.update(part.counts)
         was.update(part.was)
         now.update(part.now)
         for name, found in part.rows.items():
-            both = merge(rows.get(name, []), found, key=itemgetter("id"))
+            both = merge(rows.get(name, []), found, key=itemgetter(table.key))
             rows[name] = list(islice(both, LISTED))
     return Comparison(counts, rows, was, now)
 
@@ -111,15 +118,15 @@ def to_json(report: Mapping[str, Any]) -> bytes:
     return ("{\n" + ",\n".join(parts) + "\n}\n").encode()
 
 
-def _sides(before: pa.Table, after: pa.Table) -> pa.Table:
-    """Both sides of each id in one row, sorted by id; a side that is not there is null."""
+def _sides(table: Table, before: pa.Table, after: pa.Table) -> pa.Table:
+    """Both sides of each key in one row, sorted by key; a side that is not there is null."""
 
-    def side(table: pa.Table, suffix: str) -> pa.Table:
-        names = [name if name == "id" else name + suffix for name in table.column_names]
-        return table.rename_columns(names)
+    def side(rows: pa.Table, suffix: str) -> pa.Table:
+        names = [name if name == table.key else name + suffix for name in rows.column_names]
+        return rows.rename_columns(names)
 
-    joined = side(before, LEFT).join(side(after, RIGHT), "id", join_type="full outer")
-    return joined.sort_by("id")
+    joined = side(before, LEFT).join(side(after, RIGHT), table.key, join_type="full outer")
+    return joined.sort_by(table.key)
 
 
 def _true(mask: pa.ChunkedArray) -> int:
@@ -137,21 +144,27 @@ def _differ(rows: pa.Table, *columns: str) -> pa.ChunkedArray:
     return found
 
 
-def _row(row: Mapping[str, Any], side: str) -> dict[str, Any]:
+def _row(table: Table, row: Mapping[str, Any], side: str) -> dict[str, Any]:
     return {
-        "id": row["id"],
-        **{name: row[name + side] for name in ("name", KIND, *LOCATION)},
+        table.key: row[table.key],
+        **{name: _plain(row[name + side]) for name in (*table.shown, *table.partitions)},
     }
 
 
-def _from_to(row: Mapping[str, Any], *columns: str) -> dict[str, Any]:
+def _from_to(table: Table, row: Mapping[str, Any], columns: Iterable[str]) -> dict[str, Any]:
     return {
-        **_row(row, RIGHT),
-        "from": {name: row[name + LEFT] for name in columns},
-        "to": {name: row[name + RIGHT] for name in columns},
+        **_row(table, row, RIGHT),
+        "from": {name: _plain(row[name + LEFT]) for name in columns},
+        "to": {name: _plain(row[name + RIGHT]) for name in columns},
     }
 
 
-def _by_location(rows: pa.Table) -> Counter[Location]:
-    grouped = rows.group_by(list(LOCATION)).aggregate([([], "count_all")])
-    return Counter({tuple(g[n] for n in LOCATION): g["count_all"] for g in grouped.to_pylist()})
+def _plain(value: Any) -> Any:
+    """A value as JSON has it."""
+    return value.isoformat() if isinstance(value, datetime) else value
+
+
+def _by_partition(table: Table, rows: pa.Table) -> Counter[Partition]:
+    names = list(table.partitions)
+    groups = rows.group_by(names).aggregate([([], "count_all")]).to_pylist()
+    return Counter({tuple(g[n] for n in names): g["count_all"] for g in groups})

@@ -1,77 +1,147 @@
-"""The chart: gold as a picture (see `drawing`), to the lake and to a local file."""
+"""The chart: a gold table as a picture, to the lake and to a local file."""
 
 from __future__ import annotations
 
+import io
+import os
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from ...breweries import chart as drawing
-from ..errors import CheckFailed
+from ..errors import FlowUnusable
+from ..flow import Chart, Flow
 from ..host.console import tell
-from ..lake.datasets import CHART, CHART_OBJECT, PICTURE, SOURCE
+from ..lake.datasets import Dataset
 from ..lake.manifest import Check, StoredObject
-from ..steps import Step, Summary, View
+from ..lake.versions import Origin
+from ..writer import Step, Summary, View
 from . import gold
+from .errors import CheckFailed
 
-CONTENT_TYPE = "image/png"
-PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+if TYPE_CHECKING:  # importing it costs half a second, so it is done by the block that draws
+    from matplotlib.figure import Figure
+
+CONTENT_TYPES = {"png": "image/png", "svg": "image/svg+xml"}
+STARTS = {"png": b"\x89PNG\r\n\x1a\n", "svg": b"<?xml"}
+"""How a picture's file begins."""
+
+EDITOR_DPI = 60
 
 
-def visualize(step: Step) -> Summary:
-    """Draw gold; publish the picture to the lake and to the local folder.
+def visualize(step: Step) -> tuple[Summary, Figure]:
+    """Draw a gold table; publish the picture to the lake and to the local folder.
 
-    The figure stays open for `drawing.show`.
+    Returns:
+        What the block returns, and the figure, for `show`.
 
     Raises:
         LakeError: gold is missing, or not what its manifest says.
     """
-    table, version = gold.read(step.lake)
+    drawing, _ = _chart_of(step.flow)
+    table, version = gold.read(step.lake, step.flow, drawing.of)
     counted = version.manifest
-    counts = table.to_pandas()
-    caption = (
-        f"Data of {counted.snapshot[:4]}-{counted.snapshot[4:6]}-{counted.snapshot[6:8]}. "
-        f"Source: {SOURCE} at {urlsplit(step.settings.api_url).hostname}."
-    )
-    content = drawing.to_png(drawing.draw(counts, caption))
+    host = urlsplit(step.settings.flow.api_url).hostname
+    date = f"{counted.snapshot[:4]}-{counted.snapshot[4:6]}-{counted.snapshot[6:8]}"
+    figure = _drawn(drawing, table, f"Data of {date}. Source: {step.flow.api.title} at {host}.")
+    origin = Origin(step.run, counted.snapshot, version.source, counted.rows_out)
+    drawn = sum(table[_count(step.flow, drawing)].to_pylist())
+    check = Check(name="rows drawn = silver", expected=counted.rows_in, found=drawn)
 
-    entry = StoredObject.of(CHART_OBJECT, len(table), content)
-    breweries = int(counts["brewery_count"].sum())
-    manifest, written = step.publish_object(
-        entry,
-        content,
-        CONTENT_TYPE,
-        snapshot=counted.snapshot,
-        source=version.source,
-        rows_in=counted.rows_out,
-        checks=(Check(name="breweries drawn = silver", expected=counted.rows_in, found=breweries),),
-    )
-    local = _keep_locally(step.settings.visualizations, content)
-    return step.summary(manifest, objects_written=int(written), picture=local)
-
-
-def _keep_locally(folder: Path, content: bytes) -> str:
-    """Put the picture into a folder of this machine; where it is, or "" where it cannot be."""
-    file = folder / PICTURE
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        draft = file.with_suffix(".draft")
-        draft.write_bytes(content)
-        draft.replace(file)
-    except OSError as error:
-        tell(
-            f"The chart is in gold, but not at {file} ({error.strerror}); give the folder to this "
-            "user, or set BREWERIES_VISUALIZATIONS to another."
-        )
-        return ""
-    return str(file)
+    count, files = 0, []
+    keys = (str(step.writer.dataset.object), *step.writer.dataset.beside)
+    # The first is the version, so that it comes last.
+    for key, kind in reversed(list(zip(keys, drawing.formats, strict=True))):
+        content = to_bytes(figure, kind)
+        entry = StoredObject.of(key, len(table), content)
+        files.append(_keep_locally(step.settings.lake.visualizations / Path(key).name, content))
+        if key == keys[0]:
+            manifest, written = step.writer.publish_object(
+                entry, content, CONTENT_TYPES[kind], origin, (check,)
+            )
+        else:
+            written = step.writer.store(entry, content, CONTENT_TYPES[kind], origin)
+        count += written
+    return step.writer.summary(manifest, objects_written=count, picture=files[-1]), figure
 
 
 def verify(view: View) -> None:
     """Read the picture as a reader would.
 
     Raises:
-        CheckFailed, LakeError: it is missing, or no PNG.
+        CheckFailed, LakeError: it is missing, or no picture.
     """
-    content = view.lake.follow(CHART, lambda v: view.lake.read("gold", v.manifest.only_object()))
-    if not content.startswith(PNG_SIGNATURE):
-        raise CheckFailed("the start of the chart's file", PNG_SIGNATURE, content[:8])
+    drawing, dataset = _chart_of(view.flow)
+    content = view.lake.follow(dataset, lambda v: view.lake.read("gold", v.manifest.only_object()))
+    start = STARTS[drawing.formats[0]]
+    if not content.startswith(start):
+        raise CheckFailed("the start of the chart's file", start, content[: len(start)])
+
+
+def to_bytes(figure: Figure, kind: str) -> bytes:
+    """The figure as a file: equal figures are equal bytes."""
+    import matplotlib
+
+    content = io.BytesIO()
+    # Without these, matplotlib's version, the time and random names stand in the file.
+    metadata = {"png": {"Software": None}, "svg": {"Date": None, "Creator": None}}[kind]
+    more: dict[str, Any] = {}
+    if kind == "png":
+        # Compressing harder takes three times as long and makes this kind of picture no smaller.
+        more["pil_kwargs"] = {"compress_level": 3}
+    with matplotlib.rc_context({"svg.hashsalt": "medallion"}):
+        figure.savefig(content, format=kind, metadata=metadata, **more)
+    return content.getvalue()
+
+
+def show(summary: Summary, figure: Figure) -> Summary | None:
+    """Show the figure under the block in Mage's editor; elsewhere there is nobody to look.
+
+    Mage's page shows what a block returns or its picture, not both.
+
+    Returns:
+        What the block returns.
+    """
+    import matplotlib
+    from matplotlib import pyplot
+
+    in_editor = "inline" in matplotlib.get_backend()
+    if in_editor:
+        figure.set_dpi(EDITOR_DPI)
+        pyplot.show()
+        tell(str(summary))
+    pyplot.close(figure)
+    return None if in_editor else summary
+
+
+def _chart_of(flow: Flow) -> tuple[Chart, Dataset]:
+    if flow.drawing is None or flow.chart is None:
+        raise FlowUnusable(flow.name, "it has no chart to draw", "declare one")
+    return flow.drawing, flow.chart
+
+
+def _drawn(drawing: Chart, table: Any, caption: str) -> Figure:
+    import matplotlib
+
+    if "MPLBACKEND" not in os.environ:  # Mage's editor sets it; a window would block the run
+        matplotlib.use("agg")
+    return drawing.draw(table.to_pandas(), caption)
+
+
+def _count(flow: Flow, drawing: Chart) -> str:
+    return next(a.count for a in flow.aggregates if a.name == drawing.of)
+
+
+def _keep_locally(file: Path, content: bytes) -> str:
+    """Put the picture into a folder of this machine; where it is, or "" where it cannot be."""
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        draft = file.with_suffix(".draft")
+        draft.write_bytes(content)
+        draft.replace(file)
+    except OSError as error:
+        tell(
+            f"The chart is in gold, but not at {file} ({error.strerror}); give the folder to this "
+            "user, or set LAKE_VISUALIZATIONS to another."
+        )
+        return ""
+    return str(file)

@@ -5,54 +5,14 @@ Pure functions. Silver's manifest keeps the profile and the drifts that were let
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict
-
-from ...breweries.table import KIND, KNOWN_BREWERY_TYPES
-
-Rule = Literal[
-    "row_fall",
-    "country_gone",
-    "column_gone",
-    "ids_replaced",
-    "rows_moved",
-    "rows_retyped",
-    "rejected_leap",
-    "duplicate_leap",
-    "column_unreadable",
-    "type_changed",
-    "new_field",
-    "new_country",
-    "unknown_brewery_type",
-]
-RULES: dict[Rule, str] = {
-    "row_fall": "silver has fewer rows, by more than BREWERIES_LARGEST_FALL_PERCENT",
-    "country_gone": "a country has no brewery any more",
-    "column_gone": "a column of silver that had values has none any more that can be read",
-    "ids_replaced": (
-        "others have come for ids that are gone: more than BREWERIES_LARGEST_FALL_PERCENT of all"
-    ),
-    "rows_moved": "more than BREWERIES_LARGEST_FALL_PERCENT of the rows are in another location",
-    "rows_retyped": "more than BREWERIES_LARGEST_FALL_PERCENT of the rows are of another type",
-    "rejected_leap": "records that cannot be used are more, by over 0.5% of the rows",
-    "duplicate_leap": "records whose id comes again are more, by over 0.5% of the rows",
-    "column_unreadable": (
-        "a column has no value but its field has, or values that cannot be read are more, by over "
-        "0.5% of the rows"
-    ),
-    "type_changed": "a field has values of a JSON type that it had not",
-    "new_field": "records have a field that none had",
-    "new_country": "there is a country that was not",
-    "unknown_brewery_type": "there is a brewery type that we do not know",
-}
-"""Every rule, and when it applies. A rise of the rows is no drift: +15% in a day was real data."""
-
-STOPPING: frozenset[Rule] = frozenset({"row_fall", "country_gone", "column_gone"})
-"""Those that stop the run unless BREWERIES_STOP_ON says otherwise; the others are noted."""
+from ..lake.manifest import Drift, Fields, Profile
+from ..rules import RULES
+from ..table import Table
 
 RARE = 0.01  # share of the rows; a column with fewer values may well lose them all
 LEAP = 0.005  # share of the rows; by fewer, what is wrong with some of them may well rise
@@ -64,25 +24,6 @@ JSON_TYPES = {
     dict: "object",
     list: "array",
 }
-
-Fields = dict[str, tuple[str, ...]]
-"""Each field of the records to the JSON types of its values, sorted, `null` left out."""
-
-
-class Profile(BaseModel):
-    """What a version of the data looks like; counts are of silver's rows."""
-
-    model_config = ConfigDict(frozen=True)
-
-    rows: int
-    fields: Fields
-    values: dict[str, int]
-    """Each column to how many rows have a value in it."""
-    countries: dict[str, int]
-    brewery_types: dict[str, int]
-    unreadable: dict[str, int] | None = None
-    """Each column to how many records had a value that it cannot hold, if any; rejected records
-    count too. None in the manifest of a release that did not count."""
 
 
 @dataclass(frozen=True)
@@ -108,32 +49,20 @@ class Turnover:
     """Likewise."""
 
 
-class Drift(BaseModel):
-    """One change that a rule names: of what, and in one sentence."""
-
-    model_config = ConfigDict(frozen=True)
-
-    rule: str
-    """One of RULES; of a later release, perhaps another."""
-    subject: str
-    what: str
-
-
 def whole(parts: Iterable[Profile], seen: Seen) -> Profile:
     """The profiles of several parts of the rows as that of all, with what the records look like."""
     rows, values = 0, Counter[str]()
-    countries, brewery_types = Counter[str](), Counter[str]()
+    counts: dict[str, Counter[str]] = defaultdict(Counter)
     for part in parts:
         rows += part.rows
         values.update(part.values)
-        countries.update(part.countries)
-        brewery_types.update(part.brewery_types)
+        for column, counted in part.counts.items():
+            counts[column].update(counted)
     return Profile(
         rows=rows,
         fields=seen.fields,
         values=values,
-        countries=dict(sorted(countries.items())),
-        brewery_types=dict(sorted(brewery_types.items())),
+        counts={column: dict(sorted(counted.items())) for column, counted in counts.items()},
         unreadable=dict(sorted(seen.unreadable.items())),
     )
 
@@ -171,22 +100,27 @@ def seen_in_all(parts: Iterable[Seen]) -> Seen:
 
 
 def compare(
-    before: Profile | None, after: Profile, largest_fall: float, turnover: Turnover | None = None
+    table: Table,
+    before: Profile | None,
+    after: Profile,
+    largest_fall: float,
+    turnover: Turnover | None = None,
 ) -> tuple[Drift, ...]:
     """What drifted between two versions.
 
     Args:
+        table: what the columns are.
         before: the profile of the version before; None where there was none.
         after: that of the version to be published.
         largest_fall: percent of the rows before that may be missing.
         turnover: how their rows differ.
     """
-    drifts = [*_types_unknown(after), *_unreadable(before, after)]
+    drifts = [*_unknown(table, after), *_unreadable(before, after)]
     if before:
         drifts += [
             *_rows(before, after, largest_fall),
             *_turnover(before, turnover or Turnover(), largest_fall),
-            *_countries(before, after),
+            *_steady(table, before, after),
             *_columns(before, after),
             *_fields(before, after),
         ]
@@ -207,11 +141,11 @@ def _turnover(before: Profile, turnover: Turnover, largest_fall: float) -> Itera
         what = f"{turnover.removed:,} {had} ids are gone, and {turnover.added:,} have come"
         yield Drift(rule="ids_replaced", subject="id", what=what)
     if turnover.moved > many:
-        what = f"{turnover.moved:,} {had} rows moved to another location"
+        what = f"{turnover.moved:,} {had} rows moved to another partition"
         yield Drift(rule="rows_moved", subject="rows", what=what)
     if turnover.retyped > many:
-        what = f"{turnover.retyped:,} {had} rows are of another type"
-        yield Drift(rule="rows_retyped", subject=KIND, what=what)
+        what = f"{turnover.retyped:,} {had} rows have another of the known values"
+        yield Drift(rule="rows_retyped", subject="rows", what=what)
     if turnover.rejected > leap:
         what = f"{turnover.rejected:,} more records than before cannot be used"
         yield Drift(rule="rejected_leap", subject="rejected", what=what)
@@ -234,13 +168,18 @@ def _unreadable(before: Profile | None, after: Profile) -> Iterator[Drift]:
         yield Drift(rule="column_unreadable", subject=name, what=what)
 
 
-def _countries(before: Profile, after: Profile) -> Iterator[Drift]:
-    for country in before.countries.keys() - after.countries.keys():
-        what = f"{country} had {before.countries[country]:,} breweries and has none"
-        yield Drift(rule="country_gone", subject=country, what=what)
-    for country in after.countries.keys() - before.countries.keys():
-        what = f"{country} is new, with {after.countries[country]:,} breweries"
-        yield Drift(rule="new_country", subject=country, what=what)
+def _steady(table: Table, before: Profile, after: Profile) -> Iterator[Drift]:
+    for column in table.columns:
+        # A release that did not count this column says nothing of its values.
+        if not column.steady or column.name not in before.counts:
+            continue
+        was, now = before.counts[column.name], after.counts.get(column.name, {})
+        for value in was.keys() - now.keys():
+            what = f"the {column.name} {value} had {was[value]:,} rows and has none"
+            yield Drift(rule="value_gone", subject=value, what=what)
+        for value in now.keys() - was.keys():
+            what = f"the {column.name} {value} is new, with {now[value]:,} rows"
+            yield Drift(rule="new_value", subject=value, what=what)
 
 
 def _columns(before: Profile, after: Profile) -> Iterator[Drift]:
@@ -262,7 +201,9 @@ def _fields(before: Profile, after: Profile) -> Iterator[Drift]:
             yield Drift(rule="type_changed", subject=name, what=what)
 
 
-def _types_unknown(after: Profile) -> Iterator[Drift]:
-    for kind in after.brewery_types.keys() - KNOWN_BREWERY_TYPES:
-        what = f"{after.brewery_types[kind]:,} breweries are of the unknown type {kind!r}"
-        yield Drift(rule="unknown_brewery_type", subject=kind, what=what)
+def _unknown(table: Table, after: Profile) -> Iterator[Drift]:
+    for column in table.columns:
+        counted = after.counts.get(column.name, {})
+        for value in counted.keys() - column.known if column.known is not None else ():
+            what = f"{counted[value]:,} rows have the unknown {column.name} {value!r}"
+            yield Drift(rule="unknown_value", subject=value, what=what)

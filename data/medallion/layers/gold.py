@@ -1,128 +1,123 @@
-"""Gold: how many breweries there are of each type in each location."""
+"""Gold: silver's rows in groups, in one table for each aggregate of the flow."""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import partial
 from operator import attrgetter
 
 import pyarrow as pa
 
-from ...breweries.table import KIND, LOCATION
-from ...breweries.table import SCHEMA as SILVER_SCHEMA
-from ..errors import AccountingBroken, CheckFailed
+from ..flow import Aggregate, Flow
 from ..lake import parquet
-from ..lake.datasets import GOLD, GOLD_OBJECT, SILVER
+from ..lake.datasets import Dataset
 from ..lake.manifest import Check, StoredObject
-from ..lake.partitions import location
-from ..lake.versions import Lake, Version
-from ..steps import Step, Summary, View
-from ..work.shuffle import Place, grouped
+from ..lake.versions import Lake, Origin, Version
+from ..table import Table
+from ..work.shuffle import grouped
+from ..writer import Step, Summary, View
+from . import aggregation
+from .errors import AccountingBroken, CheckFailed
 
-Group = tuple[str, str, str | None]
-"""Country, state and type; a type may be missing."""
-
-KEYS = (*LOCATION, KIND)
-SCHEMA = pa.schema(
-    [*(pa.field(name, pa.string()) for name in KEYS), pa.field("brewery_count", pa.int64())]
-)
 ROWS_AT_ONCE = 1_000_000
-"""Rows of silver that one task counts."""
-
-EQUATION = "sum(brewery_count) = silver"
+"""Rows of silver that one task groups."""
 
 
 def aggregate(step: Step) -> Summary:
-    """Count silver's rows by country, state and type, and publish the table.
+    """Group silver's rows, and publish each table.
 
     Raises:
         LakeError: silver is missing, or not what its manifest says.
         AccountingBroken: a row appeared or vanished; nothing was published.
     """
-    version, counts = step.lake.follow(SILVER, lambda version: _count(step, version))
-    silver, source = version.manifest, version.source
-    counted = counts.total()
-    if counted != silver.rows_out:
-        raise AccountingBroken(EQUATION, counted, silver.rows_out)
-
-    table = table_of(counts)
-    content = parquet.write(table)
-    entry = StoredObject.of(GOLD_OBJECT, len(table), content)
-    manifest, written = step.publish_object(
-        entry,
-        content,
-        parquet.CONTENT_TYPE,
-        snapshot=silver.snapshot,
-        source=source,
-        rows_in=silver.rows_out,
-        checks=(Check(name=EQUATION, expected=silver.rows_out, found=counted),),
-    )
-    return step.summary(manifest, breweries=counted, objects_written=int(written))
-
-
-def table_of(counts: Mapping[Group, int]) -> pa.Table:
-    """Counts by country, state and type to a table of `SCHEMA`, sorted by them."""
-    rows = [dict(zip(SCHEMA.names, (*key, count), strict=True)) for key, count in counts.items()]
-    return pa.Table.from_pylist(rows, SCHEMA).sort_by([(name, "ascending") for name in KEYS])
+    flow = step.flow
+    version, tables = step.lake.follow(flow.silver, lambda version: _tables(step, version))
+    silver = version.manifest
+    checks = [
+        _added_up(a, t, silver.rows_out) for a, t in zip(flow.aggregates, tables, strict=True)
+    ]
+    origin = Origin(step.run, silver.snapshot, version.source, silver.rows_out)
+    count = 0
+    manifests = []
+    for writer, table, check in zip(step.writers, tables, checks, strict=True):
+        content = parquet.write(table)
+        entry = StoredObject.of(str(writer.dataset.object), len(table), content)
+        manifest, written = writer.publish_object(
+            entry, content, parquet.CONTENT_TYPE, origin, (check,)
+        )
+        manifests.append(manifest)
+        count += written
+    rows = {m.dataset: m.rows_out for m in manifests}
+    return step.writer.summary(manifests[0], tables=rows, objects_written=count)
 
 
-def read(lake: Lake) -> tuple[pa.Table, Version]:
-    """The published table, and which version it is.
+def schema_of(table: Table, aggregate: Aggregate) -> pa.Schema:
+    """The columns of a gold table: its keys, then its measures."""
+    keys = [table[name].field for name in aggregate.keys]
+    return pa.schema([*keys, *(aggregation.field_of(table, m) for m in aggregate.measures)])
+
+
+def read(lake: Lake, flow: Flow, name: str) -> tuple[pa.Table, Version]:
+    """A published gold table, and which version it is.
 
     Raises:
         LakeError: gold is missing, or not what its manifest says.
     """
+    aggregate, dataset = _named(flow, name)
+    schema = schema_of(flow.table, aggregate)
 
     def table(version: Version) -> tuple[pa.Table, Version]:
         entry = version.manifest.only_object()
         content = lake.read("gold", entry)
-        return parquet.read(f"gold/{entry.key}", content, entry, SCHEMA), version
+        return parquet.read(f"gold/{entry.key}", content, entry, schema), version
 
-    return lake.follow(GOLD, table)
+    return lake.follow(dataset, table)
 
 
 def verify(view: View) -> None:
-    """Read the table as a reader would, and add up.
+    """Read each table as a reader would, and add up.
 
     Raises:
         CheckFailed, LakeError: gold is not what its manifest says.
     """
-    table, version = read(view.lake)
-    total = sum(table["brewery_count"].to_pylist())
-    if total != version.manifest.rows_in:
-        raise CheckFailed("the sum of brewery_count", version.manifest.rows_in, total)
-    groups = len(table.group_by(KEYS).aggregate([]))
-    if groups != len(table):
-        raise CheckFailed("the number of distinct groups in gold", len(table), groups)
+    for aggregate in view.flow.aggregates:
+        table, version = read(view.lake, view.flow, aggregate.name)
+        total = sum(table[aggregate.count].to_pylist())
+        if total != version.manifest.rows_in:
+            what = f"the sum of {aggregate.count} in {aggregate.name}"
+            raise CheckFailed(what, version.manifest.rows_in, total)
+        groups = len(table.group_by(list(aggregate.keys)).aggregate([]))
+        if groups != len(table):
+            what = f"the number of distinct groups in {aggregate.name}"
+            raise CheckFailed(what, len(table), groups)
 
 
-def _count(step: Step, version: Version) -> tuple[Version, Counter[Group]]:
-    """The rows of silver by country, state and type."""
+def _tables(step: Step, version: Version) -> tuple[Version, list[pa.Table]]:
+    """Silver's rows in the groups of each aggregate."""
+    flow = step.flow
     tasks = [
-        partial(count_types, entries=group)
+        partial(
+            aggregation.group_objects, table=flow.table, aggregates=flow.aggregates, entries=group
+        )
         for group in grouped(version.manifest.objects, attrgetter("rows"), ROWS_AT_ONCE)
     ]
-    counts = Counter[Group]()
-    for found in step.engine.run(tasks, "counting silver"):
-        counts.update(found)
-    return version, counts
+    found = list(step.engine.run(tasks, "grouping silver"))
+    return version, [
+        aggregation.joined(flow.table, aggregate, [groups[n] for groups in found]).select(
+            schema_of(flow.table, aggregate).names
+        )
+        for n, aggregate in enumerate(flow.aggregates)
+    ]
 
 
-def count_types(place: Place, entries: Sequence[StoredObject]) -> Counter[Group]:
-    """The rows of some silver objects by type; their location stands in their key.
+def _added_up(aggregate: Aggregate, table: pa.Table, rows: int) -> Check:
+    equation = f"sum({aggregate.count}) = silver"
+    counted = sum(table[aggregate.count].to_pylist())
+    if counted != rows:
+        raise AccountingBroken(equation, counted, rows)
+    return Check(name=equation, expected=rows, found=counted)
 
-    Raises:
-        LakeError: an object is not what its manifest says.
-    """
-    columns = [SILVER_SCHEMA.field(KIND)]
 
-    def types(entry: StoredObject) -> pa.StructArray:
-        content = place.lake.read("silver", entry)
-        return parquet.read(f"silver/{entry.key}", content, entry, columns)[KIND].value_counts()
-
-    counts = Counter[Group]()
-    for entry, counted in zip(entries, place.lake.each(types, entries), strict=True):
-        for found in counted.to_pylist():
-            counts[(*location(entry.key), found["values"])] += found["counts"]
-    return counts
+def _named(flow: Flow, name: str) -> tuple[Aggregate, Dataset]:
+    both: Sequence[tuple[Aggregate, Dataset]] = list(zip(flow.aggregates, flow.gold, strict=True))
+    return next(pair for pair in both if pair[0].name == name)

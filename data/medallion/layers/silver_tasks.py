@@ -1,76 +1,53 @@
 """The work between bronze and silver, cut into tasks that any machine can do.
 
-Bronze's ranges are cleaned and scattered twice: the rows by location, the ids by themselves. Each
-bucket of ids tells which rows a later one supersedes; each bucket of rows becomes partitions. What
-is written depends on the data alone: not on the ranges, the buckets, or who did which task.
+Bronze's ranges are cleaned and scattered twice: the rows by partition, the keys by themselves. Each
+bucket of keys tells which rows a later one supersedes; each bucket of rows becomes files. What is
+written depends on the data alone: not on the ranges, the buckets, or who did which task.
 """
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice, zip_longest
+from itertools import islice
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ...breweries.table import CLEAN_SCHEMA, KIND, LOCATED_SCHEMA, LOCATION, SCHEMA
-from ..errors import ObjectDiffers
+from ..flow import Flow
 from ..lake import parquet
-from ..lake.datasets import SILVER
-from ..lake.manifest import PART_BYTES, Parts, StoredObject, sha256
-from ..lake.partitions import Location, location, partition
-from ..lake.records import lines_within, record_texts
+from ..lake.manifest import Profile, StoredObject, sha256
+from ..lake.partitions import Partition, Partitioning, text_of
+from ..table import POSITION, Table
 from ..work.shuffle import Buckets, Part, Piece, Place, gather, hashes, scatter
 from . import changes, drift
 from .changes import Comparison
-from .cleaning import clean
-from .drift import Profile, Seen
+from .cleaning import Cleaner
+from .drift import Seen
+from .ranges import Range, texts_of
 
 BATCH = 5_000  # records; bounds how many are Python objects at a time
 ROWS_PER_FILE = 250_000
 """Rows of a Parquet file at most; about 20 MB."""
 
-PIECE_OF_A_LINE = 64 << 10  # bytes, by which the end of a range's last line is looked for
-IDS_SCHEMA = pa.schema(
-    [
-        ("id", pa.string()),
-        ("position", pa.int64()),
-        ("place", pa.dictionary(pa.int32(), pa.string())),
-    ]
-)
 REJECTED_SCHEMA = pa.schema(
-    [("record", pa.string()), ("reason", pa.string()), ("position", pa.int64())]
+    [("record", pa.string()), ("reason", pa.string()), (POSITION, pa.int64())]
 )
-
-
-@dataclass(frozen=True)
-class Range:
-    """A part of bronze's object: the lines that begin from `start` up to `end`, in bytes."""
-
-    key: str
-    etag: str
-    size: int
-    start: int
-    end: int
-    sha256: str | None
-    """Of its bytes; None where the manifest tells that of the whole object alone."""
 
 
 @dataclass(frozen=True)
 class CleanedRange:
-    """What a range held: pieces of the usable rows, of their ids, and of the rejected records."""
+    """What a range held: pieces of the usable rows, of their keys, and of the rejected records."""
 
     records: int
     rows: Piece
-    ids: Piece
+    keys: Piece
     rejected: Piece
     unusable: int
-    by_location: Counter[Location]
+    by_partition: Counter[Partition]
     seen: Seen
 
 
@@ -83,32 +60,50 @@ class Written:
     profile: Profile
 
 
-def ranges(key: str, etag: str, size: int, parts: Parts | None) -> list[Range]:
-    """An object of so many bytes, in the parts of its manifest, or such as they would be."""
-    told = parts or Parts(size=PART_BYTES, sha256=())
-    starts = range(0, max(size, 1), told.size)
-    hashed = zip_longest(starts, told.sha256[: len(starts)])
-    return [
-        Range(key, etag, size, start, min(start + told.size, size), digest)
-        for start, digest in hashed
-    ]
+@dataclass(frozen=True)
+class Silver:
+    """What the tasks must know of a flow; it pickles."""
+
+    table: Table
+    cleaner: Cleaner
+    prefix: str
+    """Of its objects."""
+
+    @classmethod
+    def of(cls, flow: Flow) -> Silver:
+        """Of a flow."""
+        return cls(flow.table, Cleaner(flow.table, flow.clean), flow.silver.prefix)
+
+    @property
+    def partitioning(self) -> Partitioning:
+        """How its rows are partitioned."""
+        return Partitioning(self.table.partition_schema)
+
+    @property
+    def keys_schema(self) -> pa.Schema:
+        """Of the keys alone, with what is needed to find duplicates."""
+        text = pa.dictionary(pa.int32(), pa.string())
+        return pa.schema(
+            [
+                pa.field("key", self.table[self.table.key].field.type),
+                (POSITION, pa.int64()),
+                ("partition", text),
+            ]
+        )
+
+    def folder(self, partition: Partition) -> str:
+        """Where a partition's objects stand, relative to the bucket."""
+        return f"{self.prefix}{self.partitioning.path(partition)}"
 
 
-def check_object(place: Place, entry: StoredObject) -> None:
-    """Read bronze's object for its hash alone.
-
-    Raises:
-        ObjectMissing, ObjectDiffers: it is not what the manifest says.
-    """
-    for _ in place.lake.chunks("bronze", entry):
-        pass
-
-
-def clean_range(place: Place, part: Range, name: str, first: int, buckets: int) -> CleanedRange:
+def clean_range(
+    place: Place, silver: Silver, part: Range, name: str, first: int, buckets: int
+) -> CleanedRange:
     """Clean the records of a range.
 
     Args:
         place: where the task runs.
+        silver: the flow's.
         part: the range.
         name: of the pieces.
         first: the position to give its first record; that of any later range is greater.
@@ -118,244 +113,244 @@ def clean_range(place: Place, part: Range, name: str, first: int, buckets: int) 
         ObjectMissing: the object was replaced.
         ObjectDiffers: the range is not what the manifest says.
     """
-    texts = record_texts(lines_within(_content(place, part), part.start, part.end))
-    tables, batches, rejected, records = [CLEAN_SCHEMA.empty_table()], [], [], 0
+    texts = texts_of(place, part)
+    tables, batches, rejected, records = [silver.table.clean_schema.empty_table()], [], [], 0
     while batch := list(islice(texts, BATCH)):
-        table, unusable, seen = clean(batch, first + records)
+        table, unusable, seen = silver.cleaner(batch, first + records)
         tables.append(table)
         batches.append(seen)
         rejected += [vars(row) for row in unusable]
         records += len(batch)
     rows = pa.concat_tables(tables)
     unusable = pa.Table.from_pylist(rejected, REJECTED_SCHEMA)
-    ids = pa.table([rows["id"], rows["position"], _places(rows)], IDS_SCHEMA)
+    columns = [rows[silver.table.key], rows[POSITION], _partitions(silver, rows)]
+    keys = pa.table(columns, silver.keys_schema)
     scratch = place.scratch
+    by_partition = _by_partition(silver, rows, buckets)
     return CleanedRange(
         records=records,
-        rows=scatter(scratch, f"{name}-rows", rows, _by_location(rows, buckets), buckets),
-        ids=scatter(scratch, f"{name}-ids", ids, _by_id(ids, buckets), buckets),
+        rows=scatter(scratch, f"{name}-rows", rows, by_partition, buckets),
+        keys=scatter(scratch, f"{name}-keys", keys, _by_key(keys["key"], buckets), buckets),
         rejected=scatter(scratch, f"{name}-rejected", unusable, _all_in_one(unusable), 1),
         unusable=len(rejected),
-        by_location=_count(ids["place"]),
+        by_partition=_count(silver, keys["partition"]),
         seen=drift.seen_in_all(batches),
     )
 
 
-def superseded(place: Place, parts: Sequence[Part]) -> dict[Location, npt.NDArray[np.int64]]:
-    """The positions of rows whose id comes again later, by their location, among some ids.
+def superseded(
+    place: Place, silver: Silver, parts: Sequence[Part]
+) -> dict[Partition, npt.NDArray[np.int64]]:
+    """The positions of rows whose key comes again later, by their partition, among some keys.
 
     The row received last is kept, since the data may change under a crawl.
     """
-    ids = gather(place.scratch, parts, IDS_SCHEMA)
-    last = ids.group_by("id").aggregate([("position", "max")])["position_max"]
-    if len(last) == len(ids):
+    keys = gather(place.scratch, parts, silver.keys_schema)
+    last = keys.group_by("key").aggregate([(POSITION, "max")])[f"{POSITION}_max"]
+    if len(last) == len(keys):
         return {}
-    earlier = ids.filter(pc.invert(pc.is_in(ids["position"], value_set=last.combine_chunks())))
-    earlier = earlier.set_column(2, "place", earlier["place"].cast(pa.string()))
-    found = earlier.group_by("place").aggregate([("position", "list")]).to_pylist()
-    return {_location(row["place"]): np.array(row["position_list"]) for row in found}
+    earlier = keys.filter(pc.invert(pc.is_in(keys[POSITION], value_set=last.combine_chunks())))
+    earlier = earlier.set_column(2, "partition", earlier["partition"].cast(pa.string()))
+    found = earlier.group_by("partition").aggregate([(POSITION, "list")]).to_pylist()
+    of_text = silver.partitioning.of_text
+    return {of_text(row["partition"]): np.array(row[f"{POSITION}_list"]) for row in found}
 
 
 def split_bucket(
     place: Place,
+    silver: Silver,
     parts: Sequence[Part],
     name: str,
-    first_slots: Mapping[Location, int],
-    files: Mapping[Location, int],
+    first_slots: Mapping[Partition, int],
+    files: Mapping[Partition, int],
     slots: int,
 ) -> Piece:
     """Some parts of a bucket that is too large for one task, in slots of whole files.
 
     Args:
         place: where the task runs.
+        silver: the flow's.
         parts: those whose rows it takes.
         name: of the new piece.
-        first_slots: each location to the slot of its first file.
-        files: each location to how many it has; its later ones are in the slots after.
+        first_slots: each partition to the slot of its first file.
+        files: each partition to how many it has; its later ones are in the slots after.
         slots: how many there are.
     """
-    rows = gather(place.scratch, parts, CLEAN_SCHEMA)
-    places = _places(rows).combine_chunks()
-    known = [_location(value) for value in places.dictionary.to_pylist()]
-    first = np.array([first_slots[where] for where in known])[places.indices.to_numpy()]
-    number = np.array([files[where] for where in known])[places.indices.to_numpy()]
-    return scatter(place.scratch, name, rows, first + _file(rows, number), slots)
+    rows = gather(place.scratch, parts, silver.table.clean_schema)
+    texts = _partitions(silver, rows).combine_chunks()
+    known = [silver.partitioning.of_text(text) for text in texts.dictionary.to_pylist()]
+    first = np.array([first_slots[partition] for partition in known])[texts.indices.to_numpy()]
+    number = np.array([files[partition] for partition in known])[texts.indices.to_numpy()]
+    slot = first + _file(rows[silver.table.key], number)
+    return scatter(place.scratch, name, rows, slot, slots)
 
 
 def write_partitions(
     place: Place,
+    silver: Silver,
     parts: Sequence[Part],
     without: npt.NDArray[np.int64],
-    files: Mapping[Location, int],
-    there: Mapping[str, str],
+    files: Mapping[Partition, int],
+    stored: Mapping[str, str],
 ) -> Written:
-    """Store a bucket's rows, as Parquet files of one location each, sorted by id.
+    """Store a bucket's rows, as Parquet files of one partition each, sorted by key.
 
     Args:
         place: where the task runs.
+        silver: the flow's.
         parts: all of the bucket's.
         without: the positions of rows that are superseded.
-        files: each location to how many files its rows are divided into, by id.
-        there: keys to ETags of what the store has; a file that is there is not stored again.
+        files: each partition to how many files its rows are divided into, by key.
+        stored: the store's keys to ETags; a file that is there is not stored again.
     """
-    rows = gather(place.scratch, parts, CLEAN_SCHEMA)
+    rows = gather(place.scratch, parts, silver.table.clean_schema)
     if len(without):
-        rows = rows.filter(pc.invert(pc.is_in(rows["position"], value_set=pa.array(without))))
+        rows = rows.filter(pc.invert(pc.is_in(rows[POSITION], value_set=pa.array(without))))
 
     def store(file: tuple[StoredObject, bytes]) -> tuple[StoredObject, bool]:
         entry, content = file
-        etag = there.get(entry.key)
+        etag = stored.get(entry.key)
         missing = etag is None or not place.lake.holds("silver", entry, content, etag)
         if missing:
             place.lake.put_hashed("silver", entry, content, parquet.CONTENT_TYPE)
         return entry, missing
 
-    stored = place.lake.each(store, _files(rows, files))
-    objects = tuple(entry for entry, _ in stored)
-    return Written(objects, sum(missing for _, missing in stored), _profile(rows))
+    written = place.lake.store.each(store, _files(silver, rows, files))
+    objects = tuple(entry for entry, _ in written)
+    return Written(objects, sum(missing for _, missing in written), _profile(silver.table, rows))
 
 
 def scatter_objects(
-    place: Place, entries: Sequence[StoredObject], name: str, columns: Sequence[str], buckets: int
+    place: Place,
+    silver: Silver,
+    entries: Sequence[StoredObject],
+    name: str,
+    columns: Sequence[str],
+    buckets: int,
 ) -> Piece:
-    """Some columns of silver objects, with their locations, scattered by id.
+    """Some columns of silver objects, with their partitions, scattered by key.
 
     Raises:
         LakeError: an object is not what its manifest says.
     """
-    schema = pa.schema([SCHEMA.field(column) for column in columns])
+    schema = pa.schema([silver.table.schema.field(column) for column in columns])
+    partition_schema = silver.table.partition_schema
 
     def read(entry: StoredObject) -> pa.Table:
         content = place.lake.read("silver", entry)
         name = f"silver/{entry.key}"
         table = parquet.read(name, content, entry, schema, missing_as_null=True)
-        for column, value in zip(LOCATION, location(entry.key), strict=True):
-            table = table.append_column(column, pa.repeat(pa.scalar(value), len(table)))
+        partition = silver.partitioning.of_key(entry.key)
+        for field, value in zip(partition_schema, partition, strict=True):
+            repeated = pa.repeat(pa.scalar(value, field.type), len(table))
+            table = table.append_column(field, repeated)
         return table
 
-    rows = pa.concat_tables(place.lake.each(read, entries))
-    return scatter(place.scratch, name, rows, _by_id(rows, buckets), buckets)
+    rows = pa.concat_tables(place.lake.store.each(read, entries))
+    by_key = _by_key(rows[silver.table.key], buckets)
+    return scatter(place.scratch, name, rows, by_key, buckets)
 
 
-def compare(place: Place, before: Sequence[Part], after: Sequence[Part]) -> Comparison:
-    """What differs between two versions, among the ids of a bucket."""
-    was = gather(place.scratch, before, LOCATED_SCHEMA)
-    return changes.compare(was, gather(place.scratch, after, LOCATED_SCHEMA))
+def compare(
+    place: Place, silver: Silver, before: Sequence[Part], after: Sequence[Part]
+) -> Comparison:
+    """What differs between two versions, among the keys of a bucket."""
+    schema = silver.table.located_schema
+    was, now = (gather(place.scratch, parts, schema) for parts in (before, after))
+    return changes.compare(silver.table, was, now)
 
 
-def count_ids(place: Place, parts: Sequence[Part]) -> int:
-    """How many distinct ids a bucket has."""
-    schema = pa.schema([LOCATED_SCHEMA.field(name) for name in ("id", *LOCATION)])
-    distinct = pc.count_distinct(gather(place.scratch, parts, schema)["id"])
+def count_keys(place: Place, silver: Silver, parts: Sequence[Part]) -> int:
+    """How many distinct keys a bucket has."""
+    table = silver.table
+    schema = pa.schema([table[table.key].field, *table.partition_schema])
+    distinct = pc.count_distinct(gather(place.scratch, parts, schema)[table.key])
     return int(distinct.as_py())
 
 
 def files_for(rows: int) -> int:
-    """How many files a location of so many rows has: a power of two, so that it seldom changes."""
+    """How many files so many rows are divided into: a power of two, so that it seldom changes."""
     return 1 << (max(rows - 1, 0) // ROWS_PER_FILE).bit_length()
 
 
-def folder(where: Location) -> str:
-    """Where a location's objects stand, relative to the bucket."""
-    return f"{SILVER.prefix}{partition(*where)}"
+def bucket_of(partition: Partition, buckets: int) -> int:
+    """The bucket of a partition's rows."""
+    return int(hashes(pa.chunked_array([[text_of(partition)]]))[0]) % buckets
 
 
-def bucket_of(where: Location, buckets: int) -> int:
-    """The bucket of a location's rows."""
-    return int(hashes(pa.chunked_array([["\0".join(where)]]))[0]) % buckets
+def _partitions(silver: Silver, rows: pa.Table) -> pa.ChunkedArray:
+    """The partition of each row as one text, in a dictionary."""
+    texts = silver.partitioning.texts(rows)
+    return pa.chunked_array([texts.combine_chunks().dictionary_encode()])
 
 
-def _content(place: Place, part: Range) -> Iterator[bytes]:
-    """The object from the byte before a range on, for as long as somebody reads."""
-    digest, before = hashlib.sha256(), min(part.start, 1)
-    start = part.start - before
-    for chunk in place.lake.part("bronze", part.key, start, part.end, part.etag):
-        digest.update(memoryview(chunk)[before:])
-        before = 0
-        yield chunk
-    if part.sha256 not in {None, digest.hexdigest()}:
-        name = f"bronze/{part.key}"
-        what = f"sha256 of bytes {part.start} to {part.end}"
-        raise ObjectDiffers(name, what, part.sha256, digest.hexdigest())
-    for start in range(part.end, part.size, PIECE_OF_A_LINE):
-        end = min(start + PIECE_OF_A_LINE, part.size)
-        yield from place.lake.part("bronze", part.key, start, end, part.etag)
+def _count(silver: Silver, partitions: pa.ChunkedArray) -> Counter[Partition]:
+    counted = partitions.value_counts().to_pylist()
+    of_text = silver.partitioning.of_text
+    return Counter({of_text(found["values"]): found["counts"] for found in counted})
 
 
-def _places(rows: pa.Table) -> pa.ChunkedArray:
-    """The location of each row as one text, in a dictionary. Tidied text holds no NUL."""
-    joined = pc.binary_join_element_wise(*(rows[name] for name in LOCATION), "\0")
-    return pa.chunked_array([joined.combine_chunks().dictionary_encode()])
-
-
-def _location(place: str) -> Location:
-    country, state = place.split("\0")
-    return country, state
-
-
-def _count(places: pa.ChunkedArray) -> Counter[Location]:
-    counted = places.value_counts().to_pylist()
-    return Counter({_location(found["values"]): found["counts"] for found in counted})
-
-
-def _by_location(rows: pa.Table, buckets: int) -> Buckets:
+def _by_partition(silver: Silver, rows: pa.Table, buckets: int) -> Buckets:
     if buckets == 1:
         return _all_in_one(rows)
-    places = _places(rows).combine_chunks()
-    known: Buckets = hashes(pa.chunked_array([places.dictionary])) % buckets
-    found: Buckets = known[places.indices.to_numpy()]
+    texts = _partitions(silver, rows).combine_chunks()
+    known: Buckets = hashes(pa.chunked_array([texts.dictionary])) % buckets
+    found: Buckets = known[texts.indices.to_numpy()]
     return found
 
 
-def _by_id(rows: pa.Table, buckets: int) -> Buckets:
+def _by_key(keys: pa.ChunkedArray, buckets: int) -> Buckets:
     if buckets == 1:
-        return _all_in_one(rows)
-    return hashes(rows["id"]) % buckets
+        return _all_in_one(keys)
+    return hashes(keys) % buckets
 
 
-def _all_in_one(rows: pa.Table) -> Buckets:
+def _all_in_one(rows: pa.Table | pa.ChunkedArray) -> Buckets:
     return np.zeros(len(rows), np.int64)
 
 
-def _file(rows: pa.Table, files: int | Buckets) -> Buckets:
-    """Which of its location's files each row belongs to, by its id."""
-    return hashes(rows["id"]) & (files - 1)
+def _file(keys: pa.ChunkedArray, files: int | Buckets) -> Buckets:
+    """Which of its partition's files each row belongs to, by its key."""
+    return hashes(keys) & (files - 1)
 
 
-def _files(rows: pa.Table, files: Mapping[Location, int]) -> Iterator[tuple[StoredObject, bytes]]:
-    """Each location's rows by id, as files named by their content."""
-    by_location = [(name, "ascending") for name in LOCATION]
-    ordered = rows.sort_by([*by_location, ("id", "ascending")])
+def _files(
+    silver: Silver, rows: pa.Table, files: Mapping[Partition, int]
+) -> Iterator[tuple[StoredObject, bytes]]:
+    """Each partition's rows by key, as files named by their content."""
+    table = silver.table
+    by_partition = [(name, "ascending") for name in table.partitions]
+    ordered = rows.sort_by([*by_partition, (table.key, "ascending")])
     # Arrow groups in no order of its own, not even that of its input.
-    sizes = ordered.group_by(list(LOCATION)).aggregate([([], "count_all")]).sort_by(by_location)
+    groups = ordered.group_by(list(table.partitions)).aggregate([([], "count_all")])
     start = 0
-    for size in sizes.to_pylist():
-        where, count = (size[LOCATION[0]], size[LOCATION[1]]), size["count_all"]
-        for part in _divided(ordered.slice(start, count).select(SCHEMA.names), files[where]):
+    for group in groups.sort_by(by_partition).to_pylist():
+        partition = tuple(group[name] for name in table.partitions)
+        count = group["count_all"]
+        within = ordered.slice(start, count).select(table.schema.names)
+        for part in _divided(within, table.key, files[partition]):
             content = parquet.write(part)
             digest = sha256(content)
-            key = f"{folder(where)}/{digest[:32]}.parquet"
-            entry = StoredObject(key=key, rows=len(part), bytes=len(content), sha256=digest)
-            yield entry, content
+            key = f"{silver.folder(partition)}/{digest[:32]}.parquet"
+            yield StoredObject(key=key, rows=len(part), bytes=len(content), sha256=digest), content
         start += count
 
 
-def _divided(rows: pa.Table, files: int) -> Iterable[pa.Table]:
+def _divided(rows: pa.Table, key: str, files: int) -> Iterable[pa.Table]:
     if files == 1:
         return [rows]
-    numbers = _file(rows, files)
+    numbers = _file(rows[key], files)
     return (rows.filter(pa.array(numbers == number)) for number in np.unique(numbers))
 
 
-def _profile(rows: pa.Table) -> Profile:
+def _profile(table: Table, rows: pa.Table) -> Profile:
     def counts(column: str) -> dict[str, int]:
-        counted = rows[column].drop_null().value_counts().to_pylist()
+        counted = rows[column].drop_null().cast(pa.string()).value_counts().to_pylist()
         return {item["values"]: item["counts"] for item in counted}
 
     return Profile(
         rows=len(rows),
         fields={},
-        values={name: len(rows) - rows[name].null_count for name in SCHEMA.names},
-        countries=counts(LOCATION[0]),
-        brewery_types=counts(KIND),
+        values={name: len(rows) - rows[name].null_count for name in table.schema.names},
+        counts={column.name: counts(column.name) for column in table.columns if column.counted},
     )

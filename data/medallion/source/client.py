@@ -1,6 +1,6 @@
 """A polite HTTP client: few connections, a limit of requests a minute, retries, one time limit.
 
-It knows nothing of what it asks for; `api` does.
+It knows nothing of what it asks for; a flow's `Api` does.
 """
 
 from __future__ import annotations
@@ -12,11 +12,14 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
+from functools import partial
 from http import HTTPStatus
 from http.client import HTTPException
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
+from urllib.parse import urlsplit
 
 import requests
 import urllib3
@@ -25,22 +28,27 @@ from tenacity import (
     RetryCallState,
     Retrying,
     retry_if_exception_type,
+    sleep_using_event,
+    stop_after_attempt,
+    stop_when_event_set,
     wait_exponential,
     wait_random,
 )
 from typing_extensions import Self
 
 from .. import __version__
-from ..errors import (
+from ..host.network import session
+from ..settings import FlowSettings
+from .errors import (
     ApiBodyMalformed,
     ApiBusy,
     ApiGaveUp,
+    ApiLeadsAway,
     ApiRefused,
+    ApiTokenRefused,
     ApiUnreachable,
     RetriableApiError,
 )
-from ..host.network import session
-from ..settings import Settings
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -55,14 +63,28 @@ OF_THE_NETWORK = (OSError, HTTPException, urllib3.exceptions.HTTPError)
 LARGEST_BODY = 64 << 20  # bytes; the largest page of the real API has 86 kB
 
 
+@dataclass(frozen=True)
+class Answer:
+    """What an API answered with 200: its text, its headers, and the address that was asked."""
+
+    text: str
+    headers: Mapping[str, str]
+    url: str
+
+
 class Client:
     """Asks an API within the limits of the settings, for as long as it is a context.
 
-    Public methods raise `ApiRefused` and `ApiGaveUp`.
+    Public methods raise `FatalApiError`.
+
+    Args:
+        settings: of the flow.
+        headers: to send with each request besides.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: FlowSettings, headers: Mapping[str, str] | None = None) -> None:
         self._settings = settings
+        self.url = settings.api_url
         self._deadline = time.monotonic() + settings.api_time_limit
         self._stopped = threading.Event()
         self._limiter = (
@@ -75,9 +97,10 @@ class Client:
             {
                 # Without it the server answers an error by a redirect to a page that says 200.
                 "Accept": "application/json",
-                "User-Agent": f"breweries/{__version__}",
+                "User-Agent": f"medallion/{__version__}",
                 # An answer that a shared cache has kept proves nothing of what is there now.
                 "Cache-Control": "no-cache",
+                **(headers or {}),
             }
         )
 
@@ -92,7 +115,7 @@ class Client:
         self,
         url: str,
         parameters: Mapping[str, Any],
-        read: Callable[[str], T],
+        read: Callable[[Answer], T],
         unique: str = "",
     ) -> T:
         """GET until a body can be read. Errors name the address with its query.
@@ -100,44 +123,29 @@ class Client:
         Args:
             url: without its query.
             parameters: of the query.
-            read: makes something of a body, or raises ValueError, TypeError or LookupError.
+            read: makes something of an answer, or raises ValueError, TypeError or LookupError.
             unique: a parameter to send besides, with another value in each try, so that no shared
                 cache has an answer; "" where the server would refuse what it does not know.
         """
-        settings = self._settings
         address = _address(url, parameters)
-        doubling = wait_exponential(multiplier=settings.api_backoff, max=LONGEST_BACKOFF)
-        backoff = doubling + wait_random(0, settings.api_backoff)
+        self._refuse_another_host(url)
+        doubling = wait_exponential(multiplier=self._settings.api_backoff, max=LONGEST_BACKOFF)
+        backoff = doubling + wait_random(0, self._settings.api_backoff)
 
         def wait(state: RetryCallState) -> float:
             error = state.outcome.exception() if state.outcome else None
             asked = error.retry_after if isinstance(error, ApiBusy) else None
             return max(asked or 0.0, backoff(state))
 
-        def stop(state: RetryCallState) -> bool:
-            late = state.upcoming_sleep > self._seconds_left()
-            return late or self._stopped.is_set() or state.attempt_number >= settings.api_attempts
-
-        def sleep(seconds: float) -> None:
-            self._stopped.wait(seconds)
-
-        def give_up(state: RetryCallState) -> T:
-            last = state.outcome.exception() if state.outcome else None
-            if not isinstance(last, RetriableApiError):  # tenacity stops on no other
-                raise TypeError(f"unexpected {last!r}")
-            limit = (
-                f"BREWERIES_API_ATTEMPTS is {settings.api_attempts}"
-                if state.attempt_number >= settings.api_attempts
-                else f"BREWERIES_API_TIME_LIMIT_SECONDS is {settings.api_time_limit:g}"
-            )
-            raise ApiGaveUp(address, state.attempt_number, str(last), limit) from last
-
+        enough = stop_after_attempt(self._settings.api_attempts) | stop_when_event_set(
+            self._stopped
+        )
         result: T = Retrying(
             retry=retry_if_exception_type(RetriableApiError),
             wait=wait,
-            stop=stop,
-            sleep=sleep,
-            retry_error_callback=give_up,
+            stop=lambda state: enough(state) or state.upcoming_sleep > self._seconds_left(),
+            sleep=sleep_using_event(self._stopped),
+            retry_error_callback=partial(self._give_up, address),
         )(self._try, url, parameters, read, unique, address)
         return result
 
@@ -157,6 +165,25 @@ class Client:
                 pool.shutdown(cancel_futures=True)
                 raise
 
+    def _give_up(self, address: str, state: RetryCallState) -> NoReturn:
+        settings = self._settings
+        last = state.outcome.exception() if state.outcome else None
+        if not isinstance(last, RetriableApiError):  # tenacity stops on no other
+            raise TypeError(f"unexpected {last!r}")
+        limit = (
+            f"{settings.name_of('API_ATTEMPTS')} is {settings.api_attempts}"
+            if state.attempt_number >= settings.api_attempts
+            else f"{settings.name_of('API_TIME_LIMIT_SECONDS')} is {settings.api_time_limit:g}"
+        )
+        setting = settings.name_of("API_URL")
+        raise ApiGaveUp(address, state.attempt_number, str(last), limit, setting) from last
+
+    def _refuse_another_host(self, url: str) -> None:
+        """A page may name the next one; the token is for the API of the settings alone."""
+        ours, theirs = urlsplit(self.url), urlsplit(url)
+        if (ours.scheme, ours.netloc) != (theirs.scheme, theirs.netloc):
+            raise ApiLeadsAway(self.url, url, self._settings.name_of("API_URL"))
+
     def _seconds_left(self) -> float:
         return max(0.0, self._deadline - time.monotonic())
 
@@ -164,14 +191,15 @@ class Client:
         self,
         url: str,
         parameters: Mapping[str, Any],
-        read: Callable[[str], T],
+        read: Callable[[Answer], T],
         unique: str,
         address: str,
     ) -> T:
         left = self._seconds_left()
         if self._limiter and not self._limiter.try_acquire("requests", timeout=left):
             raise ApiUnreachable(
-                address, "BREWERIES_API_REQUESTS_PER_MINUTE allows no request in time"
+                address,
+                f"{self._settings.name_of('API_REQUESTS_PER_MINUTE')} allows no request in time",
             )
         sent = {**parameters, unique: secrets.token_hex(8)} if unique else parameters
         timeout = min(self._settings.api_timeout, max(left, 0.001))
@@ -183,9 +211,9 @@ class Client:
                 body = _body(answer, address, end)
         except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
             raise ApiUnreachable(address, _cause(error)) from None
-        _refuse_errors(answer, body, address)
+        _refuse_errors(answer, body, address, self._settings)
         try:
-            return read(body.decode("utf-8"))
+            return read(Answer(body.decode("utf-8"), answer.headers, url))
         except (ValueError, TypeError, LookupError) as error:
             raise ApiBodyMalformed(address, _describe(answer, body, error)) from None
 
@@ -240,13 +268,22 @@ def _body(answer: requests.Response, url: str, end: float) -> bytes:
     return bytes(body)
 
 
-def _refuse_errors(answer: requests.Response, body: bytes, url: str) -> None:
+def _refuse_errors(
+    answer: requests.Response, body: bytes, url: str, settings: FlowSettings
+) -> None:
     if answer.status_code in TRIED_AGAIN or answer.status_code >= 500:
         raise ApiBusy(url, answer.status_code, seconds_asked(answer.headers))
-    if answer.status_code != requests.codes.ok:
-        where = answer.headers.get("Location")
-        said = f"a redirect to {where}" if where else body[:200].decode("utf-8", "replace")
-        raise ApiRefused(url, answer.status_code, " ".join(said.split()))
+    if answer.status_code == requests.codes.ok:
+        return
+    where = answer.headers.get("Location")
+    said = f"a redirect to {where}" if where else body[:200].decode("utf-8", "replace")
+    said = " ".join(said.split())
+    if answer.status_code in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
+        setting = settings.name_of("API_TOKEN")
+        problem = "is not accepted" if settings.api_token.get_secret_value() else "is not set"
+        raise ApiTokenRefused(url, answer.status_code, said, setting, problem)
+    names = settings.name_of("API_URL"), settings.name_of("API_PAGE_SIZE")
+    raise ApiRefused(url, answer.status_code, said, " and ".join(names))
 
 
 def _describe(answer: requests.Response, body: bytes, error: Exception) -> str:

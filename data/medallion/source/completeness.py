@@ -7,11 +7,12 @@ import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
-from ...breweries.table import value
 from ..lake.manifest import Check
+from ..table import Table
 
 Facets = Mapping[str, str]
 """What an API counts its records by, by its own name, to the column."""
@@ -39,14 +40,17 @@ class Tally:
 
     Args:
         facets: what the API counts by.
+        table: says which fields of a record are its key and the facets' columns.
         file: for the ids; replaced where it is there.
     """
 
-    def __init__(self, facets: Facets, file: Path) -> None:
+    def __init__(self, facets: Facets, table: Table, file: Path) -> None:
         self.records = 0
+        self._table = table
         self._columns = facets
         self._facets: dict[str, Counter[str]] = {name: Counter() for name in facets}
         self._nameless = 0
+        self._sum = 0
         file.unlink(missing_ok=True)
         self._ids = sqlite3.connect(file)
         self._ids.execute("PRAGMA journal_mode = OFF")  # no other reads it, and none after us
@@ -56,20 +60,33 @@ class Tally:
         """Count one record of any shape; a repeated id counts once."""
         self.records += 1
         fields = record if isinstance(record, dict) else {}
-        identity = value(fields, "id")
+        identity = self._table.value(fields, self._table.key)
         if isinstance(identity, bool) or not isinstance(identity, (str, int)) or identity == "":
             self._nameless += 1
         elif not self._is_new(str(identity)):
             return
         for name, column in self._columns.items():
-            found = value(fields, column)
+            found = self._table.value(fields, column)
             if found is not None:
                 self._facets[name][str(found)] += 1
 
     def _is_new(self, identity: str) -> bool:
         # As bytes, since an id may hold half a surrogate pair.
         key = identity.encode("utf-8", "surrogatepass")
-        return self._ids.execute("INSERT OR IGNORE INTO ids VALUES (?)", (key,)).rowcount == 1
+        is_new = self._ids.execute("INSERT OR IGNORE INTO ids VALUES (?)", (key,)).rowcount == 1
+        if is_new:
+            self._sum += int.from_bytes(blake2b(key, digest_size=16).digest(), "big")
+        return is_new
+
+    @property
+    def ids(self) -> tuple[int, int]:
+        """What two walks over the same ids have in common, whatever their order."""
+        return self.distinct, self._sum
+
+    def agreement(self) -> tuple[Check, ...]:
+        """The proof where an API tells no total: two walks met the same ids, so many."""
+        name = "distinct records of two walks that met the same ids"
+        return (Check(name=name, expected=self.distinct, found=self.distinct),)
 
     @property
     def distinct(self) -> int:

@@ -1,4 +1,4 @@
-"""The crawl: every record of the API into a file, repeated until it is proved complete."""
+"""The crawl: every record of an API into a file, repeated until it is proved complete."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from ...breweries import api
-from ..errors import ApiEmpty, CrawlIncomplete
 from ..host.console import progress
-from ..lake.datasets import SOURCE
 from ..lake.manifest import Check
 from ..lake.records import array_lines
-from ..settings import Settings
+from ..settings import FlowSettings
+from ..table import Table
+from .api import Api
 from .client import Client
-from .completeness import Tally
+from .completeness import Tally, Totals
+from .errors import ApiEmpty, CrawlIncomplete
 
 
 @dataclass(frozen=True)
@@ -25,33 +25,58 @@ class Crawl:
     checks: tuple[Check, ...]
 
 
-def crawl(settings: Settings, path: Path) -> Crawl:
+def crawl(api: Api, table: Table, settings: FlowSettings, path: Path) -> Crawl:
     """Write every record of the API, as received, to a file (see `records`).
 
-    The data may change under a crawl: it counts only if the API's totals are the same before and
-    after and the records add up to them; else it is repeated, `BREWERIES_API_CRAWLS` times at most.
+    The data may change under a crawl. It counts only if the API's totals are the same before and
+    after, and the records add up to them; where the API tells none, if it meets the same ids as the
+    one before. Else it is repeated, `<FLOW>_API_CRAWLS` times at most.
 
     Raises:
-        ApiRefused, ApiGaveUp, ApiEmpty, CrawlIncomplete: nothing complete could be fetched.
+        FatalApiError: nothing complete could be fetched.
     """
-    with Client(settings) as client:
-        for _ in range(settings.api_crawls):
-            before = api.totals(client, settings)
-            if before.records == 0:
-                raise ApiEmpty(settings.api_url)
-            tally = _fetch(client, settings, before.records, path)
-            after = api.totals(client, settings)
-            differences = tally.differences(after) or before.differences(after)
-            if not differences:
-                return Crawl(tally.records, tally.checks(after))
+    with Client(settings, api.headers(settings)) as client:
+        totals = api.totals(client, settings)
+        if totals is None:
+            return _agreed(api, table, settings, client, path)
+        return _added_up(api, table, settings, client, path, totals)
+
+
+def _added_up(
+    api: Api, table: Table, settings: FlowSettings, client: Client, path: Path, before: Totals
+) -> Crawl:
+    for _ in range(settings.api_crawls):
+        if before.records == 0:
+            raise ApiEmpty(settings.api_url, api.unit, settings.name_of("API_URL"))
+        tally = _fetch(api, table, settings, client, path, before.records)
+        after = api.totals(client, settings) or Totals(0)
+        differences = tally.differences(after) or before.differences(after)
+        if not differences:
+            return Crawl(tally.records, tally.checks(after))
+        before = after
     raise CrawlIncomplete(settings.api_url, settings.api_crawls, differences)
 
 
-def _fetch(client: Client, settings: Settings, total: int, path: Path) -> Tally:
-    tally = Tally(api.FACETS, path.with_suffix(".ids"))
+def _agreed(api: Api, table: Table, settings: FlowSettings, client: Client, path: Path) -> Crawl:
+    before = _fetch(api, table, settings, client, path, None).ids
+    for _ in range(settings.api_crawls):
+        tally = _fetch(api, table, settings, client, path, None)
+        if tally.ids == before and tally.records == 0:
+            raise ApiEmpty(settings.api_url, api.unit, settings.name_of("API_URL"))
+        if tally.ids == before:
+            return Crawl(tally.records, tally.agreement())
+        (told, _), before = before, tally.ids
+    differences = {"ids of two walks": {"fetched": tally.distinct, "told": told}}
+    raise CrawlIncomplete(settings.api_url, settings.api_crawls + 1, differences)
+
+
+def _fetch(
+    api: Api, table: Table, settings: FlowSettings, client: Client, path: Path, total: int | None
+) -> Tally:
+    tally = Tally(api.facets, table, path.with_suffix(".ids"))
 
     def texts() -> Iterator[str]:
-        with progress(doing=SOURCE, total=total, unit="breweries") as bar:
+        with progress(doing=api.title, total=total, unit=api.unit) as bar:
             for page in api.pages(client, settings, total):
                 for text, record in page:
                     tally.add(record)

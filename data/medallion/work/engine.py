@@ -10,20 +10,14 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from ..errors import (
-    ClusterEmpty,
-    ClusterUnreachable,
-    ProcessesRefused,
-    StoreError,
-    WorkerDiffers,
-    WorkersFailed,
-)
 from ..host.console import progress
 from ..host.workspace import workspace
 from ..lake.datasets import SCRATCH
+from ..lake.errors import StoreError
 from ..lake.manifest import code_version
 from ..lake.versions import Lake
-from ..settings import Settings
+from ..settings import LakeSettings
+from .errors import ClusterEmpty, ClusterUnreachable, ProcessesRefused, WorkerDiffers, WorkersFailed
 from .shuffle import Folder, Place, Prefix, Scratch
 
 if TYPE_CHECKING:
@@ -33,7 +27,6 @@ PROCESSES = 4  # at most, unless the settings say more: each holds about 300 MB
 MANY = 8  # tasks from which on it pays to start processes, which takes a second
 CONNECT_SECONDS = 10.0
 WORKER_SECONDS = 60.0  # to wait for a worker, where there is none
-"""The prefix in silver's bucket of what a cluster's tasks hand each other."""
 
 R = TypeVar("R")
 Task = Callable[[Place], R]
@@ -52,10 +45,17 @@ class Engine(Protocol):
 
 
 @contextmanager
-def engine_of(settings: Settings, lake: Lake, run: str) -> Iterator[Engine]:
-    """The engine of the settings; nothing is started or connected before its first tasks."""
+def engine_of(settings: LakeSettings, lake: Lake, run: str, package: str) -> Iterator[Engine]:
+    """The engine of the settings; nothing is started or connected before its first tasks.
+
+    Args:
+        settings: of the lake.
+        lake: that the tasks read and write.
+        run: the name of its scratch.
+        package: of the flow, whose code a worker must have.
+    """
     if settings.dask_scheduler:
-        cluster = Cluster(settings.dask_scheduler, lake, run)
+        cluster = Cluster(settings.dask_scheduler, lake, run, package)
         try:
             yield cluster
         finally:
@@ -72,7 +72,7 @@ def engine_of(settings: Settings, lake: Lake, run: str) -> Iterator[Engine]:
 class Machine:
     """This machine: threads for a few tasks, processes for many, and a scratch on its disk."""
 
-    def __init__(self, settings: Settings, lake: Lake, folder: Path) -> None:
+    def __init__(self, settings: LakeSettings, lake: Lake, folder: Path) -> None:
         self._settings = settings
         self._has_processes = False
         self._folder = folder
@@ -119,8 +119,9 @@ class Machine:
 class Cluster:
     """A Dask cluster; its workers have this code and the store's settings of their own."""
 
-    def __init__(self, address: str, lake: Lake, run: str) -> None:
+    def __init__(self, address: str, lake: Lake, run: str, package: str) -> None:
         self._address = address
+        self._package = package
         self._prefix = f"{SCRATCH}{run}/"
         self._client: Client | None = None
         self.place = Place(lake, Prefix(lake, self._prefix))
@@ -137,7 +138,7 @@ class Cluster:
         from distributed.comm.core import CommClosedError
 
         client = self._client = self._client or self._connected()
-        work = partial(_on_worker, self._prefix, code_version())
+        work = partial(_on_worker, self._prefix, self._package, code_version(self._package))
         try:
             futures = client.map(work, tasks, pure=False)
             try:
@@ -155,7 +156,8 @@ class Cluster:
             with suppress(TimeoutError, OSError):
                 self._client.close(timeout=CONNECT_SECONDS)
             with suppress(StoreError):
-                self.place.lake.remove("silver", self.place.lake.sizes("silver", self._prefix))
+                store = self.place.lake.store
+                store.remove("silver", store.listed("silver", self._prefix))
 
     def _connected(self) -> Client:
         from distributed import Client
@@ -183,16 +185,16 @@ def _result(client: Client, future: Future[R]) -> R:
             client.wait_for_workers(1, timeout=WORKER_SECONDS)
 
 
-def _in_process(settings: Settings, scratch: Scratch, task: Task[R]) -> R:
+def _in_process(settings: LakeSettings, scratch: Scratch, task: Task[R]) -> R:
     """Do a task in another process of this machine."""
     return task(Place(Lake.connect(settings), scratch))
 
 
-def _on_worker(prefix: str, version: str, task: Task[R]) -> R:
+def _on_worker(prefix: str, package: str, version: str, task: Task[R]) -> R:
     """Do a task on a worker, by the settings of the worker's own environment."""
-    if code_version() != version:
-        raise WorkerDiffers(code_version(), version)
-    lake = Lake.connect(Settings.load())
+    if (ours := code_version(package)) != version:
+        raise WorkerDiffers(ours, version)
+    lake = Lake.connect(LakeSettings.load())
     return task(Place(lake, Prefix(lake, prefix)))
 
 

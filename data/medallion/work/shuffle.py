@@ -67,14 +67,14 @@ class Prefix:
     prefix: str
 
     def write(self, name: str, content: memoryview) -> None:  # noqa: D102
-        self.lake.put("silver", self.prefix + name, bytes(content))
+        self.lake.store.put("silver", self.prefix + name, bytes(content))
 
     def read(self, parts: Sequence[Part]) -> list[bytes]:  # noqa: D102
         def part(wanted: Part) -> bytes:
             name, start, end = wanted
-            return b"".join(self.lake.part("silver", self.prefix + name, start, end))
+            return b"".join(self.lake.store.part("silver", self.prefix + name, start, end))
 
-        return self.lake.each(part, parts)
+        return self.lake.store.each(part, parts)
 
 
 @dataclass(frozen=True)
@@ -148,7 +148,7 @@ def gather(scratch: Scratch, parts: Sequence[Part], schema: pa.Schema) -> pa.Tab
     return pa.concat_tables([schema.empty_table(), *tables])
 
 
-def hashes(texts: pa.ChunkedArray) -> Buckets:
-    """The CRC-32 of each text: the same on every machine, in every release."""
-    values = map(zlib.crc32, texts.cast(pa.binary()).to_pylist())
-    return np.fromiter(values, np.int64, len(texts))
+def hashes(values: pa.ChunkedArray) -> Buckets:
+    """The CRC-32 of each value as text: the same on every machine, in every release."""
+    texts = values.cast(pa.string()).cast(pa.binary()).to_pylist()
+    return np.fromiter(map(zlib.crc32, texts), np.int64, len(values))

@@ -1,0 +1,24 @@
+"""All about breweries in one value."""
+
+from __future__ import annotations
+
+from data.medallion.flow import Blocks, Chart, Flow
+
+from .api import OpenBreweryDB
+from .chart import draw
+from .cleaning import clean
+from .gold import STATE_BREWERY_TYPE
+from .table import TABLE
+
+FLOW = Flow(
+    name="breweries",
+    package=__package__,
+    api=OpenBreweryDB(),
+    table=TABLE,
+    clean=clean,
+    aggregates=(STATE_BREWERY_TYPE,),
+    drawing=Chart(draw, of=STATE_BREWERY_TYPE.name, name="visualizations"),
+    blocks=Blocks(
+        "extract_breweries_data", "transform_breweries", "aggregated_columns", "data_viz"
+    ),
+)

@@ -1,0 +1,176 @@
+"""What the machinery is told of a dataset: one value, the flow, made in data/<name>/flow.py."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Literal
+
+from .lake.datasets import LAYERS, Dataset, Layer
+from .settings import FlowSettings
+from .source.api import Api
+from .table import Clean, Table, unchanged
+
+if TYPE_CHECKING:  # importing them costs half a second, so it is done by the block that draws
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+Function = Literal["count", "sum", "mean", "min", "max"]
+Draw = Callable[["pd.DataFrame", str], "Figure"]
+"""Given a gold table and a caption, draws the chart."""
+
+
+@dataclass(frozen=True)
+class Measure:
+    """One number of a gold table: a function of a column over the rows of a group.
+
+    `count` counts rows; all others leave out rows without a value in the column.
+    """
+
+    name: str
+    function: Function
+    column: str = ""
+
+
+def count(name: str) -> Measure:
+    """How many rows a group has."""
+    return Measure(name, "count")
+
+
+@dataclass(frozen=True)
+class Aggregate:
+    """A gold table: silver's rows in groups, one row a group, sorted by the keys."""
+
+    name: str
+    keys: tuple[str, ...]
+    """The columns that rows are grouped by, of silver or its partitions."""
+    measures: tuple[Measure, ...]
+    """One of them is a count, by which the table adds up to silver's rows."""
+
+    @property
+    def count(self) -> str:
+        """The measure that adds up to silver's rows."""
+        return next((m.name for m in self.measures if m.function == "count"), "")
+
+
+@dataclass(frozen=True)
+class Chart:
+    """A picture of a gold table."""
+
+    draw: Draw
+    of: str
+    """The gold table that is drawn."""
+    name: str = ""
+    """The dataset's; by default `<flow>_chart`."""
+    formats: tuple[Literal["png", "svg"], ...] = ("png",)
+
+
+@dataclass(frozen=True)
+class Blocks:
+    """The names of the Mage blocks that write each layer; no other flow may have them."""
+
+    bronze: str
+    silver: str
+    gold: str
+    chart: str = ""
+
+
+@dataclass(frozen=True)
+class Flow:
+    """One dataset's way from its API to the chart, and the names of its objects in the lake."""
+
+    name: str
+    """Of its folder, its Mage pipeline and its objects; in capitals, how its settings begin."""
+    package: str
+    """The Python package of its folder: `__package__`."""
+    api: Api
+    table: Table
+    aggregates: tuple[Aggregate, ...]
+    blocks: Blocks
+    clean: Clean = unchanged
+    drawing: Chart | None = None
+
+    @cached_property
+    def bronze(self) -> Dataset:
+        """The API's answer as received."""
+        return Dataset("bronze", self.name, self.blocks.bronze, f"{self._data}_raw.json")
+
+    @cached_property
+    def silver(self) -> Dataset:
+        """The cleaned rows, by partition; beside them the rejected ones, and what changed."""
+        return Dataset(
+            "silver", self.name, self.blocks.silver, beside=(self.rejected, self.changes)
+        )
+
+    @cached_property
+    def gold(self) -> tuple[Dataset, ...]:
+        """A dataset for each of the aggregates."""
+        block = self.blocks.gold
+        return tuple(
+            Dataset("gold", a.name, block, f"data/{a.name}/{self.name}_aggregated.parquet")
+            for a in self.aggregates
+        )
+
+    @cached_property
+    def chart(self) -> Dataset | None:
+        """The picture, in its first format; beside it the others."""
+        if not self.drawing:
+            return None
+        name = self.drawing.name or f"{self.name}_chart"
+        stem = f"data/{name}/{self.name}_aggregated"
+        first, *others = (f"{stem}.{kind}" for kind in self.drawing.formats)
+        return Dataset("gold", name, self.blocks.chart, first, tuple(others))
+
+    @property
+    def datasets(self) -> tuple[Dataset, ...]:
+        """All of them, in the order in which a run writes them."""
+        return (self.bronze, self.silver, *self.gold, *((self.chart,) if self.chart else ()))
+
+    @property
+    def layers(self) -> Mapping[Layer, tuple[Dataset, ...]]:
+        """The datasets of each layer, the main one first."""
+        return {
+            layer: tuple(dataset for dataset in self.datasets if dataset.layer == layer)
+            for layer in LAYERS
+        }
+
+    @property
+    def rejected(self) -> str:
+        """The key of the records that cannot be used, in silver's bucket."""
+        return f"data/rejected/{self.name}_rejected.json"
+
+    @property
+    def changes(self) -> str:
+        """The key of the report of what changed, in silver's bucket."""
+        return f"data/changes/{self.name}_changes.json"
+
+    @property
+    def prefix(self) -> str:
+        """How the names of its settings begin."""
+        return f"{self.name.upper()}_"
+
+    def owns(self, layer: Layer, key: str) -> bool:
+        """Whether an object is this flow's, by its key."""
+        if key.startswith("logs/"):
+            return any(key.endswith(f"-{block}.json") for block in self._blocks_of(layer))
+        prefixes = tuple(dataset.prefix for dataset in self.datasets if dataset.layer == layer)
+        return key.startswith(prefixes) or (
+            layer == "silver" and key in (self.rejected, self.changes)
+        )
+
+    def load_settings(self) -> FlowSettings:
+        """Its settings, from the environment and `.env`.
+
+        Raises:
+            SettingError: a setting is malformed or contradicts another.
+        """
+        api = self.api
+        return FlowSettings.load(self.prefix, api.url, api.page_size, api.requests_per_minute)
+
+    @property
+    def _data(self) -> str:
+        return f"data/{self.name}/{self.name}"
+
+    def _blocks_of(self, layer: Layer) -> Iterator[str]:
+        return (dataset.block for dataset in self.datasets if dataset.layer == layer)

@@ -1,0 +1,169 @@
+"""The flows of this project, found by their folders; one that cannot be is refused by a sentence.
+
+A flow is a folder of the Mage project with a `flow.py` that makes `FLOW`.
+"""
+
+from __future__ import annotations
+
+import importlib
+import re
+from collections import Counter
+from collections.abc import Iterator
+
+from .errors import FlowMissing, FlowUnusable
+from .flow import Aggregate, Flow
+from .settings import PROJECT
+from .table import ARROW, PARTITION_TYPES, POSITION, Table
+
+NAME = re.compile(r"[a-z][a-z0-9_]{0,40}")
+"""Of a flow and of a dataset: what a folder, a key, a label and a setting may all hold."""
+
+RESERVED = frozenset({"lake", "medallion", "mage", "minio"})
+"""What no flow can be called: its settings or its folder would be another's."""
+
+NUMBERS = frozenset({"int64", "float64"})
+ORDERED = NUMBERS | {"text", "timestamp"}
+TAKES = {
+    "sum": NUMBERS,
+    "mean": NUMBERS,
+    "min": ORDERED,
+    "max": ORDERED,
+}
+"""A measure's function to the types of columns that it takes."""
+
+
+def names() -> list[str]:
+    """The names of the project's flows, sorted."""
+    return sorted(
+        file.parent.name
+        for file in PROJECT.glob("*/flow.py")
+        if NAME.fullmatch(file.parent.name) and file.parent.name not in RESERVED
+    )
+
+
+def load(name: str) -> Flow:
+    """A flow of the project, by its name.
+
+    Raises:
+        FlowMissing: there is none of that name.
+        FlowUnusable: its declaration cannot be.
+    """
+    if name not in names():
+        raise FlowMissing(name, names())
+    flow: Flow = importlib.import_module(f"{PROJECT.name}.{name}.flow").FLOW
+    check(flow)
+    return flow
+
+
+def load_all() -> list[Flow]:
+    """All flows of the project.
+
+    Raises:
+        FlowUnusable: the declaration of one cannot be, or two have a dataset of one name.
+    """
+    flows = [load(name) for name in names()]
+    owner: dict[str, str] = {}
+    for flow in flows:
+        for mine in (*(dataset.path for dataset in flow.datasets), *_blocks(flow)):
+            if (other := owner.setdefault(mine, flow.name)) != flow.name:
+                raise FlowUnusable(flow.name, f"{mine} is the flow {other}'s", "name another")
+    return flows
+
+
+def check(flow: Flow) -> None:
+    """See that a flow's declaration can be.
+
+    Raises:
+        FlowUnusable: it cannot; the sentence says why, and what to do.
+    """
+    for problem, remedy in _problems(flow):
+        raise FlowUnusable(flow.name, problem, remedy)
+
+
+Problem = tuple[str, str]
+"""What is wrong with a flow, and what to do."""
+
+
+def _problems(flow: Flow) -> Iterator[Problem]:
+    for name in (flow.name, *(dataset.name for dataset in flow.datasets)):
+        if not NAME.fullmatch(name):
+            yield f"the name {name!r} cannot stand in a key", "use small letters, digits and _"
+    if flow.name in RESERVED:
+        yield f"the name {flow.name} is taken", "choose another"
+    twice = [
+        path for path, n in Counter(dataset.path for dataset in flow.datasets).items() if n > 1
+    ]
+    for path in twice:
+        yield f"two of its datasets are {path}", "name one of them otherwise"
+    if len(set(_blocks(flow))) < len(_blocks(flow)):
+        yield "two of its layers have one block", "give each a block of its own"
+    yield from _problems_of_table(flow.table)
+    for aggregate in flow.aggregates:
+        yield from _problems_of_gold(flow.table, aggregate)
+    if flow.drawing and flow.drawing.of not in {a.name for a in flow.aggregates}:
+        yield f"its chart draws {flow.drawing.of}, which is no gold table", "name one that it has"
+
+
+def _problems_of_table(table: Table) -> Iterator[Problem]:
+    for name, times in Counter(column.name for column in table.columns).items():
+        if times > 1:
+            yield f"it has the column {name} {times} times", "name one of them otherwise"
+        if not name.isidentifier() or name == POSITION:
+            yield f"a column cannot be called {name!r}", "choose another name"
+    for column in table.columns:
+        if column.type not in ARROW:
+            yield (
+                f"its column {column.name} has the unknown type {column.type!r}",
+                (f"choose one of {', '.join(ARROW)}"),
+            )
+        elif column.bounds and column.type not in NUMBERS:
+            yield f"its column {column.name} has bounds and is no number", "leave them out"
+        elif column.known is not None and column.type != "text":
+            yield f"its column {column.name} has known values and is no text", "leave them out"
+    for name in (table.key, *table.partitions, *table.shown):
+        if name not in table:
+            yield f"no row has the column {name}, which its table names", "declare it as a column"
+    if not table.partitions:
+        yield "it has no partition column", "name at least one"
+    for name in table.partitions:
+        if name in table and table[name].type not in PARTITION_TYPES:
+            kinds = ", ".join(sorted(PARTITION_TYPES))
+            yield f"its partition {name} is of the type {table[name].type}", f"use one of {kinds}"
+        if name == table.key:
+            yield f"its partition {name} is its key too", "use another column"
+
+
+def _problems_of_gold(table: Table, aggregate: Aggregate) -> Iterator[Problem]:
+    gold = f"its gold table {aggregate.name}"
+    named = (*aggregate.keys, *(m.column for m in aggregate.measures if m.column))
+    for name in named:
+        if name not in table:
+            yield f"{gold} uses the column {name}, which silver has not", "declare it as a column"
+    columns = Counter((*aggregate.keys, *(m.name for m in aggregate.measures)))
+    for name, times in columns.items():
+        if times > 1:
+            yield f"{gold} has the column {name} {times} times", "name one of them otherwise"
+    if not aggregate.keys:
+        yield f"{gold} has no keys", "say by which columns rows are grouped"
+    if not aggregate.count:
+        yield f"{gold} has no count, so that it does not add up to silver", 'add count("rows")'
+    for measure in aggregate.measures:
+        takes = TAKES.get(measure.function)
+        if takes and measure.column in table and table[measure.column].type not in takes:
+            kind = table[measure.column].type
+            yield (
+                f"{gold} has the {measure.function} of {measure.column}, a {kind}",
+                (f"use a column of {', '.join(sorted(takes))}"),
+            )
+        if takes and not measure.column:
+            yield f"{gold} has a {measure.function} of no column", "name one"
+        if takes is None and measure.function != "count":
+            yield (
+                f"{gold} has the unknown function {measure.function!r}",
+                (f"choose one of count, {', '.join(TAKES)}"),
+            )
+
+
+def _blocks(flow: Flow) -> tuple[str, ...]:
+    blocks = flow.blocks
+    return (blocks.bronze, blocks.silver, blocks.gold, *((blocks.chart,) if flow.chart else ()))

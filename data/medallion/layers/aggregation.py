@@ -1,0 +1,132 @@
+"""Rows in groups: partial groups in bounded tasks, and then those of all. Pure but for reading."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ..flow import Aggregate, Measure
+from ..lake import parquet
+from ..lake.manifest import StoredObject
+from ..lake.partitions import Partitioning
+from ..table import ARROW, Table
+from ..work.shuffle import Place
+
+PARTITION = "\0partition"
+"""The column of the number of a row's partition; no column of a table is called so."""
+
+ROWS = "count_all"
+"""As Arrow calls how many rows a group has."""
+
+PARTIAL = {"sum": ("sum",), "mean": ("sum", "count"), "min": ("min",), "max": ("max",)}
+"""A measure's function to what is kept of each partial group."""
+
+JOINED = {"sum": "sum", "count": "sum", "min": "min", "max": "max"}
+"""What is kept of partial groups to how several become one."""
+
+
+def field_of(table: Table, measure: Measure) -> pa.Field:
+    """The column of a measure."""
+    if measure.function == "count":
+        return pa.field(measure.name, pa.int64())
+    if measure.function == "mean":
+        return pa.field(measure.name, pa.float64())
+    return pa.field(measure.name, ARROW[table[measure.column].type])
+
+
+def group_objects(
+    place: Place, table: Table, aggregates: Sequence[Aggregate], entries: Sequence[StoredObject]
+) -> list[pa.Table]:
+    """The rows of some silver objects in the groups of each aggregate.
+
+    Returns:
+        For each aggregate a table of its keys, and of what is kept of each group.
+
+    Raises:
+        LakeError: an object is not what its manifest says.
+    """
+    schema = pa.schema([table.schema.field(name) for name in _read_columns(table, aggregates)])
+    partitioning = Partitioning(table.partition_schema)
+
+    def read(numbered: tuple[int, StoredObject]) -> pa.Table:
+        number, entry = numbered
+        content = place.lake.read("silver", entry)
+        rows = parquet.read(f"silver/{entry.key}", content, entry, schema)
+        return rows.append_column(PARTITION, pa.repeat(pa.scalar(number, pa.int32()), len(rows)))
+
+    rows = pa.concat_tables(place.lake.store.each(read, list(enumerate(entries))))
+    partitions = partitioning.columns([partitioning.of_key(entry.key) for entry in entries])
+    columns = dict(zip(table.partitions, partitions, strict=True))
+    return [_partial(aggregate, rows, columns) for aggregate in aggregates]
+
+
+def joined(table: Table, aggregate: Aggregate, partial: Sequence[pa.Table]) -> pa.Table:
+    """Partial groups as the gold table, sorted by its keys."""
+    groups = _regrouped(aggregate, pa.concat_tables(partial)) if partial else None
+    columns = {}
+    for name in aggregate.keys:
+        columns[name] = groups[name] if groups else pa.array([], table[name].field.type)
+    for measure in aggregate.measures:
+        field = field_of(table, measure)
+        columns[measure.name] = (
+            _measured(measure, groups).cast(field.type) if groups else pa.array([], field.type)
+        )
+    return pa.table(columns).sort_by([(name, "ascending") for name in aggregate.keys])
+
+
+def _read_columns(table: Table, aggregates: Sequence[Aggregate]) -> list[str]:
+    """The columns of silver's objects that are needed, or one, so that the rows are counted."""
+    used = [
+        name
+        for a in aggregates
+        for name in (*a.keys, *(m.column for m in a.measures if m.column))
+        if name not in table.partitions
+    ]
+    return list(dict.fromkeys(used)) or [table.key]
+
+
+def _partial(aggregate: Aggregate, rows: pa.Table, partitions: dict[str, pa.Array]) -> pa.Table:
+    """Groups of some rows; those of each partition first, whose values are then put in."""
+    measured = {m.column for m in aggregate.measures if m.column in partitions}
+    for name in measured:
+        rows = rows.append_column(name, partitions[name].take(rows[PARTITION].combine_chunks()))
+    inside = [name for name in aggregate.keys if name not in partitions]
+    groups = rows.group_by([PARTITION, *inside], use_threads=False).aggregate(
+        [([], ROWS), *_kept(aggregate)]
+    )
+    numbers = groups[PARTITION].combine_chunks()
+    for name in aggregate.keys:
+        if name in partitions:
+            groups = groups.append_column(name, partitions[name].take(numbers))
+    return _regrouped(aggregate, groups.drop_columns([PARTITION]))
+
+
+def _regrouped(aggregate: Aggregate, groups: pa.Table) -> pa.Table:
+    """Groups of the same keys as one."""
+    kept = [(ROWS, "sum"), *((f"{c}_{f}", JOINED[f]) for c, f in _kept(aggregate))]
+    found = groups.group_by(list(aggregate.keys), use_threads=False).aggregate(kept)
+    names = {f"{column}_{function}": column for column, function in kept}
+    return found.rename_columns([names.get(name, name) for name in found.column_names])
+
+
+def _kept(aggregate: Aggregate) -> list[tuple[str, str]]:
+    """What is kept of each group: pairs of a column and Arrow's function of it."""
+
+    def pairs() -> Iterator[tuple[str, str]]:
+        for measure in aggregate.measures:
+            for function in PARTIAL.get(measure.function, ()):
+                yield measure.column, function
+
+    return list(dict.fromkeys(pairs()))
+
+
+def _measured(measure: Measure, groups: pa.Table) -> pa.ChunkedArray:
+    if measure.function == "count":
+        return groups[ROWS]
+    if measure.function == "mean":
+        total, number = (groups[f"{measure.column}_{f}"] for f in ("sum", "count"))
+        some = pc.if_else(pc.greater(number, 0), number, None)
+        return pc.divide(total.cast(pa.float64()), some)
+    return groups[f"{measure.column}_{measure.function}"]

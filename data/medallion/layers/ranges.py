@@ -1,0 +1,76 @@
+"""Bronze's object in ranges, each of which one task reads and checks by itself."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import zip_longest
+
+from ..lake.errors import ObjectDiffers
+from ..lake.manifest import PART_BYTES, Parts, StoredObject
+from ..lake.records import lines_within, record_texts
+from ..work.shuffle import Place
+
+PIECE_OF_A_LINE = 64 << 10  # bytes, by which the end of a range's last line is looked for
+
+
+@dataclass(frozen=True)
+class Range:
+    """A part of bronze's object: the lines that begin from `start` up to `end`, in bytes."""
+
+    key: str
+    etag: str
+    size: int
+    start: int
+    end: int
+    sha256: str | None
+    """Of its bytes; None where the manifest tells that of the whole object alone."""
+
+
+def ranges(key: str, etag: str, size: int, parts: Parts | None) -> list[Range]:
+    """An object of so many bytes, in the parts of its manifest, or such as they would be."""
+    told = parts or Parts(size=PART_BYTES, sha256=())
+    starts = range(0, max(size, 1), told.size)
+    hashed = zip_longest(starts, told.sha256[: len(starts)])
+    return [
+        Range(key, etag, size, start, min(start + told.size, size), digest)
+        for start, digest in hashed
+    ]
+
+
+def check_object(place: Place, entry: StoredObject) -> None:
+    """Read bronze's object for its hash alone.
+
+    Raises:
+        ObjectMissing, ObjectDiffers: it is not what the manifest says.
+    """
+    for _ in place.lake.chunks("bronze", entry):
+        pass
+
+
+def texts_of(place: Place, part: Range) -> Iterator[bytes]:
+    """The JSON texts of a range's records.
+
+    Raises:
+        ObjectMissing: the object was replaced.
+        ObjectDiffers: the range is not what the manifest says.
+    """
+    return record_texts(lines_within(_content(place, part), part.start, part.end))
+
+
+def _content(place: Place, part: Range) -> Iterator[bytes]:
+    """The object from the byte before a range on, for as long as somebody reads."""
+    digest, before = hashlib.sha256(), min(part.start, 1)
+    start = part.start - before
+    for chunk in place.lake.store.part("bronze", part.key, start, part.end, part.etag):
+        digest.update(memoryview(chunk)[before:])
+        before = 0
+        yield chunk
+    if part.sha256 not in {None, digest.hexdigest()}:
+        name = f"bronze/{part.key}"
+        what = f"sha256 of bytes {part.start} to {part.end}"
+        raise ObjectDiffers(name, what, part.sha256, digest.hexdigest())
+    for start in range(part.end, part.size, PIECE_OF_A_LINE):
+        end = min(start + PIECE_OF_A_LINE, part.size)
+        yield from place.lake.store.part("bronze", part.key, start, end, part.etag)

@@ -1,0 +1,101 @@
+"""What a field's value is in a column that is no text: null where the type cannot hold it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ..table import ARROW, Column
+
+INT64 = range(-(1 << 63), 1 << 63)
+UNITS = {"s": 1_000_000, "ms": 1_000, "us": 1}
+"""A unit of a timestamp to its microseconds."""
+
+EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+ISO_FRACTION = re.compile(r"(?<=\.)\d+")
+
+
+def typed(column: Column, values: list[Any]) -> pa.Array:
+    """The values of a field, as received, in the type of a column.
+
+    Args:
+        column: which is no text.
+        values: what JSON gives.
+    """
+    read = READERS[column.type]
+    if column.type == "float64":  # which most of its values are already
+        found = pa.array([v if type(v) is float else read(v, column) for v in values], pa.float64())
+        found = pc.if_else(pc.is_finite(found), found, None)
+    else:
+        found = pa.array([read(value, column) for value in values], ARROW[column.type])
+    if column.bounds is None:
+        return found
+    lowest, highest = column.bounds
+    # What is no number passes no comparison.
+    inside = pc.and_(pc.greater_equal(found, lowest), pc.less_equal(found, highest))
+    return pc.if_else(inside, found, None)
+
+
+def _float64(value: Any, column: Column) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
+        return None
+    try:
+        return float(value)
+    except (ValueError, OverflowError):
+        return None
+
+
+def _int64(value: Any, column: Column) -> int | None:
+    if isinstance(value, str):
+        try:
+            value = int(value)
+        except ValueError:
+            value = _float64(value, column)
+    if isinstance(value, float):
+        value = int(value) if value.is_integer() else None
+    if isinstance(value, bool) or not isinstance(value, int):
+        return None
+    return value if value in INT64 else None
+
+
+def _bool(value: Any, column: Column) -> bool | None:
+    if isinstance(value, str):
+        return {"true": True, "false": False}.get(value.strip().lower())
+    return value if isinstance(value, bool) else None
+
+
+def _timestamp(value: Any, column: Column) -> datetime | None:
+    """A text of ISO 8601, in UTC unless it says otherwise, or a number in the column's unit."""
+    try:
+        if isinstance(value, str):
+            found = datetime.fromisoformat(_as_python_reads_it(value))
+            return (found if found.tzinfo else found.replace(tzinfo=timezone.utc)).astimezone(
+                timezone.utc
+            )
+        if isinstance(value, (int, float)) and not isinstance(value, bool):
+            return EPOCH + timedelta(microseconds=round(value * UNITS[column.unit]))
+    except (ValueError, OverflowError):
+        pass
+    return None
+
+
+def _as_python_reads_it(text: str) -> str:
+    """Before 3.11 it reads no Z, and fractions of three or six digits alone."""
+    text = text.strip()
+    if text[-1:] in {"Z", "z"}:
+        text = f"{text[:-1]}+00:00"
+    return ISO_FRACTION.sub(lambda digits: digits[0][:6].ljust(6, "0"), text)
+
+
+READERS: dict[str, Callable[[Any, Column], Any]] = {
+    "int64": _int64,
+    "float64": _float64,
+    "bool": _bool,
+    "timestamp": _timestamp,
+}
+"""A column's type to what reads a value of it, or gives None."""

@@ -1,0 +1,155 @@
+"""How cleaned rows are divided into tasks of bounded memory that write them."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from itertools import islice
+
+import numpy as np
+import numpy.typing as npt
+
+from ..lake.partitions import Partition
+from ..work.engine import Engine, Task
+from ..work.shuffle import TASK_BYTES, Part, Piece, grouped, parts_of, size
+from . import silver_tasks
+from .silver_tasks import CleanedRange, Silver, Written
+
+Rows = Mapping[Partition, int]
+"""Partitions to how many rows, or files, they have."""
+
+
+@dataclass(frozen=True)
+class Work:
+    """What one task writes: the parts of a bucket, and the partitions that it holds."""
+
+    parts: Sequence[Part]
+    partitions: Sequence[Partition]
+
+
+@dataclass(frozen=True)
+class Division:
+    """A large bucket's division: the tasks that scatter it, and which partitions each slot gets."""
+
+    tasks: Sequence[Task[Piece]]
+    slots: Sequence[Sequence[Partition]]
+
+
+def write(
+    engine: Engine,
+    silver: Silver,
+    ranges: Sequence[CleanedRange],
+    buckets: int,
+    stored: Mapping[str, str],
+) -> tuple[list[Written], int]:
+    """Store the rows; what was written, and how many rows were superseded.
+
+    Args:
+        engine: runs the tasks.
+        silver: the flow's.
+        ranges: the cleaned ones, scattered into so many buckets.
+        buckets: how many.
+        stored: the store's keys to ETags.
+    """
+    duplicates = _superseded(engine, silver, ranges, buckets)
+    rows = Counter[Partition]()
+    for cleaned in ranges:
+        rows.update(cleaned.by_partition)
+    rows.subtract({partition: len(positions) for partition, positions in duplicates.items()})
+    files = {partition: silver_tasks.files_for(count) for partition, count in rows.items()}
+    folders: dict[str, dict[str, str]] = defaultdict(dict)
+    for key, etag in stored.items():
+        folders[key.rpartition("/")[0]][key] = etag
+    none = np.empty(0, np.int64)
+    tasks = [
+        partial(
+            silver_tasks.write_partitions,
+            silver=silver,
+            parts=work.parts,
+            without=np.concatenate([none, *(duplicates.get(p, none) for p in work.partitions)]),
+            files={partition: files[partition] for partition in work.partitions},
+            stored={k: e for p in work.partitions for k, e in folders[silver.folder(p)].items()},
+        )
+        for work in _planned(engine, silver, ranges, buckets, rows, files)
+    ]
+    written = list(engine.run(tasks, "writing silver"))
+    return written, sum(map(len, duplicates.values()))
+
+
+def _superseded(
+    engine: Engine, silver: Silver, ranges: Sequence[CleanedRange], buckets: int
+) -> dict[Partition, npt.NDArray[np.int64]]:
+    """The positions of the rows whose key comes again later, by partition."""
+    keys = [cleaned.keys for cleaned in ranges]
+    tasks = [
+        partial(silver_tasks.superseded, silver=silver, parts=parts_of(keys, bucket))
+        for bucket in range(buckets)
+    ]
+    found: dict[Partition, list[npt.NDArray[np.int64]]] = defaultdict(list)
+    for by_partition in engine.run(tasks, "looking for duplicates"):
+        for partition, positions in by_partition.items():
+            found[partition].append(positions)
+    return {partition: np.concatenate(positions) for partition, positions in found.items()}
+
+
+def _planned(
+    engine: Engine,
+    silver: Silver,
+    ranges: Sequence[CleanedRange],
+    buckets: int,
+    rows: Rows,
+    files: Rows,
+) -> list[Work]:
+    """The buckets that one task can hold, and the parts of those that it cannot."""
+    pieces = [cleaned.rows for cleaned in ranges]
+    partitions: dict[int, list[Partition]] = defaultdict(list)
+    for partition in sorted(rows):
+        partitions[silver_tasks.bucket_of(partition, buckets)].append(partition)
+    planned, divisions = [], []
+    for bucket, within in sorted(partitions.items()):
+        parts = parts_of(pieces, bucket)
+        small = sum(map(size, parts)) <= TASK_BYTES
+        if small or sum(files[partition] for partition in within) == 1:
+            planned.append(Work(parts, within))
+        else:
+            divisions.append(_division(silver, bucket, parts, {p: rows[p] for p in within}, files))
+    tasks = [task for division in divisions for task in division.tasks]
+    smaller = engine.run(tasks, "dividing large partitions")
+    for division in divisions:
+        pieces = list(islice(smaller, len(division.tasks)))
+        planned += [
+            Work(parts_of(pieces, slot), within) for slot, within in enumerate(division.slots)
+        ]
+    return planned
+
+
+def _division(
+    silver: Silver, bucket: int, parts: Sequence[Part], rows: Rows, files: Rows
+) -> Division:
+    """How a bucket that is too large for one task is scattered again, into slots of whole files."""
+    slots: list[list[Partition]] = [[]]
+    first: dict[Partition, int] = {}
+    held = 0
+    for partition, count in rows.items():
+        if held and held + count > silver_tasks.ROWS_PER_FILE:
+            slots.append([])
+            held = 0
+        first[partition] = len(slots) - 1
+        held += count
+        slots[-1].append(partition)
+        slots += [[partition] for _ in range(files[partition] - 1)]
+    tasks = [
+        partial(
+            silver_tasks.split_bucket,
+            silver=silver,
+            parts=group,
+            name=f"{group[0][0]}-{bucket}",
+            first_slots=first,
+            files={partition: files[partition] for partition in rows},
+            slots=len(slots),
+        )
+        for group in grouped(parts, size, TASK_BYTES // 2)
+    ]
+    return Division(tasks, slots)

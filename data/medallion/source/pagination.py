@@ -1,0 +1,108 @@
+"""The usual ways from page to page. Each notices an API that leads round in a circle."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TypeVar
+from urllib.parse import urljoin
+
+from requests.utils import parse_header_links
+
+from ..lake.records import Item
+from .client import Answer, Client
+from .errors import ApiLooped
+
+Position = TypeVar("Position")
+Page = list[Item]
+
+
+def numbered(
+    client: Client, page: Callable[[int], Page], size: int, total: int = 0, first: int = 1
+) -> Iterator[Page]:
+    """Pages by their number, a few asked for ahead: those that a total fills, and one more.
+
+    The list may be longer than the total, so that more are asked for while the last one is full;
+    not without end where there is a total, since a server may ignore the number.
+
+    Args:
+        client: asks.
+        page: asks for the page of a number.
+        size: records a page.
+        total: how many records there should be; 0 where that is not known.
+        first: the number of the first page.
+    """
+    known = total // size + 1  # the last of them is not full
+    for last in client.in_order(page, range(first, first + known)):
+        yield last
+    further = first + known
+    while len(last) >= size and not (total and further >= first + 2 * known):
+        before, last = last, page(further)
+        if last == before:
+            raise ApiLooped(client.url, f"page {further} is page {further - 1} again")
+        yield last
+        further += 1
+
+
+def offset(
+    client: Client, page: Callable[[int], Page], size: int, total: int = 0
+) -> Iterator[Page]:
+    """Pages by the offset of their first record; otherwise as `numbered`."""
+    return numbered(client, lambda number: page(number * size), size, total, first=0)
+
+
+def followed(
+    client: Client, page: Callable[[Position], tuple[Page, Position | None]], first: Position
+) -> Iterator[Page]:
+    """Pages that each say where the next one is: a cursor, a token, the id of the last record.
+
+    Args:
+        client: asks.
+        page: asks for the page of a position; gives it and the next position, None after the last.
+        first: the position of the first page.
+
+    Raises:
+        ApiLooped: a page leads to one that was asked for before.
+    """
+    position: Position | None = first
+    seen: set[Position] = set()
+    while position is not None:
+        if position in seen:
+            raise ApiLooped(client.url, f"{position!r} is where it leads to a second time")
+        seen.add(position)
+        records, position = page(position)
+        yield records
+
+
+def linked(
+    client: Client, url: str, parameters: dict[str, object], read: Callable[[Answer], Page]
+) -> Iterator[Page]:
+    """Pages that name the next one in a header, `Link: <address>; rel="next"` (RFC 8288).
+
+    Args:
+        client: asks.
+        url: of the first page.
+        parameters: of the first page; a link has those of its own.
+        read: makes the records of an answer.
+
+    Raises:
+        ApiLooped: a link leads to a page that was asked for before.
+        ApiLeadsAway: a link leads to another host, which must not have the token.
+    """
+
+    def page(address: str) -> tuple[Page, str | None]:
+        asked = parameters if address == url else {}
+
+        def both(answer: Answer) -> tuple[Page, str | None]:
+            return read(answer), next_link(answer)
+
+        return client.get(address, asked, both)
+
+    return followed(client, page, url)
+
+
+def next_link(answer: Answer) -> str | None:
+    """The address of the next page, as the answer's `Link` header names it; None after the last."""
+    for link in parse_header_links(answer.headers.get("Link", "")):
+        if "next" in str(link.get("rel", "")).split():
+            return urljoin(answer.url, link["url"])
+    return None

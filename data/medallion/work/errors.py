@@ -1,0 +1,64 @@
+"""What goes wrong with the processes or the Dask cluster that do the work."""
+
+from __future__ import annotations
+
+from ..errors import MedallionError
+
+
+class EngineError(MedallionError):
+    """Base of what goes wrong with the processes or the Dask cluster that do the work."""
+
+
+class ClusterUnreachable(EngineError):
+    """No scheduler answers."""
+
+    address: str
+    reason: str
+    says = (
+        "No Dask scheduler can be reached at {address} ({reason}); check "
+        "DASK_SCHEDULER_ADDRESS and that it is up, or unset it to run on this machine."
+    )
+
+
+class ClusterEmpty(EngineError):
+    """The scheduler has no workers."""
+
+    address: str
+    waited: float
+    says = (
+        "The Dask scheduler at {address} had no worker in {waited:g} s; start some, or unset "
+        "DASK_SCHEDULER_ADDRESS to run on this machine."
+    )
+
+
+class WorkersFailed(EngineError):
+    """What does the work died, or went away."""
+
+    where: str
+    doing: str
+    reason: str
+    says = (
+        "The workers of {where} failed at {doing} ({reason}); the version before stays "
+        "published. Look at their memory and logs, then run again."
+    )
+
+
+class ProcessesRefused(EngineError):
+    """The system starts no more processes or threads."""
+
+    reason: str
+    says = (
+        "This machine starts no more processes ({reason}); the version before stays published. "
+        "Raise its limit of processes or memory, or lower LAKE_PROCESSES, then run again."
+    )
+
+
+class WorkerDiffers(EngineError):
+    """A worker has another version of the code, so its rows could differ."""
+
+    version: str
+    ours: str
+    says = (
+        "A Dask worker has code {version} where this process has {ours}; start the workers "
+        "from the same image or checkout."
+    )

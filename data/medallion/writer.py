@@ -1,0 +1,236 @@
+"""What a block is given: the lake to read, and for each dataset that it writes, a writer."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+from tenacity import (
+    Retrying,
+    retry_if_exception_type,
+    stop_after_attempt,
+    stop_after_delay,
+    wait_exponential,
+)
+from typing_extensions import ParamSpec, Self
+
+from .errors import DatasetTaken
+from .flow import Flow
+from .lake.datasets import Dataset
+from .lake.errors import LeaseLost, ManifestMissing, ManifestUnreadable, StoreUnreachable
+from .lake.lease import Lease
+from .lake.manifest import (
+    Changes,
+    Check,
+    Drift,
+    Manifest,
+    Parts,
+    Profile,
+    StoredObject,
+    code_version,
+    now,
+)
+from .lake.tries import TRIES
+from .lake.versions import Lake, Origin, Stat
+from .settings import Settings
+from .work.engine import Engine
+
+REMOVED_AT_ONCE = 1000  # keys; what one request takes, and the lease is renewed before each
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+Summary = dict[str, Any]
+"""What a block returns and the next one is given: names and counts, small enough to read."""
+
+
+@dataclass(frozen=True)
+class View:
+    """What a check is given: the lake, what runs tasks on it, and the flow."""
+
+    lake: Lake
+    engine: Engine
+    flow: Flow
+
+
+@dataclass(frozen=True)
+class Step(View):
+    """One block at work in one run, while no other run writes its datasets."""
+
+    run: str
+    settings: Settings
+    writers: tuple[Writer, ...]
+    """One for each dataset that the block writes."""
+    variables: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def writer(self) -> Writer:
+        """That of the block's only dataset, or of its first."""
+        return self.writers[0]
+
+    @property
+    def snapshot_to_replay(self) -> str:
+        """The runtime variable `snapshot`: the kept answer that a person asked for, or ""."""
+        return str(self.variables.get("snapshot") or "")
+
+
+@dataclass(frozen=True)
+class Writer:
+    """What writes one dataset in one run, under its lease; `of` is the way to one."""
+
+    flow: Flow
+    lake: Lake
+    settings: Settings
+    dataset: Dataset
+    run: str
+    lease: Lease
+    previous: Manifest | None
+    """Of the version published before; None where there is none that can be read."""
+    previous_etag: str | None
+    stored: Mapping[str, Stat | None]
+    """The single objects that the block writes, by key, as they were found under the lease."""
+    started: float = field(default_factory=time.monotonic)
+
+    @classmethod
+    def of(
+        cls, flow: Flow, lake: Lake, settings: Settings, dataset: Dataset, run: str, lease: Lease
+    ) -> Self:
+        """The writer of a dataset whose lease is held.
+
+        Raises:
+            DatasetTaken: another flow wrote it.
+        """
+        singles = (*((dataset.object,) if dataset.object else ()), *dataset.beside)
+        stored = {key: lake.stat(dataset.layer, key) for key in singles}
+        previous, etag = _previous(lake, dataset)
+        if previous and previous.flow not in {None, flow.name}:
+            raise DatasetTaken(flow.name, dataset.path, str(previous.flow))
+        return cls(flow, lake, settings, dataset, run, lease, previous, etag, stored)
+
+    def publish_object(
+        self,
+        entry: StoredObject,
+        content: bytes | Path,
+        content_type: str,
+        origin: Origin,
+        checks: tuple[Check, ...],
+        parts: Parts | None = None,
+    ) -> tuple[Manifest, bool]:
+        """Make some content the version of a single-object dataset; whether it was written.
+
+        Raises:
+            LeaseLost: another run has written it since this one holds the lease.
+        """
+        written = self.store(entry, content, content_type, origin)
+        manifest = self.publish(
+            origin, objects=(entry,), parts=parts, checks=checks, rows_out=entry.rows
+        )
+        return manifest, written
+
+    def store(
+        self, entry: StoredObject, content: bytes | Path, content_type: str, origin: Origin
+    ) -> bool:
+        """Store one of the single objects that the block writes; whether it was another before.
+
+        Raises:
+            LeaseLost: another run has written it since this one holds the lease.
+        """
+        layer, before = self.dataset.layer, self.stored[entry.key]
+        return self._leased(self.lake.publish, layer, entry, content, content_type, origin, before)
+
+    def copy(self, key: str, version: Stat, to: str) -> None:
+        """Copy a version of an object of the layer to another key of it."""
+        self._leased(self.lake.copy, self.dataset.layer, key, version, to)
+
+    def remove(self, keys: Sequence[str]) -> None:
+        """Remove objects of the layer."""
+        for start in range(0, len(keys), REMOVED_AT_ONCE):
+            block = keys[start : start + REMOVED_AT_ONCE]
+            self._leased(self.lake.store.remove, self.dataset.layer, block)
+
+    def _leased(self, write: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Write once it is sure that no other run does; tried again, that is made sure anew."""
+
+        def once() -> T:
+            self.lease.renew()
+            return write(*args, **kwargs)
+
+        tries = Retrying(
+            retry=retry_if_exception_type(StoreUnreachable),
+            stop=stop_after_attempt(TRIES) | stop_after_delay(self.settings.lake.store_timeout),
+            wait=wait_exponential(0.2),
+            reraise=True,
+        )
+        return tries(once)
+
+    def publish(
+        self,
+        origin: Origin,
+        *,
+        objects: tuple[StoredObject, ...],
+        checks: tuple[Check, ...],
+        rows_out: int,
+        rows_rejected: int = 0,
+        rows_duplicate: int = 0,
+        parts: Parts | None = None,
+        profile: Profile | None = None,
+        drift: tuple[Drift, ...] = (),
+        changes: Changes | None = None,
+    ) -> Manifest:
+        """Write the manifest of what this step made: from then on, readers see it.
+
+        Raises:
+            LeaseLost: another run published meanwhile; this one did not.
+        """
+        manifest = Manifest(
+            flow=self.flow.name,
+            layer=self.dataset.layer,
+            dataset=self.dataset.name,
+            run=self.run,
+            snapshot=origin.snapshot,
+            created_at=now(),
+            source=origin.source,
+            objects=objects,
+            parts=parts,
+            rows_in=origin.rows_in,
+            rows_out=rows_out,
+            rows_rejected=rows_rejected,
+            rows_duplicate=rows_duplicate,
+            checks=checks,
+            seconds=round(time.monotonic() - self.started, 3),
+            code_version=code_version(self.flow.package),
+            profile=profile,
+            drift=drift,
+            changes=changes,
+        )
+        self.lease.renew()
+        if not self.lake.publish_manifest(self.dataset, manifest, self.previous_etag):
+            raise LeaseLost(self.dataset.path)
+        return manifest
+
+    def summary(self, manifest: Manifest, **more: Any) -> Summary:
+        """What the block returns; `run` and `snapshot` tie the blocks of a run together."""
+        return {
+            "run": self.run,
+            "snapshot": manifest.snapshot,
+            "manifest": f"{self.dataset.layer}/{self.dataset.manifest}",
+            "rows_in": manifest.rows_in,
+            "rows_out": manifest.rows_out,
+            "rows_rejected": manifest.rows_rejected,
+            "rows_duplicate": manifest.rows_duplicate,
+            **more,
+            "seconds": manifest.seconds,
+        }
+
+
+def _previous(lake: Lake, dataset: Dataset) -> tuple[Manifest | None, str | None]:
+    """The manifest that is to be replaced and its ETag; no manifest where it cannot be read."""
+    try:
+        version = lake.version(dataset)
+    except (ManifestMissing, ManifestUnreadable):
+        stored = lake.store.get(dataset.layer, dataset.manifest)
+        return None, stored[1] if stored else None
+    return version.manifest, version.etag
