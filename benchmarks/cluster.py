@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from data.medallion.lake.datasets import SILVER
+from data.breweries.flow import FLOW
 from sandbox import runner
 
 from . import measure
@@ -45,7 +45,7 @@ def compared(work: Workload, rounds: int) -> list[Result]:
             with cluster(workers):
                 command = [sys.executable, "-m", "benchmarks.job", OURS, str(work.file)]
                 taken[workers].append(measure.run([*command, str(work.file.parent)], MEMORY_LIMIT))
-            written.add(work.lake.version(SILVER).manifest.objects)
+            written.add(work.lake.version(FLOW.silver).manifest.objects)
     if len(written) > 1:
         sys.exit(f"What is written depends on the number of workers, at {work.rows:,} rows.")
     return [Result.of(str(workers), work.rows, all_) for workers, all_ in taken.items()]

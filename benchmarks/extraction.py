@@ -20,7 +20,7 @@ from time import perf_counter
 
 import requests
 
-from data.medallion.settings import Settings
+from data.medallion.settings import LakeSettings
 from data.medallion.source.crawl import crawl
 
 from . import measure
@@ -82,7 +82,7 @@ def ours(url: str, file: Path) -> None:
         "BREWERIES_API_REQUESTS_PER_MINUTE": "0",
         **dict.fromkeys(("MINIO_ENDPOINT", "MINIO_ACCESS_KEY", "MINIO_SECRET_KEY"), "unused"),
     }
-    crawl(Settings.load(), file)
+    crawl(LakeSettings.load(), file)
 
 
 def loop(url: str, file: Path) -> None:

@@ -31,15 +31,15 @@ def main(name: str, bronze: Path, folder: Path) -> None:
 
 def ours() -> list[tuple[Any, ...]]:
     """The pipeline's two blocks, without Mage: from bronze in the store to gold in the store."""
-    from data.medallion.lake.datasets import GOLD, SILVER
+    from data.breweries.flow import FLOW
     from data.medallion.lake.versions import Lake
     from data.medallion.layers import gold, silver
-    from data.medallion.settings import Settings
+    from data.medallion.settings import LakeSettings
     from data.medallion.steps import run_block
 
-    done = run_block(SILVER, silver.transform, {})
-    run_block(GOLD, gold.aggregate, {}, upstream=done)
-    table, _ = gold.read(Lake.connect(Settings.load()))
+    done = run_block(FLOW, FLOW.silver, silver.transform, {})
+    run_block(FLOW, FLOW.gold, gold.aggregate, {}, upstream=done)
+    table, _ = gold.read(Lake.connect(LakeSettings.load()), FLOW, FLOW.gold[0].name)
     return [tuple(row.values()) for row in table.to_pylist()]
 
 

@@ -19,7 +19,7 @@ from minio import Minio
 
 from data.medallion.lake.datasets import LAYERS
 from data.medallion.lake.versions import Lake
-from data.medallion.settings import PROJECT, Settings
+from data.medallion.settings import PROJECT, LakeSettings
 from sandbox import runner
 from sandbox.api import LocalBreweryApi
 from sandbox.faults import Faults
@@ -48,11 +48,11 @@ def main() -> int:
                 **store,
                 "BREWERIES_API_URL": api.url,
                 "BREWERIES_API_REQUESTS_PER_MINUTE": "0",
-                "BREWERIES_VISUALIZATIONS": str(folder / "visualizations"),
+                "LAKE_VISUALIZATIONS": str(folder / "visualizations"),
                 "MAGE_DATA_DIR": str(folder / "mage"),
             }
             with runner.environment(own):
-                lake = Lake.connect(Settings.load())
+                lake = Lake.connect(LakeSettings.load())
                 first = seconds(PROJECT, "breweries")
                 before = modified(store)
                 seconds(PROJECT, "breweries")
@@ -62,7 +62,7 @@ def main() -> int:
                 for _ in range(chosen.rounds):
                     nothing.append(seconds(empty, "empty"))
                     for layer in LAYERS:
-                        lake.remove(layer, list(lake.sizes(layer, "")))
+                        lake.store.remove(layer, list(lake.store.listed(layer, "")))
                     full.append(seconds(PROJECT, "breweries"))
 
     results.keep(

@@ -9,13 +9,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from data.medallion.lake.datasets import BRONZE, HISTORY
+from data.breweries.flow import FLOW
 from data.medallion.lake.manifest import Source, StoredObject
 from data.medallion.lake.records import CONTENT_TYPE, array_lines
 from data.medallion.lake.runs import new_run
 from data.medallion.lake.versions import Lake, Origin
 from data.medallion.layers import bronze
-from data.medallion.settings import Settings
+from data.medallion.settings import LakeSettings
 from data.medallion.steps import run_block
 from sandbox import runner
 from sandbox.generator import generate
@@ -36,8 +36,8 @@ class Workload:
     def empty(self) -> None:
         """Remove what a job made, so that the next one writes all of it."""
         for layer in ("silver", "gold"):
-            self.lake.create_bucket(layer)
-            self.lake.remove(layer, list(self.lake.sizes(layer, "")))
+            self.lake.store.create_bucket(layer)
+            self.lake.store.remove(layer, list(self.lake.store.listed(layer, "")))
 
 
 @contextmanager
@@ -50,7 +50,7 @@ def workload(times: int) -> Iterator[Workload]:
             file = folder / "bronze.json"
             with file.open("wb") as lines:
                 lines.writelines(array_lines(multiplied(records, times)))
-            work = Workload(Lake.connect(Settings.load()), file, times * len(records))
+            work = Workload(Lake.connect(LakeSettings.load()), file, times * len(records))
             _put_in_bronze(work)
             yield work
 
@@ -63,11 +63,11 @@ def _put_in_bronze(work: Workload) -> None:
             digest.update(part)
     source = Source(key="multiplied", sha256=digest.hexdigest())
     entry = StoredObject(
-        key=f"{HISTORY}{run}.json",
+        key=f"{FLOW.bronze.history}{run}.json",
         rows=work.rows,
         bytes=work.file.stat().st_size,
         sha256=source.sha256,
     )
-    work.lake.create_bucket("bronze")
+    work.lake.store.create_bucket("bronze")
     work.lake.publish("bronze", entry, work.file, CONTENT_TYPE, Origin(run, run, source), None)
-    run_block(BRONZE, bronze.extract, {"snapshot": run})
+    run_block(FLOW, FLOW.bronze, bronze.extract, {"snapshot": run})

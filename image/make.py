@@ -19,7 +19,7 @@ from compose.trigger import ENDED
 from data.medallion.host.envfile import read_envfile
 from data.medallion.lake.datasets import LAYERS, PICTURE
 from data.medallion.lake.versions import Lake
-from data.medallion.settings import Settings
+from data.medallion.settings import LakeSettings
 from sandbox import ROOT, runner
 from sandbox.api import LocalBreweryApi
 from sandbox.faults import Faults
@@ -71,7 +71,7 @@ def main() -> int:
         owner.wait_for_done(1)
         _shoot(page, "mage-runs", height=350)
         with runner.environment(read_envfile(up.store)):
-            lake = Lake.connect(Settings.load())
+            lake = Lake.connect(LakeSettings.load())
             _show(page, "buckets", _buckets(lake))
             _show(page, "error-log", _error_log(lake))
     return 0
@@ -97,7 +97,7 @@ def _buckets(lake: Lake) -> str:
     """Every bucket with its objects; of silver's many partitions, some."""
     sections = []
     for layer in LAYERS:
-        sizes = lake.sizes(layer, "")
+        sizes = lake.store.listed(layer, "")
         shown = sorted(sizes, key=lambda key: ("country=" in key, key))[:KEYS_SHOWN]
         rows = [(html.escape(key), f"{sizes[key]:,} bytes") for key in sorted(shown)]
         if len(sizes) > len(shown):
@@ -110,8 +110,8 @@ def _buckets(lake: Lake) -> str:
 
 def _error_log(lake: Lake) -> str:
     """The first error log of bronze, but for the middle of its traceback."""
-    key = min(lake.sizes("bronze", "logs/"))
-    log = json.loads(b"".join(lake.part("bronze", key)))
+    key = min(lake.store.listed("bronze", "logs/"))
+    log = json.loads(b"".join(lake.store.part("bronze", key)))
     # Paths of the machine that makes the picture are nobody's concern.
     *_, frame, source, said = log["traceback"].strip().replace(f"{ROOT}/", "").split("\n")
     kept = ("Traceback (most recent call last):", "  ...", frame, source, said)

@@ -13,11 +13,12 @@ from typing import Any
 import pytest
 from hypothesis import settings as hypothesis_settings
 
-from data.medallion.lake.datasets import DATASETS, LAYERS, REJECTED_OBJECT, Dataset
+from data.breweries.flow import FLOW
+from data.medallion.lake.datasets import LAYERS, Dataset
 from data.medallion.lake.manifest import Manifest
 from data.medallion.lake.versions import Lake
-from data.medallion.settings import PROJECT, Settings
-from data.medallion.steps import View
+from data.medallion.settings import PROJECT, LakeSettings
+from data.medallion.writer import View
 from data.medallion.work.engine import Machine
 from sandbox.api import LocalBreweryApi
 from sandbox.faults import Faults
@@ -63,10 +64,10 @@ def _refuse_a_store_in_use(settings: dict[str, str]) -> None:
     with pytest.MonkeyPatch.context() as patch:
         for name, value in settings.items():
             patch.setenv(name, value)
-        lake = Lake.connect(Settings.load())
+        lake = Lake.connect(LakeSettings.load())
         for layer in LAYERS:
-            lake.create_bucket(layer)
-            if lake.sizes(layer, ""):
+            lake.store.create_bucket(layer)
+            if lake.store.listed(layer, ""):
                 pytest.exit(
                     f"The bucket {layer} of MINIO_ENDPOINT holds data: tests would empty it."
                 )
@@ -111,7 +112,7 @@ class World:
         """What a block's check is given."""
         scratch = self.folder / "scratch"
         scratch.mkdir(exist_ok=True)
-        return View(self.lake, Machine(Settings.load(), self.lake, scratch))
+        return View(self.lake, Machine(LakeSettings.load(), self.lake, scratch), FLOW)
 
     def manifest(self, dataset: Dataset) -> Manifest:
         return self.lake.version(dataset).manifest
@@ -123,21 +124,21 @@ class World:
     def published(self) -> dict[str, bytes]:
         """Every object that a reader of the published versions reads, by bucket and key."""
         found = {}
-        for dataset in DATASETS:
+        for dataset in FLOW.datasets:
             for entry in self.manifest(dataset).objects:
                 found[f"{dataset.layer}/{entry.key}"] = self.lake.read(dataset.layer, entry)
-        found[f"silver/{REJECTED_OBJECT}"] = raw_get(self.lake, "silver", REJECTED_OBJECT)
+        found[f"silver/{FLOW.rejected}"] = raw_get(self.lake, "silver", FLOW.rejected)
         return found
 
     def keys(self, layer: str) -> list[str]:
         """Keys of a layer but the error logs."""
-        return [key for key in self.lake.sizes(layer, "") if not key.startswith("logs/")]
+        return [key for key in self.lake.store.listed(layer, "") if not key.startswith("logs/")]
 
     def logs(self, layer: str) -> dict[str, Any]:
         """Error logs of a layer by key."""
         return {
             key: json.loads(raw_get(self.lake, layer, key))
-            for key in self.lake.sizes(layer, "logs/")
+            for key in self.lake.store.listed(layer, "logs/")
         }
 
     def spooled(self) -> list[Path]:
@@ -146,7 +147,7 @@ class World:
 
 def raw_get(lake: Lake, layer: str, key: str) -> bytes:
     """An object's content, by the client's own means."""
-    response = lake._client.get_object(layer, key)
+    response = lake.store._client.get_object(layer, key)
     try:
         return response.read()
     finally:
@@ -161,18 +162,18 @@ def world(
     """An empty lake, and an API of 600 generated breweries without faults or limits."""
     settings = {
         **store,
-        "BREWERIES_SPOOL": str(tmp_path / "spool"),
-        "BREWERIES_VISUALIZATIONS": str(tmp_path / "visualizations"),
+        "LAKE_SPOOL": str(tmp_path / "spool"),
+        "LAKE_VISUALIZATIONS": str(tmp_path / "visualizations"),
         "BREWERIES_API_REQUESTS_PER_MINUTE": "0",
         "BREWERIES_API_BACKOFF_SECONDS": "0.01",
     }
     with LocalBreweryApi(generate(600, seed=1), faults=Faults(rate_limit=0)) as api:
         for name, value in {**settings, "BREWERIES_API_URL": api.url}.items():
             monkeypatch.setenv(name, value)
-        lake = Lake.connect(Settings.load())
+        lake = Lake.connect(LakeSettings.load())
         for layer in LAYERS:
-            lake.create_bucket(layer)
-            lake.remove(layer, list(lake.sizes(layer, "")))
+            lake.store.create_bucket(layer)
+            lake.store.remove(layer, list(lake.store.listed(layer, "")))
         yield World(lake, api, tmp_path, monkeypatch)
         for layer in LAYERS:
-            lake.remove(layer, list(lake.sizes(layer, "")))
+            lake.store.remove(layer, list(lake.store.listed(layer, "")))

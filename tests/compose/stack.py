@@ -17,7 +17,7 @@ import pytest
 from compose.trigger import MageApi
 from data.medallion.host.envfile import read_envfile
 from data.medallion.lake.versions import Lake
-from data.medallion.settings import Settings
+from data.medallion.settings import LakeSettings
 from tests.waiting import wait_for
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -80,7 +80,7 @@ class Stack:
             patch.setenv("MINIO_ENDPOINT", f"127.0.0.1:{told['MINIO_PORT']}")
             patch.setenv("MINIO_ACCESS_KEY", told["MINIO_ACCESS_KEY"])
             patch.setenv("MINIO_SECRET_KEY", told["MINIO_SECRET_KEY"])
-            return Lake.connect(Settings.load())
+            return Lake.connect(LakeSettings.load())
 
 
 def set_variables(stack: Stack, **values: Any) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 
 from compose.trigger import ENDED
-from data.medallion.lake.datasets import GOLD, SILVER
+from data.breweries.flow import FLOW
 from tests.compose.stack import free_ports, set_variables
 from tests.waiting import wait_for
 
@@ -26,8 +26,12 @@ def test_the_first_run_goes_through_two_workers(project):
         run = wait_for(lambda: (run := mage.run(first))["status"] in ENDED and run)
         assert run["status"] == "completed"
         lake = project.lake()
-        assert lake.version(SILVER).manifest.rows_out == lake.version(GOLD).manifest.rows_in > 0
-        assert not lake.sizes("silver", "scratch/")
+        assert (
+            lake.version(FLOW.silver).manifest.rows_out
+            == lake.version(FLOW.gold[0]).manifest.rows_in
+            > 0
+        )
+        assert not lake.store.listed("silver", "scratch/")
     finally:
         with suppress(AssertionError):
             project.compose("down", "--volumes", "--timeout", "5")

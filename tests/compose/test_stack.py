@@ -12,7 +12,7 @@ import pytest
 
 from compose.prepare import MINIO_USER
 from compose.trigger import ENDED
-from data.medallion.lake.datasets import CHART, SILVER
+from data.breweries.flow import FLOW
 from data.medallion.layers.chart import PNG_SIGNATURE
 from tests.compose.stack import USER, Stack
 from tests.waiting import wait_for
@@ -37,9 +37,9 @@ def test_the_first_run_starts_by_itself_and_fills_the_lake(stack):
     first = wait_for(lambda: mage.runs("breweries"))[0]
     assert _ended(stack, int(first["id"])) == "completed"
     lake = stack.lake()
-    chart = lake.version(CHART).manifest
+    chart = lake.version(FLOW.chart).manifest
     assert lake.read("gold", chart.only_object()).startswith(PNG_SIGNATURE)
-    assert lake.version(SILVER).manifest.rows_in == 3000
+    assert lake.version(FLOW.silver).manifest.rows_in == 3000
     assert (stack.folder / "data/visualizations/breweries_aggregated.png").stat().st_uid == USER
 
 
@@ -143,5 +143,5 @@ def test_it_stops_when_told_and_comes_back_with_its_data(stack):
     stack.run("make", "down", f"COMPOSE={stack.compose_command}")
     stack.compose("up", "-d")
     stack.wait_until_healthy()
-    assert stack.lake().version(SILVER).manifest.rows_in == 3000
+    assert stack.lake().version(FLOW.silver).manifest.rows_in == 3000
     assert len(stack.mage().runs("breweries")) > 5

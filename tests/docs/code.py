@@ -7,10 +7,10 @@ from pathlib import Path
 
 import yaml
 
+from data.breweries.flow import FLOW
 from data.breweries.table import LOCATION
 from data.medallion import errors
-from data.medallion.lake.datasets import DATASETS, HISTORY, LOGS, SCRATCH, SILVER
-from data.medallion.settings import Settings
+from data.medallion.lake.datasets import LOGS, SCRATCH
 from monitoring.metrics import LAKE_METRICS, LAYER_METRICS
 from tests.docs.pages import ROOT
 
@@ -74,12 +74,16 @@ ERRORS = set(errors.__all__)
 
 _PLACE = "/".join(f"{name}=<{name}>" for name in LOCATION)
 OBJECTS = [
-    f"bronze/{HISTORY}<run>.json",
-    f"silver/{SILVER.prefix}{_PLACE}/<name>.parquet",
+    f"bronze/{FLOW.bronze.history}<run>.json",
+    f"silver/{FLOW.silver.prefix}{_PLACE}/<name>.parquet",
     f"silver/{SCRATCH}<run>/<piece>",
-    *(f"{d.layer}/{LOGS}<run>-{d.block}.json" for d in DATASETS),
-    *(f"{d.layer}/{key}" for d in DATASETS for key in (d.manifest, d.lease, d.race, *d.beside)),
-    *(f"{d.layer}/{d.object}" for d in DATASETS if d.object),
+    *(f"{d.layer}/{LOGS}<run>-{d.block}.json" for d in FLOW.datasets),
+    *(
+        f"{d.layer}/{key}"
+        for d in FLOW.datasets
+        for key in (d.manifest, d.lease, d.race, *d.beside)
+    ),
+    *(f"{d.layer}/{d.object}" for d in FLOW.datasets if d.object),
 ]
 """Every object that the code writes, `<...>` standing for what differs."""
 

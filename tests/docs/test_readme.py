@@ -13,7 +13,7 @@ from tests.docs.pages import ROOT, named, page
 
 README, PORTUGUESE = page("README.md"), page("README.pt-BR.md")
 # Where compose says itself where the store is, and folders of this machine mean nothing.
-NOT_PASSED_ON = {"MINIO_SECURE", "MINIO_CA_FILE", "BREWERIES_SPOOL", "BREWERIES_VISUALIZATIONS"}
+NOT_PASSED_ON = {"MINIO_SECURE", "MINIO_CA_FILE", "LAKE_SPOOL", "LAKE_VISUALIZATIONS"}
 
 
 def test_every_setting_is_in_the_example_with_its_default():

@@ -14,11 +14,11 @@ from grimp import ImportGraph
 from pydantic import BaseModel
 
 from benchmarks import report, results
+from data.breweries.flow import FLOW
 from data.breweries.table import LOCATED_SCHEMA
 from data.medallion import __version__
 from data.medallion.lake import logs as failures
 from data.medallion.lake import versions as lake
-from data.medallion.lake.datasets import SILVER
 from data.medallion.lake.lease import Lease
 from data.medallion.lake.manifest import MANIFEST_VERSION, Manifest, Source, StoredObject
 from data.medallion.layers import drift, gold
@@ -62,7 +62,7 @@ def test_what_an_object_says_of_itself():
 
 
 def test_the_error_log():
-    log = failures.describe(ValueError(), SILVER, "run", 1, {})
+    log = failures.describe(ValueError(), FLOW.silver, "run", 1, {})
     assert first_names("Logs, leases, scratch") == list(log)
 
 

@@ -6,8 +6,9 @@ import threading
 
 import pytest
 
+from data.breweries.flow import FLOW
 from data.medallion import errors
-from data.medallion.lake.datasets import BRONZE, GOLD, SCRATCH, SILVER
+from data.medallion.lake.datasets import SCRATCH
 from data.medallion.lake.versions import Lake
 from data.medallion.layers import bronze, silver, silver_tasks
 from data.medallion.layers.silver_tasks import files_for
@@ -40,12 +41,12 @@ def divide(monkeypatch, part=150_000, task=100_000):
 def published_anew(world):
     """What a run publishes into an empty lake, but for bronze, whose answers come in any order."""
     for layer in ("bronze", "silver", "gold"):
-        world.lake.remove(layer, list(world.lake.sizes(layer, "")))
+        world.lake.store.remove(layer, list(world.lake.store.listed(layer, "")))
     world.run()
-    manifest = world.manifest(SILVER)
+    manifest = world.manifest(FLOW.silver)
     assert manifest.rows_duplicate == REPEATED
     assert manifest.rows_rejected == len(UNUSABLE)
-    assert not world.lake.sizes("silver", SCRATCH)
+    assert not world.lake.store.listed("silver", SCRATCH)
     return {k: v for k, v in world.published().items() if not k.startswith("bronze/")}
 
 
@@ -59,7 +60,7 @@ def expected(much, monkeypatch):
 
 def test_a_location_of_many_rows_has_several_files_and_one_of_few_has_one(expected, much):
     files, rows = {}, {}
-    for entry in much.manifest(SILVER).objects:
+    for entry in much.manifest(FLOW.silver).objects:
         folder = entry.key.rpartition("/")[0]
         files[folder] = files.get(folder, 0) + 1
         rows[folder] = rows.get(folder, 0) + entry.rows
@@ -77,7 +78,7 @@ def test_how_the_work_is_divided_does_not_show(expected, much, monkeypatch, part
 
 def test_processes_write_what_threads_write(expected, much, monkeypatch):
     monkeypatch.setattr(engine, "MANY", 1)
-    much.set(BREWERIES_PROCESSES=2)
+    much.set(LAKE_PROCESSES=2)
     assert published_anew(much) == expected
 
 
@@ -95,11 +96,11 @@ def test_no_rows_pass_through_this_process(expected, world, cluster, monkeypatch
     def refuse(*_, **__):
         raise AssertionError("rows were read or written here")
 
-    extracted = through_doors((BRONZE,))
+    extracted = through_doors((FLOW.bronze,))
     for name in ("chunks", "part", "put"):
         monkeypatch.setattr(Lake, name, refuse)
-    through_doors((SILVER, GOLD), extracted)
-    assert world.manifest(GOLD).rows_in == RECORDS
+    through_doors((FLOW.silver, FLOW.gold[0]), extracted)
+    assert world.manifest(FLOW.gold[0]).rows_in == RECORDS
 
 
 def test_a_worker_that_is_killed_loses_nothing(expected, much, cluster, monkeypatch):
@@ -107,7 +108,7 @@ def test_a_worker_that_is_killed_loses_nothing(expected, much, cluster, monkeypa
     victim, _ = cluster.add_worker(), cluster.add_worker()
 
     def kill():
-        wait_for(lambda: much.lake.sizes("silver", SCRATCH), pause=0.01)
+        wait_for(lambda: much.lake.store.listed("silver", SCRATCH), pause=0.01)
         victim.send_signal(signal.SIGKILL)
 
     killing = threading.Thread(target=kill)
@@ -123,7 +124,7 @@ def test_a_cluster_that_loses_its_last_worker_is_told(much, cluster, monkeypatch
     victim = cluster.add_worker()
 
     def kill():
-        wait_for(lambda: much.lake.sizes("silver", SCRATCH), pause=0.01)
+        wait_for(lambda: much.lake.store.listed("silver", SCRATCH), pause=0.01)
         victim.send_signal(signal.SIGKILL)
 
     killing = threading.Thread(target=kill)
@@ -135,9 +136,9 @@ def test_a_cluster_that_loses_its_last_worker_is_told(much, cluster, monkeypatch
 
 def test_the_scratch_of_a_run_that_died_is_removed(world):
     old = f"{SCRATCH}20250101T000000Z-aaaaaa/0-rows"
-    world.lake.put("silver", old, b"left")
+    world.lake.store.put("silver", old, b"left")
     world.run()
-    assert old not in world.lake.sizes("silver", "")
+    assert old not in world.lake.store.listed("silver", "")
 
 
 def test_a_scheduler_that_is_not_there_is_named(world):
@@ -178,7 +179,7 @@ def test_workers_of_another_release_are_refused(world, cluster, monkeypatch):
 def test_a_process_that_is_killed_is_an_error(world, monkeypatch):
     monkeypatch.setattr(engine, "MANY", 1)
     monkeypatch.setattr(silver_tasks, "clean_range", _die)
-    world.set(BREWERIES_PROCESSES=2)
+    world.set(LAKE_PROCESSES=2)
     assert "a process was killed" in world.fails(errors.WorkersFailed, "silver")["message"]
 
 

@@ -32,7 +32,7 @@ class Shaky:
 
     def start(self, **settings: object) -> BaseProcess:
         """Start a run whose store is the proxy."""
-        own = {"MINIO_ENDPOINT": self.proxy.endpoint, "BREWERIES_LEASE_SECONDS": LEASE_SECONDS}
+        own = {"MINIO_ENDPOINT": self.proxy.endpoint, "LAKE_LEASE_SECONDS": LEASE_SECONDS}
         given = {name: str(value) for name, value in {**own, **settings}.items()}
         return runs.start({**os.environ, **given}, self.world.folder / "output.txt")
 

@@ -6,27 +6,18 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from data.medallion.lake.datasets import (
-    BRONZE_OBJECT,
-    CHANGES_OBJECT,
-    CHART_OBJECT,
-    DATASETS,
-    GOLD_OBJECT,
-    HISTORY,
-    LOGS,
-    REJECTED_OBJECT,
-    SILVER,
-)
+from data.breweries.flow import FLOW
+from data.medallion.lake.datasets import LOGS
 from data.medallion.lake.errors import LakeError, ManifestMissing
 from data.medallion.lake.versions import Lake
 from tests.conftest import World, raw_get
 
 SINGLE_OBJECTS = (
-    ("bronze", BRONZE_OBJECT),
-    ("silver", REJECTED_OBJECT),
-    ("silver", CHANGES_OBJECT),
-    ("gold", GOLD_OBJECT),
-    ("gold", CHART_OBJECT),
+    ("bronze", FLOW.bronze.object),
+    ("silver", FLOW.rejected),
+    ("silver", FLOW.changes),
+    ("gold", FLOW.gold[0].object),
+    ("gold", FLOW.chart.object),
 )
 
 
@@ -42,10 +33,13 @@ class Truth:
     def of(cls, world: World) -> Truth:
         """What is published now."""
         lake = world.lake
-        bronze, gold = lake.stat("bronze", BRONZE_OBJECT), lake.stat("gold", GOLD_OBJECT)
+        bronze, gold = (
+            lake.stat("bronze", FLOW.bronze.object),
+            lake.stat("gold", FLOW.gold[0].object),
+        )
         assert bronze
         assert gold
-        entries = world.manifest(SILVER).objects
+        entries = world.manifest(FLOW.silver).objects
         return cls(
             bronze.sha256, frozenset((e.key, e.sha256, e.rows) for e in entries), gold.sha256
         )
@@ -63,17 +57,17 @@ def damage(lake: Lake, versions: list[Truth]) -> list[str]:
 
 def leavings(lake: Lake) -> list[str]:
     """Objects that nothing names: what a good run leaves none of."""
-    named = {entry.key for entry in lake.version(SILVER).manifest.objects}
-    named |= {SILVER.manifest, REJECTED_OBJECT, CHANGES_OBJECT}
-    found = [f"silver/{key}" for key in lake.sizes("silver", "data/") if key not in named]
+    named = {entry.key for entry in lake.version(FLOW.silver).manifest.objects}
+    named |= {FLOW.silver.manifest, FLOW.rejected, FLOW.changes}
+    found = [f"silver/{key}" for key in lake.store.listed("silver", "data/") if key not in named]
     for layer in ("bronze", "silver", "gold"):
-        found += [f"{layer}/{key}" for key in lake.sizes(layer, "leases/")]
+        found += [f"{layer}/{key}" for key in lake.store.listed(layer, "leases/")]
     return found
 
 
 def _silver(lake: Lake, versions: list[Truth]) -> Iterator[str]:
     try:
-        manifest = lake.version(SILVER).manifest
+        manifest = lake.version(FLOW.silver).manifest
     except ManifestMissing:
         return
     for entry in manifest.objects:
@@ -98,8 +92,8 @@ def _single_objects(lake: Lake, versions: list[Truth]) -> Iterator[str]:
         if not told.run or not told.snapshot:
             yield f"{layer}/{key} does not say which version it is"
         known = {
-            BRONZE_OBJECT: {version.bronze for version in versions},
-            GOLD_OBJECT: {version.gold for version in versions},
+            FLOW.bronze.object: {version.bronze for version in versions},
+            FLOW.gold[0].object: {version.gold for version in versions},
         }
         if told.sha256 not in known.get(key, {told.sha256}):
             yield f"{layer}/{key} is of no one version"
@@ -107,7 +101,7 @@ def _single_objects(lake: Lake, versions: list[Truth]) -> Iterator[str]:
 
 def _readers(lake: Lake) -> Iterator[str]:
     """What a reader that follows the manifests is told."""
-    for dataset in DATASETS:
+    for dataset in FLOW.datasets:
         try:
             lake.follow(
                 dataset,
@@ -124,21 +118,21 @@ def _readers(lake: Lake) -> Iterator[str]:
 def _history(lake: Lake) -> Iterator[str]:
     """The answer that silver derives from can be replayed, whatever bronze has become."""
     try:
-        snapshot = lake.version(SILVER).manifest.snapshot
+        snapshot = lake.version(FLOW.silver).manifest.snapshot
     except ManifestMissing:
         return
-    current = lake.stat("bronze", BRONZE_OBJECT)
+    current = lake.stat("bronze", FLOW.bronze.object)
     if current and current.snapshot == snapshot:
         return
-    kept = lake.stat("bronze", f"{HISTORY}{snapshot}.json")
+    kept = lake.stat("bronze", f"{FLOW.bronze.history}{snapshot}.json")
     if kept is None:
         yield f"the answer {snapshot} that silver derives from is lost"
         return
-    content = raw_get(lake, "bronze", f"{HISTORY}{snapshot}.json")
+    content = raw_get(lake, "bronze", f"{FLOW.bronze.history}{snapshot}.json")
     if hashlib.sha256(content).hexdigest() != kept.sha256:
         yield f"the answer {snapshot} is not what it says it is"
 
 
 def error_logs(lake: Lake) -> int:
     """How many error logs there are in all layers."""
-    return sum(len(lake.sizes(layer, LOGS)) for layer in ("bronze", "silver", "gold"))
+    return sum(len(lake.store.listed(layer, LOGS)) for layer in ("bronze", "silver", "gold"))

@@ -18,9 +18,10 @@ import mage_ai.data_preparation.decorators
 import matplotlib.pyplot
 import seaborn
 
-from data.medallion.lake.datasets import DATASETS, Dataset
+from data.breweries.flow import FLOW
+from data.medallion.lake.datasets import Dataset
 from data.medallion.settings import PROJECT
-from data.medallion.steps import Summary
+from data.medallion.writer import Summary
 
 __all__ = ["mage_ai", "matplotlib", "seaborn", "start", "through_doors"]
 
@@ -40,7 +41,7 @@ def _run(settings: dict[str, str], output: Path) -> None:
     with output.open("a", buffering=1) as file:
         os.dup2(file.fileno(), 1)
         os.dup2(file.fileno(), 2)
-        through_doors(DATASETS)
+        through_doors(FLOW.datasets)
         sys.exit(0)
 
 

@@ -6,8 +6,8 @@ import time
 import pytest
 
 from data.breweries import api
+from data.breweries.flow import FLOW
 from data.medallion.source import errors
-from data.medallion.lake.datasets import BRONZE, BRONZE_OBJECT
 from sandbox.faults import Faults
 from sandbox.generator import generate
 from tests.conftest import raw_get
@@ -37,7 +37,7 @@ NEVER_COMPLETE = {
 
 
 def records_in_bronze(world):
-    records = json.loads(raw_get(world.lake, "bronze", BRONZE_OBJECT))
+    records = json.loads(raw_get(world.lake, "bronze", FLOW.bronze.object))
     return sorted(json.dumps(record, sort_keys=True) for record in records)
 
 
@@ -124,7 +124,7 @@ def test_spellings_that_the_api_counts_as_one_are_published_with_a_note(world):
         for number, record in enumerate(generate(301, seed=2))
     ]
     world.run()
-    (noted,) = (check for check in world.manifest(BRONZE).checks if check.note)
+    (noted,) = (check for check in world.manifest(FLOW.bronze).checks if check.note)
     assert (noted.expected, noted.found) == (300, 301)
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from data.medallion.lake.datasets import SILVER
+from data.breweries.flow import FLOW
 from tests.faults.conftest import LEASE_SECONDS
 from tests.faults.proxy import StoreProxy
 
@@ -81,7 +81,7 @@ def test_mage_killed_at_random_moments(shaky, tally, every):
 def mage(shaky):
     """The real command, in a process group of its own."""
     command = [Path(sys.executable).with_name("mage"), "run", "data", "breweries", "--test"]
-    own = {"MINIO_ENDPOINT": shaky.proxy.endpoint, "BREWERIES_LEASE_SECONDS": str(LEASE_SECONDS)}
+    own = {"MINIO_ENDPOINT": shaky.proxy.endpoint, "LAKE_LEASE_SECONDS": str(LEASE_SECONDS)}
     return subprocess.Popen(
         command,
         cwd=ROOT,
@@ -259,7 +259,7 @@ def test_a_run_that_must_not_wait_ends_with_a_sentence(shaky, tally):
     process = shaky.start()
     shaky.world.api.faults = type(shaky.world.api.faults)(rate_limit=0, latency_seconds=1)
     time.sleep(0.5)
-    status = shaky.run(BREWERIES_TURN_LIMIT_SECONDS=0)
+    status = shaky.run(LAKE_TURN_LIMIT_SECONDS=0)
     process.join(60)
     shaky.world.api.faults = type(shaky.world.api.faults)(rate_limit=0)
     assert sorted([status, process.exitcode]) == [0, 1]
@@ -288,7 +288,7 @@ def test_a_reader_in_the_middle_is_not_failed_by_the_clean_up(shaky, tally, ever
     def read_on():
         while not ended.is_set():
             try:
-                reads.append(lake.follow(SILVER, read_all))
+                reads.append(lake.follow(FLOW.silver, read_all))
             except Exception as error:
                 failures.append(error)
 

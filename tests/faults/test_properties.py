@@ -8,14 +8,7 @@ import pyarrow.parquet as pq
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from data.medallion.lake.datasets import (
-    BRONZE,
-    BRONZE_OBJECT,
-    GOLD,
-    GOLD_OBJECT,
-    REJECTED_OBJECT,
-    SILVER,
-)
+from data.breweries.flow import FLOW
 from data.medallion.lake.partitions import location
 from sandbox.generator import generate
 from tests.conftest import raw_get
@@ -48,12 +41,12 @@ def test_any_records_are_accounted_for(world, tally, every):
     @given(st.lists(records, min_size=1, max_size=30, unique_by=identity))
     def holds(received):
         world.api.records = received
-        through_doors((BRONZE, SILVER, GOLD))
-        bronze = json.loads(raw_get(world.lake, "bronze", BRONZE_OBJECT))
+        through_doors((FLOW.bronze, FLOW.silver, FLOW.gold[0]))
+        bronze = json.loads(raw_get(world.lake, "bronze", FLOW.bronze.object))
         assert Counter(map(key, bronze)) == Counter(map(key, received))
 
-        silver = world.manifest(SILVER)
-        rejected = json.loads(raw_get(world.lake, "silver", REJECTED_OBJECT))
+        silver = world.manifest(FLOW.silver)
+        rejected = json.loads(raw_get(world.lake, "silver", FLOW.rejected))
         accounted = silver.rows_out + silver.rows_rejected + silver.rows_duplicate
         assert accounted == len(received)
         assert silver.rows_rejected == len(rejected)
@@ -65,7 +58,9 @@ def test_any_records_are_accounted_for(world, tally, every):
             for kind in table["brewery_type"].to_pylist():
                 rows[(*location(entry.key), kind)] += 1
         assert rows.total() == silver.rows_out
-        gold = pq.read_table(io.BytesIO(raw_get(world.lake, "gold", GOLD_OBJECT))).to_pylist()
+        gold = pq.read_table(
+            io.BytesIO(raw_get(world.lake, "gold", FLOW.gold[0].object))
+        ).to_pylist()
         counted = {(r["country"], r["state"], r["brewery_type"]): r["brewery_count"] for r in gold}
         assert counted == rows
 

@@ -65,7 +65,7 @@ def test_a_store_that_asks_for_a_minute_costs_none(shaky, tally):
         shaky.change()
         shaky.proxy.reset()
         shaky.proxy.before = refuse
-        process = shaky.start(BREWERIES_LEASE_SECONDS=15)
+        process = shaky.start(LAKE_LEASE_SECONDS=15)
         process.join(30)
         assert process.exitcode == 0, shaky.output()
         assert len(refused) == 3
@@ -127,7 +127,7 @@ def run_on_a_store_that_dies(shaky, operation_number, seconds):
 
     shaky.proxy.reset()
     shaky.proxy.before = die
-    status = shaky.run(BREWERIES_STORE_TIMEOUT_SECONDS=2)
+    status = shaky.run(LAKE_STORE_TIMEOUT_SECONDS=2)
     while down.is_set():
         time.sleep(0.1)
     return status

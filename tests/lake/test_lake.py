@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from data.breweries.flow import FLOW
 from data.medallion.lake import errors
 from data.medallion.lake import logs as failures
-from data.medallion.lake.datasets import BRONZE, CHART, GOLD, SILVER
 from data.medallion.lake.manifest import Source, StoredObject, sha256
 from data.medallion.lake.versions import Origin
 from data.medallion.layers import bronze, chart, gold
-from data.medallion.settings import Settings
+from data.medallion.settings import LakeSettings
 from data.medallion.steps import Step, run_block
 from tests.conftest import raw_get
 
@@ -46,15 +46,15 @@ def test_a_file_in_many_parts_is_one_object(world, tmp_path):
 def test_lines_are_those_of_the_content(world):
     content = "\n".join(f"line {n} é" for n in range(200_000)).encode()
     entry = StoredObject(key="data/lines", rows=0, bytes=len(content), sha256=sha256(content))
-    world.lake.put("bronze", entry.key, content)
+    world.lake.store.put("bronze", entry.key, content)
     assert list(world.lake.lines("bronze", entry)) == content.splitlines()
 
 
 def test_what_differs_from_the_manifest_is_told(world):
-    world.lake.put("bronze", ENTRY.key, CONTENT[:-1])
+    world.lake.store.put("bronze", ENTRY.key, CONTENT[:-1])
     with pytest.raises(errors.ObjectDiffers, match=f"bronze/{ENTRY.key} has sha256"):
         world.lake.read("bronze", ENTRY)
-    world.lake.remove("bronze", [ENTRY.key, "never/there"])
+    world.lake.store.remove("bronze", [ENTRY.key, "never/there"])
     with pytest.raises(errors.ObjectMissing, match=f"bronze/{ENTRY.key} is missing"):
         world.lake.read("bronze", ENTRY)
 
@@ -64,36 +64,36 @@ def test_what_differs_from_the_manifest_is_told(world):
     [b"", b"{", b"[]", b"not json", b'{"manifest_version": 1}', b"\xff"],
 )
 def test_a_spoilt_manifest_is_told(world, content):
-    world.lake.put("silver", SILVER.manifest, content)
+    world.lake.store.put("silver", FLOW.silver.manifest, content)
     with pytest.raises(errors.ManifestUnreadable, match="run the block transform_breweries again"):
-        world.lake.version(SILVER)
+        world.lake.version(FLOW.silver)
 
 
 def test_a_manifest_of_a_later_version_is_not_guessed_at(world):
     world.run(test=False)
     newer = b'{"manifest_version": 99, "of another": "shape"}'
-    world.lake.put("silver", SILVER.manifest, newer)
+    world.lake.store.put("silver", FLOW.silver.manifest, newer)
     with pytest.raises(errors.ManifestTooNew, match="version 99, newer than our 1"):
-        world.lake.version(SILVER)
+        world.lake.version(FLOW.silver)
     log = world.fails(errors.ManifestTooNew, "silver")
     assert "the release that wrote it" in log["message"]
-    assert raw_get(world.lake, "silver", SILVER.manifest) == newer
+    assert raw_get(world.lake, "silver", FLOW.silver.manifest) == newer
 
 
 def test_a_missing_layer_names_the_block_to_run(world):
     with pytest.raises(errors.ManifestMissing, match="run the block extract_breweries_data first"):
-        world.lake.version(BRONZE)
+        world.lake.version(FLOW.bronze)
 
 
 def test_any_error_of_a_step_is_logged_with_its_attempt_and_without_secrets(world):
-    settings = Settings.load()
+    settings = LakeSettings.load()
 
     def fail(step: Step):
         raise RuntimeError(f"the key is {settings.secret_key.get_secret_value()}")
 
     with pytest.raises(errors.SecretBlanked, match=r"^RuntimeError: the key is \*\*\*$") as caught:
         run_block(
-            SILVER,
+            FLOW.silver,
             fail,
             {"retry": {"attempts": 2}},
             {"run": "20260101T000000Z-bbbbbb", "rows_out": 3},
@@ -108,7 +108,7 @@ def test_any_error_of_a_step_is_logged_with_its_attempt_and_without_secrets(worl
 
 def test_spooled_logs_are_delivered_once(world):
     spool = world.folder / "spool"
-    log = failures.describe(ValueError("x"), SILVER, "r", 1, {})
+    log = failures.describe(ValueError("x"), FLOW.silver, "r", 1, {})
     where = failures.keep(log, spool, None)
     assert where == str(spool / "silver" / "r-transform_breweries.json")
     assert failures.deliver(spool, world.lake) == 1
@@ -116,7 +116,9 @@ def test_spooled_logs_are_delivered_once(world):
     assert world.logs("silver") == {"logs/r-transform_breweries.json": json.loads(json.dumps(log))}
 
 
-@pytest.mark.parametrize("dataset", [BRONZE, GOLD, CHART], ids=lambda dataset: dataset.name)
+@pytest.mark.parametrize(
+    "dataset", [FLOW.bronze, FLOW.gold[0], FLOW.chart], ids=lambda dataset: dataset.name
+)
 def test_an_object_whose_manifest_never_followed_is_read_as_it_says(world, dataset):
     """A crash between the two PUTs: the object's own is the publish."""
     world.run(test=False)
@@ -124,8 +126,8 @@ def test_an_object_whose_manifest_never_followed_is_read_as_it_says(world, datas
     world.api.records = world.api.records[:-20]
     world.run(test=False)
     new = world.manifest(dataset)
-    world.lake.put(dataset.layer, dataset.manifest, old)
-    {BRONZE: bronze, GOLD: gold, CHART: chart}[dataset].verify(world.view)
+    world.lake.store.put(dataset.layer, dataset.manifest, old)
+    {FLOW.bronze: bronze, FLOW.gold[0]: gold, FLOW.chart: chart}[dataset].verify(world.view)
     entry = new.only_object()
     read = world.lake.follow(
         dataset, lambda v: (v.manifest, world.lake.read(dataset.layer, v.manifest.only_object()))
@@ -137,9 +139,9 @@ def test_an_object_whose_manifest_never_followed_is_read_as_it_says(world, datas
 def test_two_runs_may_deliver_the_same_spool(world, monkeypatch):
     spool = world.folder / "spool"
     for number in range(3):
-        log = failures.describe(ValueError("x"), SILVER, f"r{number}", 1, {})
+        log = failures.describe(ValueError("x"), FLOW.silver, f"r{number}", 1, {})
         failures.keep(log, spool, None)
-    put = world.lake.put
+    put = world.lake.store.put
 
     def put_and_lose_the_next(*arguments):
         put(*arguments)
@@ -150,14 +152,14 @@ def test_two_runs_may_deliver_the_same_spool(world, monkeypatch):
 
 
 def test_a_spool_that_cannot_be_written_hides_no_error(world):
-    world.set(BREWERIES_SPOOL="/proc/spool", MINIO_SECRET_KEY="")
+    world.set(LAKE_SPOOL="/proc/spool", MINIO_SECRET_KEY="")
     with pytest.raises(errors.SettingError, match="MINIO_SECRET_KEY is required"):
         world.run(test=False)
 
 
 def spooled(world, run, layer="silver"):
     """An error log that waits in the spool."""
-    dataset = {"silver": SILVER, "gold": GOLD}[layer]
+    dataset = {"silver": FLOW.silver, "gold": FLOW.gold[0]}[layer]
     failures.keep(
         failures.describe(ValueError("x"), dataset, run, 1, {}), world.folder / "spool", None
     )
@@ -184,60 +186,60 @@ def test_a_spool_of_another_user_is_told_and_survived(world, monkeypatch, capsys
     assert f"{theirs.parent}" in (said := capsys.readouterr().out)
     assert "(Permission denied); give it to this user, or remove it" in said
     world.run(test=False)
-    assert world.manifest(CHART)
+    assert world.manifest(FLOW.chart)
     assert theirs.exists()
 
 
 def test_a_log_that_no_spool_takes_goes_to_its_layer(world):
-    world.set(BREWERIES_SPOOL="/proc/spool")
+    world.set(LAKE_SPOOL="/proc/spool")
     with pytest.raises(ValueError, match="boom"):
-        run_block(SILVER, lambda step: 1 / int("boom"), {}, {"run": "20260101T000000Z-dddddd"})
+        run_block(FLOW, FLOW.silver, lambda step: 1 / int("boom"), {}, {"run": "20260101T000000Z-dddddd"})
     assert list(world.logs("silver")) == ["logs/20260101T000000Z-dddddd-transform_breweries.json"]
 
 
 def test_a_folder_that_takes_no_picture_fails_no_chart(world, capsys):
-    world.set(BREWERIES_VISUALIZATIONS="/proc/visualizations")
+    world.set(LAKE_VISUALIZATIONS="/proc/visualizations")
     world.run()
-    assert world.manifest(CHART).rows_out
+    assert world.manifest(FLOW.chart).rows_out
     said = capsys.readouterr().out
     assert "The chart is in gold, but not at /proc/visualizations/" in said
-    assert "BREWERIES_VISUALIZATIONS" in said
+    assert "LAKE_VISUALIZATIONS" in said
 
 
 @pytest.mark.parametrize("content", [b"no parquet", b"PAR1" + bytes(40) + b"PAR1", b""])
 def test_an_object_that_is_named_but_no_parquet_is_told(world, content):
     world.run(test=False)
-    manifest = world.manifest(SILVER)
+    manifest = world.manifest(FLOW.silver)
     first, *rest = manifest.objects
     hostile = first.model_copy(update={"sha256": sha256(content), "bytes": len(content)})
-    world.lake.put("silver", first.key, content)
-    world.publish_manifest(SILVER, manifest.model_copy(update={"objects": (hostile, *rest)}))
+    world.lake.store.put("silver", first.key, content)
+    world.publish_manifest(FLOW.silver, manifest.model_copy(update={"objects": (hostile, *rest)}))
     with pytest.raises(errors.ObjectUnreadable, match=f"{first.key} cannot be read"):
-        run_block(GOLD, gold.aggregate, {}, {"run": "20260101T000000Z-eeeeee"})
+        run_block(FLOW, FLOW.gold, gold.aggregate, {}, {"run": "20260101T000000Z-eeeeee"})
 
 
 def test_an_object_without_a_location_is_told(world):
     world.run(test=False)
-    manifest = world.manifest(SILVER)
+    manifest = world.manifest(FLOW.silver)
     first, *rest = manifest.objects
     content = raw_get(world.lake, "silver", first.key)
-    world.lake.put("silver", "data/breweries/elsewhere.parquet", content)
+    world.lake.store.put("silver", "data/breweries/elsewhere.parquet", content)
     hostile = first.model_copy(update={"key": "data/breweries/elsewhere.parquet"})
-    world.publish_manifest(SILVER, manifest.model_copy(update={"objects": (hostile, *rest)}))
+    world.publish_manifest(FLOW.silver, manifest.model_copy(update={"objects": (hostile, *rest)}))
     with pytest.raises(errors.ObjectUnreadable, match="its key has no location"):
-        run_block(GOLD, gold.aggregate, {}, {"run": "20260101T000000Z-eeeeee"})
+        run_block(FLOW, FLOW.gold, gold.aggregate, {}, {"run": "20260101T000000Z-eeeeee"})
 
 
 @pytest.mark.parametrize("rows", ["many", "-1", "1e9", "9" * 400, "³"])
 def test_metadata_of_somebody_else_are_no_error(world, rows):
     headers = {"rows": rows.encode("ascii", "replace").decode()}
-    world.lake.put("gold", "data/x", b"x", metadata=headers)
+    world.lake.store.put("gold", "data/x", b"x", metadata=headers)
     assert world.lake.stat("gold", "data/x").rows == 0
 
 
 def test_an_unforeseen_error_says_what_to_do(world, capsys):
     with pytest.raises(ZeroDivisionError):
-        run_block(SILVER, lambda step: 1 / 0, {}, {"run": "20260101T000000Z-ffffff"})
+        run_block(FLOW, FLOW.silver, lambda step: 1 / 0, {}, {"run": "20260101T000000Z-ffffff"})
     said = capsys.readouterr().out
     assert "ZeroDivisionError: division by zero" in said
     assert "run again, and if it comes back, report it with its error log" in said

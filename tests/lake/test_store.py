@@ -8,11 +8,11 @@ from email.utils import formatdate
 
 import pytest
 
-from data.medallion.lake import errors
 from data.medallion.host.workspace import workspace
+from data.medallion.lake import errors
 from data.medallion.lake.manifest import StoredObject
 from data.medallion.lake.versions import Lake
-from data.medallion.settings import PROJECT, Settings
+from data.medallion.settings import PROJECT, LakeSettings
 from tests.faults.proxy import A_MINUTE, SLOW_DOWN, Refusal, StoreProxy
 
 FULL = Refusal(507, "XMinioStorageFull", "Storage backend has reached its minimum free drive")
@@ -31,7 +31,7 @@ def proxy(world, store):
 
 @pytest.fixture
 def lake(proxy):
-    return Lake.connect(Settings.load())
+    return Lake.connect(LakeSettings.load())
 
 
 def refused(proxy, refusal, times, methods=("PUT", "GET", "HEAD", "DELETE")):
@@ -51,14 +51,14 @@ def refused(proxy, refusal, times, methods=("PUT", "GET", "HEAD", "DELETE")):
 @pytest.mark.parametrize("refusal", [SLOW_DOWN, TOO_MANY], ids=lambda refusal: refusal.code)
 @pytest.mark.parametrize("method", ["PUT", "GET", "HEAD", "POST"])
 def test_retry_after_of_a_minute_is_not_waited_for(proxy, lake, refusal, method):
-    lake.put("gold", "x", b"1")
+    lake.store.put("gold", "x", b"1")
     found = refused(proxy, refusal, 3, (method,))
     started = time.monotonic()
     asked = {
-        "PUT": lambda: lake.put("gold", "x", b"2"),
-        "GET": lambda: lake.get("gold", "x"),
-        "HEAD": lambda: lake.head("gold", "x"),
-        "POST": lambda: lake.remove("gold", ["x"]),
+        "PUT": lambda: lake.store.put("gold", "x", b"2"),
+        "GET": lambda: lake.store.get("gold", "x"),
+        "HEAD": lambda: lake.store.head("gold", "x"),
+        "POST": lambda: lake.store.remove("gold", ["x"]),
     }
     asked[method]()
     assert time.monotonic() - started < 60
@@ -66,7 +66,7 @@ def test_retry_after_of_a_minute_is_not_waited_for(proxy, lake, refusal, method)
 
 
 def test_a_hasty_client_tries_once_more(world, proxy):
-    hasty = Lake.connect(Settings.load(), patient=False)
+    hasty = Lake.connect(LakeSettings.load(), patient=False)
     found = refused(proxy, SLOW_DOWN, 9)
     with pytest.raises(errors.StoreBusy):
         hasty.sizes("gold", "")
@@ -84,22 +84,22 @@ def test_a_refusal_names_the_remedy_even_without_a_body(proxy, lake, refusal, me
     }
     refused(proxy, refusal, 99)
     with pytest.raises(kinds[refusal.code], match=refusal.code):
-        lake.put("gold", "x", b"1") if method == "PUT" else lake.head("gold", "x")
+        lake.store.put("gold", "x", b"1") if method == "PUT" else lake.store.head("gold", "x")
 
 
 @pytest.mark.parametrize(("hours", "kind"), [(1, "StoreClockDiffers"), (0, "StoreRefused")])
 def test_a_clock_that_is_off_is_no_matter_of_keys(world, proxy, hours, kind):
     """MinIO's answer to HEAD has neither a body nor a code."""
     world.set(MINIO_REGION="us-east-1")
-    lake = Lake.connect(Settings.load())
+    lake = Lake.connect(LakeSettings.load())
     date = formatdate(time.time() + hours * 3600, usegmt=True)
     refused(proxy, Refusal(403, "", "", {"Date": date}), 99)
     with pytest.raises(getattr(errors, kind)):
-        lake.head("gold", "x")
+        lake.store.head("gold", "x")
 
 
 def test_a_busy_store_says_what_it_answered(world, proxy):
-    hasty = Lake.connect(Settings.load(), patient=False)
+    hasty = Lake.connect(LakeSettings.load(), patient=False)
     refused(proxy, Refusal(500, "InternalError", "no free volumes left"), 99)
     with pytest.raises(errors.StoreBusy, match=r"InternalError: no free volumes left.*full disk"):
         hasty.put("gold", "x", b"1")
@@ -110,7 +110,7 @@ def test_what_no_store_would_answer_is_told(world, proxy, page):
     class Page(Refusal):
         body = page
 
-    hasty = Lake.connect(Settings.load(), patient=False)
+    hasty = Lake.connect(LakeSettings.load(), patient=False)
     kind = "application/xml" if b"Cut" in page else "text/html"
     refused(proxy, Page(403, "", "", {"Content-Type": kind}), 99)
     with pytest.raises(errors.StoreUnreachable, match="check MINIO_ENDPOINT"):
@@ -124,8 +124,8 @@ def test_an_object_knows_its_hash_where_the_etag_is_no_md5(world):
     world.lake.put_hashed("gold", CONTENT, b"content", "text/plain")
     assert world.lake.holds("gold", CONTENT, b"content", "an etag of an encrypted object")
     assert not world.lake.holds("gold", OTHER, b"other", "an etag of an encrypted object")
-    world.lake.put("gold", "x", b"content")
-    assert world.lake.holds("gold", CONTENT, b"content", world.lake.etags("gold", "x")["x"])
+    world.lake.store.put("gold", "x", b"content")
+    assert world.lake.holds("gold", CONTENT, b"content", world.lake.store.listed("gold", "x")["x"])
     assert not world.lake.holds("gold", CONTENT, b"content", "an etag of an encrypted object")
 
 
@@ -138,11 +138,11 @@ def test_an_unchanged_run_writes_no_data_where_etags_are_no_md5(world, monkeypat
 
     monkeypatch.setattr(Lake, "etags", encrypted)
     world.run(test=False)
-    before = world.lake.listed("silver", "data/breweries/country=")
+    before = world.lake.store.listed("silver", "data/breweries/country=")
     world.run(test=False)
-    assert world.lake.listed("silver", "data/breweries/country=") == before
+    assert world.lake.store.listed("silver", "data/breweries/country=") == before
     victim = min(before)
-    world.lake.put("silver", victim, b"x" * before[victim].bytes)
+    world.lake.store.put("silver", victim, b"x" * before[victim].bytes)
     world.run()  # heals what somebody overwrote
 
 

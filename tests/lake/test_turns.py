@@ -7,56 +7,55 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from data.breweries.flow import FLOW
 from data.medallion.lake import errors
-from data.medallion.lake.datasets import GOLD, SILVER
 from data.medallion.lake.lease import Turn, take_turn
 from data.medallion.lake.manifest import Source, StoredObject, sha256
 from data.medallion.lake.versions import Origin
-from data.medallion.settings import Settings
 from tests.conftest import raw_get
 
 
-def turn(world, run="a", lease=0.4, limit=0, dataset=SILVER):
+def turn(world, run="a", lease=0.4, limit=0, dataset=FLOW.silver):
     return take_turn(world.lake, dataset, run, lease, limit)
 
 
 def test_of_many_writers_one_wins(world):
     for content in (None, b"first"):
-        etag = world.lake.put_if("gold", "race", content, None) if content else None
+        etag = world.lake.store.put_if("gold", "race", content, None) if content else None
         start = threading.Barrier(16)
 
         def write(number, start=start, etag=etag):
             start.wait()
-            return world.lake.put_if("gold", "race", f"{number}".encode(), etag)
+            return world.lake.store.put_if("gold", "race", f"{number}".encode(), etag)
 
         with ThreadPoolExecutor(16) as pool:
             etags = list(pool.map(write, range(16)))
         (winner,) = (number for number, found in enumerate(etags) if found)
-        assert world.lake.get("gold", "race") == (f"{winner}".encode(), etags[winner])
-        world.lake.remove("gold", ["race"])
+        assert world.lake.store.get("gold", "race") == (f"{winner}".encode(), etags[winner])
+        world.lake.store.remove("gold", ["race"])
 
 
 def test_a_write_on_what_is_gone_is_refused(world):
-    etag = world.lake.put_if("gold", "gone", b"x", None)
-    world.lake.remove("gold", ["gone"])
-    assert world.lake.put_if("gold", "gone", b"y", etag) is None
-    assert world.lake.get("gold", "gone") is None
+    etag = world.lake.store.put_if("gold", "gone", b"x", None)
+    world.lake.store.remove("gold", ["gone"])
+    assert world.lake.store.put_if("gold", "gone", b"y", etag) is None
+    assert world.lake.store.get("gold", "gone") is None
 
 
 def test_ones_own_write_sent_twice_is_no_conflict(world):
-    etag = world.lake.put_if("gold", "own", b"x", None)
-    assert world.lake.put_if("gold", "own", b"x", None) == etag
+    etag = world.lake.store.put_if("gold", "own", b"x", None)
+    assert world.lake.store.put_if("gold", "own", b"x", None) == etag
 
 
 def test_a_turn_is_told_while_it_lasts_and_given_back(world):
     with turn(world, "me") as mine:
         mine.confirm()
-        assert json.loads(raw_get(world.lake, "silver", SILVER.lease))["run"] == "me"
+        assert json.loads(raw_get(world.lake, "silver", FLOW.silver.lease))["run"] == "me"
         with pytest.raises(errors.LeaseHeld, match="Run me is writing silver/breweries"):
             turn(world).__enter__()
-        with turn(world, dataset=GOLD):
+        with turn(world, dataset=FLOW.gold[0]):
             pass
-    assert not world.lake.sizes("silver", "leases/")
+    assert not world.lake.store.listed("silver", "leases/")
     with turn(world):
         pass
 
@@ -64,7 +63,7 @@ def test_a_turn_is_told_while_it_lasts_and_given_back(world):
 def test_a_turn_is_given_back_by_a_step_that_fails(world):
     with pytest.raises(KeyError), turn(world):
         raise KeyError
-    assert not world.lake.sizes("silver", "leases/")
+    assert not world.lake.store.listed("silver", "leases/")
 
 
 def test_a_run_that_works_longer_than_its_lease_keeps_it(world):
@@ -75,7 +74,7 @@ def test_a_run_that_works_longer_than_its_lease_keeps_it(world):
 
 
 def test_a_dead_run_is_replaced_after_its_own_lease(world):
-    dead = Turn(world.lake, SILVER, "dead", lease=1.0)
+    dead = Turn(world.lake, FLOW.silver, "dead", lease=1.0)
     dead.wait(0)
     started = time.monotonic()
     with turn(world, "heir", lease=0.2, limit=10) as heir:
@@ -88,17 +87,17 @@ def test_a_dead_run_is_replaced_after_its_own_lease(world):
 
 
 def test_a_lease_that_cannot_be_read_is_a_dead_ones(world):
-    world.lake.put("silver", SILVER.lease, b"not json")
+    world.lake.store.put("silver", FLOW.silver.lease, b"not json")
     with turn(world, lease=0.3, limit=5):
         pass
 
 
 def test_a_publish_on_a_replaced_version_is_refused(world):
     origin = Origin("r", "s", Source(key="k", sha256="x"))
-    old = world.lake.put_if("gold", "data/x", b"old", None)
+    old = world.lake.store.put_if("gold", "data/x", b"old", None)
     assert old
     there = world.lake.stat("gold", "data/x")
-    world.lake.put("gold", "data/x", b"another")
+    world.lake.store.put("gold", "data/x", b"another")
     entry = StoredObject(key="data/x", rows=1, bytes=3, sha256=sha256(b"new"))
     with pytest.raises(errors.LeaseLost, match="gold/data/x"):
         world.lake.publish("gold", entry, b"new", "text/plain", origin, there)
@@ -106,7 +105,7 @@ def test_a_publish_on_a_replaced_version_is_refused(world):
 
 
 def test_a_dead_run_is_replaced_whatever_our_own_limit(world):
-    Turn(world.lake, SILVER, "dead", lease=0.8).wait(0)
+    Turn(world.lake, FLOW.silver, "dead", lease=0.8).wait(0)
     with turn(world, "heir", lease=0.2, limit=0):
         pass
 
@@ -121,7 +120,7 @@ def test_a_renewal_whose_answer_was_lost_is_ones_own(world):
 
 def test_an_answer_that_took_longer_than_the_lease_is_not_trusted(world):
     with turn(world, lease=0.4) as mine:
-        put_if, slow = world.lake.put_if, [0.5, 0, 0]
+        put_if, slow = world.lake.store.put_if, [0.5, 0, 0]
         times = []
 
         def slowly(*arguments):
@@ -138,7 +137,7 @@ def test_an_answer_that_took_longer_than_the_lease_is_not_trusted(world):
 
 def test_a_store_that_ignores_conditions_is_refused(world):
     def put_whatever_is_there(layer, key, content, etag):
-        world.lake.put(layer, key, content)
+        world.lake.store.put(layer, key, content)
         return "etag"
 
     world.patch.setattr(world.lake, "put_if", put_whatever_is_there)
@@ -147,7 +146,7 @@ def test_a_store_that_ignores_conditions_is_refused(world):
 
 
 def test_a_store_that_honours_conditions_only_one_at_a_time_is_refused(world):
-    put, get = world.lake.put, world.lake.get
+    put, get = world.lake.store.put, world.lake.store.get
 
     def look_then_put(layer, key, content, etag):
         there = get(layer, key)
@@ -164,10 +163,10 @@ def test_a_store_that_honours_conditions_only_one_at_a_time_is_refused(world):
             mine.race()
         world.patch.undo()
     assert caught.value.winners > 1
-    assert not world.lake.sizes("silver", "leases/")
+    assert not world.lake.store.listed("silver", "leases/")
 
 
 def test_a_renewal_that_gets_no_answer_does_not_outlast_the_lease():
-    settings = Settings.model_construct(store_timeout=60.0, lease=15.0)
+    settings = LakeSettings.model_construct(store_timeout=60.0, lease=15.0)
     assert settings.for_leases.store_timeout == 5.0
     assert settings.store_timeout == 60.0

@@ -45,7 +45,7 @@ def web(folder: Path, api: LocalBreweryApi, **settings: str) -> Iterator[Web]:
         **os.environ,
         "BREWERIES_API_URL": api.url,
         "BREWERIES_API_REQUESTS_PER_MINUTE": "0",
-        "BREWERIES_VISUALIZATIONS": str(folder / "visualizations"),
+        "LAKE_VISUALIZATIONS": str(folder / "visualizations"),
         "MAGE_DATA_DIR": str(folder / "mage"),
         "SCHEDULER_TRIGGER_INTERVAL": "2",
         **settings,

@@ -8,9 +8,9 @@ import socket
 import pyarrow as pa
 import pytest
 
+from data.breweries.flow import FLOW
 from data.medallion import errors
 from data.medallion.lake import parquet
-from data.medallion.lake.datasets import BRONZE, CHART, GOLD, SILVER
 from data.medallion.lake.manifest import sha256
 from data.medallion.layers import bronze, gold, silver
 from data.medallion.settings import PROJECT
@@ -90,9 +90,9 @@ def test_a_slow_api_is_given_up_within_the_time_limit(world):
 @pytest.mark.parametrize(
     ("source", "folder", "block", "layer"),
     [
-        (BRONZE, "transformers", "transform_breweries", "silver"),
-        (SILVER, "transformers", "aggregated_columns", "gold"),
-        (GOLD, "data_exporters", "data_viz", "gold"),
+        (FLOW.bronze, "transformers", "transform_breweries", "silver"),
+        (FLOW.silver, "transformers", "aggregated_columns", "gold"),
+        (FLOW.gold[0], "data_exporters", "data_viz", "gold"),
     ],
 )
 @pytest.mark.parametrize("spoilt", [True, False])
@@ -103,27 +103,27 @@ def test_a_source_that_is_not_what_its_manifest_says_is_not_used(
     before = world.published()
     (victim, *_) = world.manifest(source).objects
     if spoilt:
-        world.lake.put(source.layer, victim.key, b"spoilt")
+        world.lake.store.put(source.layer, victim.key, b"spoilt")
     else:
-        world.lake.remove(source.layer, [victim.key])
+        world.lake.store.remove(source.layer, [victim.key])
     door = runpy.run_path(str(PROJECT / folder / f"{block}.py"))[block]
     kind = errors.ObjectDiffers if spoilt else errors.ObjectMissing
     with pytest.raises(kind, match=re.escape(f"{source.layer}/{victim.key}")):
         door({"run": "20260101T000000Z-cccccc"})
     (key,) = world.logs(layer)
     assert key == f"logs/20260101T000000Z-cccccc-{block}.json"
-    world.lake.put(source.layer, victim.key, before[f"{source.layer}/{victim.key}"])
+    world.lake.store.put(source.layer, victim.key, before[f"{source.layer}/{victim.key}"])
     assert world.published() == before
 
 
 def test_gold_refuses_silver_without_a_column(world):
     world.run(test=False)
-    manifest = world.manifest(SILVER)
+    manifest = world.manifest(FLOW.silver)
     (first, *rest) = manifest.objects
     content = parquet.write(pa.table({"id": ["1"] * first.rows}))
     poorer = first.model_copy(update={"sha256": sha256(content), "bytes": len(content)})
-    world.lake.put("silver", first.key, content)
-    world.publish_manifest(SILVER, manifest.model_copy(update={"objects": (poorer, *rest)}))
+    world.lake.store.put("silver", first.key, content)
+    world.publish_manifest(FLOW.silver, manifest.model_copy(update={"objects": (poorer, *rest)}))
     door = runpy.run_path(str(PROJECT / "transformers/aggregated_columns.py"))["aggregated_columns"]
     with pytest.raises(errors.ColumnsDiffer, match=r"lacks brewery_type \(string\)"):
         door({"run": "20260101T000000Z-cccccc"})
@@ -132,17 +132,17 @@ def test_gold_refuses_silver_without_a_column(world):
 @pytest.mark.parametrize(
     ("dataset", "kind"),
     [
-        (BRONZE, errors.ObjectDiffers),
-        (SILVER, errors.ObjectDiffers),
-        (GOLD, errors.ObjectDiffers),
-        (CHART, errors.ObjectDiffers),
+        (FLOW.bronze, errors.ObjectDiffers),
+        (FLOW.silver, errors.ObjectDiffers),
+        (FLOW.gold[0], errors.ObjectDiffers),
+        (FLOW.chart, errors.ObjectDiffers),
     ],
     ids=lambda value: getattr(value, "block", None),
 )
 def test_the_tests_of_a_block_catch_a_wrong_output(world, dataset, kind):
     world.run(test=False)
     (victim, *_) = world.manifest(dataset).objects
-    world.lake.put(dataset.layer, victim.key, b"spoilt")
+    world.lake.store.put(dataset.layer, victim.key, b"spoilt")
     (file,) = PROJECT.glob(f"*/{dataset.block}.py")
     tests = [
         f
@@ -157,12 +157,14 @@ def test_the_tests_of_a_block_catch_a_wrong_output(world, dataset, kind):
 
 def test_the_tests_of_a_block_count_for_themselves(world):
     world.run(test=False)
-    for dataset in (BRONZE, SILVER, GOLD):
+    for dataset in (FLOW.bronze, FLOW.silver, FLOW.gold[0]):
         manifest = world.manifest(dataset)
         wrong = manifest.model_copy(update={"rows_in": 1, "rows_out": 1})
         world.publish_manifest(dataset, wrong)
         with pytest.raises(errors.CheckFailed):
-            {BRONZE: bronze, SILVER: silver, GOLD: gold}[dataset].verify(world.view)
+            {FLOW.bronze: bronze, FLOW.silver: silver, FLOW.gold[0]: gold}[dataset].verify(
+                world.view
+            )
 
 
 def test_an_api_without_breweries_is_refused(world):
@@ -195,7 +197,7 @@ def test_records_that_cannot_be_used_are_kept_apart(world):
     world.api.records = [*usable, *flat]
     world.run()
 
-    silver = world.manifest(SILVER)
+    silver = world.manifest(FLOW.silver)
     assert (silver.rows_in, silver.rows_out, silver.rows_rejected) == (19, 9, 10)
     rejected = json.loads(raw_get(world.lake, "silver", "data/rejected/breweries_rejected.json"))
     found = {
@@ -205,14 +207,14 @@ def test_records_that_cannot_be_used_are_kept_apart(world):
         assert sorted(map(json.dumps, found[reason])) == sorted(map(json.dumps, records))
     bronze = json.loads(raw_get(world.lake, "bronze", "data/breweries/breweries_raw.json"))
     assert all(bronze[row["position"]] == row["record"] for row in rejected)
-    assert world.manifest(GOLD).rows_in == 9
+    assert world.manifest(FLOW.gold[0]).rows_in == 9
 
 
 def test_duplicate_ids_are_resolved_and_counted(world):
     world.api.faults = Faults(rate_limit=0, duplicate=5)
     world.set(BREWERIES_API_PAGE_SIZE=50)
     world.run()
-    silver = world.manifest(SILVER)
+    silver = world.manifest(FLOW.silver)
     assert (silver.rows_in, silver.rows_out, silver.rows_duplicate) == (605, 600, 5)
 
 

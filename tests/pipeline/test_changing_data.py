@@ -7,17 +7,10 @@ import time
 
 import pytest
 
+from data.breweries.flow import FLOW
 from data.breweries.table import SCHEMA
 from data.medallion import errors
 from data.medallion.lake import parquet
-from data.medallion.lake.datasets import (
-    BRONZE,
-    CHANGES_OBJECT,
-    GOLD,
-    HISTORY,
-    REJECTED_OBJECT,
-    SILVER,
-)
 from data.medallion.lake.manifest import StoredObject
 from data.medallion.settings import PROJECT
 from sandbox.faults import Faults
@@ -33,18 +26,18 @@ def changed(world, change):
 
 
 def report(world):
-    return json.loads(raw_get(world.lake, "silver", CHANGES_OBJECT))
+    return json.loads(raw_get(world.lake, "silver", FLOW.changes))
 
 
 def noted(world):
-    return {(drift.rule, drift.subject) for drift in world.manifest(SILVER).drift}
+    return {(drift.rule, drift.subject) for drift in world.manifest(FLOW.silver).drift}
 
 
 def test_a_jump_of_15_percent_passes(world):
     world.run(test=False)
     world.api.records = generate(690, seed=1)
     world.run(test=False)
-    assert world.manifest(SILVER).rows_out == 690
+    assert world.manifest(FLOW.silver).rows_out == 690
 
 
 STOPPING = {
@@ -89,7 +82,7 @@ def test_a_column_that_loses_all_its_values_stops(world, form):
 
 def test_a_replay_lets_nobody_elses_data_pass(world):
     world.run(test=False)
-    first = world.manifest(BRONZE).snapshot
+    first = world.manifest(FLOW.bronze).snapshot
     world.api.records = world.api.records[:100]
     world.fails(errors.DriftStopped, "silver")
     # Bronze holds the other answer when the replay's silver block comes to it.
@@ -100,9 +93,9 @@ def test_a_replay_lets_nobody_elses_data_pass(world):
 
 def test_a_damaged_object_of_the_same_size_is_written_anew(world):
     world.run(test=False)
-    (victim, *_) = world.manifest(SILVER).objects
+    (victim, *_) = world.manifest(FLOW.silver).objects
     good = world.published()
-    world.lake.put("silver", victim.key, b"x" * victim.bytes)
+    world.lake.store.put("silver", victim.key, b"x" * victim.bytes)
     world.run()
     assert world.published() == good
 
@@ -110,7 +103,7 @@ def test_a_damaged_object_of_the_same_size_is_written_anew(world):
 def test_data_without_a_usable_row_are_drawn_as_nothing(world):
     world.api.records = [{"id": "1", "name": None}]
     world.run()
-    assert world.manifest(GOLD).rows_out == 0
+    assert world.manifest(FLOW.gold[0]).rows_out == 0
 
 
 def test_what_is_no_run_is_no_snapshot(world):
@@ -141,7 +134,7 @@ def test_a_change_that_does_not_is_noted_in_the_manifest(world):
 
 def to_silver():
     """A run as far as silver, which is all that drift needs."""
-    through_doors((BRONZE, SILVER))
+    through_doors((FLOW.bronze, FLOW.silver))
 
 
 LEAPS = {
@@ -176,43 +169,43 @@ def test_what_stops_at_ids_that_change_leaves_nothing_behind(world):
     world.api.records = [*world.api.records[20:], {"id": "x"}]
     world.set(BREWERIES_STOP_ON="ids_replaced")
     told = report(world)
-    rejected = raw_get(world.lake, "silver", REJECTED_OBJECT)
+    rejected = raw_get(world.lake, "silver", FLOW.rejected)
     log = world.fails(errors.DriftStopped, "silver")
     assert "600 of 600 ids are gone, and 580 have come" in log["message"]
     assert world.keys("silver") == before
     assert report(world) == told
-    assert raw_get(world.lake, "silver", REJECTED_OBJECT) == rejected
+    assert raw_get(world.lake, "silver", FLOW.rejected) == rejected
 
 
 def test_a_column_that_cannot_be_read_is_noted_in_the_first_run(world):
     changed(world, lambda record: {**record, "phone": {"number": record["phone"]}})
     to_silver()
     assert noted(world) == {("column_unreadable", "phone")}
-    assert world.manifest(SILVER).profile.unreadable == {"phone": 600}
+    assert world.manifest(FLOW.silver).profile.unreadable == {"phone": 600}
     to_silver()
     assert noted(world) == {("column_unreadable", "phone")}
 
 
 def test_an_era_that_knew_only_street_fills_address_1(world):
     to_silver()
-    values = world.manifest(SILVER).profile.values["address_1"]
-    objects = world.manifest(SILVER).objects
+    values = world.manifest(FLOW.silver).profile.values["address_1"]
+    objects = world.manifest(FLOW.silver).objects
     changed(world, lambda r: {k: v for k, v in r.items() if k != "address_1"})
     to_silver()
-    assert world.manifest(SILVER).profile.values["address_1"] == values > 0
-    assert world.manifest(SILVER).objects == objects
+    assert world.manifest(FLOW.silver).profile.values["address_1"] == values > 0
+    assert world.manifest(FLOW.silver).objects == objects
 
 
 def test_a_manifest_of_a_release_that_counted_less_is_read(world):
     to_silver()
-    manifest = world.manifest(SILVER)
+    manifest = world.manifest(FLOW.silver)
     old = json.loads(manifest.to_bytes())
     del old["profile"]["unreadable"]
-    world.publish_manifest(SILVER, type(manifest).from_bytes(json.dumps(old).encode()))
+    world.publish_manifest(FLOW.silver, type(manifest).from_bytes(json.dumps(old).encode()))
     changed(world, lambda r: {**r, "latitude": "north" if r["id"] < "1" else r["latitude"]})
     to_silver()
     assert noted(world) == set()
-    assert world.manifest(SILVER).profile.unreadable["latitude"] > 10
+    assert world.manifest(FLOW.silver).profile.unreadable["latitude"] > 10
 
 
 def test_a_rule_can_be_made_to_stop(world):
@@ -235,11 +228,11 @@ def test_the_change_report_says_what_changed(world):
     closing["brewery_type"] = "closed" if closing["brewery_type"] != "closed" else "bar"
     renamed["name"] += " II"
     records.append({**gone, "id": "11111111-1111-4111-8111-111111111111", "name": "Another"})
-    old = world.manifest(SILVER)
+    old = world.manifest(FLOW.silver)
     world.api.records = records
     world.run(test=False)
 
-    told, new = report(world), world.manifest(SILVER)
+    told, new = report(world), world.manifest(FLOW.silver)
     assert (told["before"], told["snapshot"], told["run"]) == (old.snapshot, new.snapshot, new.run)
     assert told["counts"] == new.changes.model_dump()
     assert told["counts"] == {
@@ -257,14 +250,14 @@ def test_the_change_report_says_what_changed(world):
     assert counts == {"California": -1, "Nevada": 1}
 
     world.run(test=False)
-    assert world.manifest(SILVER).changes.added == 0
+    assert world.manifest(FLOW.silver).changes.added == 0
     assert report(world) == told
 
 
 def test_a_report_survives_a_damaged_version_before(world):
     world.run(test=False)
-    (victim, *_) = world.manifest(SILVER).objects
-    world.lake.remove("silver", [victim.key])
+    (victim, *_) = world.manifest(FLOW.silver).objects
+    world.lake.store.remove("silver", [victim.key])
     changed(world, lambda record: {**record, "phone": "1"})
     world.run()
     assert report(world)["before_readable"] is False
@@ -273,32 +266,32 @@ def test_a_report_survives_a_damaged_version_before(world):
 
 def test_a_version_of_a_release_with_other_columns_is_compared_all_the_same(world):
     world.run(test=False)
-    manifest = world.manifest(SILVER)
+    manifest = world.manifest(FLOW.silver)
     entries = []
     for entry in manifest.objects:
         table = parquet.read(entry.key, world.lake.read("silver", entry), entry, SCHEMA)
         content = parquet.write(table.drop_columns("phone").append_column("fax", table["phone"]))
         key = entry.key.replace(".parquet", "-old.parquet")
         entries.append(StoredObject.of(key, entry.rows, content))
-        world.lake.put("silver", key, content)
+        world.lake.store.put("silver", key, content)
     values = {**manifest.profile.values, "fax": manifest.profile.values["phone"]}
     phones = values.pop("phone")
     older = {
         "objects": tuple(entries),
         "profile": manifest.profile.model_copy(update={"values": values}),
     }
-    world.publish_manifest(SILVER, manifest.model_copy(update=older))
+    world.publish_manifest(FLOW.silver, manifest.model_copy(update=older))
     world.run()
     counts = report(world)["counts"]
     assert (counts["added"], counts["removed"], counts["changed_otherwise"]) == (0, 0, phones)
-    assert world.manifest(SILVER).objects == manifest.objects
+    assert world.manifest(FLOW.silver).objects == manifest.objects
 
 
 @pytest.mark.parametrize("key", ["notes.txt", "country=Nowhere/notes.txt", "a/b/c.parquet"])
 def test_what_does_not_belong_to_silver_is_removed(world, key):
-    world.lake.put("silver", f"{SILVER.prefix}{key}", b"mine")
+    world.lake.store.put("silver", f"{FLOW.silver.prefix}{key}", b"mine")
     world.run()
-    assert f"{SILVER.prefix}{key}" not in world.keys("silver")
+    assert f"{FLOW.silver.prefix}{key}" not in world.keys("silver")
 
 
 def test_history_is_thinned_but_what_is_in_use_stays(world):
@@ -308,12 +301,12 @@ def test_history_is_thinned_but_what_is_in_use_stays(world):
         world.api.records = world.api.records[:count]
         time.sleep(1)  # runs of one second have no order
         world.run(test=False)
-        snapshots.append(world.manifest(BRONZE).snapshot)
+        snapshots.append(world.manifest(FLOW.bronze).snapshot)
     assert kept(world) == snapshots[2:4]
 
     oldest = snapshots[2]
     world.run(test=False, snapshot=oldest)
-    assert world.manifest(SILVER).snapshot == oldest
+    assert world.manifest(FLOW.silver).snapshot == oldest
     assert set(kept(world)) == {oldest, *snapshots[3:]}
 
     # Silver stays behind, and its answer with it.
@@ -327,8 +320,8 @@ def test_history_is_thinned_but_what_is_in_use_stays(world):
 
 
 def kept(world):
-    keys = world.lake.sizes("bronze", HISTORY)
-    return [key.removeprefix(HISTORY).removesuffix(".json") for key in keys]
+    keys = world.lake.store.listed("bronze", FLOW.bronze.history)
+    return [key.removeprefix(FLOW.bronze.history).removesuffix(".json") for key in keys]
 
 
 def test_any_kept_answer_comes_out_byte_for_byte_as_it_did(world):
@@ -338,7 +331,7 @@ def test_any_kept_answer_comes_out_byte_for_byte_as_it_did(world):
         world.api.records = world.api.records[:count] if count < 500 else generate(count, seed=1)
         world.run(test=False)
         objects = {k: c for k, c in world.published().items() if "visualizations" not in k}
-        published[world.manifest(GOLD).snapshot] = objects
+        published[world.manifest(FLOW.gold[0]).snapshot] = objects
     for snapshot, objects in published.items():
         world.run(test=False, snapshot=snapshot)
         again = {k: c for k, c in world.published().items() if "visualizations" not in k}

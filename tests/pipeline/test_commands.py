@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from data.medallion.lake.datasets import CHART, SILVER
+from data.breweries.flow import FLOW
 from sandbox.faults import Faults
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -23,18 +23,18 @@ def mage_run(*arguments):
 def test_mage_run_fills_the_lake(world):
     done = mage_run()
     assert done.returncode == 0, done.stderr
-    assert world.manifest(CHART).run == world.manifest(SILVER).run
+    assert world.manifest(FLOW.chart).run == world.manifest(FLOW.silver).run
     assert "breweries/s" in done.stderr + done.stdout
 
 
 def test_mage_run_replays_a_snapshot(world):
     world.run(test=False)
-    first = world.manifest(SILVER)
+    first = world.manifest(FLOW.silver)
     world.api.records = world.api.records[:-1]
     world.run(test=False)
     done = mage_run("--runtime-vars", json.dumps({"snapshot": first.snapshot}))
     assert done.returncode == 0, done.stderr
-    assert world.manifest(SILVER).objects == first.objects
+    assert world.manifest(FLOW.silver).objects == first.objects
 
 
 def test_a_block_that_fails_ends_mage_run_with_1_and_a_log(world, store):
@@ -64,7 +64,7 @@ def test_a_block_that_fails_ends_mage_run_with_1_and_a_log(world, store):
 
 def test_a_block_run_alone_is_tried_again_as_the_project_says(world):
     world.run(test=False)
-    world.lake.put("bronze", "data/breweries/breweries_raw.json", b"spoilt")
+    world.lake.store.put("bronze", "data/breweries/breweries_raw.json", b"spoilt")
     done = mage_run("--block-uuid", "transform_breweries")
     assert done.returncode != 0
     (log,) = world.logs("silver").values()

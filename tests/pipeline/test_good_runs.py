@@ -10,13 +10,13 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 import pytest
 
+from data.breweries.flow import FLOW
 from data.breweries.table import SCHEMA
-from data.medallion.lake.datasets import BRONZE, CHART, GOLD, SILVER
 from data.medallion.lake.partitions import location
 from sandbox.faults import Faults
 from tests.conftest import raw_get
 
-DATASETS = (BRONZE, SILVER, GOLD, CHART)
+DATASETS = (FLOW.bronze, FLOW.silver, FLOW.gold[0], FLOW.chart)
 
 
 def test_bronze_holds_every_record_as_received(world):
@@ -78,14 +78,14 @@ def test_the_manifest_says_what_the_contract_lists(world):
 def test_silver_objects_are_partitions_with_one_schema(world):
     world.run()
     keys = world.keys("silver")
-    named = {entry.key for entry in world.manifest(SILVER).objects}
+    named = {entry.key for entry in world.manifest(FLOW.silver).objects}
     assert named == {key for key in keys if key.endswith(".parquet")}
     assert set(keys) - named == {
         "data/breweries/_manifest.json",
         "data/rejected/breweries_rejected.json",
         "data/changes/breweries_changes.json",
     }
-    for entry in world.manifest(SILVER).objects:
+    for entry in world.manifest(FLOW.silver).objects:
         assert re.fullmatch(
             r"data/breweries/country=[^/]+/state=[^/]+/[0-9a-f]{32}\.parquet", entry.key
         )
@@ -105,7 +105,7 @@ def test_readers_see_the_same_rows_by_pyarrow_and_by_path(world, store):
         access_key=store["MINIO_ACCESS_KEY"],
         secret_key=store["MINIO_SECRET_KEY"],
     )
-    paths = [f"silver/{entry.key}" for entry in world.manifest(SILVER).objects]
+    paths = [f"silver/{entry.key}" for entry in world.manifest(FLOW.silver).objects]
     table = ds.dataset(
         paths,
         filesystem=files,
@@ -115,7 +115,7 @@ def test_readers_see_the_same_rows_by_pyarrow_and_by_path(world, store):
     ).to_table()
     locations = Counter(zip(table["country"].to_pylist(), table["state"].to_pylist(), strict=True))
     expected = Counter()
-    for entry in world.manifest(SILVER).objects:
+    for entry in world.manifest(FLOW.silver).objects:
         expected[location(entry.key)] += entry.rows
     assert locations == expected
 
@@ -143,7 +143,7 @@ def test_gold_is_an_independent_count(world):
 
 def test_the_chart_is_in_gold_and_beside_the_project(world):
     world.run()
-    (entry,) = world.manifest(CHART).objects
+    (entry,) = world.manifest(FLOW.chart).objects
     local = world.folder / "visualizations" / "breweries_aggregated.png"
     assert world.lake.read("gold", entry) == local.read_bytes()
     assert local.read_bytes().startswith(b"\x89PNG")
@@ -151,9 +151,9 @@ def test_the_chart_is_in_gold_and_beside_the_project(world):
 
 def test_a_second_run_without_change_writes_no_data_object(world):
     world.run()
-    before, first = modified(world), world.manifest(SILVER)
+    before, first = modified(world), world.manifest(FLOW.silver)
     world.run()
-    after, second = modified(world), world.manifest(SILVER)
+    after, second = modified(world), world.manifest(FLOW.silver)
     assert {key for key in before if before[key] != after[key]} <= MANIFESTS
     assert before.keys() == after.keys()
     assert second.run > first.run
@@ -165,7 +165,7 @@ MANIFESTS = {f"{dataset.layer}/{dataset.manifest}" for dataset in DATASETS}
 
 def modified(world):
     """Each object of the lake to its content's tag and its time."""
-    client = world.lake._client
+    client = world.lake.store._client
     return {
         f"{layer}/{o.object_name}": (o.etag, o.last_modified)
         for layer in ("bronze", "silver", "gold")
@@ -175,13 +175,13 @@ def modified(world):
 
 def test_only_what_changed_is_written_again(world):
     world.run()
-    old, before = world.manifest(SILVER), modified(world)
+    old, before = world.manifest(FLOW.silver), modified(world)
     records = [dict(record) for record in world.api.records]
     changed = next(r for r in records if r["state_province"] == "California")
     changed["name"] = "Another Name"
     world.api.records = records
     world.run()
-    new, after = world.manifest(SILVER), modified(world)
+    new, after = world.manifest(FLOW.silver), modified(world)
     gone = {entry.key for entry in old.objects} - {entry.key for entry in new.objects}
     added = {entry.key for entry in new.objects} - {entry.key for entry in old.objects}
     assert {location(key) for key in (*gone, *added)} == {("United States", "California")}
@@ -193,11 +193,11 @@ def test_only_what_changed_is_written_again(world):
 
 def test_earlier_answers_are_kept_and_can_be_replayed(world):
     world.run()
-    first, first_objects = world.manifest(BRONZE), world.published()
+    first, first_objects = world.manifest(FLOW.bronze), world.published()
     assert not history(world)
     world.api.records = world.api.records[:-1]
     world.run()
-    second = world.manifest(BRONZE)
+    second = world.manifest(FLOW.bronze)
     assert history(world) == [first.snapshot]
     world.run()
     assert history(world) == [first.snapshot]
@@ -205,19 +205,19 @@ def test_earlier_answers_are_kept_and_can_be_replayed(world):
     requests = len(world.api.requests)
     world.run(snapshot=first.snapshot)
     assert len(world.api.requests) == requests
-    replayed = world.manifest(BRONZE)
+    replayed = world.manifest(FLOW.bronze)
     assert (replayed.snapshot, replayed.rows_out) == (first.snapshot, 600)
     assert replayed.source.key == f"data/breweries/history/{first.snapshot}.json"
     assert world.published() == first_objects
     assert history(world) == sorted([first.snapshot, second.snapshot])
 
     world.run()
-    assert world.manifest(BRONZE).snapshot == second.snapshot
+    assert world.manifest(FLOW.bronze).snapshot == second.snapshot
     assert history(world) == sorted([first.snapshot, second.snapshot])
 
 
 def history(world):
-    keys = world.lake.sizes("bronze", "data/breweries/history/")
+    keys = world.lake.store.listed("bronze", "data/breweries/history/")
     return [key.rpartition("/")[2].removesuffix(".json") for key in keys]
 
 
@@ -225,7 +225,7 @@ def test_a_faulty_api_is_crawled_completely_all_the_same(world):
     world.api.faults = Faults(rate_limit=0, error_rate=0.2, cut_rate=0.2, seed=3)
     world.set(BREWERIES_API_PAGE_SIZE=20, BREWERIES_API_ATTEMPTS=12)
     world.run()
-    assert world.manifest(SILVER).rows_out == 600
+    assert world.manifest(FLOW.silver).rows_out == 600
     assert {r.status for r in world.api.requests} > {200}
 
 
@@ -247,7 +247,7 @@ def test_retry_after_is_honoured(world):
     statuses = [r.status for r in world.api.requests]
     assert 429 in statuses
     assert statuses.count(429) <= 4
-    assert world.manifest(BRONZE).rows_out == 600
+    assert world.manifest(FLOW.bronze).rows_out == 600
 
 
 def test_data_that_change_under_the_crawl_are_fetched_again(world):
@@ -264,9 +264,9 @@ def test_data_that_change_under_the_crawl_are_fetched_again(world):
 def test_the_older_contract_of_the_api_is_understood(world, faults):
     world.api.faults = faults
     world.run()
-    assert world.manifest(SILVER).rows_out == 600
+    assert world.manifest(FLOW.silver).rows_out == 600
     tables = [
         pq.read_table(io.BytesIO(world.lake.read("silver", entry)), columns=["latitude"])
-        for entry in world.manifest(SILVER).objects
+        for entry in world.manifest(FLOW.silver).objects
     ]
     assert 400 < sum(len(t) - t["latitude"].null_count for t in tables) < 560

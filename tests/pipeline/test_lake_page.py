@@ -5,21 +5,9 @@ import re
 
 import pytest
 
+from data.breweries.flow import FLOW
 from data.medallion import errors
-from data.medallion.lake.datasets import (
-    BRONZE,
-    BRONZE_OBJECT,
-    CHANGES_OBJECT,
-    CHART,
-    CHART_OBJECT,
-    DATASETS,
-    GOLD,
-    GOLD_OBJECT,
-    HISTORY,
-    LAYERS,
-    REJECTED_OBJECT,
-    SILVER,
-)
+from data.medallion.lake.datasets import LAYERS
 from data.medallion.lake.partitions import PYARROW_NULL
 from data.medallion.lake.store import Store
 from tests.conftest import raw_get
@@ -76,7 +64,7 @@ def content(lake, layer, key):
 
 
 def test_it_names_every_object_and_no_other(lake, written):
-    found = {f"{layer}/{key}" for layer in LAYERS for key in lake.lake.sizes(layer, "")}
+    found = {f"{layer}/{key}" for layer in LAYERS for key in lake.lake.store.listed(layer, "")}
     found |= written.keys()
     names = {n for n in PAGE.names if re.match(r"(bronze|silver|gold|<layer>)/.*[^/]$", n)}
     assert not {key for key in found if not any(fits(name, key) for name in names)}
@@ -85,7 +73,7 @@ def test_it_names_every_object_and_no_other(lake, written):
 
 def test_manifests(lake):
     bronze, silver, gold, chart = (
-        content(lake, dataset.layer, dataset.manifest) for dataset in DATASETS
+        content(lake, dataset.layer, dataset.manifest) for dataset in FLOW.datasets
     )
     fields = {named(row[0])[0] for row in table(PAGE.section("The manifest"))}
     assert bronze.keys() == fields - {"profile", "changes"}
@@ -105,30 +93,30 @@ def test_manifests(lake):
 def test_what_an_object_says_of_itself(lake):
     rows = table(PAGE.section("What an object says of itself"))
     said = [name for row in rows for name in named(row[0])]
-    (history,) = lake.lake.sizes("bronze", HISTORY)
+    (history,) = lake.lake.store.listed("bronze", FLOW.bronze.history)
     for layer, key in (
-        ("bronze", BRONZE_OBJECT), ("bronze", history), ("gold", GOLD_OBJECT),
-        ("gold", CHART_OBJECT), ("silver", REJECTED_OBJECT), ("silver", CHANGES_OBJECT),
+        ("bronze", FLOW.bronze.object), ("bronze", history), ("gold", FLOW.gold[0].object),
+        ("gold", FLOW.chart.object), ("silver", FLOW.rejected), ("silver", FLOW.changes),
     ):  # fmt: skip
-        told = lake.lake.head(layer, key).metadata
+        told = lake.lake.store.head(layer, key).metadata
         assert told.keys() >= set(said), key
-    assert not lake.lake.head("silver", SILVER.manifest).metadata.keys() & set(said)
-    row = lake.manifest(SILVER).objects[0]
-    told = lake.lake.head("silver", row.key).metadata
+    assert not lake.lake.store.head("silver", FLOW.silver.manifest).metadata.keys() & set(said)
+    row = lake.manifest(FLOW.silver).objects[0]
+    told = lake.lake.store.head("silver", row.key).metadata
     assert {name: told[name] for name in told.keys() & set(said)} == {"sha256": row.sha256}
-    for dataset in (BRONZE, GOLD, CHART):
+    for dataset in (FLOW.bronze, FLOW.gold[0], FLOW.chart):
         told, manifest = lake.lake.stat(dataset.layer, dataset.object), lake.manifest(dataset)
         assert (told.snapshot, told.entry) == (manifest.snapshot, manifest.only_object())
         assert (told.rows_in, told.source) == (manifest.rows_in, manifest.source)
-    beside = [lake.lake.stat("silver", key) for key in SILVER.beside]
-    changes = lake.manifest(SILVER).changes
+    beside = [lake.lake.stat("silver", key) for key in FLOW.silver.beside]
+    changes = lake.manifest(FLOW.silver).changes
     assert [told.rows for told in beside] == [len(UNUSABLE), changes.locations]
     assert [told.rows_in for told in beside] == [0, 0]
 
 
 def test_rejected(lake):
-    rejected = content(lake, "silver", REJECTED_OBJECT)
-    bronze = content(lake, "bronze", BRONZE_OBJECT)
+    rejected = content(lake, "silver", FLOW.rejected)
+    bronze = content(lake, "bronze", FLOW.bronze.object)
     assert {row["reason"]: row["record"] for row in rejected} == UNUSABLE
     assert all(bronze[row["position"]] == row["record"] for row in rejected)
     reasons = re.findall(r"\*([^*`]+)\*", " ".join(PAGE.section("Silver").split()))
@@ -136,10 +124,10 @@ def test_rejected(lake):
 
 
 def test_changes(lake):
-    changes = content(lake, "silver", CHANGES_OBJECT)
+    changes = content(lake, "silver", FLOW.changes)
     told = [name for row in CHANGED for name in named(row[0])]
     assert set(changes) == set(told) - {"before_readable"}
-    assert changes["counts"] == lake.manifest(SILVER).changes.model_dump()
+    assert changes["counts"] == lake.manifest(FLOW.silver).changes.model_dump()
     rows = {name: says for field, says in CHANGED for name in named(field)}
     assert [*changes["removed"][0]] == named(rows["removed"])
     assert [*changes["locations"][0]] == named(rows["locations"])
@@ -150,14 +138,14 @@ def test_the_changes_of_a_first_version(world):
     world.run(test=False)
     *fields, _, _, _ = CHANGED
     told = {name for row in fields for name in named(row[0])} - {"before_readable"}
-    assert content(world, "silver", CHANGES_OBJECT).keys() == told
+    assert content(world, "silver", FLOW.changes).keys() == told
 
 
 def test_error_logs_and_leases(lake, written):
     rows = table(PAGE.section("Logs, leases, scratch"))
     (log,) = lake.logs("bronze").values()
     assert [*log] == [name for row in rows for name in named(row[0])]
-    lease = json.loads(written[f"gold/{CHART.lease}"])
+    lease = json.loads(written[f"gold/{FLOW.chart.lease}"])
     after = PAGE.text.partition("`<layer>/leases/<dataset>.json` is")[2]
     assert [*lease] == named(after)[:4]
 
@@ -169,7 +157,9 @@ def test_an_answer_that_comes_again(world):
     for number in (600, 600, 599, 600, 598, 600):
         world.api.records = everything[:number]
         world.run(test=False)
-        seen.append((world.manifest(SILVER).snapshot, world.manifest(BRONZE).source.sha256))
+        seen.append(
+            (world.manifest(FLOW.silver).snapshot, world.manifest(FLOW.bronze).source.sha256)
+        )
     first, again, _, back, _, old = seen
     assert first == again == back
     assert old[0] != first[0] and old[1] == first[1]

@@ -16,8 +16,8 @@ from pathlib import Path
 import pytest
 import requests
 
+from data.breweries.flow import FLOW
 from data.medallion.host.envfile import read_envfile
-from data.medallion.lake.datasets import CHART
 from tests.compose.stack import copy
 from tests.docs.code import TARGETS
 from tests.docs.pages import ROOT, page
@@ -107,10 +107,10 @@ def test_the_readme_reads_the_lake_that_store_serves(checkout, demo):
 
 def test_run_and_replay(checkout, world):
     run(checkout, "make run")
-    first = world.manifest(CHART)
+    first = world.manifest(FLOW.chart)
     world.api.records = []
     run(checkout, "make run SNAPSHOT=" + first.snapshot)
-    again = world.manifest(CHART)
+    again = world.manifest(FLOW.chart)
     assert again.run > first.run
     assert (again.snapshot, again.objects) == (first.snapshot, first.objects)
 

@@ -3,7 +3,7 @@
 import pytest
 from minio.error import S3Error
 
-from data.medallion.lake.datasets import SILVER
+from data.breweries.flow import FLOW
 from tests.docs.commands import FOLLOWED
 from tests.docs.pages import PAGES, page
 
@@ -59,8 +59,8 @@ def test_a_reader_of_a_version_that_is_replaced_reads_the_new_one(run, world):
             world.run(test=False)
         return read_names(manifest)
 
-    assert len(follow("silver", SILVER.manifest, read)) == 400
+    assert len(follow("silver", FLOW.silver.manifest, read)) == 400
     assert len(runs) == 2
-    world.lake.remove("silver", [world.manifest(SILVER).objects[0].key])
+    world.lake.store.remove("silver", [world.manifest(FLOW.silver).objects[0].key])
     with pytest.raises(S3Error, match="NoSuchKey"):
-        follow("silver", SILVER.manifest, read_names)
+        follow("silver", FLOW.silver.manifest, read_names)

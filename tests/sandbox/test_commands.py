@@ -96,7 +96,7 @@ def test_whatever_ends_a_command_ends_all_that_it_started(tmp_path, target, up, 
     settings = {
         "MAGE_DATA_DIR": str(tmp_path / "mage"),
         "BREWERIES_API_URL": "http://127.0.0.1:1/",
-        "BREWERIES_SPOOL": str(tmp_path / "spool"),
+        "LAKE_SPOOL": str(tmp_path / "spool"),
     }
     with started(command, tmp_path, **settings) as process:
         if up == "scheduler":
@@ -142,7 +142,7 @@ def test_nothing_on_this_machine_is_asked_through_a_proxy(tmp_path):
         settings = {
             **variables,
             "BREWERIES_API_URL": url,
-            "BREWERIES_VISUALIZATIONS": str(tmp_path),
+            "LAKE_VISUALIZATIONS": str(tmp_path),
             "MAGE_DATA_DIR": str(tmp_path / "mage"),
         }
         api = f"{sys.executable} -m sandbox api --port {port} --count 60"
@@ -162,7 +162,7 @@ def test_an_output_that_is_closed_ends_mage_without_a_traceback(tmp_path):
     settings = {
         "BREWERIES_API_URL": "http://127.0.0.1:1/",
         "BREWERIES_API_ATTEMPTS": "1",
-        "BREWERIES_SPOOL": str(tmp_path / "spool"),
+        "LAKE_SPOOL": str(tmp_path / "spool"),
         "MAGE_DATA_DIR": str(tmp_path),
     }
     piped = f"sh -c '{{ {command} 2>&3 | head -1 >/dev/null; }} 3>&1'"

@@ -21,12 +21,12 @@ from functools import partial
 from benchmarks import measure, results
 from data.medallion.work.engine import MANY, Machine
 from data.medallion.lake.versions import Lake
-from data.medallion.settings import Settings
+from data.medallion.settings import LakeSettings
 from data.medallion.host.workspace import workspace
 from operator import is_not
 
 if __name__ == "__main__":
-    settings = Settings.load()
+    settings = LakeSettings.load()
     with workspace() as folder:
         machine = Machine(settings, Lake.connect(settings), folder)
         for count in (2, MANY):
@@ -53,8 +53,8 @@ def mac(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         "PYTHONPATH": modules,
         "IMITATED": notes,
         "TMPDIR": tmp_path / "var" / "folders",
-        "BREWERIES_VISUALIZATIONS": tmp_path / "visualizations",
-        "BREWERIES_SPOOL": tmp_path / "spool",
+        "LAKE_VISUALIZATIONS": tmp_path / "visualizations",
+        "LAKE_SPOOL": tmp_path / "spool",
     }
     for name, value in settings.items():
         monkeypatch.setenv(name, str(value))

@@ -46,12 +46,12 @@ def run(world, folder):
     for place in (folder, world.folder, PROJECT / "pipelines"):
         left |= {str(f): f.read_bytes() for f in place.rglob("*") if f.is_file()}
     for layer in LAYERS:
-        for key in world.lake.sizes(layer, ""):
+        for key in world.lake.store.listed(layer, ""):
             content = raw_get(world.lake, layer, key)
             if key.endswith(".parquet"):  # compressed
                 content = repr(pq.read_table(io.BytesIO(content)).to_pylist()).encode()
             left[f"{layer}/{key}"] = content
-            told = world.lake._client.stat_object(layer, key).metadata
+            told = world.lake.store._client.stat_object(layer, key).metadata
             left[f"{layer}/{key} metadata"] = repr(dict(told)).encode()
     return done.returncode, left
 
@@ -70,7 +70,7 @@ def canaries(store):
 
 
 def test_the_search_would_find_them(world, canaries, tmp_path):
-    world.lake.put("gold", "logs/planted.json", canaries[1].encode())
+    world.lake.store.put("gold", "logs/planted.json", canaries[1].encode())
     _, left = run(world, tmp_path / "mage")
     assert places_of(canaries, left) == {"gold/logs/planted.json"}
 

@@ -7,10 +7,11 @@ from minio import Minio
 from minio.commonconfig import CopySource
 from minio.error import S3Error
 
-from data.medallion.lake.datasets import LAYERS, SILVER
+from data.breweries.flow import FLOW
+from data.medallion.lake.datasets import LAYERS
 from data.medallion.lake.errors import StoreRefused
 from data.medallion.lake.versions import Lake
-from data.medallion.settings import Settings
+from data.medallion.settings import LakeSettings
 
 
 def client(settings):
@@ -42,8 +43,8 @@ def test_the_whole_pipeline_works_with_its_policy(world, users, root):
     world.run()
     world.api.records = world.api.records[:-50]
     world.run()
-    world.run(snapshot=Lake.connect(Settings.load()).version(SILVER).manifest.snapshot)
-    assert Lake.connect(Settings.load()).version(SILVER).manifest.rows_out == 550
+    world.run(snapshot=Lake.connect(LakeSettings.load()).version(FLOW.silver).manifest.snapshot)
+    assert Lake.connect(LakeSettings.load()).version(FLOW.silver).manifest.rows_out == 550
 
 
 REFUSED = {
@@ -83,5 +84,5 @@ def test_a_reader_reads(users, root, action):
 def test_a_refusal_names_the_keys_to_check(world, users, root):
     world.set(**users["store-policy-read"])
     with pytest.raises(StoreRefused, match="check MINIO_ACCESS_KEY") as caught:
-        Lake.connect(Settings.load()).put("gold", "x", b"x")
+        Lake.connect(LakeSettings.load()).put("gold", "x", b"x")
     assert caught.value.code == "AccessDenied"

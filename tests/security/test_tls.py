@@ -10,8 +10,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from data.breweries.flow import FLOW
 from data.medallion import errors
-from data.medallion.lake.datasets import SILVER
 from tests.faults.proxy import StoreProxy
 
 
@@ -59,7 +59,7 @@ def https(world, store, authority):
 def test_the_pipeline_over_https(world, https, authority):
     world.set(**https, MINIO_CA_FILE=authority[0])
     world.run()
-    assert world.manifest(SILVER).rows_out == 600
+    assert world.manifest(FLOW.silver).rows_out == 600
 
 
 def test_an_unknown_authority_is_refused_and_named(world, https):

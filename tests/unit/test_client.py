@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from data.breweries import api as brewery_api
-from data.medallion.settings import Settings
+from data.medallion.settings import LakeSettings
 from data.medallion.source.client import Client, seconds_asked
 from data.medallion.source.errors import (
     ApiBodyMalformed,
@@ -29,7 +29,7 @@ def settings(monkeypatch):
 
 
 def test_what_mage_was_handling_is_not_the_reason():
-    with Client(Settings.load()) as client:
+    with Client(LakeSettings.load()) as client:
         try:
             raise RuntimeError("no running event loop")
         except RuntimeError:
@@ -104,7 +104,7 @@ FORMS = {
 
 def test_each_form_of_a_wait_is_honoured_by_the_client(monkeypatch):
     monkeypatch.setenv("BREWERIES_API_ATTEMPTS", "2")
-    settings = Settings.load()
+    settings = LakeSettings.load()
 
     def gap(form):
         faults = Faults(busy_rate=1, busy_status=503, retry_after_seconds=0.5, retry_after=form)
@@ -125,7 +125,7 @@ def test_what_is_worth_another_try(monkeypatch, status):
     monkeypatch.setenv("BREWERIES_API_ATTEMPTS", "3")
     monkeypatch.setenv("BREWERIES_API_BACKOFF_SECONDS", "0.01")
     faults = Faults(busy_rate=1, busy_status=status, retry_after="")
-    with LocalBreweryApi([], faults=faults) as api, Client(Settings.load()) as client:
+    with LocalBreweryApi([], faults=faults) as api, Client(LakeSettings.load()) as client:
         with pytest.raises(ApiGaveUp, match=f"HTTP {status}"):
             client.get(api.url, {}, str)
         assert len(api.requests) == 3
@@ -135,7 +135,7 @@ def test_what_is_worth_another_try(monkeypatch, status):
 def test_what_is_not(monkeypatch, status):
     monkeypatch.setenv("BREWERIES_API_ATTEMPTS", "3")
     faults = Faults(busy_rate=1, busy_status=status)
-    with LocalBreweryApi([], faults=faults) as api, Client(Settings.load()) as client:
+    with LocalBreweryApi([], faults=faults) as api, Client(LakeSettings.load()) as client:
         with pytest.raises(ApiRefused, match=f"HTTP {status}"):
             client.get(api.url, {}, str)
         assert len(api.requests) == 1
@@ -144,7 +144,7 @@ def test_what_is_not(monkeypatch, status):
 def test_a_wait_longer_than_the_time_left_is_told(monkeypatch):
     monkeypatch.setenv("BREWERIES_API_ATTEMPTS", "3")
     faults = Faults(busy_rate=1, retry_after_seconds=3600)
-    with LocalBreweryApi([], faults=faults) as api, Client(Settings.load()) as client:
+    with LocalBreweryApi([], faults=faults) as api, Client(LakeSettings.load()) as client:
         with pytest.raises(ApiGaveUp, match="HTTP 429 and asks us to wait 3600 s"):
             client.get(api.url, {}, str)
         assert len(api.requests) == 1
@@ -167,7 +167,7 @@ PAGE = r"/v1/breweries\?page=7&per_page=200&sort=id%3Aasc"
 )
 def test_an_error_names_the_page_that_a_person_can_open(faults, cause):
     asked = {"page": 7, "per_page": 200, "sort": "id:asc"}
-    settings = Settings.load()
+    settings = LakeSettings.load()
     with LocalBreweryApi([], faults=Faults(**faults)) as api, Client(settings) as client:
         with pytest.raises((ApiGaveUp, ApiRefused), match=PAGE) as caught:
             client.get(api.url, asked, brewery_api.split_array, brewery_api.UNIQUE)
@@ -186,7 +186,7 @@ def test_no_two_requests_have_one_address_and_all_say_no_cache(monkeypatch):
     with LocalBreweryApi(generate(300), faults=faults) as api:
         monkeypatch.setenv("BREWERIES_API_URL", api.url)
         monkeypatch.setenv("BREWERIES_API_PAGE_SIZE", "20")
-        settings = Settings.load()
+        settings = LakeSettings.load()
         with Client(settings) as client:
             for _ in range(2):
                 totals = brewery_api.totals(client, settings)

@@ -7,7 +7,7 @@ import pytest
 import requests
 
 from data.medallion.host.network import is_local, opener, session
-from data.medallion.settings import Settings
+from data.medallion.settings import LakeSettings
 from data.medallion.source.client import Client
 from tests.forward_proxy import forward_proxy
 
@@ -46,7 +46,7 @@ def test_others_are_not(host):
 def test_the_api_is_asked_through_the_proxy(proxied, monkeypatch):
     for name, value in {**KEYS, "BREWERIES_API_URL": "http://api.example.org/v1"}.items():
         monkeypatch.setenv(name, value)
-    with Client(Settings.load()) as client:
+    with Client(LakeSettings.load()) as client:
         assert client.get("http://api.example.org/v1/meta", {}, json.loads) == {"total": 7}
     assert proxied == ["http://api.example.org/v1/meta"]
 

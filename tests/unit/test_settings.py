@@ -4,7 +4,7 @@ import pytest
 
 from data.medallion.errors import SettingError, SettingsFileUnreadable
 from data.medallion.layers.drift import STOPPING
-from data.medallion.settings import Settings, known_secrets, spool_folder
+from data.medallion.settings import LakeSettings, known_secrets, spool_folder
 
 GOOD = {
     "MINIO_ENDPOINT": "127.0.0.1:9000",
@@ -26,7 +26,7 @@ def environment(monkeypatch, tmp_path):
 
 
 def test_defaults_are_those_of_the_contract():
-    settings = Settings.load()
+    settings = LakeSettings.load()
     assert settings.api_url == "https://api.openbrewerydb.org/v1/breweries"
     assert settings.secure is False
     assert settings.api_page_size == 200
@@ -37,7 +37,7 @@ def test_defaults_are_those_of_the_contract():
 def test_a_missing_setting_is_named(environment, variable, value):
     environment.delenv(variable) if value is None else environment.setenv(variable, value)
     with pytest.raises(SettingError, match=f"^{variable} is required and not set; ") as caught:
-        Settings.load()
+        LakeSettings.load()
     assert caught.value.variable == variable
 
 
@@ -59,14 +59,14 @@ def test_a_missing_setting_is_named(environment, variable, value):
         ("MINIO_REGION", "São Paulo"),
         ("BREWERIES_API_URL", "https://api.openbrewerydb.org/v1/breweries\n"),
         ("BREWERIES_API_URL", "https://bücher.example/v1"),
-        ("BREWERIES_LEASE_SECONDS", "15\n"),
+        ("LAKE_LEASE_SECONDS", "15\n"),
         ("MINIO_ENDPOINT", "127.0.0.1:port"),
         ("MINIO_ENDPOINT", "host/path"),
         ("MINIO_ENDPOINT", "me:canary-secret@host:9000"),
         ("MINIO_SECURE", "perhaps"),
         ("MINIO_CA_FILE", "/no/such/file.pem"),
-        ("BREWERIES_LEASE_SECONDS", "0"),
-        ("BREWERIES_TURN_LIMIT_SECONDS", "-1"),
+        ("LAKE_LEASE_SECONDS", "0"),
+        ("LAKE_TURN_LIMIT_SECONDS", "-1"),
         ("BREWERIES_HISTORY_VERSIONS", "-1"),
         ("BREWERIES_STOP_ON", "row_fall,storms"),
         ("BREWERIES_LARGEST_FALL_PERCENT", "101"),
@@ -84,14 +84,14 @@ def test_a_missing_setting_is_named(environment, variable, value):
         ("BREWERIES_API_BACKOFF_SECONDS", "-1"),
         ("BREWERIES_API_TIME_LIMIT_SECONDS", "0"),
         ("BREWERIES_API_CRAWLS", "0"),
-        ("BREWERIES_STORE_CONNECTIONS", "0"),
-        ("BREWERIES_STORE_TIMEOUT_SECONDS", "soon"),
+        ("LAKE_STORE_CONNECTIONS", "0"),
+        ("LAKE_STORE_TIMEOUT_SECONDS", "soon"),
     ],
 )
 def test_a_malformed_setting_is_named_and_not_shown(environment, variable, value):
     environment.setenv(variable, value)
     with pytest.raises(SettingError, match=f"^{variable} is not usable: ") as caught:
-        Settings.load()
+        LakeSettings.load()
     assert str(caught.value).count(". ") <= 1
     assert "canary" not in str(caught.value)
     assert caught.value.__context__ is None
@@ -104,21 +104,21 @@ def test_a_contradiction_names_both_settings(environment):
         SettingError,
         match="BREWERIES_API_TIMEOUT_SECONDS is longer than BREWERIES_API_TIME_LIMIT_SECONDS",
     ):
-        Settings.load()
+        LakeSettings.load()
 
 
 def test_the_environment_wins_over_the_file(environment, tmp_path):
     environment.delenv("MINIO_ACCESS_KEY")
     lines = ["MINIO_ENDPOINT=file:9000", "MINIO_ACCESS_KEY='from file'", 'BREWERIES_API_CRAWLS="5"']
     (tmp_path / ".env").write_text("\r\n".join(lines))
-    settings = Settings.load()
+    settings = LakeSettings.load()
     assert settings.endpoint == GOOD["MINIO_ENDPOINT"]
     assert settings.access_key.get_secret_value() == "from file"
     assert settings.api_crawls == 5
 
 
 def test_secrets_do_not_show():
-    settings = Settings.load()
+    settings = LakeSettings.load()
     assert "canary" not in f"{settings!r} {settings} {settings.model_dump()}"
     assert known_secrets().text("a canary-secret") == "a ***"
 
@@ -134,7 +134,7 @@ def test_secrets_do_not_show():
 )
 def test_the_rules_that_stop_are_a_list(environment, value, rules):
     environment.setenv("BREWERIES_STOP_ON", value)
-    assert Settings.load().stop_on == rules
+    assert LakeSettings.load().stop_on == rules
 
 
 def test_an_authority_without_https_is_a_contradiction(environment, tmp_path):
@@ -142,13 +142,13 @@ def test_an_authority_without_https_is_a_contradiction(environment, tmp_path):
     file.touch()
     environment.setenv("MINIO_CA_FILE", str(file))
     with pytest.raises(SettingError, match="MINIO_CA_FILE is set, but MINIO_SECURE is not true"):
-        Settings.load()
+        LakeSettings.load()
 
 
 @pytest.mark.parametrize("secret", ["canary-clé-é", "canary $#'\"", "canary with spaces"])
 def test_a_secret_of_any_letters_is_taken_and_blanked(environment, secret):
     environment.setenv("MINIO_SECRET_KEY", secret)
-    assert Settings.load().secret_key.get_secret_value() == secret
+    assert LakeSettings.load().secret_key.get_secret_value() == secret
     assert "canary" not in known_secrets().text(f"the key is {secret}")
 
 
@@ -161,7 +161,7 @@ def test_an_empty_secret_blanks_nothing(environment):
 def test_a_file_that_begins_with_a_mark_is_read(environment, tmp_path):
     environment.delenv("MINIO_ENDPOINT")
     (tmp_path / ".env").write_text("MINIO_ENDPOINT=file:9000\n", encoding="utf-8-sig")
-    assert Settings.load().endpoint == "file:9000"
+    assert LakeSettings.load().endpoint == "file:9000"
 
 
 def test_a_file_that_is_no_text_is_named_with_its_line(environment, tmp_path):
@@ -170,7 +170,7 @@ def test_a_file_that_is_no_text_is_named_with_its_line(environment, tmp_path):
     with pytest.raises(
         SettingsFileUnreadable, match=r"\.env cannot be read \(line 2 is not UTF-8\)"
     ) as c:
-        Settings.load()
+        LakeSettings.load()
     assert "canary" not in repr(c.value.facts)
     assert c.value.__context__ is None
     assert spool_folder().name == ".spool"
@@ -185,10 +185,10 @@ def test_a_file_that_is_not_for_this_user_is_named(environment, tmp_path):
 
     environment.setattr("pathlib.Path.read_text", refuse)
     with pytest.raises(SettingsFileUnreadable, match=r"\(Permission denied\); save it as UTF-8"):
-        Settings.load()
+        LakeSettings.load()
 
 
 def test_a_folder_in_the_place_of_the_file_is_named(tmp_path):
     (tmp_path / ".env").mkdir()
     with pytest.raises(SettingsFileUnreadable, match=r"\(Is a directory\)"):
-        Settings.load()
+        LakeSettings.load()
