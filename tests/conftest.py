@@ -18,8 +18,8 @@ from data.medallion.lake.datasets import LAYERS, Dataset
 from data.medallion.lake.manifest import Manifest
 from data.medallion.lake.versions import Lake
 from data.medallion.settings import PROJECT, LakeSettings
-from data.medallion.writer import View
 from data.medallion.work.engine import Machine
+from data.medallion.writer import View
 from sandbox.api import LocalBreweryApi
 from sandbox.faults import Faults
 from sandbox.generator import generate

@@ -10,6 +10,13 @@ import pytest
 
 from data.medallion.host.workspace import workspace
 from data.medallion.lake import errors
+from data.medallion.lake.errors import (
+    StoreBusy,
+    StoreClockDiffers,
+    StoreFull,
+    StoreRegionDiffers,
+    StoreUnreachable,
+)
 from data.medallion.lake.manifest import StoredObject
 from data.medallion.lake.versions import Lake
 from data.medallion.settings import PROJECT, LakeSettings
@@ -68,7 +75,7 @@ def test_retry_after_of_a_minute_is_not_waited_for(proxy, lake, refusal, method)
 def test_a_hasty_client_tries_once_more(world, proxy):
     hasty = Lake.connect(LakeSettings.load(), patient=False)
     found = refused(proxy, SLOW_DOWN, 9)
-    with pytest.raises(errors.StoreBusy):
+    with pytest.raises(StoreBusy):
         hasty.sizes("gold", "")
     assert len(found) == 2
 
@@ -77,10 +84,10 @@ def test_a_hasty_client_tries_once_more(world, proxy):
 @pytest.mark.parametrize("method", ["PUT", "HEAD"])
 def test_a_refusal_names_the_remedy_even_without_a_body(proxy, lake, refusal, method):
     kinds = {
-        FULL.code: errors.StoreFull,
-        SKEWED.code: errors.StoreClockDiffers,
-        QUOTA.code: errors.StoreFull,
-        REGION.code: errors.StoreRegionDiffers,
+        FULL.code: StoreFull,
+        SKEWED.code: StoreClockDiffers,
+        QUOTA.code: StoreFull,
+        REGION.code: StoreRegionDiffers,
     }
     refused(proxy, refusal, 99)
     with pytest.raises(kinds[refusal.code], match=refusal.code):
@@ -101,7 +108,7 @@ def test_a_clock_that_is_off_is_no_matter_of_keys(world, proxy, hours, kind):
 def test_a_busy_store_says_what_it_answered(world, proxy):
     hasty = Lake.connect(LakeSettings.load(), patient=False)
     refused(proxy, Refusal(500, "InternalError", "no free volumes left"), 99)
-    with pytest.raises(errors.StoreBusy, match=r"InternalError: no free volumes left.*full disk"):
+    with pytest.raises(StoreBusy, match=r"InternalError: no free volumes left.*full disk"):
         hasty.put("gold", "x", b"1")
 
 
@@ -113,7 +120,7 @@ def test_what_no_store_would_answer_is_told(world, proxy, page):
     hasty = Lake.connect(LakeSettings.load(), patient=False)
     kind = "application/xml" if b"Cut" in page else "text/html"
     refused(proxy, Page(403, "", "", {"Content-Type": kind}), 99)
-    with pytest.raises(errors.StoreUnreachable, match="check MINIO_ENDPOINT"):
+    with pytest.raises(StoreUnreachable, match="check MINIO_ENDPOINT"):
         hasty.get("gold", "x")
 
 
