@@ -76,7 +76,7 @@ def tallied(records):
 
 def told(records):
     """What the local API's `/meta` says of them."""
-    return read_meta(json.loads(encode(Data(records).meta(()))))
+    return read_meta(json.loads(encode(Data(records).meta)))
 
 
 def of_types(*kinds):
