@@ -19,9 +19,9 @@ from data.medallion.lake.versions import Lake
 from data.medallion.settings import PROJECT, Settings
 from data.medallion.steps import View
 from data.medallion.work.engine import Machine
-from sandbox.api import LocalBreweryApi
+from sandbox.breweries.api import LocalBreweryApi
+from sandbox.breweries.generator import generate
 from sandbox.faults import Faults
-from sandbox.generator import generate
 from sandbox.store import embedded_store
 from tests.forward_proxy import NAMES
 

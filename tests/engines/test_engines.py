@@ -12,8 +12,8 @@ from data.medallion.lake.versions import Lake
 from data.medallion.layers import bronze, silver, silver_tasks
 from data.medallion.layers.silver_tasks import files_for
 from data.medallion.work import engine
+from sandbox.breweries.generator import generate
 from sandbox.faults import Faults
-from sandbox.generator import generate
 from tests.faults.runs import through_doors
 from tests.waiting import wait_for
 

@@ -8,8 +8,8 @@ import pytest
 from data.breweries import api
 from data.medallion import errors
 from data.medallion.lake.datasets import BRONZE, BRONZE_OBJECT
+from sandbox.breweries.generator import generate
 from sandbox.faults import Faults
-from sandbox.generator import generate
 from tests.conftest import raw_get
 
 EVERY_KIND = {

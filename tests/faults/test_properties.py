@@ -17,7 +17,7 @@ from data.medallion.lake.datasets import (
     SILVER,
 )
 from data.medallion.lake.partitions import location
-from sandbox.generator import generate
+from sandbox.breweries.generator import generate
 from tests.conftest import raw_get
 from tests.faults.runs import through_doors
 

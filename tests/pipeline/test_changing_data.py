@@ -20,8 +20,8 @@ from data.medallion.lake.datasets import (
 )
 from data.medallion.lake.manifest import StoredObject
 from data.medallion.settings import PROJECT
+from sandbox.breweries.generator import generate
 from sandbox.faults import Faults
-from sandbox.generator import generate
 from tests.conftest import raw_get
 from tests.faults.runs import through_doors
 

@@ -22,12 +22,12 @@ import requests
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from sandbox.api import LocalBreweryApi
+from sandbox.breweries.api import LocalBreweryApi
+from sandbox.breweries.encoding import encode
+from sandbox.breweries.generator import KEYS, generate
+from sandbox.breweries.handlers import wants_json
 from sandbox.cache import SharedCache
-from sandbox.encoding import encode
 from sandbox.faults import Faults, RateLimiter
-from sandbox.generator import KEYS, generate
-from sandbox.handlers import wants_json
 from tests.waiting import wait_for
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -727,7 +727,7 @@ def test_a_taken_port_is_an_error_at_once(api: LocalBreweryApi) -> None:
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_serve_forever_ends_cleanly_on_a_signal(number: signal.Signals) -> None:
     code = (
-        "from sandbox.api import LocalBreweryApi\n"
+        "from sandbox.breweries.api import LocalBreweryApi\n"
         "LocalBreweryApi([{}]).serve_forever(lambda url: print(url, flush=True))\n"
         "print('end')"
     )

@@ -10,8 +10,8 @@ from data.breweries.api import FACETS, read_meta
 from data.medallion.errors import ApiGaveUp, ApiUnreachable, BreweriesError, SettingError
 from data.medallion.lake.manifest import Check
 from data.medallion.source.completeness import Tally, Totals, fold
-from sandbox.dataset import Data
-from sandbox.encoding import encode
+from sandbox.breweries.dataset import Data
+from sandbox.breweries.encoding import encode
 
 MEMORY = Path(":memory:")  # as SQLite calls it
 

@@ -15,9 +15,9 @@ from data.medallion.errors import (
 )
 from data.medallion.settings import Settings
 from data.medallion.source.client import Client, seconds_asked
-from sandbox.api import LocalBreweryApi
+from sandbox.breweries.api import LocalBreweryApi
+from sandbox.breweries.generator import generate
 from sandbox.faults import Faults
-from sandbox.generator import generate
 
 
 @pytest.fixture(autouse=True)

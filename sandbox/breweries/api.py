@@ -23,7 +23,7 @@ from typing_extensions import Self
 
 from data.medallion.host.command import heard
 
-from .faults import Faults, Mischief
+from ..faults import Faults, Mischief
 from .handlers import PATH, application
 from .served import Request, Served
 

@@ -16,9 +16,9 @@ from tornado.httputil import HTTPServerRequest
 from tornado.iostream import StreamClosedError
 from tornado.web import Application, RequestHandler
 
-from .cache import Kept
+from ..cache import Kept
+from ..faults import Body, Cut
 from .encoding import encode
-from .faults import Body, Cut
 from .queries import Query, problems
 from .served import Served
 
