@@ -7,6 +7,8 @@ SHELL := /bin/bash
 
 BIN := .venv/bin
 LAKE ?= main
+# Whose pipeline.
+FLOW ?= breweries
 WEB_PORT ?= 6789
 # Compose 2 where there is one, else docker-compose 1.29.
 COMPOSE ?= $(shell docker compose version >/dev/null 2>&1 && echo docker compose || echo docker-compose)
@@ -16,26 +18,29 @@ unexport PYTHONHOME PYTHONPATH PYTHONSAFEPATH PYTHONSTARTUP PYTHONPLATLIBDIR PYT
 # The project's own code: what lint and format look at.
 CODE := data monitoring sandbox compose tests benchmarks image
 
-.PHONY: help demo run web store api env up monitor zabbix down logs trigger setup test test-fast test-faults \
+.PHONY: help demo run web store dataset api env up monitor zabbix down logs trigger setup test test-fast test-faults \
   test-compose test-monitoring lint audit format bench images dashboards lock clean
 
 help: ## List the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-demo: environment-sandbox ## See it work: embedded store, local API, the real pipeline
-	@exec $(BIN)/python -m sandbox demo $(ARGS)
+demo: environment-sandbox ## See it work: embedded store, local API, the real pipeline (FLOW=breweries)
+	@exec $(BIN)/python -m sandbox demo --flow "$(FLOW)" $(ARGS)
 
 run: environment-sandbox ## Run the pipeline on the real API and your store (embedded if none is set)
-	@exec $(BIN)/python -m sandbox run --lake "$(LAKE)" --snapshot "$(SNAPSHOT)"
+	@exec $(BIN)/python -m sandbox run --flow "$(FLOW)" --lake "$(LAKE)" --snapshot "$(SNAPSHOT)"
 
 web: environment-sandbox ## Open Mage's page on http://127.0.0.1:6789 (WEB_PORT=...)
-	@exec $(BIN)/python -m sandbox web --lake "$(LAKE)" --port "$(WEB_PORT)"
+	@exec $(BIN)/python -m sandbox web --flow "$(FLOW)" --lake "$(LAKE)" --port "$(WEB_PORT)"
 
 store: environment-sandbox ## Serve the embedded store alone, to read a lake (LAKE=demo or main)
-	@exec $(BIN)/python -m sandbox store --lake "$(LAKE)"
+	@exec $(BIN)/python -m sandbox store --flow "$(FLOW)" --lake "$(LAKE)"
 
-api: environment-sandbox ## Serve the local Open Brewery DB alone (ARGS="--dataset FILE --error-rate 0.1")
-	@exec $(BIN)/python -m sandbox api $(ARGS)
+dataset: environment-sandbox ## Write the files of a new flow, as a start to edit (NAME=stations)
+	@exec $(BIN)/python -m sandbox dataset --name "$(NAME)"
+
+api: environment-sandbox ## Serve the local API alone (ARGS="--dataset FILE --error-rate 0.1")
+	@exec $(BIN)/python -m sandbox api --flow "$(FLOW)" $(ARGS)
 
 env: .env ## Write .env with random secrets, if there is none
 
@@ -58,7 +63,7 @@ logs: ## Follow what they say
 	@$(COMPOSE) --profile monitoring --profile zabbix --profile scale logs -f --tail=100
 
 trigger: ## Start a run in the running stack by Mage's API, and wait for its end
-	@$(COMPOSE) exec -T mage python -m compose.trigger
+	@$(COMPOSE) exec -T mage python -m compose.trigger "$(FLOW)"
 
 # Tests empty the buckets: two at once have an embedded store each, but would share one that is given.
 test: environment-tests ## Run the whole test suite

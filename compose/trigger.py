@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
+from functools import partial
 from typing import Any
 
 import requests
@@ -94,16 +95,19 @@ class MageApi:
         return found
 
 
-def main() -> int:
-    """Run the pipeline once; the exit status is 0 when it completed."""
+def main(flow: str) -> int:
+    """Run a flow's pipeline once; the exit status is 0 when it completed."""
     try:
         owner = {name: os.environ.get(name, "") for name in OWNER}
         if unset := [name for name, value in owner.items() if not value]:
             raise MageRefused(f"{unset[0]} is not set: make trigger runs this where it is.")
         mage = MageApi(PAGE, *owner.values())
-        trigger = mage.triggers("breweries").get("on_demand")
+        trigger = mage.triggers(flow).get("on_demand")
         if trigger is None:
-            raise MageRefused("Mage has no trigger on_demand: triggers.yaml has lost it.")
+            raise MageRefused(
+                f"Mage has no trigger on_demand of {flow}: data/pipelines/{flow}/triggers.yaml "
+                "has lost it, or there is no such flow (FLOW=...)."
+            )
         return follow(mage, mage.start(trigger))
     except MageRefused as error:
         print(error, file=sys.stderr)
@@ -135,4 +139,4 @@ def _reason(block: dict[str, Any]) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(run(main, "Interrupted: the run goes on; Mage's page shows it."))
+    sys.exit(run(partial(main, sys.argv[1]), "Interrupted: the run goes on; Mage's page shows it."))
