@@ -47,4 +47,9 @@ def write(name: str) -> str:
 
 def _filled(text: str, name: str) -> str:
     title = "".join(word.capitalize() for word in name.split("_"))
-    return Template(text).substitute(name=name, NAME=name.upper(), Name=title)
+    # Imports are sorted by name, and those of a block are of the machinery too.
+    own = f"from data.{name}.flow import FLOW\n"
+    before = own if name < "medallion" else ""
+    return Template(text).substitute(
+        name=name, Name=title, import_before=before, import_after="" if before else own
+    )
