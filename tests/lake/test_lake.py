@@ -193,9 +193,7 @@ def test_a_spool_of_another_user_is_told_and_survived(world, monkeypatch, capsys
 def test_a_log_that_no_spool_takes_goes_to_its_layer(world):
     world.set(LAKE_SPOOL="/proc/spool")
     with pytest.raises(ValueError, match="boom"):
-        run_block(
-            FLOW, FLOW.silver, lambda step: 1 / int("boom"), {}, {"run": "20260101T000000Z-dddddd"}
-        )
+        run_block(FLOW, FLOW.silver, lambda step: 1 / int("boom"), {}, {"run": "20260101T000000Z-dddddd"})
     assert list(world.logs("silver")) == ["logs/20260101T000000Z-dddddd-transform_breweries.json"]
 
 
