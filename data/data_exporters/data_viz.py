@@ -15,7 +15,8 @@ def data_viz(aggregated, *args, **kwargs):
     It is published in gold, put into data/visualizations, and
     shown here.
     """
-    return chart.show(*run_block(FLOW, FLOW.chart, chart.visualize, kwargs, upstream=aggregated))
+    drawn = run_block(FLOW, FLOW.chart, chart.visualize, kwargs, upstream=aggregated)
+    return chart.show(*drawn)
 
 
 @test
