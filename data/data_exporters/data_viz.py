@@ -21,4 +21,5 @@ def data_viz(aggregated, *args, **kwargs):
 
 @test
 def chart_is_a_picture(*output, **kwargs):
-    check_block(FLOW, FLOW.chart, chart.verify, kwargs, upstream=next(iter(output), None))
+    summary = next(iter(output), None)
+    check_block(FLOW, FLOW.chart, chart.verify, kwargs, upstream=summary)
