@@ -242,6 +242,9 @@ def test_a_folder_in_the_place_of_the_file_is_named(tmp_path):
         ({"VERSIONS": "7"}, 7, 0),
         ({"DAYS": "90"}, 0, 90),
         ({"DAYS": "90", "VERSIONS": "7"}, 7, 90),
+        ({"DAYS": "90", "VERSIONS": ""}, 0, 90),
+        ({"DAYS": "90", "VERSIONS": "0"}, 0, 90),
+        ({"DAYS": "0"}, HISTORY_VERSIONS, 0),
         ({"DAYS": "", "VERSIONS": ""}, HISTORY_VERSIONS, 0),
     ],
 )
