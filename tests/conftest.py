@@ -18,11 +18,11 @@ from data.medallion.lake.datasets import LAYERS, Dataset
 from data.medallion.lake.manifest import Manifest
 from data.medallion.lake.versions import Lake
 from data.medallion.settings import PROJECT, LakeSettings
-from data.medallion.writer import View
 from data.medallion.work.engine import Machine
-from sandbox.api import LocalBreweryApi
+from data.medallion.writer import View
+from sandbox.breweries.api import LocalBreweryApi
+from sandbox.breweries.generator import generate
 from sandbox.faults import Faults
-from sandbox.generator import generate
 from sandbox.store import embedded_store
 from tests.forward_proxy import NAMES
 

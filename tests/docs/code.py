@@ -8,9 +8,8 @@ from pathlib import Path
 import yaml
 
 from data.breweries.flow import FLOW
-from data.breweries.table import LOCATION
-from data.medallion import errors
 from data.medallion.lake.datasets import LOGS, SCRATCH
+from data.medallion.settings import FlowSettings, LakeSettings
 from monitoring.metrics import LAKE_METRICS, LAYER_METRICS
 from tests.docs.pages import ROOT
 
@@ -44,7 +43,11 @@ CONSTANTS = set(re.findall(r"^([A-Z][A-Z0-9_]+)\b[^=\n]*= ", TEXT, re.MULTILINE)
 MAKEFILE = CODE[ROOT / "Makefile"]
 TARGETS = set(re.findall(r"^([a-z-]+):.*##", MAKEFILE, re.MULTILINE))
 
-SETTINGS = {str(field.validation_alias): field for field in Settings.model_fields.values()}
+SETTINGS = {str(field.validation_alias): field for field in LakeSettings.model_fields.values()} | {
+    f"{FLOW.prefix}{field.validation_alias}": field
+    for field in FlowSettings.model_fields.values()
+    if field.validation_alias
+}
 COMPOSE = CODE[ROOT / "docker-compose.yml"]
 SERVICES = yaml.safe_load(COMPOSE)["services"]
 COMPOSE_SETTINGS = dict(re.findall(r"\$\{(\w+):[-?]([^}]*)\}", COMPOSE)) | {"COMPOSE_PROFILES": ""}
@@ -70,9 +73,14 @@ METRICS = {metric.name for metric in LAKE_METRICS} | {
 }
 RULES = yaml.safe_load(CODE[ROOT / "monitoring/prometheus/rules.yml"])["groups"]
 ALERTS = {rule["alert"] for group in RULES for rule in group["rules"]}
-ERRORS = set(errors.__all__)
+ERRORS = {
+    name
+    for path, text in CODE.items()
+    if path.name == "errors.py"
+    for name in re.findall(r"^class (\w+)", text, re.MULTILINE)
+}
 
-_PLACE = "/".join(f"{name}=<{name}>" for name in LOCATION)
+_PLACE = "/".join(f"{name}=<{name}>" for name in FLOW.table.partitions)
 OBJECTS = [
     f"bronze/{FLOW.bronze.history}<run>.json",
     f"silver/{FLOW.silver.prefix}{_PLACE}/<name>.parquet",

@@ -7,14 +7,21 @@ import threading
 import pytest
 
 from data.breweries.flow import FLOW
-from data.medallion import errors
 from data.medallion.lake.datasets import SCRATCH
+from data.medallion.lake.store import Store
 from data.medallion.lake.versions import Lake
-from data.medallion.layers import bronze, silver, silver_tasks
+from data.medallion.layers import bronze, silver, silver_tasks, writing
 from data.medallion.layers.silver_tasks import files_for
 from data.medallion.work import engine
+from data.medallion.work.errors import (
+    ClusterEmpty,
+    ClusterUnreachable,
+    EngineError,
+    WorkerDiffers,
+    WorkersFailed,
+)
+from sandbox.breweries.generator import generate
 from sandbox.faults import Faults
-from sandbox.generator import generate
 from tests.faults.runs import through_doors
 from tests.waiting import wait_for
 
@@ -35,7 +42,8 @@ def much(world, monkeypatch):
 
 def divide(monkeypatch, part=150_000, task=100_000):
     monkeypatch.setattr(bronze, "PART_BYTES", part)
-    monkeypatch.setattr(silver, "TASK_BYTES", task)
+    for module in (silver, writing):
+        monkeypatch.setattr(module, "TASK_BYTES", task)
 
 
 def published_anew(world):
@@ -98,7 +106,7 @@ def test_no_rows_pass_through_this_process(expected, world, cluster, monkeypatch
 
     extracted = through_doors((FLOW.bronze,))
     for name in ("chunks", "part", "put"):
-        monkeypatch.setattr(Lake, name, refuse)
+        monkeypatch.setattr(Store if name != "chunks" else Lake, name, refuse)
     through_doors((FLOW.silver, FLOW.gold[0]), extracted)
     assert world.manifest(FLOW.gold[0]).rows_in == RECORDS
 
@@ -129,7 +137,7 @@ def test_a_cluster_that_loses_its_last_worker_is_told(much, cluster, monkeypatch
 
     killing = threading.Thread(target=kill)
     killing.start()
-    log = much.fails(errors.WorkersFailed, "silver")
+    log = much.fails(WorkersFailed, "silver")
     killing.join()
     assert cluster.address in log["message"]
 
@@ -143,13 +151,13 @@ def test_the_scratch_of_a_run_that_died_is_removed(world):
 
 def test_a_scheduler_that_is_not_there_is_named(world):
     world.set(DASK_SCHEDULER_ADDRESS="tcp://127.0.0.1:9")
-    log = world.fails(errors.ClusterUnreachable, "silver")
+    log = world.fails(ClusterUnreachable, "silver")
     assert "DASK_SCHEDULER_ADDRESS" in log["message"]
 
 
 def test_a_cluster_without_workers_is_told(world, cluster, monkeypatch):
     monkeypatch.setattr(engine, "WORKER_SECONDS", 1.0)
-    assert "had no worker in 1 s" in world.fails(errors.ClusterEmpty, "silver")["message"]
+    assert "had no worker in 1 s" in world.fails(ClusterEmpty, "silver")["message"]
 
 
 def test_a_cluster_that_goes_away_is_an_error(world, cluster, monkeypatch):
@@ -164,7 +172,7 @@ def test_a_cluster_that_goes_away_is_an_error(world, cluster, monkeypatch):
     before = world.published()
     world.api.records = world.api.records[:-10]
     monkeypatch.setattr(engine.Cluster, "run", dying)
-    world.fails(errors.EngineError, "silver")
+    world.fails(EngineError, "silver")
     assert {k: v for k, v in world.published().items() if k.startswith("silver")} == {
         k: v for k, v in before.items() if k.startswith("silver")
     }
@@ -172,15 +180,15 @@ def test_a_cluster_that_goes_away_is_an_error(world, cluster, monkeypatch):
 
 def test_workers_of_another_release_are_refused(world, cluster, monkeypatch):
     cluster.add_worker()
-    monkeypatch.setattr(engine, "code_version", lambda: "0.0.0+other")
-    assert "from the same image" in world.fails(errors.WorkerDiffers, "silver")["message"]
+    monkeypatch.setattr(engine, "code_version", lambda package: "0.0.0+other")
+    assert "from the same image" in world.fails(WorkerDiffers, "silver")["message"]
 
 
 def test_a_process_that_is_killed_is_an_error(world, monkeypatch):
     monkeypatch.setattr(engine, "MANY", 1)
     monkeypatch.setattr(silver_tasks, "clean_range", _die)
     world.set(LAKE_PROCESSES=2)
-    assert "a process was killed" in world.fails(errors.WorkersFailed, "silver")["message"]
+    assert "a process was killed" in world.fails(WorkersFailed, "silver")["message"]
 
 
 def _die(*_, **__):

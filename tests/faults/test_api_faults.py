@@ -7,9 +7,9 @@ import pytest
 
 from data.breweries import api
 from data.breweries.flow import FLOW
-from data.medallion.source import errors
+from data.medallion.source.errors import ApiGaveUp, CrawlIncomplete, FatalApiError
+from sandbox.breweries.generator import generate
 from sandbox.faults import Faults
-from sandbox.generator import generate
 from tests.conftest import raw_get
 
 EVERY_KIND = {
@@ -71,7 +71,7 @@ def test_what_cannot_be_proved_complete_is_not_published(world, tally, name):
         BREWERIES_API_TIMEOUT_SECONDS=0.5,
         BREWERIES_API_TIME_LIMIT_SECONDS=8,
     )
-    log = world.fails(errors.FatalApiError, "bronze")
+    log = world.fails(FatalApiError, "bronze")
     found = world.published() != before
     assert not found
     injected = len(world.api.requests) - asked
@@ -114,7 +114,7 @@ def test_a_shared_cache_in_front_proves_nothing(world, tally, every):
 def test_without_an_address_of_its_own_each_crawl_would_be_answered_by_the_cache(world):
     change_under_a_cache(world, 4)
     world.patch.setattr(api, "UNIQUE", "")
-    world.fails(errors.CrawlIncomplete, "bronze")
+    world.fails(CrawlIncomplete, "bronze")
     assert sum(request.cached for request in world.api.requests) > 20
 
 
@@ -131,7 +131,7 @@ def test_spellings_that_the_api_counts_as_one_are_published_with_a_note(world):
 def test_a_page_that_is_broken_for_good_is_named(world):
     world.set(BREWERIES_API_PAGE_SIZE=50, BREWERIES_API_ATTEMPTS=2)
     world.api.faults = Faults(rate_limit=0, broken_pages=frozenset({4}))
-    log = world.fails(errors.ApiGaveUp, "bronze")
+    log = world.fails(ApiGaveUp, "bronze")
     page = f"{world.api.url}?page=4&per_page=50&sort=id%3Aasc"
     assert f"{page} answered HTTP 500. Nothing was published; open that address" in log["message"]
     assert log["facts"]["url"] == page

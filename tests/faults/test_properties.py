@@ -9,10 +9,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from data.breweries.flow import FLOW
-from data.medallion.lake.partitions import location
-from sandbox.generator import generate
+from data.medallion.lake.partitions import Partitioning
+from sandbox.breweries.generator import generate
 from tests.conftest import raw_get
 from tests.faults.runs import through_doors
+
+LOCATIONS = Partitioning(FLOW.table.partition_schema)
 
 text = st.text(max_size=12)
 anything = st.recursive(
@@ -56,7 +58,7 @@ def test_any_records_are_accounted_for(world, tally, every):
         for entry in silver.objects:
             table = pq.read_table(io.BytesIO(world.lake.read("silver", entry)))
             for kind in table["brewery_type"].to_pylist():
-                rows[(*location(entry.key), kind)] += 1
+                rows[(*LOCATIONS.of_key(entry.key), kind)] += 1
         assert rows.total() == silver.rows_out
         gold = pq.read_table(
             io.BytesIO(raw_get(world.lake, "gold", FLOW.gold[0].object))

@@ -7,13 +7,22 @@ from pathlib import Path
 import pytest
 
 from data.breweries.flow import FLOW
-from data.medallion.lake import errors
-from data.medallion.lake import logs as failures
+from data.medallion.errors import SecretBlanked, SettingError
+from data.medallion.lake import logs
+from data.medallion.lake.errors import (
+    ManifestMissing,
+    ManifestTooNew,
+    ManifestUnreadable,
+    ObjectDiffers,
+    ObjectMissing,
+    ObjectUnreadable,
+)
 from data.medallion.lake.manifest import Source, StoredObject, sha256
 from data.medallion.lake.versions import Origin
 from data.medallion.layers import bronze, chart, gold
 from data.medallion.settings import LakeSettings
-from data.medallion.steps import Step, run_block
+from data.medallion.steps import run_block
+from data.medallion.writer import Step
 from tests.conftest import raw_get
 
 CONTENT = b"0123456789" * 100_000
@@ -52,10 +61,10 @@ def test_lines_are_those_of_the_content(world):
 
 def test_what_differs_from_the_manifest_is_told(world):
     world.lake.store.put("bronze", ENTRY.key, CONTENT[:-1])
-    with pytest.raises(errors.ObjectDiffers, match=f"bronze/{ENTRY.key} has sha256"):
+    with pytest.raises(ObjectDiffers, match=f"bronze/{ENTRY.key} has sha256"):
         world.lake.read("bronze", ENTRY)
     world.lake.store.remove("bronze", [ENTRY.key, "never/there"])
-    with pytest.raises(errors.ObjectMissing, match=f"bronze/{ENTRY.key} is missing"):
+    with pytest.raises(ObjectMissing, match=f"bronze/{ENTRY.key} is missing"):
         world.lake.read("bronze", ENTRY)
 
 
@@ -65,7 +74,7 @@ def test_what_differs_from_the_manifest_is_told(world):
 )
 def test_a_spoilt_manifest_is_told(world, content):
     world.lake.store.put("silver", FLOW.silver.manifest, content)
-    with pytest.raises(errors.ManifestUnreadable, match="run the block transform_breweries again"):
+    with pytest.raises(ManifestUnreadable, match="run the block transform_breweries again"):
         world.lake.version(FLOW.silver)
 
 
@@ -73,15 +82,15 @@ def test_a_manifest_of_a_later_version_is_not_guessed_at(world):
     world.run(test=False)
     newer = b'{"manifest_version": 99, "of another": "shape"}'
     world.lake.store.put("silver", FLOW.silver.manifest, newer)
-    with pytest.raises(errors.ManifestTooNew, match="version 99, newer than our 1"):
+    with pytest.raises(ManifestTooNew, match="version 99, newer than our 2"):
         world.lake.version(FLOW.silver)
-    log = world.fails(errors.ManifestTooNew, "silver")
+    log = world.fails(ManifestTooNew, "silver")
     assert "the release that wrote it" in log["message"]
     assert raw_get(world.lake, "silver", FLOW.silver.manifest) == newer
 
 
 def test_a_missing_layer_names_the_block_to_run(world):
-    with pytest.raises(errors.ManifestMissing, match="run the block extract_breweries_data first"):
+    with pytest.raises(ManifestMissing, match="run the block extract_breweries_data first"):
         world.lake.version(FLOW.bronze)
 
 
@@ -91,8 +100,9 @@ def test_any_error_of_a_step_is_logged_with_its_attempt_and_without_secrets(worl
     def fail(step: Step):
         raise RuntimeError(f"the key is {settings.secret_key.get_secret_value()}")
 
-    with pytest.raises(errors.SecretBlanked, match=r"^RuntimeError: the key is \*\*\*$") as caught:
+    with pytest.raises(SecretBlanked, match=r"^RuntimeError: the key is \*\*\*$") as caught:
         run_block(
+            FLOW,
             FLOW.silver,
             fail,
             {"retry": {"attempts": 2}},
@@ -108,11 +118,11 @@ def test_any_error_of_a_step_is_logged_with_its_attempt_and_without_secrets(worl
 
 def test_spooled_logs_are_delivered_once(world):
     spool = world.folder / "spool"
-    log = failures.describe(ValueError("x"), FLOW.silver, "r", 1, {})
-    where = failures.keep(log, spool, None)
+    log = logs.describe(ValueError("x"), FLOW.name, FLOW.silver, "r", 1, {})
+    where = logs.keep(log, spool, None)
     assert where == str(spool / "silver" / "r-transform_breweries.json")
-    assert failures.deliver(spool, world.lake) == 1
-    assert failures.deliver(spool, world.lake) == 0
+    assert logs.deliver(spool, world.lake.store) == 1
+    assert logs.deliver(spool, world.lake.store) == 0
     assert world.logs("silver") == {"logs/r-transform_breweries.json": json.loads(json.dumps(log))}
 
 
@@ -139,29 +149,29 @@ def test_an_object_whose_manifest_never_followed_is_read_as_it_says(world, datas
 def test_two_runs_may_deliver_the_same_spool(world, monkeypatch):
     spool = world.folder / "spool"
     for number in range(3):
-        log = failures.describe(ValueError("x"), FLOW.silver, f"r{number}", 1, {})
-        failures.keep(log, spool, None)
+        log = logs.describe(ValueError("x"), FLOW.name, FLOW.silver, f"r{number}", 1, {})
+        logs.keep(log, spool, None)
     put = world.lake.store.put
 
     def put_and_lose_the_next(*arguments):
         put(*arguments)
         (spool / "silver" / "r1-transform_breweries.json").unlink(missing_ok=True)
 
-    monkeypatch.setattr(world.lake, "put", put_and_lose_the_next)
-    assert failures.deliver(spool, world.lake) == 2
+    monkeypatch.setattr(world.lake.store, "put", put_and_lose_the_next)
+    assert logs.deliver(spool, world.lake.store) == 2
 
 
 def test_a_spool_that_cannot_be_written_hides_no_error(world):
     world.set(LAKE_SPOOL="/proc/spool", MINIO_SECRET_KEY="")
-    with pytest.raises(errors.SettingError, match="MINIO_SECRET_KEY is required"):
+    with pytest.raises(SettingError, match="MINIO_SECRET_KEY is required"):
         world.run(test=False)
 
 
 def spooled(world, run, layer="silver"):
     """An error log that waits in the spool."""
     dataset = {"silver": FLOW.silver, "gold": FLOW.gold[0]}[layer]
-    failures.keep(
-        failures.describe(ValueError("x"), dataset, run, 1, {}), world.folder / "spool", None
+    logs.keep(
+        logs.describe(ValueError("x"), FLOW.name, dataset, run, 1, {}), world.folder / "spool", None
     )
     (file,) = (world.folder / "spool" / layer).glob(f"{run}-*.json")
     return file
@@ -181,7 +191,7 @@ def test_a_spool_of_another_user_is_told_and_survived(world, monkeypatch, capsys
 
     target = {"read": (Path, "read_bytes"), "list": (Path, "iterdir"), "remove": (os, "access")}
     monkeypatch.setattr(*target[what], refuse)
-    assert failures.deliver(world.folder / "spool", world.lake) == 1
+    assert logs.deliver(world.folder / "spool", world.lake) == 1
     assert not ours.exists()
     assert f"{theirs.parent}" in (said := capsys.readouterr().out)
     assert "(Permission denied); give it to this user, or remove it" in said
@@ -193,7 +203,9 @@ def test_a_spool_of_another_user_is_told_and_survived(world, monkeypatch, capsys
 def test_a_log_that_no_spool_takes_goes_to_its_layer(world):
     world.set(LAKE_SPOOL="/proc/spool")
     with pytest.raises(ValueError, match="boom"):
-        run_block(FLOW, FLOW.silver, lambda step: 1 / int("boom"), {}, {"run": "20260101T000000Z-dddddd"})
+        run_block(
+            FLOW, FLOW.silver, lambda step: 1 / int("boom"), {}, {"run": "20260101T000000Z-dddddd"}
+        )
     assert list(world.logs("silver")) == ["logs/20260101T000000Z-dddddd-transform_breweries.json"]
 
 
@@ -214,7 +226,7 @@ def test_an_object_that_is_named_but_no_parquet_is_told(world, content):
     hostile = first.model_copy(update={"sha256": sha256(content), "bytes": len(content)})
     world.lake.store.put("silver", first.key, content)
     world.publish_manifest(FLOW.silver, manifest.model_copy(update={"objects": (hostile, *rest)}))
-    with pytest.raises(errors.ObjectUnreadable, match=f"{first.key} cannot be read"):
+    with pytest.raises(ObjectUnreadable, match=f"{first.key} cannot be read"):
         run_block(FLOW, FLOW.gold, gold.aggregate, {}, {"run": "20260101T000000Z-eeeeee"})
 
 
@@ -226,7 +238,7 @@ def test_an_object_without_a_location_is_told(world):
     world.lake.store.put("silver", "data/breweries/elsewhere.parquet", content)
     hostile = first.model_copy(update={"key": "data/breweries/elsewhere.parquet"})
     world.publish_manifest(FLOW.silver, manifest.model_copy(update={"objects": (hostile, *rest)}))
-    with pytest.raises(errors.ObjectUnreadable, match="its key has no location"):
+    with pytest.raises(ObjectUnreadable, match="its key has no country and state"):
         run_block(FLOW, FLOW.gold, gold.aggregate, {}, {"run": "20260101T000000Z-eeeeee"})
 
 

@@ -9,11 +9,21 @@ import pyarrow as pa
 import pytest
 
 from data.breweries.flow import FLOW
-from data.medallion import errors
+from data.medallion.errors import SettingError
 from data.medallion.lake import parquet
+from data.medallion.lake.errors import (
+    ColumnsDiffer,
+    ObjectDiffers,
+    ObjectMissing,
+    SnapshotMissing,
+    StoreRefused,
+    StoreUnreachable,
+)
 from data.medallion.lake.manifest import sha256
 from data.medallion.layers import bronze, gold, silver
+from data.medallion.layers.errors import CheckFailed
 from data.medallion.settings import PROJECT
+from data.medallion.source.errors import ApiEmpty, ApiGaveUp, ApiRefused, CrawlIncomplete
 from sandbox.faults import Faults
 from tests.conftest import raw_get
 
@@ -29,19 +39,19 @@ def closed_port():
 @pytest.mark.parametrize(
     ("faults", "kind", "says"),
     [
-        (Faults(rate_limit=0, body="html"), errors.ApiGaveUp, "not a JSON array"),
-        (Faults(rate_limit=0, body="object"), errors.ApiGaveUp, "not a JSON array"),
-        (Faults(rate_limit=0, body="text"), errors.ApiGaveUp, "not a JSON array"),
-        (Faults(rate_limit=0, body="empty"), errors.CrawlIncomplete, "total: 0 fetched, 600 told"),
-        (Faults(rate_limit=0, body="half"), errors.ApiGaveUp, "body that cannot be used"),
-        (Faults(rate_limit=0, cut_rate=1), errors.ApiGaveUp, "cannot be reached"),
-        (Faults(rate_limit=0, error_rate=1), errors.ApiGaveUp, "answered HTTP 50"),
-        (Faults(rate_limit=0, broken_pages=frozenset({3})), errors.ApiGaveUp, "answered HTTP 500"),
-        (Faults(rate_limit=0, drop=2), errors.CrawlIncomplete, "total: 598 fetched, 600 told"),
-        (Faults(rate_limit=0, drop=2, duplicate=2), errors.CrawlIncomplete, "total: 598 fetched"),
+        (Faults(rate_limit=0, body="html"), ApiGaveUp, "not a JSON array"),
+        (Faults(rate_limit=0, body="object"), ApiGaveUp, "not a JSON array"),
+        (Faults(rate_limit=0, body="text"), ApiGaveUp, "not a JSON array"),
+        (Faults(rate_limit=0, body="empty"), CrawlIncomplete, "total: 0 fetched, 600 told"),
+        (Faults(rate_limit=0, body="half"), ApiGaveUp, "body that cannot be used"),
+        (Faults(rate_limit=0, cut_rate=1), ApiGaveUp, "cannot be reached"),
+        (Faults(rate_limit=0, error_rate=1), ApiGaveUp, "answered HTTP 50"),
+        (Faults(rate_limit=0, broken_pages=frozenset({3})), ApiGaveUp, "answered HTTP 500"),
+        (Faults(rate_limit=0, drop=2), CrawlIncomplete, "total: 598 fetched, 600 told"),
+        (Faults(rate_limit=0, drop=2, duplicate=2), CrawlIncomplete, "total: 598 fetched"),
         (
             Faults(rate_limit=0, change_after=1, change_times=99),
-            errors.CrawlIncomplete,
+            CrawlIncomplete,
             "crawls of",
         ),
     ],
@@ -60,7 +70,7 @@ def test_an_api_that_cannot_be_trusted_changes_nothing(world, faults, kind, says
 
 def test_an_incomplete_crawl_names_the_difference(world):
     world.api.faults = Faults(rate_limit=0, drop=1, duplicate=1)
-    log = world.fails(errors.CrawlIncomplete, "bronze")
+    log = world.fails(CrawlIncomplete, "bronze")
     assert log["facts"]["differences"]["total"] == {"fetched": 599, "told": 600}
     assert any(name.startswith("by_state ") for name in log["facts"]["differences"])
 
@@ -68,14 +78,14 @@ def test_an_incomplete_crawl_names_the_difference(world):
 def test_an_api_that_is_down_is_named(world):
     url = f"http://127.0.0.1:{closed_port()}/v1/breweries"
     world.set(BREWERIES_API_URL=url, BREWERIES_API_ATTEMPTS=2)
-    log = world.fails(errors.ApiGaveUp, "bronze")
+    log = world.fails(ApiGaveUp, "bronze")
     assert url in log["message"]
     assert "Connection refused" in log["message"]
 
 
 def test_a_wrong_path_of_the_api_is_not_tried_again(world):
     world.set(BREWERIES_API_URL=world.api.url.replace("/v1", ""))
-    log = world.fails(errors.ApiRefused, "bronze")
+    log = world.fails(ApiRefused, "bronze")
     assert log["facts"]["status"] == 404
     assert len(world.api.requests) == 1
 
@@ -83,7 +93,7 @@ def test_a_wrong_path_of_the_api_is_not_tried_again(world):
 def test_a_slow_api_is_given_up_within_the_time_limit(world):
     world.api.faults = Faults(rate_limit=1, rate_window_seconds=60)
     world.set(BREWERIES_API_TIME_LIMIT_SECONDS=3, BREWERIES_API_TIMEOUT_SECONDS=2)
-    log = world.fails(errors.ApiGaveUp, "bronze")
+    log = world.fails(ApiGaveUp, "bronze")
     assert "BREWERIES_API_TIME_LIMIT_SECONDS is 3" in log["message"]
 
 
@@ -107,7 +117,7 @@ def test_a_source_that_is_not_what_its_manifest_says_is_not_used(
     else:
         world.lake.store.remove(source.layer, [victim.key])
     door = runpy.run_path(str(PROJECT / folder / f"{block}.py"))[block]
-    kind = errors.ObjectDiffers if spoilt else errors.ObjectMissing
+    kind = ObjectDiffers if spoilt else ObjectMissing
     with pytest.raises(kind, match=re.escape(f"{source.layer}/{victim.key}")):
         door({"run": "20260101T000000Z-cccccc"})
     (key,) = world.logs(layer)
@@ -125,17 +135,17 @@ def test_gold_refuses_silver_without_a_column(world):
     world.lake.store.put("silver", first.key, content)
     world.publish_manifest(FLOW.silver, manifest.model_copy(update={"objects": (poorer, *rest)}))
     door = runpy.run_path(str(PROJECT / "transformers/aggregated_columns.py"))["aggregated_columns"]
-    with pytest.raises(errors.ColumnsDiffer, match=r"lacks brewery_type \(string\)"):
+    with pytest.raises(ColumnsDiffer, match=r"lacks brewery_type \(string\)"):
         door({"run": "20260101T000000Z-cccccc"})
 
 
 @pytest.mark.parametrize(
     ("dataset", "kind"),
     [
-        (FLOW.bronze, errors.ObjectDiffers),
-        (FLOW.silver, errors.ObjectDiffers),
-        (FLOW.gold[0], errors.ObjectDiffers),
-        (FLOW.chart, errors.ObjectDiffers),
+        (FLOW.bronze, ObjectDiffers),
+        (FLOW.silver, ObjectDiffers),
+        (FLOW.gold[0], ObjectDiffers),
+        (FLOW.chart, ObjectDiffers),
     ],
     ids=lambda value: getattr(value, "block", None),
 )
@@ -161,7 +171,7 @@ def test_the_tests_of_a_block_count_for_themselves(world):
         manifest = world.manifest(dataset)
         wrong = manifest.model_copy(update={"rows_in": 1, "rows_out": 1})
         world.publish_manifest(dataset, wrong)
-        with pytest.raises(errors.CheckFailed):
+        with pytest.raises(CheckFailed):
             {FLOW.bronze: bronze, FLOW.silver: silver, FLOW.gold[0]: gold}[dataset].verify(
                 world.view
             )
@@ -169,7 +179,7 @@ def test_the_tests_of_a_block_count_for_themselves(world):
 
 def test_an_api_without_breweries_is_refused(world):
     world.api.records = []
-    assert "says it has no breweries" in world.fails(errors.ApiEmpty, "bronze")["message"]
+    assert "says it has no breweries" in world.fails(ApiEmpty, "bronze")["message"]
 
 
 def test_records_that_cannot_be_used_are_kept_apart(world):
@@ -222,7 +232,7 @@ def test_a_store_that_is_down_leaves_the_log_in_the_spool_for_the_next_run(world
     world.run(test=False)
     before = world.published()
     world.set(MINIO_ENDPOINT=f"127.0.0.1:{closed_port()}")
-    with pytest.raises(errors.StoreUnreachable, match="check MINIO_ENDPOINT"):
+    with pytest.raises(StoreUnreachable, match="check MINIO_ENDPOINT"):
         world.run()
     (spooled,) = world.spooled()
     log = json.loads(spooled.read_text())
@@ -238,9 +248,7 @@ def test_a_store_that_is_down_leaves_the_log_in_the_spool_for_the_next_run(world
 @pytest.mark.parametrize("variable", ["MINIO_ACCESS_KEY", "MINIO_SECRET_KEY"])
 def test_wrong_keys_are_named_and_never_shown(world, store, variable):
     world.set(**{variable: "canary-of-a-key"})
-    with pytest.raises(
-        errors.StoreRefused, match="check MINIO_ACCESS_KEY, MINIO_SECRET_KEY"
-    ) as caught:
+    with pytest.raises(StoreRefused, match="check MINIO_ACCESS_KEY, MINIO_SECRET_KEY") as caught:
         world.run()
     (spooled,) = world.spooled()
     for text in (spooled.read_text(), str(caught.value), repr(caught.value.facts)):
@@ -251,7 +259,7 @@ def test_wrong_keys_are_named_and_never_shown(world, store, variable):
 @pytest.mark.parametrize("variable", ["MINIO_ENDPOINT", "MINIO_ACCESS_KEY", "MINIO_SECRET_KEY"])
 def test_a_missing_setting_is_named_and_logged(world, variable):
     world.set(**{variable: ""})
-    with pytest.raises(errors.SettingError, match=f"^{variable} is required"):
+    with pytest.raises(SettingError, match=f"^{variable} is required"):
         world.run()
     (spooled,) = world.spooled()
     assert json.loads(spooled.read_text())["exception_type"] == "SettingError"
@@ -260,6 +268,6 @@ def test_a_missing_setting_is_named_and_logged(world, variable):
 def test_an_unknown_snapshot_is_refused(world):
     world.run(test=False)
     before = world.published()
-    log = world.fails(errors.SnapshotMissing, "bronze", snapshot="20200101T000000Z-000000")
+    log = world.fails(SnapshotMissing, "bronze", snapshot="20200101T000000Z-000000")
     assert "20200101T000000Z-000000" in log["message"]
     assert world.published() == before

@@ -8,13 +8,14 @@ import time
 import pytest
 
 from data.breweries.flow import FLOW
-from data.breweries.table import SCHEMA
-from data.medallion import errors
+from data.breweries.table import TABLE
 from data.medallion.lake import parquet
+from data.medallion.lake.errors import SnapshotMissing
 from data.medallion.lake.manifest import StoredObject
+from data.medallion.layers.errors import DriftStopped
 from data.medallion.settings import PROJECT
+from sandbox.breweries.generator import generate
 from sandbox.faults import Faults
-from sandbox.generator import generate
 from tests.conftest import raw_get
 from tests.faults.runs import through_doors
 
@@ -42,7 +43,7 @@ def test_a_jump_of_15_percent_passes(world):
 
 STOPPING = {
     "row_fall": lambda r: r if r["state_province"] != "California" and "a" in r["id"] else None,
-    "country_gone": lambda r: r if r["country"] != "Ireland" else None,
+    "value_gone": lambda r: r if r["country"] != "Ireland" else None,
     "column_gone": lambda r: {k: v for k, v in r.items() if k != "phone"},
 }
 UNREADABLE = {
@@ -57,12 +58,12 @@ def test_a_change_that_needs_a_person_stops(world, rule):
     world.run(test=False)
     before = {key: c for key, c in world.published().items() if not key.startswith("bronze")}
     changed(world, STOPPING[rule])
-    log = world.fails(errors.DriftStopped, "silver")
+    log = world.fails(DriftStopped, "silver")
     assert {drift["rule"] for drift in log["facts"]["drifts"]} >= {rule}
     assert "BREWERIES_STOP_ON" in log["message"]
     after = {key: c for key, c in world.published().items() if not key.startswith("bronze")}
     assert after == before
-    world.fails(errors.DriftStopped, "silver")
+    world.fails(DriftStopped, "silver")
 
     world.set(BREWERIES_STOP_ON="none")
     world.run(test=False)
@@ -76,7 +77,7 @@ def test_a_change_that_needs_a_person_stops(world, rule):
 def test_a_column_that_loses_all_its_values_stops(world, form):
     world.run(test=False)
     changed(world, UNREADABLE[form])
-    log = world.fails(errors.DriftStopped, "silver")
+    log = world.fails(DriftStopped, "silver")
     assert re.search(r"phone had \d+ values and has none", log["message"])
 
 
@@ -84,10 +85,10 @@ def test_a_replay_lets_nobody_elses_data_pass(world):
     world.run(test=False)
     first = world.manifest(FLOW.bronze).snapshot
     world.api.records = world.api.records[:100]
-    world.fails(errors.DriftStopped, "silver")
+    world.fails(DriftStopped, "silver")
     # Bronze holds the other answer when the replay's silver block comes to it.
     door = runpy.run_path(str(PROJECT / "transformers/transform_breweries.py"))
-    with pytest.raises(errors.DriftStopped):
+    with pytest.raises(DriftStopped):
         door["transform_breweries"]({"run": "20260101T000000Z-cccccc"}, snapshot=first)
 
 
@@ -107,7 +108,7 @@ def test_data_without_a_usable_row_are_drawn_as_nothing(world):
 
 
 def test_what_is_no_run_is_no_snapshot(world):
-    log = world.fails(errors.SnapshotMissing, "bronze", snapshot="../breweries_raw")
+    log = world.fails(SnapshotMissing, "bronze", snapshot="../breweries_raw")
     assert "keeps no snapshot" in log["message"]
 
 
@@ -127,8 +128,8 @@ def test_a_change_that_does_not_is_noted_in_the_manifest(world):
     assert noted(world) == {
         ("new_field", "taps"),
         ("type_changed", "phone"),
-        ("new_country", "Chad"),
-        ("unknown_brewery_type", "winery"),
+        ("new_value", "Chad"),
+        ("unknown_value", "winery"),
     }
 
 
@@ -141,7 +142,7 @@ LEAPS = {
     ("duplicate_leap", "duplicate"): lambda record: record,
     ("rejected_leap", "rejected"): lambda r: {**r, "name": None} if r["id"] < "1" else r,
     ("rows_moved", "rows"): lambda r: {**r, "country": "Japan"} if r["id"] > "8" else r,
-    ("rows_retyped", "brewery_type"): lambda record: {**record, "brewery_type": "closed"},
+    ("rows_retyped", "rows"): lambda record: {**record, "brewery_type": "closed"},
     ("column_unreadable", "city"): lambda r: {**r, "city": [r["city"]]} if r["id"] < "2" else r,
     ("ids_replaced", "id"): lambda record: {**record, "id": f"new-{record['id']}"},
 }
@@ -157,7 +158,7 @@ def test_a_leap_is_noted_once(world):
         repeated = 9 if rule == "duplicate_leap" else 0
         world.api.faults = Faults(rate_limit=0, duplicate=repeated)
         to_silver()
-        others = {"type_changed", "new_country", "country_gone"}
+        others = {"type_changed", "new_value", "value_gone"}
         found[rule, subject] = {told for told in noted(world) if told[0] not in others}
     assert found == {leap: {leap} for leap in LEAPS}
 
@@ -170,7 +171,7 @@ def test_what_stops_at_ids_that_change_leaves_nothing_behind(world):
     world.set(BREWERIES_STOP_ON="ids_replaced")
     told = report(world)
     rejected = raw_get(world.lake, "silver", FLOW.rejected)
-    log = world.fails(errors.DriftStopped, "silver")
+    log = world.fails(DriftStopped, "silver")
     assert "600 of 600 ids are gone, and 580 have come" in log["message"]
     assert world.keys("silver") == before
     assert report(world) == told
@@ -212,7 +213,7 @@ def test_a_rule_can_be_made_to_stop(world):
     world.run(test=False)
     changed(world, lambda record: {**record, "taps": 3})
     world.set(BREWERIES_STOP_ON="row_fall,new_field")
-    log = world.fails(errors.DriftStopped, "silver")
+    log = world.fails(DriftStopped, "silver")
     assert "the field taps is new (number)" in log["message"]
 
 
@@ -239,14 +240,14 @@ def test_the_change_report_says_what_changed(world):
         "added": 1,
         "removed": 1,
         "moved": 1,
-        "changed_type": 1,
-        "changed_otherwise": 1,
-        "locations": 2,
+        "retyped": 1,
+        "changed": 1,
+        "partitions": 2,
     }
     assert [row["id"] for row in told["removed"]] == [gone["id"]]
     assert [row["name"] for row in told["added"]] == ["Another"]
     assert told["moved"][0]["to"] == {"country": "United States", "state": "Nevada"}
-    counts = {place["state"]: place["after"] - place["before"] for place in told["locations"]}
+    counts = {place["state"]: place["after"] - place["before"] for place in told["partitions"]}
     assert counts == {"California": -1, "Nevada": 1}
 
     world.run(test=False)
@@ -269,7 +270,7 @@ def test_a_version_of_a_release_with_other_columns_is_compared_all_the_same(worl
     manifest = world.manifest(FLOW.silver)
     entries = []
     for entry in manifest.objects:
-        table = parquet.read(entry.key, world.lake.read("silver", entry), entry, SCHEMA)
+        table = parquet.read(entry.key, world.lake.read("silver", entry), entry, TABLE.schema)
         content = parquet.write(table.drop_columns("phone").append_column("fax", table["phone"]))
         key = entry.key.replace(".parquet", "-old.parquet")
         entries.append(StoredObject.of(key, entry.rows, content))
@@ -283,7 +284,7 @@ def test_a_version_of_a_release_with_other_columns_is_compared_all_the_same(worl
     world.publish_manifest(FLOW.silver, manifest.model_copy(update=older))
     world.run()
     counts = report(world)["counts"]
-    assert (counts["added"], counts["removed"], counts["changed_otherwise"]) == (0, 0, phones)
+    assert (counts["added"], counts["removed"], counts["changed"]) == (0, 0, phones)
     assert world.manifest(FLOW.silver).objects == manifest.objects
 
 
@@ -294,7 +295,7 @@ def test_what_does_not_belong_to_silver_is_removed(world, key):
     assert f"{FLOW.silver.prefix}{key}" not in world.keys("silver")
 
 
-def test_history_is_thinned_but_what_is_in_use_stays(world):
+def test_history_expires_but_what_is_in_use_stays(world):
     world.set(BREWERIES_HISTORY_VERSIONS=2, BREWERIES_STOP_ON="none")
     snapshots = []
     for count in (600, 599, 598, 597, 596):
@@ -314,7 +315,7 @@ def test_history_is_thinned_but_what_is_in_use_stays(world):
     for count in (500, 499, 498, 497):
         time.sleep(1)
         world.api.records = world.api.records[:count]
-        world.fails(errors.DriftStopped, "silver")
+        world.fails(DriftStopped, "silver")
     assert oldest in kept(world)
     assert len(kept(world)) == 3
 

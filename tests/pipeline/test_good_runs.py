@@ -11,10 +11,12 @@ import pyarrow.parquet as pq
 import pytest
 
 from data.breweries.flow import FLOW
-from data.breweries.table import SCHEMA
-from data.medallion.lake.partitions import location
+from data.breweries.table import TABLE
+from data.medallion.lake.partitions import Partitioning
 from sandbox.faults import Faults
 from tests.conftest import raw_get
+
+LOCATIONS = Partitioning(FLOW.table.partition_schema)
 
 DATASETS = (FLOW.bronze, FLOW.silver, FLOW.gold[0], FLOW.chart)
 
@@ -90,7 +92,7 @@ def test_silver_objects_are_partitions_with_one_schema(world):
             r"data/breweries/country=[^/]+/state=[^/]+/[0-9a-f]{32}\.parquet", entry.key
         )
         file = pq.ParquetFile(io.BytesIO(world.lake.read("silver", entry)))
-        assert file.schema_arrow.equals(SCHEMA)
+        assert file.schema_arrow.equals(TABLE.schema)
         ids = file.read()["id"].to_pylist()
         assert ids == sorted(ids)
 
@@ -116,7 +118,7 @@ def test_readers_see_the_same_rows_by_pyarrow_and_by_path(world, store):
     locations = Counter(zip(table["country"].to_pylist(), table["state"].to_pylist(), strict=True))
     expected = Counter()
     for entry in world.manifest(FLOW.silver).objects:
-        expected[location(entry.key)] += entry.rows
+        expected[LOCATIONS.of_key(entry.key)] += entry.rows
     assert locations == expected
 
 
@@ -184,7 +186,7 @@ def test_only_what_changed_is_written_again(world):
     new, after = world.manifest(FLOW.silver), modified(world)
     gone = {entry.key for entry in old.objects} - {entry.key for entry in new.objects}
     added = {entry.key for entry in new.objects} - {entry.key for entry in old.objects}
-    assert {location(key) for key in (*gone, *added)} == {("United States", "California")}
+    assert {LOCATIONS.of_key(key) for key in (*gone, *added)} == {("United States", "California")}
     assert len(gone) == len(added) == 1
     assert not gone & set(world.keys("silver"))
     kept = {f"silver/{entry.key}" for entry in new.objects} - {f"silver/{key}" for key in added}

@@ -6,10 +6,10 @@ import re
 import pytest
 
 from data.breweries.flow import FLOW
-from data.medallion import errors
 from data.medallion.lake.datasets import LAYERS
 from data.medallion.lake.partitions import PYARROW_NULL
 from data.medallion.lake.store import Store
+from data.medallion.source.errors import ApiEmpty
 from tests.conftest import raw_get
 from tests.docs.code import fits
 from tests.docs.pages import named, page, table
@@ -54,7 +54,7 @@ def lake(world, written):
     world.api.records = changed
     world.run(test=False)
     world.api.records = []
-    world.fails(errors.ApiEmpty, "bronze")
+    world.fails(ApiEmpty, "bronze")
     world.api.records = changed
     return world
 
@@ -130,8 +130,8 @@ def test_changes(lake):
     assert changes["counts"] == lake.manifest(FLOW.silver).changes.model_dump()
     rows = {name: says for field, says in CHANGED for name in named(field)}
     assert [*changes["removed"][0]] == named(rows["removed"])
-    assert [*changes["locations"][0]] == named(rows["locations"])
-    assert len(changes["changed_otherwise"]) == 1
+    assert [*changes["partitions"][0]] == named(rows["partitions"])
+    assert len(changes["changed"]) == 1
 
 
 def test_the_changes_of_a_first_version(world):

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from data.breweries.flow import FLOW
-from data.medallion import errors
+from data.medallion.lake.errors import StoreUnreachable
 from tests.faults.proxy import StoreProxy
 
 
@@ -64,18 +64,18 @@ def test_the_pipeline_over_https(world, https, authority):
 
 def test_an_unknown_authority_is_refused_and_named(world, https):
     world.set(**https)
-    with pytest.raises(errors.StoreUnreachable, match=r"CERTIFICATE_VERIFY_FAILED.*MINIO_CA_FILE"):
+    with pytest.raises(StoreUnreachable, match=r"CERTIFICATE_VERIFY_FAILED.*MINIO_CA_FILE"):
         world.run()
     assert len(world.spooled()) == 1
 
 
 def test_http_to_a_store_of_https_is_told(world, https):
     world.set(**{**https, "MINIO_SECURE": "false"})
-    with pytest.raises(errors.StoreUnreachable, match="MINIO_SECURE"):
+    with pytest.raises(StoreUnreachable, match="MINIO_SECURE"):
         world.run()
 
 
 def test_https_to_a_store_of_http_is_told(world, store):
     world.set(MINIO_SECURE="true")
-    with pytest.raises(errors.StoreUnreachable, match=r"(?i)wrong.version.*MINIO_SECURE"):
+    with pytest.raises(StoreUnreachable, match=r"(?i)wrong.version.*MINIO_SECURE"):
         world.run()

@@ -11,11 +11,11 @@ from data.breweries.flow import FLOW
 from data.medallion.source.client import Client
 from data.medallion.source.completeness import Tally, Totals
 from data.medallion.source.crawl import crawl
-from sandbox.api import LocalBreweryApi
-from sandbox.dataset import Data
-from sandbox.encoding import encode
+from sandbox.breweries.api import LocalBreweryApi
+from sandbox.breweries.dataset import Data
+from sandbox.breweries.encoding import encode
+from sandbox.breweries.generator import generate
 from sandbox.faults import Faults
-from sandbox.generator import generate
 
 API = FLOW.api
 

@@ -1,4 +1,4 @@
-"""Turns and conditional writes, on a real store."""
+"""Leases and conditional writes, on a real store."""
 
 import json
 import threading
@@ -8,15 +8,16 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from data.breweries.flow import FLOW
-from data.medallion.lake import errors
-from data.medallion.lake.lease import Turn, take_turn
+from data.medallion.lake.errors import ConditionsIgnored, LeaseHeld, LeaseLost, RaceWonTwice
+from data.medallion.lake.lease import Lease, hold
 from data.medallion.lake.manifest import Source, StoredObject, sha256
 from data.medallion.lake.versions import Origin
+from data.medallion.settings import LakeSettings
 from tests.conftest import raw_get
 
 
-def turn(world, run="a", lease=0.4, limit=0, dataset=FLOW.silver):
-    return take_turn(world.lake, dataset, run, lease, limit)
+def lease_of(world, run="a", lease=0.4, limit=0, dataset=FLOW.silver):
+    return hold(world.lake.store, dataset, run, lease, limit)
 
 
 def test_of_many_writers_one_wins(world):
@@ -47,48 +48,48 @@ def test_ones_own_write_sent_twice_is_no_conflict(world):
     assert world.lake.store.put_if("gold", "own", b"x", None) == etag
 
 
-def test_a_turn_is_told_while_it_lasts_and_given_back(world):
-    with turn(world, "me") as mine:
-        mine.confirm()
+def test_a_lease_is_told_while_it_is_held_and_released(world):
+    with lease_of(world, "me") as mine:
+        mine.renew()
         assert json.loads(raw_get(world.lake, "silver", FLOW.silver.lease))["run"] == "me"
-        with pytest.raises(errors.LeaseHeld, match="Run me is writing silver/breweries"):
-            turn(world).__enter__()
-        with turn(world, dataset=FLOW.gold[0]):
+        with pytest.raises(LeaseHeld, match="Run me is writing silver/breweries"):
+            lease_of(world).__enter__()
+        with lease_of(world, dataset=FLOW.gold[0]):
             pass
     assert not world.lake.store.listed("silver", "leases/")
-    with turn(world):
+    with lease_of(world):
         pass
 
 
-def test_a_turn_is_given_back_by_a_step_that_fails(world):
-    with pytest.raises(KeyError), turn(world):
+def test_a_lease_is_released_by_a_step_that_fails(world):
+    with pytest.raises(KeyError), lease_of(world):
         raise KeyError
     assert not world.lake.store.listed("silver", "leases/")
 
 
 def test_a_run_that_works_longer_than_its_lease_keeps_it(world):
-    with turn(world, "slow", lease=0.4), pytest.raises(errors.LeaseHeld):
-        turn(world, "other", lease=0.4, limit=1.5).__enter__()
-    with turn(world):
+    with lease_of(world, "slow", lease=0.4), pytest.raises(LeaseHeld):
+        lease_of(world, "other", lease=0.4, limit=1.5).__enter__()
+    with lease_of(world):
         pass
 
 
 def test_a_dead_run_is_replaced_after_its_own_lease(world):
-    dead = Turn(world.lake, FLOW.silver, "dead", lease=1.0)
-    dead.wait(0)
+    dead = Lease(world.lake.store, FLOW.silver, "dead", 1.0)
+    dead.acquire(0)
     started = time.monotonic()
-    with turn(world, "heir", lease=0.2, limit=10) as heir:
+    with lease_of(world, "heir", lease=0.2, limit=10) as heir:
         assert time.monotonic() - started >= 1.0
-        dead.give_back()
-        heir.confirm()
-        with pytest.raises(errors.LeaseLost, match="taken over silver/breweries"):
-            dead.confirm()
-        heir.confirm()
+        dead.release()
+        heir.renew()
+        with pytest.raises(LeaseLost, match="taken over silver/breweries"):
+            dead.renew()
+        heir.renew()
 
 
 def test_a_lease_that_cannot_be_read_is_a_dead_ones(world):
     world.lake.store.put("silver", FLOW.silver.lease, b"not json")
-    with turn(world, lease=0.3, limit=5):
+    with lease_of(world, lease=0.3, limit=5):
         pass
 
 
@@ -99,27 +100,27 @@ def test_a_publish_on_a_replaced_version_is_refused(world):
     there = world.lake.stat("gold", "data/x")
     world.lake.store.put("gold", "data/x", b"another")
     entry = StoredObject(key="data/x", rows=1, bytes=3, sha256=sha256(b"new"))
-    with pytest.raises(errors.LeaseLost, match="gold/data/x"):
+    with pytest.raises(LeaseLost, match="gold/data/x"):
         world.lake.publish("gold", entry, b"new", "text/plain", origin, there)
     assert raw_get(world.lake, "gold", "data/x") == b"another"
 
 
 def test_a_dead_run_is_replaced_whatever_our_own_limit(world):
-    Turn(world.lake, FLOW.silver, "dead", lease=0.8).wait(0)
-    with turn(world, "heir", lease=0.2, limit=0):
+    Lease(world.lake.store, FLOW.silver, "dead", 0.8).acquire(0)
+    with lease_of(world, "heir", lease=0.2, limit=0):
         pass
 
 
 def test_a_renewal_whose_answer_was_lost_is_ones_own(world):
-    with turn(world) as mine:
+    with lease_of(world) as mine:
         etag = mine._etag
-        mine.confirm()
+        mine.renew()
         mine._etag = etag  # as if the answer had not come
-        mine.confirm()
+        mine.renew()
 
 
 def test_an_answer_that_took_longer_than_the_lease_is_not_trusted(world):
-    with turn(world, lease=0.4) as mine:
+    with lease_of(world, lease=0.4) as mine:
         put_if, slow = world.lake.store.put_if, [0.5, 0, 0]
         times = []
 
@@ -129,9 +130,9 @@ def test_an_answer_that_took_longer_than_the_lease_is_not_trusted(world):
             time.sleep(slow.pop(0) if slow else 0)
             return found
 
-        world.patch.setattr(world.lake, "put_if", slowly)
-        mine.confirm()
-        world.patch.setattr(world.lake, "put_if", put_if)
+        world.patch.setattr(world.lake.store, "put_if", slowly)
+        mine.renew()
+        world.patch.setattr(world.lake.store, "put_if", put_if)
     assert len(times) >= 2
 
 
@@ -140,9 +141,9 @@ def test_a_store_that_ignores_conditions_is_refused(world):
         world.lake.store.put(layer, key, content)
         return "etag"
 
-    world.patch.setattr(world.lake, "put_if", put_whatever_is_there)
-    with pytest.raises(errors.ConditionsIgnored, match="ignores conditional writes"):
-        turn(world).__enter__()
+    world.patch.setattr(world.lake.store, "put_if", put_whatever_is_there)
+    with pytest.raises(ConditionsIgnored, match="ignores conditional writes"):
+        lease_of(world).__enter__()
 
 
 def test_a_store_that_honours_conditions_only_one_at_a_time_is_refused(world):
@@ -156,10 +157,10 @@ def test_a_store_that_honours_conditions_only_one_at_a_time_is_refused(world):
         put(layer, key, content)
         return get(layer, key)[1]
 
-    with turn(world) as mine:
+    with lease_of(world) as mine:
         mine.race()
-        world.patch.setattr(world.lake, "put_if", look_then_put)
-        with pytest.raises(errors.RaceWonTwice, match="of 4 racing conditional writes") as caught:
+        world.patch.setattr(world.lake.store, "put_if", look_then_put)
+        with pytest.raises(RaceWonTwice, match="of 4 racing conditional writes") as caught:
             mine.race()
         world.patch.undo()
     assert caught.value.winners > 1
