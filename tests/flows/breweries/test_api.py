@@ -64,7 +64,7 @@ def test_what_the_local_server_tells_of_any_records_adds_up():
     tally = Tally(API.facets, FLOW.table, Path(":memory:"))
     for record in records:
         tally.add(record)
-    totals = API.read_meta(json.loads(encode(Data(records).meta(()))))
+    totals = API.read_meta(json.loads(encode(Data(records).meta)))
     assert tally.differences(totals) == {}
 
 
