@@ -70,7 +70,7 @@ test: environment-tests ## Run the whole test suite
 	$(BIN)/python -m pytest $(if $(MINIO_ENDPOINT),,-n 2 --dist loadfile) $(ARGS)
 
 test-fast: environment-tests ## Run the tests that need no server
-	$(BIN)/python -m pytest tests/unit $(ARGS)
+	$(BIN)/python -m pytest tests/unit tests/flows -m "not server" $(ARGS)
 
 test-faults: environment-tests ## Inject every fault, and write the table of docs/reliability.md
 	$(BIN)/python -m pytest tests/faults --all-faults $(ARGS)

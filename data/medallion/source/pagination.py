@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from typing import TypeVar
 from urllib.parse import urljoin
-
-from requests.utils import parse_header_links
 
 from ..lake.records import Item
 from .client import Answer, Client
@@ -14,6 +13,10 @@ from .errors import ApiLooped
 
 Position = TypeVar("Position")
 Page = list[Item]
+
+PARAMETER = re.compile(r'\s*;\s*([^\s;,="]+)\s*(?:=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s;,"]*)))?')
+LINK = re.compile(f"<([^<>]*)>((?:{PARAMETER.pattern})*)")
+"""A link of a `Link` header; `requests` takes the signs ; and , of an address for its end."""
 
 
 def numbered(
@@ -102,7 +105,9 @@ def linked(
 
 def next_link(answer: Answer) -> str | None:
     """The address of the next page, as the answer's `Link` header names it; None after the last."""
-    for link in parse_header_links(answer.headers.get("Link", "")):
-        if "next" in str(link.get("rel", "")).split():
-            return urljoin(answer.url, link["url"])
+    for link in LINK.finditer(answer.headers.get("Link", "")):
+        parameters = PARAMETER.findall(link[2])
+        kinds = [quoted or word for name, quoted, word in parameters if name.lower() == "rel"]
+        if kinds and "next" in kinds[0].lower().split():
+            return urljoin(answer.url, str(link[1]))
     return None
