@@ -19,7 +19,16 @@ from .table import ARROW, PARTITION_TYPES, POSITION, Table
 NAME = re.compile(r"[a-z][a-z0-9_]{0,40}")
 """Of a flow and of a dataset: what a folder, a key, a label and a setting may all hold."""
 
-RESERVED = frozenset({"lake", "medallion", "mage", "minio", "rejected", "changes", *keyword.kwlist})
+MAGE_FOLDERS = (
+    "callbacks charts conditionals custom data_exporters data_loaders dbt extensions interactions "
+    "markdowns pipelines presenters scratchpads sensors transformers utils visualizations"
+)
+"""Of a Mage project, and of what runs leave in it."""
+
+RESERVED = frozenset(
+    {"lake", "medallion", "mage", "minio", "rejected", "changes", "housekeeping"}
+    | {*keyword.kwlist, *MAGE_FOLDERS.split()}
+)
 """What no flow can be called: its settings, its folder or its objects would be another's, or Python
 could not import it."""
 

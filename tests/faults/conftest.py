@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from sandbox.breweries.generator import generate
-from tests.conftest import World
+from tests.world import World
 from tests.faults import report, runs
 from tests.faults.damage import Truth, damage, leavings
 from tests.faults.proxy import StoreProxy

@@ -25,7 +25,8 @@ def numbered(
     """Pages by their number, a few asked for ahead: those that a total fills, and one more.
 
     The list may be longer than the total, so that more are asked for while the last one is full;
-    not without end where there is a total, since a server may ignore the number.
+    not without end, since a server may ignore the number. Without a total, pages are asked for
+    until one is empty, since a server may give fewer records a page than it was asked for.
 
     Args:
         client: asks.
@@ -38,7 +39,7 @@ def numbered(
     for last in client.in_order(page, range(first, first + known)):
         yield last
     further = first + known
-    while len(last) >= size and not (total and further >= first + 2 * known):
+    while (len(last) >= size and further < first + 2 * known) if total else last:
         before, last = last, page(further)
         if last == before:
             raise ApiLooped(client.url, f"page {further} is page {further - 1} again")
@@ -50,7 +51,14 @@ def offset(
     client: Client, page: Callable[[int], Page], size: int, total: int = 0
 ) -> Iterator[Page]:
     """Pages by the offset of their first record; otherwise as `numbered`."""
-    return numbered(client, lambda number: page(number * size), size, total, first=0)
+    if total:
+        return numbered(client, lambda number: page(number * size), size, total, first=0)
+
+    def next_of(start: int) -> tuple[Page, int | None]:
+        records = page(start)
+        return records, start + len(records) if records else None
+
+    return followed(client, next_of, 0)
 
 
 def followed(
