@@ -7,11 +7,13 @@ import random
 import re
 import shutil
 import subprocess
-from collections import Counter
+from collections import defaultdict
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import pandas as pd
 import pytest
+import yaml
 from minio import Minio
 
 from sandbox.store import embedded_store
@@ -19,13 +21,15 @@ from sandbox.store import embedded_store
 ROOT = Path(__file__).resolve().parents[2]
 GUIDE = (ROOT / "docs" / "make-it-yours.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", GUIDE, re.DOTALL | re.MULTILINE)
-MUSEUMS = 523
-REGIONS = [
-    ("Brazil", "Bahia"),
-    ("Brazil", "São Paulo"),
-    ("Portugal", "Lisboa"),
-    ("France", "Corse"),
-]
+STEPS = [block for block in BLOCKS if block[0] in {"bash", "python"}]
+CHANGES = {
+    first: re.findall(r"`([^`]+)`", what)
+    for first, _, what in re.findall(r"^\| ([^|]+) \| ([^|]+) \| (.+) \|$", GUIDE, re.MULTILINE)
+}
+"""Each small change to what the guide says of it."""
+
+QUAKES = 523
+FLOW = Path("data", "quakes")
 
 
 def files() -> list[str]:
@@ -35,86 +39,171 @@ def files() -> list[str]:
     return sorted({name for name in told.split("\0") if name and (ROOT / name).is_file()})
 
 
-@pytest.fixture
-def clone(tmp_path):
+@pytest.fixture(scope="module")
+def clone(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("clone")
     for name in files():
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy2(ROOT / name, tmp_path / name)
-    (tmp_path / ".venv").symlink_to((ROOT / ".venv").resolve())
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(ROOT / name, folder / name)
+    (folder / ".venv").symlink_to((ROOT / ".venv").resolve())
     for command in ("init -q", "add -A", "-c user.name=me -c user.email=me@here commit -qm All"):
-        subprocess.run(["git", *command.split()], cwd=tmp_path, check=True)
-    return tmp_path
+        subprocess.run(["git", *command.split()], cwd=folder, check=True)
+    sample = json.dumps(quakes(), ensure_ascii=False)
+    (folder / "sample.json").write_text(sample, encoding="utf-8")
+    return folder
 
 
-def shell(folder: Path, script: str) -> str:
-    ours = ("MINIO_", "BREWERIES_", "MUSEUMS_", "DASK_")
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
-    done = subprocess.run(
-        ["bash", "-euo", "pipefail", "-c", script],
-        cwd=folder,
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-    assert done.returncode == 0, done.stdout
-    return done.stdout
-
-
-def museums() -> list[dict]:
+def quakes() -> list[dict]:
     rng = random.Random(7)
     (example,) = (json.loads(text) for language, text in BLOCKS if language == "json")
+    start = datetime(2025, 11, 1, tzinfo=timezone.utc)
     found = []
-    for number in range(1, MUSEUMS + 1):
-        country, region = rng.choice(REGIONS)
-        category = rng.choice(["art", "Art", "history", "science", "nature", None])
-        told = {"id": number, "title": f"Museum {number}", "category": category}
-        place = {**example["place"], "region": region, "country": country}
-        found.append({**example, **told, "place": place})
+    for number in range(1, QUAKES + 1):
+        time = start + timedelta(minutes=rng.randrange(300_000))
+        strength = rng.choice([None, round(rng.uniform(1, 8), 1)])
+        properties = {**example["properties"], "mag": strength, "depth": rng.random()}
+        told = {"id": number, "time": time.isoformat(), "reviewed": rng.random() < 0.5}
+        found.append({**example, **told, "properties": properties})
     return found
+
+
+def shell(folder: Path, script: str, **more: str) -> str:
+    ours = ("MINIO_", "BREWERIES_", "LAKE_", "DASK_")
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", script], cwd=folder, env={**environment, **more},
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout
+    return done.stdout
 
 
 def follow(folder: Path, language: str, text: str) -> str:
     if language == "bash":
         return shell(folder, text)
-    if language == "diff":
-        done = subprocess.run(["git", "apply", "-"], cwd=folder, input=text, text=True)
-        assert done.returncode == 0, text
-    if language == "python" and (file := re.fullmatch(r"# (\S+)\n(.*)", text, re.DOTALL)):
-        (folder / file[1]).write_text(file[2], encoding="utf-8")
+    file, content = re.fullmatch(r"# (\S+)\n(.*)", text, re.DOTALL).groups()
+    (folder / file).write_text(content, encoding="utf-8")
     return ""
 
 
-def test_the_guide_leads_to_a_pipeline_of_museums(clone):
-    sample = museums()
-    (clone / "sample.json").write_text(json.dumps(sample, ensure_ascii=False), encoding="utf-8")
-    names, *steps = [block for block in BLOCKS if block[0] in {"bash", "diff", "python"}]
-
-    follow(clone, *names)
-    assert not [name for name in shell(clone, "git ls-files").split() if "brewer" in name]
-    assert " passed" in shell(clone, "make test-fast")  # as the guide says, before the next step
-
-    printed = "".join(follow(clone, *step) for step in steps)
-    assert re.search(rf"bronze/museums +{MUSEUMS}\b", printed)
-    assert (clone / "data" / "visualizations" / "museums_aggregated.png").is_file()
-    with embedded_store(clone / ".sandbox" / "demo") as store:
+def tables(folder: Path, prefix: str = "") -> dict[str, pd.DataFrame]:
+    """Every object of gold that is a table, by key."""
+    with embedded_store(folder / ".sandbox" / "demo") as store:
         keys = store["MINIO_ACCESS_KEY"], store["MINIO_SECRET_KEY"]
-        lake = Minio(store["MINIO_ENDPOINT"], *keys, secure=False)
-        key = "data/state_museum_type/museums_aggregated.parquet"
-        gold = pd.read_parquet(io.BytesIO(lake.get_object("gold", key).read()))
-    counted = {
-        (row.country, row.state, row.museum_type): row.museum_count for row in gold.itertuples()
+        client = Minio(store["MINIO_ENDPOINT"], *keys, secure=False)
+        listed = client.list_objects(f"{prefix}gold", recursive=True)
+        contents = {
+            one.object_name: client.get_object(f"{prefix}gold", one.object_name).read()
+            for one in listed
+        }
+    return {
+        key: pd.read_parquet(io.BytesIO(content))
+        for key, content in contents.items()
+        if key.endswith(".parquet")
     }
-    told = Counter(
-        (one["place"]["country"], one["place"]["region"], (one["category"] or "").lower() or None)
-        for one in sample
+
+
+def edit(file: Path, old: str, new: str) -> None:
+    text = file.read_text(encoding="utf-8")
+    found = re.sub(old, lambda _: new, text, count=1, flags=re.MULTILINE)
+    assert found != text, f"{file} has no {old}"
+    file.write_text(found, encoding="utf-8")
+
+
+def demo(folder: Path) -> str:
+    return shell(folder, "make demo FLOW=quakes")
+
+
+def test_the_guide_leads_to_a_second_source(clone):
+    *steps, without_breweries = STEPS
+    printed = "".join(follow(clone, *step) for step in steps)
+    assert re.search(rf"bronze/quakes +{QUAKES}\b", printed)
+    assert " passed" in printed
+    assert "data/breweries" in without_breweries[1]
+
+    gold = tables(clone)["data/quakes_by_month/quakes_aggregated.parquet"]
+    strengths = defaultdict(list)
+    for quake in quakes():
+        time = datetime.fromisoformat(quake["time"])
+        strengths[time.year, time.month].append(quake["properties"]["mag"])
+    assert [(row.year, row.month) for row in gold.itertuples()] == sorted(strengths)
+    for row in gold.itertuples():
+        known = [value for value in strengths[row.year, row.month] if value is not None]
+        assert row.quakes == len(strengths[row.year, row.month])
+        assert row.mean_magnitude == pytest.approx(sum(known) / len(known))
+        assert row.strongest == max(known)
+    assert (clone / "data" / "visualizations" / "quakes_aggregated.png").is_file()
+
+
+def test_nothing_outside_of_it_was_touched(clone):
+    assert not shell(clone, "git diff --name-only")
+    added = shell(clone, "git ls-files --others --exclude-standard").split()
+    assert all("quakes" in name for name in added if name != "sample.json")
+    shell(clone, ".venv/bin/ruff check data tests && .venv/bin/ruff format --check data tests")
+
+
+def test_its_token_is_asked_for_and_sent(clone):
+    shell(clone, "make demo FLOW=quakes", QUAKES_API_TOKEN="a-token")
+
+
+@pytest.mark.parametrize("change", ["one more field", "a boolean"])
+def test_a_small_change_of_the_columns(clone, change):
+    (column,) = CHANGES[change]
+    edit(
+        clone / FLOW / "table.py",
+        r"^    \),\n    partitions",
+        f"        {column}\n    ),\n    partitions",
     )
-    assert counted == told
+    assert "every row is accounted for" in demo(clone)
 
 
-def test_the_guide_changes_as_many_files_as_it_says():
-    changed = {name for kind, text in BLOCKS for name in re.findall(r"^\+\+\+ b/(\S+)", text, re.M)}
-    changed |= {name for kind, text in BLOCKS for name in re.findall(r"^# (data/\S+)", text)}
-    changed |= {name for kind, text in BLOCKS for name in re.findall(r"> (data/\S+)", text)}
-    assert "nine files" in GUIDE
-    assert len(changed) == 9
+def test_another_partition(clone):
+    edit(clone / FLOW / "table.py", r"partitions=.*,$", *CHANGES["another partition"])
+    assert re.search(rf"silver/quakes +{QUAKES} +2 ", demo(clone))
+
+
+def test_a_second_gold_table(clone):
+    table, named = CHANGES["a second gold table"]
+    with (clone / FLOW / "gold.py").open("a", encoding="utf-8") as file:
+        file.write(f"\n{table}\n")
+    edit(clone / FLOW / "flow.py", r"aggregates=.*,$", named)
+    edit(clone / FLOW / "flow.py", r"import BY_MONTH$", "import BY_MONTH, BY_PLACE")
+    demo(clone)
+    (row,) = tables(clone)["data/quakes_by_place/quakes_aggregated.parquet"].itertuples()
+    assert row.quakes == QUAKES
+
+
+def test_the_chart_as_svg_too(clone):
+    edit(clone / FLOW / "flow.py", r"drawing=.*,$", *CHANGES["the chart as SVG too"])
+    demo(clone)
+    picture = clone / "data" / "visualizations" / "quakes_aggregated.svg"
+    assert picture.read_text().startswith("<?xml")
+
+
+def test_another_schedule(clone):
+    triggers = clone / "data" / "pipelines" / "quakes" / "triggers.yaml"
+    edit(triggers, r"schedule_interval: '@daily'$", *CHANGES["another schedule"])
+    assert yaml.safe_load(triggers.read_text())["triggers"][0]["schedule_interval"] == "@hourly"
+
+
+def test_settings_that_are_small_changes(clone):
+    (days,), (prefix,) = CHANGES["90 days of history"], CHANGES["buckets of other names"]
+    (clone / ".env").write_text(f"{days}\n{prefix}\n")
+    demo(clone)
+    (clone / ".env").unlink()
+    assert "data/quakes_by_month/quakes_aggregated.parquet" in tables(clone, "acme-")
+
+
+def test_every_small_change_is_tried():
+    elsewhere = {"a store on AWS", "a bucket's name in the host"}  # tests/lake/test_buckets.py
+    tried = (
+        "one more field", "a boolean", "another partition", "a second gold table",
+        "the chart as SVG too", "another schedule", "90 days of history", "buckets of other names",
+    )  # fmt: skip
+    assert CHANGES.keys() - {"you want", "---"} == {*tried, *elsewhere}
+
+
+def test_the_breweries_can_go(clone):
+    printed = follow(clone, *STEPS[-1])
+    assert re.search(rf"bronze/quakes +{QUAKES}\b", printed)
+    assert " passed" in printed
