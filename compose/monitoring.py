@@ -20,7 +20,7 @@ from minio.credentials.providers import StaticProvider
 
 from compose.passwords import FILES, weak, write
 from data.medallion.host.command import run
-from data.medallion.lake.store import tries
+from data.medallion.lake.tries import tries
 
 POLICIES = Path("/app/policies")
 ALERTS = Path("/app/monitoring/alertmanager/alertmanager.yml")
