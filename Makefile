@@ -7,6 +7,8 @@ SHELL := /bin/bash
 
 BIN := .venv/bin
 LAKE ?= main
+# Which dataset: a folder of data/ with a flow.py.
+FLOW ?= breweries
 WEB_PORT ?= 6789
 # Compose 2 where there is one, else docker-compose 1.29.
 COMPOSE ?= $(shell docker compose version >/dev/null 2>&1 && echo docker compose || echo docker-compose)
@@ -57,8 +59,8 @@ zabbix: .env ## Start the stack with Zabbix, which watches the same exporter
 logs: ## Follow what they say
 	@$(COMPOSE) --profile monitoring --profile zabbix --profile scale logs -f --tail=100
 
-trigger: ## Start a run in the running stack by Mage's API, and wait for its end
-	@$(COMPOSE) exec -T mage python -m compose.trigger
+trigger: ## Start a run in the running stack by Mage's API, and wait for its end (FLOW=...)
+	@$(COMPOSE) exec -T mage python -m compose.trigger "$(FLOW)"
 
 # Tests empty the buckets: two at once have an embedded store each, but would share one that is given.
 test: environment-tests ## Run the whole test suite
