@@ -56,9 +56,8 @@ def test_every_block_is_found(page):
 
 def test_the_error_that_the_readme_shows_is_as_it_is_raised():
     busy = ApiBusy("http://...", 500, None)
-    error = ApiGaveUp(
-        busy.url, 8, str(busy), f"BREWERIES_API_ATTEMPTS is {SETTINGS[ATTEMPTS].default}"
-    )
+    limit = f"{ATTEMPTS} is {SETTINGS[ATTEMPTS]}"
+    error = ApiGaveUp(busy.url, 8, str(busy), limit, "BREWERIES_API_URL")
     *_, (_, shown) = (block for block in page("README.md").blocks if block.language == "text")
     assert f"{type(error).__name__}: {error}".startswith(shown.strip().removesuffix("..."))
 
