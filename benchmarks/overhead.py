@@ -21,9 +21,9 @@ from data.medallion.lake.datasets import LAYERS
 from data.medallion.lake.versions import Lake
 from data.medallion.settings import PROJECT, LakeSettings
 from sandbox import runner
-from sandbox.api import LocalBreweryApi
+from sandbox.breweries.api import LocalBreweryApi
+from sandbox.breweries.generator import generate
 from sandbox.faults import Faults
-from sandbox.generator import generate
 from sandbox.store import embedded_store
 
 from . import results

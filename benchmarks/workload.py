@@ -18,8 +18,8 @@ from data.medallion.layers import bronze
 from data.medallion.settings import LakeSettings
 from data.medallion.steps import run_block
 from sandbox import runner
-from sandbox.generator import generate
-from sandbox.multiplier import multiplied
+from sandbox.breweries.generator import generate
+from sandbox.breweries.multiplier import multiplied
 from sandbox.store import embedded_store
 
 BREWERIES = 11_822

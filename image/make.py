@@ -22,9 +22,9 @@ from data.medallion.lake.datasets import LAYERS
 from data.medallion.lake.versions import Lake
 from data.medallion.settings import LakeSettings
 from sandbox import ROOT, runner
-from sandbox.api import LocalBreweryApi
+from sandbox.breweries.api import LocalBreweryApi
+from sandbox.breweries.generator import generate
 from sandbox.faults import Faults
-from sandbox.generator import generate
 from tests.page.mage_page import MagePage, browser_page
 from tests.page.web import Web, web
 from tests.waiting import wait_for

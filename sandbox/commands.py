@@ -22,9 +22,9 @@ from data.medallion.host.command import Interrupted
 from data.medallion.host.envfile import read_envfile
 
 from . import ROOT, SANDBOX, runner
-from .api import LOOPBACK, LocalBreweryApi
+from .breweries.api import LOOPBACK, LocalBreweryApi
+from .breweries.generator import generate
 from .faults import Faults
-from .generator import generate
 from .problems import SandboxError, using
 from .store import embedded_store, write_private
 

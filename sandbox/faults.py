@@ -1,4 +1,4 @@
-"""What can go wrong between a pipeline and the Open Brewery DB, on demand."""
+"""What can go wrong between a pipeline and a paged API, on demand."""
 
 from __future__ import annotations
 

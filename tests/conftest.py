@@ -20,9 +20,9 @@ from data.medallion.lake.versions import Lake
 from data.medallion.settings import PROJECT, LakeSettings
 from data.medallion.work.engine import Machine
 from data.medallion.writer import View
-from sandbox.api import LocalBreweryApi
+from sandbox.breweries.api import LocalBreweryApi
+from sandbox.breweries.generator import generate
 from sandbox.faults import Faults
-from sandbox.generator import generate
 from sandbox.store import embedded_store
 from tests.forward_proxy import NAMES
 

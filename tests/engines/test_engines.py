@@ -20,8 +20,8 @@ from data.medallion.work.errors import (
     WorkerDiffers,
     WorkersFailed,
 )
+from sandbox.breweries.generator import generate
 from sandbox.faults import Faults
-from sandbox.generator import generate
 from tests.faults.runs import through_doors
 from tests.waiting import wait_for
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from sandbox.generator import generate
+from sandbox.breweries.generator import generate
 from tests.conftest import World
 from tests.faults import report, runs
 from tests.faults.damage import Truth, damage, leavings

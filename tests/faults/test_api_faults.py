@@ -8,8 +8,8 @@ import pytest
 from data.breweries import api
 from data.breweries.flow import FLOW
 from data.medallion.source.errors import ApiGaveUp, CrawlIncomplete, FatalApiError
+from sandbox.breweries.generator import generate
 from sandbox.faults import Faults
-from sandbox.generator import generate
 from tests.conftest import raw_get
 
 EVERY_KIND = {

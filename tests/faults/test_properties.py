@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from data.breweries.flow import FLOW
 from data.medallion.lake.partitions import Partitioning
-from sandbox.generator import generate
+from sandbox.breweries.generator import generate
 from tests.conftest import raw_get
 from tests.faults.runs import through_doors
 

@@ -10,9 +10,9 @@ from sqlalchemy import create_engine
 
 from compose.trigger import ENDED
 from sandbox import ROOT
-from sandbox.api import LocalBreweryApi
+from sandbox.breweries.api import LocalBreweryApi
+from sandbox.breweries.generator import generate
 from sandbox.faults import Faults
-from sandbox.generator import generate
 from tests.housekeeping.mage import Mage
 from tests.page.web import web
 from tests.waiting import wait_for

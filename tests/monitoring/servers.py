@@ -30,9 +30,9 @@ from aiosmtpd.controller import Controller
 from typing_extensions import Self
 
 from compose import monitoring, passwords
-from sandbox.api import LocalBreweryApi
+from sandbox.breweries.api import LocalBreweryApi
+from sandbox.breweries.generator import generate
 from sandbox.faults import Faults
-from sandbox.generator import generate
 from sandbox.store import embedded_store
 from tests.waiting import wait_for
 

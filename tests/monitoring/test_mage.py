@@ -6,7 +6,7 @@ import yaml
 from jinja2 import Template
 
 from data.medallion.settings import PROJECT
-from sandbox.api import LocalBreweryApi
+from sandbox.breweries.api import LocalBreweryApi
 from sandbox.faults import Faults
 from tests.monitoring.servers import Messages
 from tests.page.web import web

@@ -10,9 +10,9 @@ import pytest
 from playwright.sync_api import Error, expect
 
 from data.medallion.host.envfile import read_envfile
-from sandbox.api import LocalBreweryApi
+from sandbox.breweries.api import LocalBreweryApi
+from sandbox.breweries.generator import generate
 from sandbox.faults import Faults
-from sandbox.generator import generate
 from tests.page.mage_page import MagePage, browser_page, needs_chromium
 from tests.page.web import web
 from tests.waiting import wait_for

@@ -16,7 +16,7 @@ from pathlib import Path
 from compose.trigger import MageApi, MageRefused
 from data.medallion.host.envfile import read_envfile
 from sandbox import ROOT, SANDBOX
-from sandbox.api import LocalBreweryApi
+from sandbox.breweries.api import LocalBreweryApi
 from tests.waiting import wait_for
 
 

@@ -14,8 +14,8 @@ from data.medallion.lake.errors import SnapshotMissing
 from data.medallion.lake.manifest import StoredObject
 from data.medallion.layers.errors import DriftStopped
 from data.medallion.settings import PROJECT
+from sandbox.breweries.generator import generate
 from sandbox.faults import Faults
-from sandbox.generator import generate
 from tests.conftest import raw_get
 from tests.faults.runs import through_doors
 

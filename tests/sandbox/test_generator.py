@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
-from sandbox.generator import KEYS, generate
+from sandbox.breweries.generator import KEYS, generate
 
-LOCATIONS = Path(__file__).resolve().parents[2] / "sandbox" / "locations.csv"
+LOCATIONS = Path(__file__).resolve().parents[2] / "sandbox" / "breweries" / "locations.csv"
 SHA256 = "4147f5d3a017764db76f128c4a179c2f41b0c9a202bc44fa7b0c8e9dd4d88a19"
 """Of json.dumps(generate()), the same on Python 3.10, 3.11 and 3.12."""
 

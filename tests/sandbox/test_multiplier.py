@@ -1,7 +1,7 @@
 import json
 
-from sandbox.generator import generate
-from sandbox.multiplier import multiplied
+from sandbox.breweries.generator import generate
+from sandbox.breweries.multiplier import multiplied
 
 
 def without_id(records):

@@ -11,8 +11,8 @@ from data.medallion.errors import MedallionError, SettingError
 from data.medallion.lake.manifest import Check
 from data.medallion.source.completeness import Tally, Totals, fold
 from data.medallion.source.errors import ApiGaveUp, ApiUnreachable
-from sandbox.dataset import Data
-from sandbox.encoding import encode
+from sandbox.breweries.dataset import Data
+from sandbox.breweries.encoding import encode
 
 MEMORY = Path(":memory:")  # as SQLite calls it
 
@@ -77,7 +77,7 @@ def tallied(records):
 
 def told(records):
     """What the local API's `/meta` says of them."""
-    return read_meta(json.loads(encode(Data(records).meta(()))))
+    return read_meta(json.loads(encode(Data(records).meta)))
 
 
 def of_types(*kinds):

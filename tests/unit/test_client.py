@@ -15,9 +15,9 @@ from data.medallion.source.errors import (
     ApiRefused,
     ApiUnreachable,
 )
-from sandbox.api import LocalBreweryApi
+from sandbox.breweries.api import LocalBreweryApi
+from sandbox.breweries.generator import generate
 from sandbox.faults import Faults
-from sandbox.generator import generate
 
 
 @pytest.fixture(autouse=True)

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import cached_property, lru_cache
 from random import Random
 from typing import Any
 
 from .encoding import encode, old_shape
-from .queries import COLUMNS, Filters, Sort, listed
+from .queries import Sort
 
 
 class Data:
@@ -19,8 +18,6 @@ class Data:
     def __init__(self, records: Sequence[Any]) -> None:
         self.records = tuple(records)
         self.order = lru_cache(maxsize=16)(self._order)
-        self.select = lru_cache(maxsize=32)(self._select)
-        self.meta = lru_cache(maxsize=32)(self._meta)
         self._json: dict[tuple[int, bool], bytes] = {}
 
     def json(self, row: int, string_coordinates: bool) -> bytes:
@@ -31,9 +28,17 @@ class Data:
             self._json[key] = encode(old_shape(record) if string_coordinates else record)
         return self._json[key]
 
-    def row_of(self, brewery_id: str) -> int | None:
-        """Where the brewery of this id stands, None if there is none."""
-        return self._rows_by_id.get(brewery_id)
+    @cached_property
+    def meta(self) -> dict[str, Any]:
+        """What the server says it holds."""
+        by_type = self._counts("brewery_type")
+        return {
+            "total": len(self.records),
+            "by_state": self._counts("state_province"),
+            "by_country": self._counts("country"),
+            # Of types that differ in case alone the last count stays, as in the server.
+            "by_type": {value.lower(): count for value, count in by_type.items()},
+        }
 
     def changed(self, random: Random) -> Data:
         """The data with one record removed, one changed and one added.
@@ -60,33 +65,9 @@ class Data:
             rows.sort(key=keys.__getitem__, reverse=descending)
         return rows
 
-    def _select(self, filters: Filters, sort: Sort) -> list[int]:
-        rows = self.order(sort)
-        for name, value in filters:
-            fits = _test(name, value)
-            texts = ((row, self._text(row, COLUMNS[name])) for row in rows)
-            rows = [row for row, text in texts if text is not None and fits(text)]
-        return rows
-
-    def _meta(self, filters: Filters) -> dict[str, Any]:
-        rows = self.select(filters, ())
-        by_type = self._counts(rows, "brewery_type")
-        return {
-            "total": len(rows),
-            "by_state": self._counts(rows, "state_province"),
-            "by_country": self._counts(rows, "country"),
-            # Of types that differ in case alone the last count stays, as in the server.
-            "by_type": {value.lower(): count for value, count in by_type.items()},
-        }
-
-    def _counts(self, rows: Sequence[int], field: str) -> dict[str, int]:
-        texts = (self._text(row, field) for row in rows)
+    def _counts(self, field: str) -> dict[str, int]:
+        texts = (self._text(row, field) for row in range(len(self.records)))
         return dict(sorted(Counter(text for text in texts if text is not None).items()))
-
-    @cached_property
-    def _rows_by_id(self) -> dict[str, int]:
-        rows = ((self._text(row, "id"), row) for row in range(len(self.records)))
-        return {brewery_id: row for brewery_id, row in rows if brewery_id is not None}
 
     def _field(self, row: int, field: str) -> Any:
         record = self.records[row]
@@ -104,18 +85,3 @@ def _sort_key(value: Any) -> tuple[int, Any]:
     if isinstance(value, (int, float)):
         return 1, value
     return 0, 0
-
-
-def _test(name: str, value: str) -> Callable[[str], object]:
-    if name == "exclude_types":
-        excluded = frozenset(listed(value))
-        return lambda text: text not in excluded
-    if name in ("by_ids", "by_type"):
-        return frozenset(listed(value)).__contains__
-    return _like(value).search
-
-
-def _like(value: str) -> re.Pattern[str]:
-    """SQL's LIKE '%value%': % is any text, _ any character, case matters beyond ASCII only."""
-    parts = (re.escape(part).replace("_", ".") for part in re.split("%+", value))
-    return re.compile(".*".join(parts), re.ASCII | re.IGNORECASE | re.DOTALL)

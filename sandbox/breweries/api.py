@@ -1,8 +1,8 @@
 """A local Open Brewery DB: serves given records on loopback as the real server would.
 
 It follows the Laravel server (github.com/openbrewerydb/openbrewerydb-laravel-api, commit 612fe38 of
-2026-08-06): routes, filters, sorting, validation, rate limit, headers and errors. Left out are
-search, autocomplete and the distance filter, which answers 422.
+2026-08-06) in what a crawl meets: the list and its sorting, `/meta`, validation, rate limit,
+headers and errors. A filter answers 422, so that nobody takes the whole list for a part of it.
 
 Records may be anything JSON can hold. They are listed as they are, whether or not they look like
 breweries.
@@ -23,7 +23,7 @@ from typing_extensions import Self
 
 from data.medallion.host.command import heard
 
-from .faults import Faults, Mischief
+from ..faults import Faults, Mischief
 from .handlers import PATH, application
 from .served import Request, Served
 

@@ -12,8 +12,8 @@ from urllib.parse import parse_qsl
 
 from tornado.httputil import HTTPServerRequest
 
+from ..faults import Faults, Mischief
 from .dataset import Data
-from .faults import Faults, Mischief
 
 REQUESTS_KEPT = 100_000
 

@@ -16,10 +16,10 @@ from tornado.httputil import HTTPServerRequest
 from tornado.iostream import StreamClosedError
 from tornado.web import Application, RequestHandler
 
-from .cache import Kept
+from ..cache import Kept
+from ..faults import Body, Cut
 from .encoding import encode
-from .faults import Body, Cut
-from .queries import Query, integer_problems, problems
+from .queries import Query, problems
 from .served import Served
 
 PATH = "/v1/breweries"
@@ -32,7 +32,6 @@ _CACHE_LIST = "etag, max-age=300, public"
 _CACHE_DAY = "max-age=86400, public"
 _CACHE_NOT = "no-cache, private"
 
-_RANDOM_MOST = 50
 _DRIP_PAUSE = 0.05  # seconds, well within any timeout of a read
 
 
@@ -41,8 +40,6 @@ def application(served: Served) -> Application:
     routes = (
         (f"{PATH}/?", _List),
         (f"{PATH}/meta/?", _Meta),
-        (f"{PATH}/random/?", _Random),
-        (f"{PATH}/([^/]+)/?", _One),
         ("/", _Welcome),
         (".*", _Missing),
     )
@@ -84,8 +81,8 @@ class _Handler(RequestHandler):
             elif status := self.mischief.error():
                 await self.fail(status)
 
-    async def head(self, *arguments: str) -> None:
-        await self.get(*arguments)  # type: ignore[misc]
+    async def head(self) -> None:
+        await self.get()  # type: ignore[misc]
 
     def compute_etag(self) -> None:
         return None
@@ -219,8 +216,7 @@ class _List(_Handler):
         await self.send(body, content_type, _CACHE_LIST, seconds=seconds)
 
     def _page(self, query: Query) -> bytes:
-        rows = self.data.select(query.filters, query.sort)
-        rows = self.mischief.listing(rows, len(self.data.records))
+        rows = self.mischief.listing(self.data.order(query.sort), len(self.data.records))
         start = (query.page - 1) * query.per_page
         strings = self.mischief.faults.string_coordinates
         records = (self.data.json(row, strings) for row in rows[start : start + query.per_page])
@@ -233,32 +229,10 @@ class _Meta(_Handler):
             await self.refuse(found)
             return
         query = Query.of(self.arguments)
-        meta = self.data.meta(query.filters) | {"page": query.page, "per_page": query.per_page}
+        meta = self.data.meta | {"page": query.page, "per_page": query.per_page}
         if self.mischief.faults.old_meta:
             meta = {name: str(meta[name]) for name in ("total", "page", "per_page")}
         await self.answer(meta, _CACHE_LIST)
-
-
-class _Random(_Handler):
-    async def get(self) -> None:
-        size = self.arguments.get("size") or "1"
-        if wrong := integer_problems("size", size, _RANDOM_MOST):
-            await self.answer({"size": wrong}, status=400)
-            return
-        count = len(self.data.records)
-        rows = self.mischief.random.sample(range(count), min(int(size), count))
-        strings = self.mischief.faults.string_coordinates
-        await self.answer(b"[" + b",".join(self.data.json(row, strings) for row in rows) + b"]")
-
-
-class _One(_Handler):
-    async def get(self, brewery_id: str) -> None:
-        row = self.data.row_of(brewery_id)
-        if row is None:
-            await self.fail(404, rf"No query results for model [App\Models\Brewery] {brewery_id}")
-        else:
-            strings = self.mischief.faults.string_coordinates
-            await self.answer(self.data.json(row, strings), _CACHE_DAY)
 
 
 class _Welcome(_Handler):

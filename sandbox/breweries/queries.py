@@ -19,40 +19,21 @@ _SORTABLE = {
     "postal_code": "postal_code",
     "country": "country",
 }
-COLUMNS = {  # of a record, by the filter that looks at it
-    "by_city": "city",
-    "by_country": "country",
-    "by_ids": "id",
-    "by_name": "name",
-    "by_postal": "postal_code",
-    "by_state": "state_province",
-    "by_type": "brewery_type",
-    "exclude_types": "brewery_type",
-}
-_TYPES = {
-    "bar",
-    "beergarden",
-    "brewpub",
-    "cidery",
-    "closed",
-    "contract",
-    "large",
-    "location",
-    "micro",
-    "nano",
-    "planning",
-    "proprietor",
-    "regional",
-    "taproom",
-    "unknown",
-}
+_FILTERS = (
+    "by_city",
+    "by_country",
+    "by_dist",
+    "by_ids",
+    "by_name",
+    "by_postal",
+    "by_state",
+    "by_type",
+    "exclude_types",
+)
 _INTEGER = re.compile(r"[+-]?(0|[1-9][0-9]{0,17})")
 
 Sort = tuple[tuple[str, bool], ...]
 """Fields to sort by, the most important first, and whether each is descending."""
-
-Filters = tuple[tuple[str, str], ...]
-"""Names and values of the filters of a request."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +43,6 @@ class Query:
     page: int
     per_page: int
     sort: Sort
-    filters: Filters
 
     @classmethod
     def of(cls, arguments: Mapping[str, str]) -> Query:
@@ -71,7 +51,6 @@ class Query:
             page=int(arguments.get("page", 1)),
             per_page=int(arguments.get("per_page", _PER_PAGE)),
             sort=_sort(arguments["sort"]) if "sort" in arguments else (),
-            filters=tuple((name, arguments[name]) for name in COLUMNS if name in arguments),
         )
 
 
@@ -89,7 +68,7 @@ def _field(name: str) -> str:
     return f"The {name.replace('_', ' ')} field"
 
 
-def integer_problems(name: str, value: str, most: int | None) -> list[str]:
+def _integer_problems(name: str, value: str, most: int | None) -> list[str]:
     """What is wrong with a whole number from 1 up to a limit, if there is one."""
     if not _INTEGER.fullmatch(value):
         return [f"{_field(name)} must be an integer."]
@@ -100,17 +79,8 @@ def integer_problems(name: str, value: str, most: int | None) -> list[str]:
     return []
 
 
-def _length_problems(name: str, value: str) -> list[str]:
-    if len(value) < 3:
-        return [f"{_field(name)} must be at least 3 characters."]
-    if len(value) > 255:
-        return [f"{_field(name)} must not be greater than 255 characters."]
-    return []
-
-
-def _type_problems(name: str, value: str) -> list[str]:
-    unknown = (text for text in listed(value) if text not in _TYPES)
-    return [f"The {name} contains invalid brewery type: {text}" for text in unknown]
+def _filter_problems(name: str, value: str) -> list[str]:
+    return [f"{_field(name)} is not supported by this local server."]
 
 
 def _sort_problems(name: str, value: str) -> list[str]:
@@ -125,24 +95,11 @@ def _sort_problems(name: str, value: str) -> list[str]:
 
 
 _CHECKS: dict[str, Callable[[str, str], list[str]]] = {
-    "per_page": lambda name, value: integer_problems(name, value, _PER_PAGE_MOST),
-    "page": lambda name, value: integer_problems(name, value, None),
+    "per_page": lambda name, value: _integer_problems(name, value, _PER_PAGE_MOST),
+    "page": lambda name, value: _integer_problems(name, value, None),
     "sort": _sort_problems,
-    "by_city": _length_problems,
-    "by_country": _length_problems,
-    "by_dist": lambda name, value: [f"{_field(name)} is not supported by this local server."],
-    "by_ids": _length_problems,
-    "by_name": _length_problems,
-    "by_postal": _length_problems,
-    "by_state": _length_problems,
-    "by_type": _type_problems,
-    "exclude_types": _type_problems,
+    **dict.fromkeys(_FILTERS, _filter_problems),
 }
-
-
-def listed(value: str) -> list[str]:
-    """The values of a list with commas."""
-    return [text.strip() for text in value.split(",")]
 
 
 def _sort(value: str) -> Sort:
