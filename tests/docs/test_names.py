@@ -18,6 +18,7 @@ from tests.docs.code import (
     FOLDERS,
     METHODS,
     METRICS,
+    OBJECTS,
     OF_A_FLOW,
     OF_THE_LAKE,
     TEXT,
@@ -28,7 +29,10 @@ from tests.docs.code import (
 from tests.docs.commands import is_command
 from tests.docs.pages import PAGES, ROOT, Page
 
-FILES = {path.name for path in (*CODE, *(page.path for page in PAGES))}
+FILES = {
+    *(path.name for path in (*CODE, *(page.path for page in PAGES))),
+    *(key.rpartition("/")[2] for key in OBJECTS),
+}
 FOLDER_NAMES = {f"{part}/" for path in CODE for part in path.relative_to(ROOT).parts[:-1]}
 IGNORED = tuple(
     line.strip("/")
@@ -48,6 +52,7 @@ GONE = {
     *(name.replace("LAKE_", FLOW.prefix) for name in OF_THE_LAKE if name.startswith("LAKE_")),
     "TurnLost",
     "TurnTooLong",
+    "/random",  # of the local API
     "breweries_layer_failed",
 }
 """What the changelog says the new name of."""
