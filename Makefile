@@ -18,26 +18,29 @@ unexport PYTHONHOME PYTHONPATH PYTHONSAFEPATH PYTHONSTARTUP PYTHONPLATLIBDIR PYT
 # The project's own code: what lint and format look at.
 CODE := data monitoring sandbox compose tests benchmarks image
 
-.PHONY: help demo run web store api env up monitor zabbix down logs trigger setup test test-fast test-faults \
+.PHONY: help demo run web store dataset api env up monitor zabbix down logs trigger setup test test-fast test-faults \
   test-compose test-monitoring lint audit format bench images dashboards lock clean
 
 help: ## List the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-demo: environment-sandbox ## See it work: embedded store, local API, the real pipeline
-	@exec $(BIN)/python -m sandbox demo $(ARGS)
+demo: environment-sandbox ## See it work: embedded store, local API, the real pipeline (FLOW=breweries)
+	@exec $(BIN)/python -m sandbox demo --flow "$(FLOW)" $(ARGS)
 
 run: environment-sandbox ## Run the pipeline on the real API and your store (embedded if none is set)
-	@exec $(BIN)/python -m sandbox run --lake "$(LAKE)" --snapshot "$(SNAPSHOT)"
+	@exec $(BIN)/python -m sandbox run --flow "$(FLOW)" --lake "$(LAKE)" --snapshot "$(SNAPSHOT)"
 
 web: environment-sandbox ## Open Mage's page on http://127.0.0.1:6789 (WEB_PORT=...)
-	@exec $(BIN)/python -m sandbox web --lake "$(LAKE)" --port "$(WEB_PORT)"
+	@exec $(BIN)/python -m sandbox web --flow "$(FLOW)" --lake "$(LAKE)" --port "$(WEB_PORT)"
 
 store: environment-sandbox ## Serve the embedded store alone, to read a lake (LAKE=demo or main)
-	@exec $(BIN)/python -m sandbox store --lake "$(LAKE)"
+	@exec $(BIN)/python -m sandbox store --flow "$(FLOW)" --lake "$(LAKE)"
 
-api: environment-sandbox ## Serve the local Open Brewery DB alone (ARGS="--dataset FILE --error-rate 0.1")
-	@exec $(BIN)/python -m sandbox api $(ARGS)
+dataset: environment-sandbox ## Write the files of a new flow, as a start to edit (NAME=stations)
+	@exec $(BIN)/python -m sandbox dataset --name "$(NAME)"
+
+api: environment-sandbox ## Serve the local API alone (ARGS="--dataset FILE --error-rate 0.1")
+	@exec $(BIN)/python -m sandbox api --flow "$(FLOW)" $(ARGS)
 
 env: .env ## Write .env with random secrets, if there is none
 
@@ -67,7 +70,7 @@ test: environment-tests ## Run the whole test suite
 	$(BIN)/python -m pytest $(if $(MINIO_ENDPOINT),,-n 2 --dist loadfile) $(ARGS)
 
 test-fast: environment-tests ## Run the tests that need no server
-	$(BIN)/python -m pytest tests/unit $(ARGS)
+	$(BIN)/python -m pytest tests/unit tests/flows -m "not server" $(ARGS)
 
 test-faults: environment-tests ## Inject every fault, and write the table of docs/reliability.md
 	$(BIN)/python -m pytest tests/faults --all-faults $(ARGS)

@@ -12,6 +12,7 @@ from data.medallion.host.command import importing, port, run, say
 
 from .problems import SandboxError, in_words
 
+FLOW = "breweries"
 WEB_PORT = 6789
 LOOPBACK = "127.0.0.1"
 INTERRUPTED = "Interrupted: what was published before is whole, and the next run starts anew."
@@ -69,15 +70,21 @@ def _parser() -> argparse.ArgumentParser:
         added.add_argument("--change-after", type=int, help="pages after which the data change")
         return added
 
-    with_api(command("demo", "the real pipeline on the embedded store and the local API"))
-    running = with_lake(command("run", "the pipeline on the API and the store of the settings"))
+    def with_flow(added: argparse.ArgumentParser) -> argparse.ArgumentParser:
+        added.add_argument("--flow", default=FLOW, help=f"whose pipeline; by default {FLOW}")
+        return added
+
+    with_flow(with_api(command("demo", "the real pipeline on the embedded store and a local API")))
+    running = with_flow(with_lake(command("run", "the pipeline on the settings' API and store")))
     running.add_argument("--snapshot", default="", help="a kept answer to replay")
-    with_lake(command("store", "the embedded store alone, until interrupted"))
-    serving = with_api(command("api", "the local Open Brewery DB alone, until interrupted"))
+    with_flow(with_lake(command("store", "the embedded store alone, until interrupted")))
+    serving = with_flow(with_api(command("api", "a local API alone, until interrupted")))
     serving.add_argument("--port", type=port, default=8000)
     serving.add_argument("--host", default=LOOPBACK, help="the address to listen on")
-    page = with_lake(command("web", "Mage's page on the configured or the embedded store"))
+    page = with_flow(with_lake(command("web", "Mage's page, and the store that it needs")))
     page.add_argument("--port", type=port, default=WEB_PORT)
+    writing = command("dataset", "write the files of a new flow, as a start to edit")
+    writing.add_argument("--name", required=True, help="of the flow, such as stations")
     return parser
 
 

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import argparse
 import errno
-import json
 import os
 import secrets
 import signal
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import fields
 from pathlib import Path
-from typing import Any
 
 from tornado.netutil import bind_sockets
 
@@ -21,11 +18,10 @@ from data.medallion import flows
 from data.medallion.host.command import Interrupted
 from data.medallion.host.envfile import read_envfile
 
-from . import ROOT, SANDBOX, runner
-from .breweries.api import LOOPBACK, LocalBreweryApi
-from .breweries.generator import generate
-from .faults import Faults
+from . import ROOT, SANDBOX, new_flow, runner
+from .local import LOOPBACK
 from .problems import SandboxError, using
+from .stand_ins import stand_in
 from .store import embedded_store, write_private
 
 DOTENV = ROOT / ".env"
@@ -34,14 +30,14 @@ OWNER = "owner@breweries.local"
 
 
 def demo(chosen: argparse.Namespace) -> int:
-    """The real pipeline on the embedded store and the local API, nothing else needed."""
-    api = LocalBreweryApi(_records(chosen), faults=_faults(chosen))
+    """The real pipeline on the embedded store and a local API, nothing else needed."""
+    flow = flows.load(chosen.flow)
     with (
         embedded_store(SANDBOX / "demo") as store,
-        api,
-        runner.environment({**store, "BREWERIES_API_URL": api.url}),
+        stand_in(flow, chosen) as api,
+        runner.environment({**store, f"{flow.prefix}API_URL": api.url}),
     ):
-        status = runner.run_pipeline(flows.load("breweries"))
+        status = runner.run_pipeline(flow)
     if status == 0:
         print("  lake     make store LAKE=demo serves it again, to read or browse")
     return status
@@ -49,17 +45,20 @@ def demo(chosen: argparse.Namespace) -> int:
 
 def run(chosen: argparse.Namespace) -> int:
     """The pipeline on the API and the store of the settings; the embedded store if none is set."""
+    flow = flows.load(chosen.flow)
     with _configured_store(chosen.lake):
-        return runner.run_pipeline(flows.load("breweries"), chosen.snapshot)
+        return runner.run_pipeline(flow, chosen.snapshot)
 
 
 def store(chosen: argparse.Namespace) -> int:
     """The embedded store alone, until interrupted."""
+    flow = flows.load(chosen.flow)
     folder = SANDBOX / chosen.lake
     with _ended_as_asked(), embedded_store(folder) as environment:
         print(
             f"The object store answers at http://{environment['MINIO_ENDPOINT']}; its address and "
-            f"keys are in {folder / 'store.env'} while it runs. Ctrl-C ends it.",
+            f"keys are in {folder / 'store.env'} while it runs. Ctrl-C ends it.\n"
+            f"{flow.name}: {', '.join(f'{d.layer}/{d.prefix}' for d in flow.datasets)}",
             flush=True,
         )
         signal.pause()
@@ -67,24 +66,30 @@ def store(chosen: argparse.Namespace) -> int:
 
 
 def api(chosen: argparse.Namespace) -> int:
-    """The local Open Brewery DB alone, until interrupted."""
+    """The local API of a flow alone, until interrupted."""
+    flow = flows.load(chosen.flow)
     with _ended_as_asked():
         _refuse_unusable(chosen.host, chosen.port, 'make api ARGS="--host 127.0.0.1 --port 8001"')
-        where = {"port": chosen.port, "host": chosen.host}
-        server = LocalBreweryApi(_records(chosen), faults=_faults(chosen), **where)
-        server.serve_forever(
-            lambda url: print(f"BREWERIES_API_URL={url}  Ctrl-C ends it.", flush=True)
+        stand_in(flow, chosen, chosen.port, chosen.host).serve_forever(
+            lambda url: print(f"{flow.prefix}API_URL={url}  Ctrl-C ends it.", flush=True)
         )
+    return 0
+
+
+def dataset(chosen: argparse.Namespace) -> int:
+    """The files of a new flow, as a start to edit."""
+    print(new_flow.write(chosen.name))
     return 0
 
 
 def web(chosen: argparse.Namespace) -> int:
     """Mage's page, with a login, on the configured or the embedded store."""
+    flow = flows.load(chosen.flow)
     # Mage would silently take the next port.
     _refuse_unusable(LOOPBACK, chosen.port, "make web WEB_PORT=6790")
     login = _login(SANDBOX / "mage.env")
     print(
-        f"\n  Mage's page  http://{LOOPBACK}:{chosen.port}/pipelines/breweries/edit\n"
+        f"\n  Mage's page  http://{LOOPBACK}:{chosen.port}/pipelines/{flow.name}/edit\n"
         f"  log in as    {login['DEFAULT_OWNER_EMAIL']}\n"
         f"  password     in {SANDBOX / 'mage.env'}\n",
         flush=True,
@@ -147,23 +152,3 @@ def _login(file: Path) -> dict[str, str]:
     if missing := [name for name in LOGIN if not login.get(name)]:
         raise SandboxError(f"{file} lacks {missing[0]}: remove the file, and a new one is made.")
     return login
-
-
-def _records(chosen: argparse.Namespace) -> list[Any]:
-    if chosen.dataset is None:
-        return list(generate(chosen.count, chosen.seed))
-    try:
-        records = json.loads(chosen.dataset.read_text(encoding="utf-8-sig"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise SandboxError(f"--dataset {chosen.dataset} cannot be read: {error}.") from None
-    if not isinstance(records, list):
-        raise SandboxError(f"--dataset {chosen.dataset} holds no JSON array of records.")
-    return records
-
-
-def _faults(chosen: argparse.Namespace) -> Faults:
-    given = {f.name: getattr(chosen, f.name, None) for f in fields(Faults)}
-    try:
-        return Faults(**{name: value for name, value in given.items() if value is not None})
-    except ValueError as error:
-        raise SandboxError(f"These faults cannot be: {error}") from None

@@ -15,9 +15,11 @@ def data_viz(aggregated, *args, **kwargs):
     It is published in gold, put into data/visualizations, and
     shown here.
     """
-    return chart.show(*run_block(FLOW, FLOW.chart, chart.visualize, kwargs, upstream=aggregated))
+    drawn = run_block(FLOW, FLOW.chart, chart.visualize, kwargs, upstream=aggregated)
+    return chart.show(*drawn)
 
 
 @test
 def chart_is_a_picture(*output, **kwargs):
-    check_block(FLOW, FLOW.chart, chart.verify, kwargs, upstream=next(iter(output), None))
+    summary = next(iter(output), None)
+    check_block(FLOW, FLOW.chart, chart.verify, kwargs, upstream=summary)

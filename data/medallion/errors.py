@@ -71,13 +71,18 @@ class FlowMissing(FlowError):
     """The project has no flow of that name."""
 
     known: list[str]
+    possible: bool
+    """Whether one may be called so."""
 
     def __str__(self) -> str:
         """The sentence, with those that it has."""
-        return (
-            f"There is no flow {self.flow!r}, as data/{self.flow}/flow.py is missing; choose one "
-            f"of {', '.join(self.known)}, or make it with make dataset NAME={self.flow}."
-        )
+        why = f", as data/{self.flow}/flow.py is missing" if self.possible else ""
+        remedies = [f"choose one of {', '.join(self.known)}"] if self.known else []
+        if self.possible:
+            remedies.append(f"make it with make dataset NAME={self.flow}")
+        elif not self.known:
+            remedies.append("make one with make dataset NAME=")
+        return f"There is no flow {self.flow!r}{why}; {', or '.join(remedies)}."
 
 
 class FlowUnusable(FlowError):

@@ -6,20 +6,35 @@ A flow is a folder of the Mage project with a `flow.py` that makes `FLOW`.
 from __future__ import annotations
 
 import importlib
+import keyword
 import re
 from collections import Counter
 from collections.abc import Iterator
 
 from .errors import FlowMissing, FlowUnusable
-from .flow import Aggregate, Flow
+from .flow import Aggregate, Chart, Flow
 from .settings import PROJECT
 from .table import ARROW, PARTITION_TYPES, POSITION, Table
 
 NAME = re.compile(r"[a-z][a-z0-9_]{0,40}")
 """Of a flow and of a dataset: what a folder, a key, a label and a setting may all hold."""
 
-RESERVED = frozenset({"lake", "medallion", "mage", "minio"})
-"""What no flow can be called: its settings or its folder would be another's."""
+MAGE_FOLDERS = (
+    "callbacks charts conditionals custom data_exporters data_loaders dbt extensions interactions "
+    "markdowns pipelines presenters scratchpads sensors transformers utils visualizations"
+)
+"""Of a Mage project, and of what runs leave in it."""
+
+RESERVED = frozenset(
+    {"lake", "medallion", "mage", "minio", "rejected", "changes", "housekeeping"}
+    | {*keyword.kwlist, *MAGE_FOLDERS.split()}
+)
+"""What no flow can be called: its settings, its folder or its objects would be another's, or Python
+could not import it."""
+
+FORMATS = ("png", "svg")
+KEY_TYPES = frozenset({"text", "int64"})
+"""What comes once, and as itself in JSON."""
 
 NUMBERS = frozenset({"int64", "float64"})
 ORDERED = NUMBERS | {"text", "timestamp"}
@@ -35,9 +50,7 @@ TAKES = {
 def names() -> list[str]:
     """The names of the project's flows, sorted."""
     return sorted(
-        file.parent.name
-        for file in PROJECT.glob("*/flow.py")
-        if NAME.fullmatch(file.parent.name) and file.parent.name not in RESERVED
+        file.parent.name for file in PROJECT.glob("*/flow.py") if _can_be(file.parent.name)
     )
 
 
@@ -49,8 +62,14 @@ def load(name: str) -> Flow:
         FlowUnusable: its declaration cannot be.
     """
     if name not in names():
-        raise FlowMissing(name, names())
-    flow: Flow = importlib.import_module(f"{PROJECT.name}.{name}.flow").FLOW
+        raise FlowMissing(name, names(), _can_be(name))
+    module = importlib.import_module(f"{PROJECT.name}.{name}.flow")
+    flow = getattr(module, "FLOW", None)
+    if not isinstance(flow, Flow):
+        raise FlowUnusable(name, "its flow.py makes no FLOW", "declare it")
+    if flow.name != name:
+        problem = f"its FLOW is called {flow.name!r}, otherwise than its folder"
+        raise FlowUnusable(name, problem, "give both one name")
     check(flow)
     return flow
 
@@ -84,8 +103,14 @@ Problem = tuple[str, str]
 """What is wrong with a flow, and what to do."""
 
 
+def _can_be(name: str) -> bool:
+    return bool(NAME.fullmatch(name)) and name not in RESERVED
+
+
 def _problems(flow: Flow) -> Iterator[Problem]:
-    for name in (flow.name, *(dataset.name for dataset in flow.datasets)):
+    if flow.drawing:
+        yield from _problems_of_chart(flow.drawing, flow)
+    for name in (flow.name, *(dataset.name for dataset in flow.datasets), *_blocks(flow)):
         if not NAME.fullmatch(name):
             yield f"the name {name!r} cannot stand in a key", "use small letters, digits and _"
     if flow.name in RESERVED:
@@ -98,10 +123,26 @@ def _problems(flow: Flow) -> Iterator[Problem]:
     if len(set(_blocks(flow))) < len(_blocks(flow)):
         yield "two of its layers have one block", "give each a block of its own"
     yield from _problems_of_table(flow.table)
+    for facet, column in flow.api.facets.items():
+        if column not in flow.table:
+            yield (
+                f"its API counts {facet} by {column}, which silver has not",
+                "declare it as a column",
+            )
     for aggregate in flow.aggregates:
         yield from _problems_of_gold(flow.table, aggregate)
-    if flow.drawing and flow.drawing.of not in {a.name for a in flow.aggregates}:
-        yield f"its chart draws {flow.drawing.of}, which is no gold table", "name one that it has"
+
+
+def _problems_of_chart(chart: Chart, flow: Flow) -> Iterator[Problem]:
+    if chart.of not in {aggregate.name for aggregate in flow.aggregates}:
+        yield f"its chart draws {chart.of}, which is no gold table", "name one that it has"
+    if not flow.blocks.chart:
+        yield "its chart has no block", "name the block that draws it"
+    if not chart.formats:
+        yield "its chart has no format", f"choose some of {', '.join(FORMATS)}"
+    for kind in chart.formats:
+        if kind not in FORMATS:
+            yield f"its chart has the unknown format {kind!r}", f"choose {' or '.join(FORMATS)}"
 
 
 def _problems_of_table(table: Table) -> Iterator[Problem]:
@@ -120,12 +161,24 @@ def _problems_of_table(table: Table) -> Iterator[Problem]:
             yield f"its column {column.name} has bounds and is no number", "leave them out"
         elif column.known is not None and column.type != "text":
             yield f"its column {column.name} has known values and is no text", "leave them out"
+        # As year, month and day of a column know it.
+        of = getattr(column.derive, "keywords", {}).get("of")
+        if of is not None and (of not in table or table[of].type != "timestamp"):
+            yield (
+                f"its column {column.name} is made of {of}, which is no timestamp",
+                "declare that as a column of the type timestamp",
+            )
     for name in (table.key, *table.partitions, *table.shown):
         if name not in table:
             yield f"no row has the column {name}, which its table names", "declare it as a column"
+    if table.key in table and table[table.key].type not in KEY_TYPES:
+        kinds = ", ".join(sorted(KEY_TYPES))
+        yield f"its key {table.key} is of the type {table[table.key].type}", f"use one of {kinds}"
     if not table.partitions:
         yield "it has no partition column", "name at least one"
-    for name in table.partitions:
+    for name, times in Counter(table.partitions).items():
+        if times > 1:
+            yield f"it is partitioned by {name} twice", "name it once"
         if name in table and table[name].type not in PARTITION_TYPES:
             kinds = ", ".join(sorted(PARTITION_TYPES))
             yield f"its partition {name} is of the type {table[name].type}", f"use one of {kinds}"

@@ -223,10 +223,10 @@ class FlowSettings(_Model):
             "API_REQUESTS_PER_MINUTE": requests_per_minute,
         }
         _refuse_old_names(prefix, told)
-        # Days given alone mean days alone.
-        if "HISTORY_DAYS" in told:
-            defaults["HISTORY_VERSIONS"] = 0
         settings = cls._read({**defaults, **told, "prefix": prefix}, prefix)
+        # Days given alone mean days alone; 0 of them is no limit.
+        if settings.history_days and "HISTORY_VERSIONS" not in told:
+            settings = settings.model_copy(update={"history_versions": 0})
         if settings.api_page_size > page_size:
             raise SettingError(
                 f"{prefix}API_PAGE_SIZE", f"is not usable: this API gives at most {page_size}"

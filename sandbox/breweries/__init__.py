@@ -1,1 +1,1 @@
-"""What the sandbox has of breweries: a local Open Brewery DB, and invented records to serve."""
+"""A local Open Brewery DB, which behaves as the real one, and generated breweries for it."""

@@ -8,7 +8,7 @@ import pytest
 
 from data.breweries.flow import FLOW
 from data.medallion.errors import SecretBlanked, SettingError
-from data.medallion.lake import logs as failures
+from data.medallion.lake import logs
 from data.medallion.lake.errors import (
     ManifestMissing,
     ManifestTooNew,
@@ -118,11 +118,11 @@ def test_any_error_of_a_step_is_logged_with_its_attempt_and_without_secrets(worl
 
 def test_spooled_logs_are_delivered_once(world):
     spool = world.folder / "spool"
-    log = failures.describe(ValueError("x"), FLOW.silver, "r", 1, {})
-    where = failures.keep(log, spool, None)
+    log = logs.describe(ValueError("x"), FLOW.name, FLOW.silver, "r", 1, {})
+    where = logs.keep(log, spool, None)
     assert where == str(spool / "silver" / "r-transform_breweries.json")
-    assert failures.deliver(spool, world.lake) == 1
-    assert failures.deliver(spool, world.lake) == 0
+    assert logs.deliver(spool, world.lake.store) == 1
+    assert logs.deliver(spool, world.lake.store) == 0
     assert world.logs("silver") == {"logs/r-transform_breweries.json": json.loads(json.dumps(log))}
 
 
@@ -149,16 +149,16 @@ def test_an_object_whose_manifest_never_followed_is_read_as_it_says(world, datas
 def test_two_runs_may_deliver_the_same_spool(world, monkeypatch):
     spool = world.folder / "spool"
     for number in range(3):
-        log = failures.describe(ValueError("x"), FLOW.silver, f"r{number}", 1, {})
-        failures.keep(log, spool, None)
+        log = logs.describe(ValueError("x"), FLOW.name, FLOW.silver, f"r{number}", 1, {})
+        logs.keep(log, spool, None)
     put = world.lake.store.put
 
     def put_and_lose_the_next(*arguments):
         put(*arguments)
         (spool / "silver" / "r1-transform_breweries.json").unlink(missing_ok=True)
 
-    monkeypatch.setattr(world.lake, "put", put_and_lose_the_next)
-    assert failures.deliver(spool, world.lake) == 2
+    monkeypatch.setattr(world.lake.store, "put", put_and_lose_the_next)
+    assert logs.deliver(spool, world.lake.store) == 2
 
 
 def test_a_spool_that_cannot_be_written_hides_no_error(world):
@@ -170,8 +170,8 @@ def test_a_spool_that_cannot_be_written_hides_no_error(world):
 def spooled(world, run, layer="silver"):
     """An error log that waits in the spool."""
     dataset = {"silver": FLOW.silver, "gold": FLOW.gold[0]}[layer]
-    failures.keep(
-        failures.describe(ValueError("x"), dataset, run, 1, {}), world.folder / "spool", None
+    logs.keep(
+        logs.describe(ValueError("x"), FLOW.name, dataset, run, 1, {}), world.folder / "spool", None
     )
     (file,) = (world.folder / "spool" / layer).glob(f"{run}-*.json")
     return file
@@ -191,7 +191,7 @@ def test_a_spool_of_another_user_is_told_and_survived(world, monkeypatch, capsys
 
     target = {"read": (Path, "read_bytes"), "list": (Path, "iterdir"), "remove": (os, "access")}
     monkeypatch.setattr(*target[what], refuse)
-    assert failures.deliver(world.folder / "spool", world.lake) == 1
+    assert logs.deliver(world.folder / "spool", world.lake) == 1
     assert not ours.exists()
     assert f"{theirs.parent}" in (said := capsys.readouterr().out)
     assert "(Permission denied); give it to this user, or remove it" in said

@@ -4,6 +4,7 @@ import resource
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from email.utils import formatdate
 
 import pytest
@@ -18,6 +19,7 @@ from data.medallion.lake.errors import (
     StoreUnreachable,
 )
 from data.medallion.lake.manifest import StoredObject
+from data.medallion.lake.store import Store
 from data.medallion.lake.versions import Lake
 from data.medallion.settings import PROJECT, LakeSettings
 from tests.faults.proxy import A_MINUTE, SLOW_DOWN, Refusal, StoreProxy
@@ -76,7 +78,7 @@ def test_a_hasty_client_tries_once_more(world, proxy):
     hasty = Lake.connect(LakeSettings.load(), patient=False)
     found = refused(proxy, SLOW_DOWN, 9)
     with pytest.raises(StoreBusy):
-        hasty.sizes("gold", "")
+        hasty.store.listed("gold", "")
     assert len(found) == 2
 
 
@@ -109,7 +111,7 @@ def test_a_busy_store_says_what_it_answered(world, proxy):
     hasty = Lake.connect(LakeSettings.load(), patient=False)
     refused(proxy, Refusal(500, "InternalError", "no free volumes left"), 99)
     with pytest.raises(StoreBusy, match=r"InternalError: no free volumes left.*full disk"):
-        hasty.put("gold", "x", b"1")
+        hasty.store.put("gold", "x", b"1")
 
 
 @pytest.mark.parametrize("page", [b"<Error><Code>Cut", b"<html>sign in</html>"])
@@ -121,7 +123,7 @@ def test_what_no_store_would_answer_is_told(world, proxy, page):
     kind = "application/xml" if b"Cut" in page else "text/html"
     refused(proxy, Page(403, "", "", {"Content-Type": kind}), 99)
     with pytest.raises(StoreUnreachable, match="check MINIO_ENDPOINT"):
-        hasty.get("gold", "x")
+        hasty.store.get("gold", "x")
 
 
 CONTENT, OTHER = (StoredObject.of("x", 0, content) for content in (b"content", b"other"))
@@ -132,18 +134,21 @@ def test_an_object_knows_its_hash_where_the_etag_is_no_md5(world):
     assert world.lake.holds("gold", CONTENT, b"content", "an etag of an encrypted object")
     assert not world.lake.holds("gold", OTHER, b"other", "an etag of an encrypted object")
     world.lake.store.put("gold", "x", b"content")
-    assert world.lake.holds("gold", CONTENT, b"content", world.lake.store.listed("gold", "x")["x"])
+    assert world.lake.holds(
+        "gold", CONTENT, b"content", world.lake.store.listed("gold", "x")["x"].etag
+    )
     assert not world.lake.holds("gold", CONTENT, b"content", "an etag of an encrypted object")
 
 
 def test_an_unchanged_run_writes_no_data_where_etags_are_no_md5(world, monkeypatch):
     """As in a bucket that MinIO encrypts or compresses."""
-    listed = Lake.etags
+    listed = Store.listed
 
-    def encrypted(lake, layer, prefix):
-        return {key: f"{etag}-encrypted" for key, etag in listed(lake, layer, prefix).items()}
+    def encrypted(store, layer, prefix):
+        found = listed(store, layer, prefix).items()
+        return {key: replace(one, etag=f"{one.etag}-encrypted") for key, one in found}
 
-    monkeypatch.setattr(Lake, "etags", encrypted)
+    monkeypatch.setattr(Store, "listed", encrypted)
     world.run(test=False)
     before = world.lake.store.listed("silver", "data/breweries/country=")
     world.run(test=False)

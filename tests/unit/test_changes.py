@@ -1,117 +1,164 @@
 import json
 import zlib
+from dataclasses import replace
+from datetime import datetime, timezone
 
 import pyarrow as pa
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from data.breweries.table import LOCATED_SCHEMA
 from data.medallion.layers.changes import LISTED, compare, joined, to_json
+from data.medallion.table import Column, Table
+from tests.stations import TABLE
 
-ROW = {"name": "A", "brewery_type": "micro", "country": "Land", "state": "State"}
+OPENED = datetime(1987, 6, 5, tzinfo=timezone.utc)
+ROW = {"name": "A", "kind": "sea", "country": "Land", "year": 1987, "opened_at": OPENED}
 
 
-def table(*rows):
-    return pa.Table.from_pylist([{**ROW, **row} for row in rows], LOCATED_SCHEMA)
+def rows_of(*rows, table=TABLE):
+    return pa.Table.from_pylist([{**ROW, **row} for row in rows], table.located_schema)
+
+
+def report(found, table=TABLE):
+    return found.report(table)
 
 
 def test_each_kind_of_change():
-    before = table(
-        {"id": "same"},
-        {"id": "gone"},
-        {"id": "mover"},
-        {"id": "closing"},
-        {"id": "renamed", "phone": None},
+    before = rows_of(
+        {"number": 1},
+        {"number": 2},
+        {"number": 3},
+        {"number": 4},
+        {"number": 5, "phone": None},
+        {"number": 6, "open": None},
+        {"number": 7, "height": 1.5},
     )
-    after = table(
-        {"id": "same"},
-        {"id": "new", "name": "N"},
-        {"id": "mover", "state": "Other"},
-        {"id": "closing", "brewery_type": "closed"},
-        {"id": "renamed", "phone": "1"},
+    after = rows_of(
+        {"number": 1},
+        {"number": 20, "name": "N"},
+        {"number": 3, "year": 1988},
+        {"number": 4, "kind": "land"},
+        {"number": 5, "phone": "1"},
+        {"number": 6, "open": False},
+        {"number": 7, "height": 1.25},
     )
-    found = compare(before, after)
-    counts, rows = found.changes, found.report
+    found = compare(TABLE, before, after)
+    counts, rows = found.changes, report(found)
     assert counts.model_dump() == {
         "added": 1,
         "removed": 1,
         "moved": 1,
-        "changed_type": 1,
-        "changed_otherwise": 1,
-        "locations": 2,
+        "retyped": 1,
+        "changed": 3,
+        "partitions": 2,
     }
-    place = {"country": "Land", "state": "State"}
-    assert rows["added"] == [{"id": "new", "name": "N", "brewery_type": "micro", **place}]
-    assert rows["removed"] == [{"id": "gone", "name": "A", "brewery_type": "micro", **place}]
+    where = {"country": "Land", "year": 1987}
+    assert rows["added"] == [{"number": 20, "name": "N", "kind": "sea", **where}]
+    assert rows["removed"] == [{"number": 2, "name": "A", "kind": "sea", **where}]
     (moved,) = rows["moved"]
-    assert (moved["from"], moved["to"]) == (place, {"country": "Land", "state": "Other"})
-    (retyped,) = rows["changed_type"]
-    assert (retyped["from"], retyped["to"]) == (
-        {"brewery_type": "micro"},
-        {"brewery_type": "closed"},
-    )
-    assert [row["id"] for row in rows["changed_otherwise"]] == ["renamed"]
-    assert rows["locations"] == [
-        {"country": "Land", "state": "Other", "before": 0, "after": 1},
-        {**place, "before": 5, "after": 4},
+    assert (moved["from"], moved["to"]) == (where, {"country": "Land", "year": 1988})
+    (retyped,) = rows["retyped"]
+    assert (retyped["from"], retyped["to"]) == ({"kind": "sea"}, {"kind": "land"})
+    assert [row["number"] for row in rows["changed"]] == [5, 6, 7]
+    assert rows["partitions"] == [
+        {**where, "before": 7, "after": 6},
+        {"country": "Land", "year": 1988, "before": 0, "after": 1},
     ]
 
 
-def test_a_row_may_move_and_change_its_type():
+def test_a_row_may_move_and_change_its_kind():
     counts = compare(
-        table({"id": "1"}), table({"id": "1", "state": "Other", "brewery_type": "bar"})
+        TABLE, rows_of({"number": 1}), rows_of({"number": 1, "year": 2000, "kind": "air"})
     ).changes
-    assert (counts.moved, counts.changed_type, counts.changed_otherwise) == (1, 1, 0)
+    assert (counts.moved, counts.retyped, counts.changed) == (1, 1, 0)
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ({}, {"opened_at": OPENED.replace(hour=1)}),
+        ({"opened_at": None}, {}),
+        ({"open": True}, {"open": False}),
+        ({"height": 0.0}, {"height": None}),
+        ({"city": "A"}, {"city": "B"}),
+    ],
+)
+def test_a_change_of_any_type_is_one(before, after):
+    found = compare(TABLE, rows_of({"number": 1, **before}), rows_of({"number": 1, **after}))
+    assert (found.changes.changed, found.changes.moved, found.changes.retyped) == (1, 0, 0)
+    same = rows_of({"number": 1, **after})
+    assert not any(compare(TABLE, same, same).counts.values())
+
+
+def test_a_table_without_known_values_has_rows_retyped_never():
+    table = Table((Column("id"), Column("flag", "bool"), Column("part", "bool")), ("part",))
+    before = rows_of({"id": "1", "flag": True, "part": True}, table=table)
+    after = rows_of({"id": "1", "flag": None, "part": False}, table=table)
+    found = compare(table, before, after)
+    assert (found.changes.moved, found.changes.retyped, found.changes.partitions) == (1, 0, 2)
+    assert report(found, table)["moved"] == [
+        {"id": "1", "part": False, "from": {"part": True}, "to": {"part": False}}
+    ]
+    json.loads(to_json(report(found, table)))
 
 
 def test_long_lists_are_cut_and_counts_are_not():
-    found = compare(table(), table(*({"id": str(n)} for n in range(LISTED + 7))))
+    found = compare(TABLE, rows_of(), rows_of(*({"number": n} for n in range(LISTED + 7))))
     assert found.changes.added == LISTED + 7
     assert len(found.rows["added"]) == LISTED
 
 
-ids = st.dictionaries(
-    st.text(st.characters(codec="utf-8"), min_size=1, max_size=3),
-    st.tuples(st.sampled_from("xyz"), st.sampled_from(["bar", "micro", None])),
+numbers = st.dictionaries(
+    st.integers(-(1 << 63), (1 << 63) - 1) | st.integers(0, 5),
+    st.tuples(st.sampled_from([1986, 1987, 1988]), st.sampled_from(["sea", "air", None])),
 )
 
 
-@given(ids, ids)
-def test_the_counts_explain_the_difference(was, now):
-    before, after = (
-        table(*({"id": i, "state": s, "brewery_type": t} for i, (s, t) in rows.items()))
-        for rows in (was, now)
+def made(rows, part=None, parts=1):
+    return rows_of(
+        *(
+            {"number": n, "year": year, "kind": kind}
+            for n, (year, kind) in rows.items()
+            if part is None or zlib.crc32(str(n).encode()) % parts == part
+        )
     )
-    found = compare(before, after)
-    counts, rows = found.changes, found.report
+
+
+@given(numbers, numbers)
+def test_the_counts_explain_the_difference(was, now):
+    found = compare(TABLE, made(was), made(now))
+    counts, rows = found.changes, report(found)
     assert counts.added == len(now.keys() - was.keys())
     assert counts.removed == len(was.keys() - now.keys())
     both = was.keys() & now.keys()
-    assert counts.moved == sum(was[i][0] != now[i][0] for i in both)
-    assert counts.changed_type == sum(was[i][1] != now[i][1] for i in both)
-    assert counts.changed_otherwise == 0
-    fallen = sum(place["after"] - place["before"] for place in rows["locations"])
+    assert counts.moved == sum(was[n][0] != now[n][0] for n in both)
+    assert counts.retyped == sum(was[n][1] != now[n][1] for n in both)
+    assert counts.changed == 0
+    assert [row["number"] for row in rows["added"]] == sorted(now.keys() - was.keys())
+    fallen = sum(partition["after"] - partition["before"] for partition in rows["partitions"])
     assert fallen == len(now) - len(was)
 
 
-@given(ids, ids, st.integers(1, 4))
+@given(numbers, numbers, st.integers(1, 4))
 def test_a_comparison_in_parts_is_that_of_the_whole(was, now, parts):
-    def rows(found, part=None):
-        return table(
-            *(
-                {"id": i, "state": s, "brewery_type": t}
-                for i, (s, t) in found.items()
-                if part is None or zlib.crc32(i.encode()) % parts == part
-            )
-        )
-
-    whole = compare(rows(was), rows(now))
-    in_parts = joined(compare(rows(was, part), rows(now, part)) for part in range(parts))
-    assert (in_parts.changes, in_parts.report) == (whole.changes, whole.report)
+    whole = compare(TABLE, made(was), made(now))
+    in_parts = joined(
+        TABLE,
+        (compare(TABLE, made(was, n, parts), made(now, n, parts)) for n in range(parts)),
+    )
+    assert (in_parts.changes, report(in_parts)) == (whole.changes, report(whole))
 
 
 def test_a_report_is_json_with_a_row_a_line():
-    found = compare(table({"id": "Ä"}), table())
-    text = to_json({"run": "r", "counts": {"added": 0}, **found.report}).decode()
-    assert json.loads(text)["removed"][0]["id"] == "Ä"
-    assert sum('"id": "Ä"' in line for line in text.splitlines()) == 1
+    found = compare(TABLE, rows_of({"number": 1, "name": "Ä"}), rows_of())
+    text = to_json({"run": "r", "counts": {"added": 0}, **report(found)}).decode()
+    assert json.loads(text)["removed"][0]["name"] == "Ä"
+    assert sum('"name": "Ä"' in line for line in text.splitlines()) == 1
+
+
+def test_a_report_tells_times_as_text():
+    shown = replace(TABLE, shown=("opened_at", "height"))
+    found = compare(shown, rows_of({"number": 1}), rows_of())
+    ((row,),) = (json.loads(to_json(report(found, shown)))["removed"],)
+    assert row["opened_at"] == "1987-06-05T00:00:00+00:00"

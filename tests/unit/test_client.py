@@ -1,40 +1,74 @@
+"""Asking an API politely: waits, tries, limits, tokens, and what an error names."""
+
 import math
+import secrets
+import traceback
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from datetime import datetime, timedelta, timezone
+from email.utils import format_datetime
+from itertools import count
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from data.breweries import api as brewery_api
-from data.medallion.settings import LakeSettings
+from data.medallion.lake.records import split_array
+from data.medallion.settings import known_secrets
 from data.medallion.source.client import Client, seconds_asked
 from data.medallion.source.errors import (
     ApiBodyMalformed,
     ApiBusy,
     ApiGaveUp,
+    ApiLeadsAway,
     ApiRefused,
+    ApiTokenRefused,
     ApiUnreachable,
 )
-from sandbox.breweries.api import LocalBreweryApi
-from sandbox.breweries.generator import generate
-from sandbox.faults import Faults
+from tests.answers import Answer, serving
+from tests.stations import STATIONS
 
 
 @pytest.fixture(autouse=True)
-def settings(monkeypatch):
-    for name in ("MINIO_ENDPOINT", "MINIO_ACCESS_KEY", "MINIO_SECRET_KEY"):
-        monkeypatch.setenv(name, "127.0.0.1:9")
-    monkeypatch.setenv("BREWERIES_API_ATTEMPTS", "1")
-    monkeypatch.setenv("BREWERIES_API_BACKOFF_SECONDS", "0.3")
+def few_tries(monkeypatch):
+    monkeypatch.setenv("STATIONS_API_ATTEMPTS", "1")
+    monkeypatch.setenv("STATIONS_API_BACKOFF_SECONDS", "0.3")
+    monkeypatch.setenv("STATIONS_API_REQUESTS_PER_MINUTE", "0")
 
 
-def test_what_mage_was_handling_is_not_the_reason():
-    with Client(LakeSettings.load()) as client:
+@pytest.fixture
+def asking(monkeypatch):
+    """Starts a server that answers as it is told, and a client of it with the flow's headers."""
+    with ExitStack() as stack:
+
+        def start(answer=Answer(), **more):  # noqa: B008 - nothing changes it
+            given = answer if callable(answer) else lambda _: answer
+            server = stack.enter_context(serving(given))
+            for name, value in {"API_URL": server.url, **more}.items():
+                monkeypatch.setenv(f"STATIONS_{name}", str(value))
+            settings = STATIONS.load_settings()
+            client = Client(settings, STATIONS.api.headers(settings))
+            return server, stack.enter_context(client)
+
+        yield start
+
+
+def body(answer):
+    return answer.text
+
+
+def records(answer):
+    return split_array(answer.text)
+
+
+def test_what_mage_was_handling_is_not_the_reason(monkeypatch):
+    monkeypatch.setenv("STATIONS_API_URL", "http://127.0.0.1:9/stations")
+    with Client(STATIONS.load_settings()) as client:
         try:
             raise RuntimeError("no running event loop")
         except RuntimeError:
             with pytest.raises(ApiGaveUp, match="refused"):
-                client.get("http://127.0.0.1:9/v1/breweries", {}, str)
+                client.get("http://127.0.0.1:9/stations", {}, body)
 
 
 # Waits
@@ -87,112 +121,232 @@ def test_whatever_is_asked_a_wait_is_finite_and_never_negative(asked, date):
     assert seconds is None or 0 <= seconds < math.inf
 
 
+def moment(form, seconds=2):
+    """So many seconds from now, as a date of HTTP; the whole second after it."""
+    return (datetime.now(timezone.utc) + timedelta(seconds=seconds)).strftime(form)
+
+
 FORMS = {
-    "seconds": 1,
-    "blanks": 1,
-    "fraction": 0.6,
-    "date": 1,
-    "rfc850": 1,
-    "asctime": 1,
+    "seconds": (lambda: "1", 1),
+    "blanks": (lambda: "  1  ", 1),
+    "fraction": (lambda: "0.625", 0.6),
+    "date": (lambda: moment("%a, %d %b %Y %H:%M:%S GMT"), 1),
+    "rfc850": (lambda: moment("%A, %d-%b-%y %H:%M:%S GMT"), 1),
+    "asctime": (lambda: moment("%a %b %d %H:%M:%S %Y"), 1),
     # What says nothing leaves the wait to the back-off.
-    "past": 0.3,
-    "negative": 0.3,
-    "words": 0.3,
-    "": 0.3,
+    "past": (lambda: format_datetime(datetime(2001, 1, 1, tzinfo=timezone.utc), usegmt=True), 0.3),
+    "negative": (lambda: "-1", 0.3),
+    "words": (lambda: "in a moment", 0.3),
+    "none": (lambda: "", 0.3),
 }
 
 
 def test_each_form_of_a_wait_is_honoured_by_the_client(monkeypatch):
-    monkeypatch.setenv("BREWERIES_API_ATTEMPTS", "2")
-    settings = LakeSettings.load()
+    monkeypatch.setenv("STATIONS_API_ATTEMPTS", "2")
+    settings = STATIONS.load_settings()
 
     def gap(form):
-        faults = Faults(busy_rate=1, busy_status=503, retry_after_seconds=0.5, retry_after=form)
-        with LocalBreweryApi([], faults=faults) as api, Client(settings) as client:
-            with pytest.raises(ApiGaveUp, match="HTTP 503"):
-                client.get(api.url, {}, str)
-            first, second = api.requests
+        asked, _ = FORMS[form]
+
+        def busy(_):
+            return Answer(status=503, headers={"Retry-After": asked()})
+
+        with serving(busy) as server:
+            own = settings.model_copy(update={"api_url": server.url})
+            with Client(own) as client, pytest.raises(ApiGaveUp, match="HTTP 503"):
+                client.get(server.url, {}, body)
+            first, second = server.requests
         return second.started - first.finished
 
     with ThreadPoolExecutor(len(FORMS)) as pool:
         gaps = dict(zip(FORMS, pool.map(gap, FORMS), strict=True))
-    assert {form: found for form, found in gaps.items() if found < FORMS[form]} == {}
+    # A date's Date is of the whole second, so that the wait by it may be a second longer.
+    assert {form: found for form, found in gaps.items() if found < FORMS[form][1] - 0.01} == {}
     assert max(gaps.values()) < 4
 
 
 @pytest.mark.parametrize("status", [408, 425, 429, 500, 502, 503, 504])
-def test_what_is_worth_another_try(monkeypatch, status):
-    monkeypatch.setenv("BREWERIES_API_ATTEMPTS", "3")
-    monkeypatch.setenv("BREWERIES_API_BACKOFF_SECONDS", "0.01")
-    faults = Faults(busy_rate=1, busy_status=status, retry_after="")
-    with LocalBreweryApi([], faults=faults) as api, Client(LakeSettings.load()) as client:
-        with pytest.raises(ApiGaveUp, match=f"HTTP {status}"):
-            client.get(api.url, {}, str)
-        assert len(api.requests) == 3
+def test_what_is_worth_another_try(asking, status):
+    server, client = asking(Answer(status=status), API_ATTEMPTS=3, API_BACKOFF_SECONDS=0.01)
+    with pytest.raises(ApiGaveUp, match=f"HTTP {status}") as caught:
+        client.get(server.url, {}, body)
+    assert len(server.requests) == caught.value.attempts == 3
+    assert "STATIONS_API_ATTEMPTS is 3" in str(caught.value)
+    assert "check STATIONS_API_URL" in str(caught.value)
 
 
-@pytest.mark.parametrize("status", [400, 401, 403, 404, 409, 410, 422, 451])
-def test_what_is_not(monkeypatch, status):
-    monkeypatch.setenv("BREWERIES_API_ATTEMPTS", "3")
-    faults = Faults(busy_rate=1, busy_status=status)
-    with LocalBreweryApi([], faults=faults) as api, Client(LakeSettings.load()) as client:
-        with pytest.raises(ApiRefused, match=f"HTTP {status}"):
-            client.get(api.url, {}, str)
-        assert len(api.requests) == 1
+@pytest.mark.parametrize("status", [301, 302, 400, 401, 403, 404, 409, 410, 422, 451])
+def test_what_is_not(asking, status):
+    server, client = asking(Answer(status=status), API_ATTEMPTS=3)
+    with pytest.raises((ApiRefused, ApiTokenRefused), match=f"HTTP {status}"):
+        client.get(server.url, {}, body)
+    assert len(server.requests) == 1
 
 
-def test_a_wait_longer_than_the_time_left_is_told(monkeypatch):
-    monkeypatch.setenv("BREWERIES_API_ATTEMPTS", "3")
-    faults = Faults(busy_rate=1, retry_after_seconds=3600)
-    with LocalBreweryApi([], faults=faults) as api, Client(LakeSettings.load()) as client:
-        with pytest.raises(ApiGaveUp, match="HTTP 429 and asks us to wait 3600 s"):
-            client.get(api.url, {}, str)
-        assert len(api.requests) == 1
+def test_what_is_refused_names_the_settings_that_may_be_wrong(asking):
+    server, client = asking(Answer("no such page", 404))
+    with pytest.raises(ApiRefused) as caught:
+        client.get(server.url, {}, body)
+    assert "(no such page)" in str(caught.value)
+    assert "check STATIONS_API_URL and STATIONS_API_PAGE_SIZE" in str(caught.value)
+
+
+def test_a_wait_longer_than_the_time_left_is_told(asking):
+    busy = Answer(status=429, headers={"Retry-After": "3600"})
+    server, client = asking(busy, API_ATTEMPTS=3)
+    with pytest.raises(ApiGaveUp, match="HTTP 429 and asks us to wait 3600 s") as caught:
+        client.get(server.url, {}, body)
+    assert len(server.requests) == 1
+    assert "STATIONS_API_TIME_LIMIT_SECONDS is 900" in str(caught.value)
+
+
+def test_no_more_requests_are_sent_than_a_minute_allows(asking):
+    limits = {"API_TIMEOUT_SECONDS": 1, "API_TIME_LIMIT_SECONDS": 1}
+    server, client = asking(API_REQUESTS_PER_MINUTE=2, **limits)
+    client.get(server.url, {}, body)
+    client.get(server.url, {}, body)
+    with pytest.raises(ApiGaveUp, match="STATIONS_API_REQUESTS_PER_MINUTE allows no"):
+        client.get(server.url, {}, body)
+    assert len(server.requests) == 2
 
 
 # What an error names
 
-PAGE = r"/v1/breweries\?page=7&per_page=200&sort=id%3Aasc"
+PAGE = r"/stations\?page=7&per_page=200&sort=id%3Aasc"
 
 
 @pytest.mark.parametrize(
-    ("faults", "cause"),
+    ("answer", "cause"),
     [
-        ({"broken_pages": frozenset({7})}, ApiBusy),
-        ({"busy_rate": 1.0}, ApiBusy),
-        ({"reset_rate": 1.0}, ApiUnreachable),
-        ({"body": "object"}, ApiBodyMalformed),
-        ({"busy_rate": 1.0, "busy_status": 403}, None),
+        (Answer(status=500), ApiBusy),
+        (Answer(status=429), ApiBusy),
+        (Answer(status=0), ApiUnreachable),
+        (Answer("{}"), ApiBodyMalformed),
+        (Answer("[1, 2"), ApiBodyMalformed),
+        (Answer("<html>"), ApiBodyMalformed),
+        (Answer(status=403), None),
+        (Answer(status=404), None),
     ],
 )
-def test_an_error_names_the_page_that_a_person_can_open(faults, cause):
+def test_an_error_names_the_page_that_a_person_can_open(asking, answer, cause):
     asked = {"page": 7, "per_page": 200, "sort": "id:asc"}
-    settings = LakeSettings.load()
-    with LocalBreweryApi([], faults=Faults(**faults)) as api, Client(settings) as client:
-        with pytest.raises((ApiGaveUp, ApiRefused), match=PAGE) as caught:
-            client.get(api.url, asked, brewery_api.split_array, brewery_api.UNIQUE)
-        assert caught.value.url.startswith(api.url + "?page=7&")
-        assert brewery_api.UNIQUE not in str(caught.value)
-        assert type(caught.value.__cause__) is (cause or type(None))
+    server, client = asking(answer)
+    with pytest.raises((ApiGaveUp, ApiRefused, ApiTokenRefused), match=PAGE) as caught:
+        client.get(server.url, asked, records, "fresh")
+    assert caught.value.url.startswith(server.url + "?page=7&")
+    assert "fresh" not in str(caught.value)
+    assert type(caught.value.__cause__) is (cause or type(None))
+
+
+# Headers
+
+
+def test_what_reads_an_answer_is_given_its_headers_and_its_address(asking):
+    server, client = asking(Answer("é", headers={"X-Total": "7"}))
+    answer = client.get(server.url, {"page": 2}, lambda answer: answer)
+    assert (answer.text, answer.url) == ("é", server.url)
+    assert answer.headers["x-total"] == "7"
+
+
+def test_headers_of_a_flow_are_sent_with_each_request():
+    settings = STATIONS.load_settings()
+    with serving(lambda _: Answer()) as server:
+        own = settings.model_copy(update={"api_url": server.url})
+        with Client(own, {"X-Key": "k", "Accept": "text/x"}) as client:
+            client.get(server.url, {}, body)
+    sent = server.requests[0].headers
+    assert (sent["X-Key"], sent["Accept"]) == ("k", "text/x")
+    assert sent["User-Agent"].startswith("medallion/")
+
+
+@pytest.mark.parametrize("token", [None, ""])
+def test_without_a_token_none_is_sent(asking, token):
+    server, client = asking(**{} if token is None else {"API_TOKEN": token})
+    client.get(server.url, {}, body)
+    assert "Authorization" not in server.requests[0].headers
+
+
+def test_a_token_is_sent_as_a_header_and_shows_nowhere(asking):
+    token = secrets.token_hex(12)
+    server, client = asking(lambda r: Answer(r.headers["Authorization"], 400), API_TOKEN=token)
+    settings = STATIONS.load_settings()
+    assert token not in f"{settings!r} {settings} {settings.model_dump()}"
+    with pytest.raises(ApiRefused) as caught:
+        client.get(server.url, {}, body)
+    assert server.requests[0].headers["Authorization"] == f"Bearer {token}"
+    told = "".join(traceback.format_exception(caught.value))
+    assert token in told
+    assert token not in known_secrets().text(told)
+    assert token not in str(known_secrets().value(caught.value.facts))
+
+
+@pytest.mark.parametrize("status", [401, 403])
+@pytest.mark.parametrize(("token", "problem"), [("", "is not set"), ("t-1", "is not accepted")])
+def test_a_login_that_is_asked_for_names_the_setting_of_the_token(asking, status, token, problem):
+    server, client = asking(Answer("who?", status), API_TOKEN=token, API_ATTEMPTS=3)
+    with pytest.raises(ApiTokenRefused) as caught:
+        client.get(server.url, {}, body)
+    assert len(server.requests) == 1
+    assert f"HTTP {status} (who?), and STATIONS_API_TOKEN {problem}; set it" in str(caught.value)
+    assert token == "" or token not in str(caught.value)
+
+
+def test_a_token_goes_to_no_other_host(asking):
+    other, _ = asking()
+    ours, client = asking(API_TOKEN="t-1")
+    with pytest.raises(ApiLeadsAway, match="set STATIONS_API_URL to it") as caught:
+        client.get(other.url, {}, body)
+    with pytest.raises(ApiLeadsAway):
+        client.get(ours.url.replace("http:", "https:"), {}, body)
+    assert caught.value.next == other.url
+    assert other.requests == ours.requests == []
+
+
+def test_a_redirect_is_not_followed_so_that_no_token_goes_along(asking):
+    other, _ = asking()
+    away = Answer(status=302, headers={"Location": other.url})
+    ours, client = asking(away, API_TOKEN="t-1")
+    with pytest.raises(ApiRefused, match=f"a redirect to {other.url}"):
+        client.get(ours.url, {}, body)
+    assert other.requests == []
 
 
 # Caches
 
 
-def test_no_two_requests_have_one_address_and_all_say_no_cache(monkeypatch):
-    monkeypatch.setenv("BREWERIES_API_ATTEMPTS", "9")
-    monkeypatch.setenv("BREWERIES_API_BACKOFF_SECONDS", "0")
-    faults = Faults(rate_limit=0, malformed_rate=0.3, cache_seconds=60)
-    with LocalBreweryApi(generate(300), faults=faults) as api:
-        monkeypatch.setenv("BREWERIES_API_URL", api.url)
-        monkeypatch.setenv("BREWERIES_API_PAGE_SIZE", "20")
-        settings = LakeSettings.load()
-        with Client(settings) as client:
-            for _ in range(2):
-                totals = brewery_api.totals(client, settings)
-                pages = list(brewery_api.pages(client, settings, totals.records))
-                assert sum(map(len, pages)) == 300
-        asked = [(request.path, *sorted(request.query.items())) for request in api.requests]
-        assert len(set(asked)) == len(asked) > 36
-        assert not any(request.cached for request in api.requests)
-        assert {request.cache_control for request in api.requests} == {"no-cache"}
+def test_no_two_requests_have_one_address_and_all_say_no_cache(asking):
+    numbers = count()
+    server, client = asking(
+        lambda _: Answer("[" if next(numbers) % 3 else "[]"), API_ATTEMPTS=9, API_BACKOFF_SECONDS=0
+    )
+    for page in (1, 2, 1, 2):
+        client.get(server.url, {"page": page}, records, "fresh")
+    asked = [tuple(sorted(request.query.items())) for request in server.requests]
+    assert len(set(asked)) == len(asked) > 4
+    assert {request.headers["Cache-Control"] for request in server.requests} == {"no-cache"}
+
+
+def test_where_a_server_would_refuse_it_nothing_is_sent_besides(asking):
+    server, client = asking()
+    client.get(server.url, {"page": 1}, body)
+    assert server.requests[0].query == {"page": "1"}
+
+
+# Several at a time
+
+
+@pytest.mark.parametrize("connections", [1, 3])
+def test_answers_come_in_the_order_of_their_questions(asking, connections):
+    server, client = asking(lambda r: Answer(r.query["n"]), API_CONNECTIONS=connections)
+    found = client.in_order(lambda n: client.get(server.url, {"n": n}, body), range(20))
+    assert list(found) == list(map(str, range(20)))
+
+
+def test_an_error_ends_them_all(asking):
+    def answer(request):
+        return Answer(status=404 if request.query["n"] == "3" else 200)
+
+    server, client = asking(answer, API_CONNECTIONS=2)
+    with pytest.raises(ApiRefused, match=r"\?n=3 "):
+        list(client.in_order(lambda n: client.get(server.url, {"n": n}, body), range(1000)))
+    assert len(server.requests) < 20

@@ -7,11 +7,9 @@ import pytest
 import requests
 
 from data.medallion.host.network import is_local, opener, session
-from data.medallion.settings import LakeSettings
 from data.medallion.source.client import Client
 from tests.forward_proxy import forward_proxy
-
-KEYS = {"MINIO_ENDPOINT": "minio:9000", "MINIO_ACCESS_KEY": "a", "MINIO_SECRET_KEY": "b"}
+from tests.stations import STATIONS
 
 
 @pytest.fixture
@@ -36,7 +34,7 @@ def test_this_machine_and_the_stack_are_local(host):
 
 @pytest.mark.parametrize(
     "host",
-    ["api.openbrewerydb.org", "10.0.0.1", "[2001:db8::1]", "localhost.example.org", "128.0.0.1",
+    ["api.example.org", "10.0.0.1", "[2001:db8::1]", "localhost.example.org", "128.0.0.1",
      "127.0.0.1.example.org", "minio.example.org"],
 )  # fmt: skip
 def test_others_are_not(host):
@@ -44,10 +42,10 @@ def test_others_are_not(host):
 
 
 def test_the_api_is_asked_through_the_proxy(proxied, monkeypatch):
-    for name, value in {**KEYS, "BREWERIES_API_URL": "http://api.example.org/v1"}.items():
-        monkeypatch.setenv(name, value)
-    with Client(LakeSettings.load()) as client:
-        assert client.get("http://api.example.org/v1/meta", {}, json.loads) == {"total": 7}
+    monkeypatch.setenv("STATIONS_API_URL", "http://api.example.org/v1")
+    with Client(STATIONS.load_settings()) as client:
+        found = client.get("http://api.example.org/v1/meta", {}, lambda a: json.loads(a.text))
+    assert found == {"total": 7}
     assert proxied == ["http://api.example.org/v1/meta"]
 
 

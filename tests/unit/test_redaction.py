@@ -76,7 +76,9 @@ def test_secrets_are_known_by_their_names():
         "MINIO_ACCESS_KEY": "access\n",
         "MINIO_SECRET_KEY": "secret",
         "MINIO_READER_SECRET_KEY": "reader",
-        "BREWERIES_API_TOKEN": "token",
+        "STATIONS_API_TOKEN": "token",
+        "LAKE_READER_SECRET": "lake",
+        "STATIONS_API_URL": "https://api.test/stations",
         "JWT_SECRET": "jwt",
         "ALERT_SLACK_URL": "https://hooks/x",
         "HTTPS_PROXY": "http://me:p%40ss@proxy:3128",
@@ -87,6 +89,6 @@ def test_secrets_are_known_by_their_names():
     }
     found = set(secrets_in(told)) - {""}
     assert found == {
-        *("access\n", "access", "secret", "reader", "token", "jwt", "https://hooks/x"),
+        *("access\n", "access", "secret", "reader", "token", "lake", "jwt", "https://hooks/x"),
         *("p%40ss", "p@ss"),
     }

@@ -2,7 +2,7 @@
 
 import pytest
 
-from data.medallion import errors
+from data.medallion.lake import errors
 from data.medallion.lake.refusals import refusal
 
 CASES = [

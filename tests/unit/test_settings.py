@@ -1,10 +1,18 @@
 import os
+from dataclasses import replace
 
 import pytest
 
 from data.medallion.errors import SettingError, SettingsFileUnreadable
-from data.medallion.layers.drift import STOPPING
-from data.medallion.settings import LakeSettings, known_secrets, spool_folder
+from data.medallion.rules import STOPPING
+from data.medallion.settings import (
+    HISTORY_VERSIONS,
+    LakeSettings,
+    Settings,
+    known_secrets,
+    spool_folder,
+)
+from tests.stations import STATIONS
 
 GOOD = {
     "MINIO_ENDPOINT": "127.0.0.1:9000",
@@ -17,7 +25,7 @@ GOOD = {
 def environment(monkeypatch, tmp_path):
     """Only the settings of the test, and a .env of its own."""
     for name in os.environ:
-        if name.startswith(("MINIO_", "BREWERIES_")):
+        if name.startswith(("MINIO_", "LAKE_", "DASK_", "STATIONS_")):
             monkeypatch.delenv(name)
     monkeypatch.setattr("data.medallion.settings.DOTENV", tmp_path / ".env")
     for name, value in GOOD.items():
@@ -25,11 +33,29 @@ def environment(monkeypatch, tmp_path):
     return monkeypatch
 
 
-def test_defaults_are_those_of_the_contract():
-    settings = LakeSettings.load()
-    assert settings.api_url == "https://api.openbrewerydb.org/v1/breweries"
-    assert settings.secure is False
-    assert settings.api_page_size == 200
+def load():
+    """All that a block of the stations reads."""
+    return Settings(LakeSettings.load(), STATIONS.load_settings())
+
+
+def test_defaults_are_those_of_the_lake_and_of_the_flow_s_api():
+    settings = load()
+    assert settings.lake.secure is False
+    assert settings.lake.bucket_prefix == settings.lake.region == ""
+    assert settings.flow.api_url == STATIONS.api.url
+    assert settings.flow.api_page_size == STATIONS.api.page_size == 100
+    assert settings.flow.api_requests_per_minute == STATIONS.api.requests_per_minute == 120
+    assert settings.flow.api_token.get_secret_value() == ""
+    assert settings.flow.stop_on == STOPPING
+
+
+def test_each_flow_has_settings_of_its_own(environment):
+    environment.setenv("STATIONS_API_CRAWLS", "5")
+    environment.setenv("STATIONS_2_API_CRAWLS", "7")
+    other = replace(STATIONS, name="stations_2")
+    found = [flow.load_settings() for flow in (STATIONS, other, replace(STATIONS, name="other"))]
+    assert [settings.api_crawls for settings in found] == [5, 7, 3]
+    assert found[1].name_of("API_CRAWLS") == "STATIONS_2_API_CRAWLS"
 
 
 @pytest.mark.parametrize("variable", GOOD)
@@ -37,7 +63,7 @@ def test_defaults_are_those_of_the_contract():
 def test_a_missing_setting_is_named(environment, variable, value):
     environment.delenv(variable) if value is None else environment.setenv(variable, value)
     with pytest.raises(SettingError, match=f"^{variable} is required and not set; ") as caught:
-        LakeSettings.load()
+        load()
     assert caught.value.variable == variable
 
 
@@ -57,8 +83,8 @@ def test_a_missing_setting_is_named(environment, variable, value):
         ("MINIO_SECRET_KEY", "canary-secret "),
         ("MINIO_REGION", "sa east 1"),
         ("MINIO_REGION", "São Paulo"),
-        ("BREWERIES_API_URL", "https://api.openbrewerydb.org/v1/breweries\n"),
-        ("BREWERIES_API_URL", "https://bücher.example/v1"),
+        ("STATIONS_API_URL", "https://api.test/stations\n"),
+        ("STATIONS_API_URL", "https://bücher.example/v1"),
         ("LAKE_LEASE_SECONDS", "15\n"),
         ("MINIO_ENDPOINT", "127.0.0.1:port"),
         ("MINIO_ENDPOINT", "host/path"),
@@ -67,23 +93,31 @@ def test_a_missing_setting_is_named(environment, variable, value):
         ("MINIO_CA_FILE", "/no/such/file.pem"),
         ("LAKE_LEASE_SECONDS", "0"),
         ("LAKE_TURN_LIMIT_SECONDS", "-1"),
-        ("BREWERIES_HISTORY_VERSIONS", "-1"),
-        ("BREWERIES_STOP_ON", "row_fall,storms"),
-        ("BREWERIES_LARGEST_FALL_PERCENT", "101"),
-        ("BREWERIES_API_URL", "api.openbrewerydb.org"),
-        ("BREWERIES_API_URL", "ftp://api.openbrewerydb.org"),
-        ("BREWERIES_API_URL", "https://me:canary-secret@api.openbrewerydb.org/v1"),
-        ("BREWERIES_API_URL", "https://api.openbrewerydb.org/v1?by_type=micro"),
-        ("BREWERIES_API_PAGE_SIZE", "0"),
-        ("BREWERIES_API_PAGE_SIZE", "201"),
-        ("BREWERIES_API_PAGE_SIZE", "many"),
-        ("BREWERIES_API_CONNECTIONS", "0"),
-        ("BREWERIES_API_REQUESTS_PER_MINUTE", "-1"),
-        ("BREWERIES_API_TIMEOUT_SECONDS", "0"),
-        ("BREWERIES_API_ATTEMPTS", "0"),
-        ("BREWERIES_API_BACKOFF_SECONDS", "-1"),
-        ("BREWERIES_API_TIME_LIMIT_SECONDS", "0"),
-        ("BREWERIES_API_CRAWLS", "0"),
+        ("STATIONS_HISTORY_VERSIONS", "-1"),
+        ("STATIONS_STOP_ON", "row_fall,storms"),
+        ("STATIONS_LARGEST_FALL_PERCENT", "101"),
+        ("STATIONS_API_URL", "api.test"),
+        ("STATIONS_API_URL", "ftp://api.test"),
+        ("STATIONS_API_URL", "https://me:canary-secret@api.test/v1"),
+        ("STATIONS_API_URL", "https://api.test/v1?by_kind=sea"),
+        ("STATIONS_API_PAGE_SIZE", "0"),
+        ("STATIONS_API_PAGE_SIZE", "101"),
+        ("STATIONS_API_PAGE_SIZE", "many"),
+        ("STATIONS_API_CONNECTIONS", "0"),
+        ("STATIONS_API_REQUESTS_PER_MINUTE", "-1"),
+        ("STATIONS_API_TIMEOUT_SECONDS", "0"),
+        ("STATIONS_API_ATTEMPTS", "0"),
+        ("STATIONS_API_BACKOFF_SECONDS", "-1"),
+        ("STATIONS_API_TIME_LIMIT_SECONDS", "0"),
+        ("STATIONS_API_CRAWLS", "0"),
+        ("STATIONS_API_TOKEN", " canary-token"),
+        ("STATIONS_API_TOKEN", "canary-token\n"),
+        ("STATIONS_API_TOKEN", "canary-clé"),
+        ("STATIONS_HISTORY_DAYS", "-1"),
+        ("LAKE_BUCKET_PREFIX", "Acme-"),
+        ("LAKE_BUCKET_PREFIX", "a/b"),
+        ("LAKE_PROCESSES", "-1"),
+        ("DASK_SCHEDULER_ADDRESS", "scheduler:8786"),
         ("LAKE_STORE_CONNECTIONS", "0"),
         ("LAKE_STORE_TIMEOUT_SECONDS", "soon"),
     ],
@@ -91,35 +125,38 @@ def test_a_missing_setting_is_named(environment, variable, value):
 def test_a_malformed_setting_is_named_and_not_shown(environment, variable, value):
     environment.setenv(variable, value)
     with pytest.raises(SettingError, match=f"^{variable} is not usable: ") as caught:
-        LakeSettings.load()
+        load()
     assert str(caught.value).count(". ") <= 1
     assert "canary" not in str(caught.value)
     assert caught.value.__context__ is None
 
 
 def test_a_contradiction_names_both_settings(environment):
-    environment.setenv("BREWERIES_API_TIME_LIMIT_SECONDS", "10")
-    environment.setenv("BREWERIES_API_TIMEOUT_SECONDS", "20")
+    environment.setenv("STATIONS_API_TIME_LIMIT_SECONDS", "10")
+    environment.setenv("STATIONS_API_TIMEOUT_SECONDS", "20")
     with pytest.raises(
         SettingError,
-        match="BREWERIES_API_TIMEOUT_SECONDS is longer than BREWERIES_API_TIME_LIMIT_SECONDS",
+        match="STATIONS_API_TIMEOUT_SECONDS is longer than STATIONS_API_TIME_LIMIT_SECONDS",
     ):
-        LakeSettings.load()
+        load()
 
 
 def test_the_environment_wins_over_the_file(environment, tmp_path):
     environment.delenv("MINIO_ACCESS_KEY")
-    lines = ["MINIO_ENDPOINT=file:9000", "MINIO_ACCESS_KEY='from file'", 'BREWERIES_API_CRAWLS="5"']
+    lines = ["MINIO_ENDPOINT=file:9000", "MINIO_ACCESS_KEY='from file'", 'STATIONS_API_CRAWLS="5"']
     (tmp_path / ".env").write_text("\r\n".join(lines))
-    settings = LakeSettings.load()
-    assert settings.endpoint == GOOD["MINIO_ENDPOINT"]
-    assert settings.access_key.get_secret_value() == "from file"
-    assert settings.api_crawls == 5
+    settings = load()
+    assert settings.lake.endpoint == GOOD["MINIO_ENDPOINT"]
+    assert settings.lake.access_key.get_secret_value() == "from file"
+    assert settings.flow.api_crawls == 5
 
 
-def test_secrets_do_not_show():
-    settings = LakeSettings.load()
-    assert "canary" not in f"{settings!r} {settings} {settings.model_dump()}"
+def test_secrets_do_not_show(environment):
+    environment.setenv("STATIONS_API_TOKEN", "canary-token")
+    settings = load()
+    assert known_secrets().text("a canary-token") == "a ***"
+    dumped = f"{settings.lake.model_dump()} {settings.flow.model_dump()}"
+    assert "canary" not in f"{settings!r} {settings} {dumped}"
     assert known_secrets().text("a canary-secret") == "a ***"
 
 
@@ -133,8 +170,8 @@ def test_secrets_do_not_show():
     ],
 )
 def test_the_rules_that_stop_are_a_list(environment, value, rules):
-    environment.setenv("BREWERIES_STOP_ON", value)
-    assert LakeSettings.load().stop_on == rules
+    environment.setenv("STATIONS_STOP_ON", value)
+    assert load().flow.stop_on == rules
 
 
 def test_an_authority_without_https_is_a_contradiction(environment, tmp_path):
@@ -142,26 +179,27 @@ def test_an_authority_without_https_is_a_contradiction(environment, tmp_path):
     file.touch()
     environment.setenv("MINIO_CA_FILE", str(file))
     with pytest.raises(SettingError, match="MINIO_CA_FILE is set, but MINIO_SECURE is not true"):
-        LakeSettings.load()
+        load()
 
 
 @pytest.mark.parametrize("secret", ["canary-clé-é", "canary $#'\"", "canary with spaces"])
 def test_a_secret_of_any_letters_is_taken_and_blanked(environment, secret):
     environment.setenv("MINIO_SECRET_KEY", secret)
-    assert LakeSettings.load().secret_key.get_secret_value() == secret
+    assert load().lake.secret_key.get_secret_value() == secret
     assert "canary" not in known_secrets().text(f"the key is {secret}")
 
 
 def test_an_empty_secret_blanks_nothing(environment):
     environment.setenv("MINIO_ACCESS_KEY", "")
     environment.setenv("MINIO_SECRET_KEY", "")
+    environment.setenv("STATIONS_API_TOKEN", "")
     assert known_secrets().text("every letter stays") == "every letter stays"
 
 
 def test_a_file_that_begins_with_a_mark_is_read(environment, tmp_path):
     environment.delenv("MINIO_ENDPOINT")
     (tmp_path / ".env").write_text("MINIO_ENDPOINT=file:9000\n", encoding="utf-8-sig")
-    assert LakeSettings.load().endpoint == "file:9000"
+    assert load().lake.endpoint == "file:9000"
 
 
 def test_a_file_that_is_no_text_is_named_with_its_line(environment, tmp_path):
@@ -170,7 +208,7 @@ def test_a_file_that_is_no_text_is_named_with_its_line(environment, tmp_path):
     with pytest.raises(
         SettingsFileUnreadable, match=r"\.env cannot be read \(line 2 is not UTF-8\)"
     ) as c:
-        LakeSettings.load()
+        load()
     assert "canary" not in repr(c.value.facts)
     assert c.value.__context__ is None
     assert spool_folder().name == ".spool"
@@ -185,10 +223,64 @@ def test_a_file_that_is_not_for_this_user_is_named(environment, tmp_path):
 
     environment.setattr("pathlib.Path.read_text", refuse)
     with pytest.raises(SettingsFileUnreadable, match=r"\(Permission denied\); save it as UTF-8"):
-        LakeSettings.load()
+        load()
 
 
 def test_a_folder_in_the_place_of_the_file_is_named(tmp_path):
     (tmp_path / ".env").mkdir()
     with pytest.raises(SettingsFileUnreadable, match=r"\(Is a directory\)"):
-        LakeSettings.load()
+        load()
+
+
+# What of the past is kept
+
+
+@pytest.mark.parametrize(
+    ("told", "versions", "days"),
+    [
+        ({}, HISTORY_VERSIONS, 0),
+        ({"VERSIONS": "7"}, 7, 0),
+        ({"DAYS": "90"}, 0, 90),
+        ({"DAYS": "90", "VERSIONS": "7"}, 7, 90),
+        ({"DAYS": "90", "VERSIONS": ""}, 0, 90),
+        ({"DAYS": "90", "VERSIONS": "0"}, 0, 90),
+        ({"DAYS": "0"}, HISTORY_VERSIONS, 0),
+        ({"DAYS": "", "VERSIONS": ""}, HISTORY_VERSIONS, 0),
+    ],
+)
+def test_days_alone_mean_days_alone(environment, told, versions, days):
+    for name, value in told.items():
+        environment.setenv(f"STATIONS_HISTORY_{name}", value)
+    settings = load().flow
+    assert (settings.history_versions, settings.history_days) == (versions, days)
+
+
+# Names of the past
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["SPOOL", "VISUALIZATIONS", "PROCESSES", "LEASE_SECONDS", "TURN_LIMIT_SECONDS",
+     "STORE_CONNECTIONS", "STORE_TIMEOUT_SECONDS"],
+)  # fmt: skip
+@pytest.mark.parametrize("flow", ["stations", "buoys"])
+def test_an_old_name_is_refused_by_a_sentence_with_the_new_one(environment, flow, name):
+    old = f"{flow.upper()}_{name}"
+    environment.setenv(old, "1")
+    with pytest.raises(SettingError, match=f"^{old} is LAKE_{name} now: it is of the whole lake; "):
+        replace(STATIONS, name=flow).load_settings()
+    environment.setenv(old, "")
+    replace(STATIONS, name=flow).load_settings()
+
+
+def test_the_old_name_of_another_flow_is_not_ours_to_refuse(environment):
+    environment.setenv("BUOYS_SPOOL", "/x")
+    STATIONS.load_settings()
+
+
+def test_a_lake_s_settings_know_no_flow(environment, tmp_path):
+    environment.setenv("LAKE_SPOOL", str(tmp_path))
+    environment.setenv("LAKE_BUCKET_PREFIX", "acme-")
+    settings = LakeSettings.load()
+    assert settings.spool == spool_folder() == tmp_path
+    assert settings.bucket_prefix == "acme-"

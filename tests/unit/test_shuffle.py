@@ -1,6 +1,7 @@
 """Where rows go between tasks, whatever the rows, the chunks and the buckets are."""
 
 import json
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -10,19 +11,24 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from data.medallion.lake.manifest import PART_BYTES, Parts
+from data.medallion.lake.partitions import text_of
 from data.medallion.lake.records import array_lines, lines_within, record_texts
 from data.medallion.layers import silver_tasks
-from data.medallion.layers.cleaning import clean
-from data.medallion.layers.silver_tasks import IDS_SCHEMA, files_for, ranges, superseded
+from data.medallion.layers.cleaning import Cleaner
+from data.medallion.layers.ranges import ranges
+from data.medallion.layers.silver_tasks import Silver, files_for, superseded
+from data.medallion.table import unchanged
 from data.medallion.work.shuffle import (
     Folder,
     Place,
     buckets_for,
     gather,
     grouped,
+    hashes,
     parts_of,
     scatter,
 )
+from tests.stations import TABLE
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
 rows = st.lists(st.tuples(texts, st.integers(0, 2**62)), max_size=60)
@@ -104,34 +110,68 @@ def test_the_number_of_files_depends_on_the_rows_alone_and_seldom_changes(full, 
     assert files == 1 or (files // 2) * silver_tasks.ROWS_PER_FILE < count
 
 
-@given(st.lists(st.tuples(st.sampled_from("abcdef"), st.sampled_from(["X\0Y", "X\0Z"]))))
-def test_of_rows_with_one_id_the_last_is_kept(tmp_path_factory, received):
-    folder = Folder(tmp_path_factory.getbasetemp())
-    found = superseded(Place(None, folder), parts_of([ids_piece(folder, received)], 0))
-    last = {id_: position for position, (id_, _) in enumerate(received)}
-    earlier = {}
-    for position, (id_, where) in enumerate(received):
-        if last[id_] != position:
-            earlier.setdefault(tuple(where.split("\0")), set()).add(position)
-    assert {where: set(positions.tolist()) for where, positions in found.items()} == earlier
+keys = st.sampled_from([1, 2, 3, -1, 1 << 62]), st.sampled_from(["a", "b", "", "1", "ä"])
 
 
-def ids_piece(folder, received):
+@pytest.mark.parametrize("key", [0, 1])
+def test_of_rows_with_one_key_the_last_is_kept(tmp_path_factory, key):
+    """Keys of numbers, and of text."""
+    folder = Folder(tmp_path_factory.mktemp("keys"))
+    table = TABLE if key == 0 else replace(TABLE, key="name")
+    silver = Silver(table, Cleaner(table, unchanged), "data/stations/")
+    partitions = st.sampled_from([("X", 1987), ("X", 1988), ("a/b", -1)])
+
+    @given(st.lists(st.tuples(keys[key], partitions)))
+    def holds(received):
+        parts = parts_of([keys_piece(folder, silver, received)], 0)
+        found = superseded(Place(None, folder), silver, parts)
+        last = {key: position for position, (key, _) in enumerate(received)}
+        earlier = {}
+        for position, (key, partition) in enumerate(received):
+            if last[key] != position:
+                earlier.setdefault(partition, set()).add(position)
+        assert {where: set(which.tolist()) for where, which in found.items()} == earlier
+
+    holds()
+
+
+def keys_piece(folder, silver, received):
+    texts = [text_of(partition) for _, partition in received]
     columns = [
-        pa.array([id_ for id_, _ in received], pa.string()),
+        pa.array([key for key, _ in received], silver.keys_schema.field("key").type),
         pa.array(range(len(received)), pa.int64()),
-        pa.array([where for _, where in received], pa.string()).dictionary_encode(),
+        pa.array(texts, pa.string()).dictionary_encode(),
     ]
-    ids = pa.table(columns, IDS_SCHEMA)
-    return scatter(folder, "ids", ids, np.zeros(len(ids), np.int64), 1)
+    found = pa.table(columns, silver.keys_schema)
+    return scatter(folder, "keys", found, np.zeros(len(found), np.int64), 1)
 
 
-PLACED = {"name": "n", "country": "c", "state_province": "s"}
+some_partitions = st.tuples(st.sampled_from(["A", "a/b", "\u00e4"]), st.integers(-3, 3))
+
+
+@given(st.lists(some_partitions), st.integers(1, 9))
+def test_a_partition_has_one_bucket(partitions, buckets):
+    rows = pa.Table.from_pylist(
+        [{"number": n, "country": c, "year": y} for n, (c, y) in enumerate(partitions)],
+        TABLE.clean_schema,
+    )
+    silver = Silver(TABLE, Cleaner(TABLE, unchanged), "data/stations/")
+    found = silver_tasks._by_partition(silver, rows, buckets)
+    assert found.tolist() == [silver_tasks.bucket_of(p, buckets) for p in partitions]
+
+
+def test_the_hash_of_a_number_is_that_of_its_text():
+    values = [0, -1, 1 << 62]
+    texts = pa.chunked_array([list(map(str, values))])
+    assert hashes(pa.chunked_array([values])).tolist() == hashes(texts).tolist()
+
+
+PLACED = {"number": 1, "name": "n", "country": "c", "opened_at": 0}
 
 
 @given(
     st.dictionaries(
-        st.sampled_from(["id", "phone", "longitude", "brewery_type", "unknown"]),
+        st.sampled_from(["number", "phone", "height", "kind", "open", "opened_at", "unknown"]),
         st.none()
         | st.booleans()
         | st.integers()
@@ -145,6 +185,7 @@ def test_the_fast_parser_and_the_strict_one_clean_alike(record, ascii_only):
     """A half of a surrogate pair sends a record to the strict parser; nothing else may differ."""
     text = json.dumps(PLACED | record, ensure_ascii=ascii_only).encode()
     forced = text[:-1] + rb', "zz": "\ud800"}'
+    clean = Cleaner(TABLE, unchanged)
     fast, fast_rejected, _ = clean([text])
     strict, strict_rejected, _ = clean([forced])
     assert fast.equals(strict)

@@ -17,6 +17,12 @@ from ..work.shuffle import Place
 PARTITION = "\0partition"
 """The column of the number of a row's partition; no column of a table is called so."""
 
+KEY = "\0key "
+"""How the column of a key is called here, lest what Arrow makes of another has its name."""
+
+EXACT = pa.decimal128(38, 0)
+"""In which integers are added up: their sum may be more than a table's column holds, or a float."""
+
 ROWS = "count_all"
 """As Arrow calls how many rows a group has."""
 
@@ -67,7 +73,7 @@ def joined(table: Table, aggregate: Aggregate, partial: Sequence[pa.Table]) -> p
     groups = _regrouped(aggregate, pa.concat_tables(partial)) if partial else None
     columns = {}
     for name in aggregate.keys:
-        columns[name] = groups[name] if groups else pa.array([], table[name].field.type)
+        columns[name] = groups[KEY + name] if groups else pa.array([], table[name].field.type)
     for measure in aggregate.measures:
         field = field_of(table, measure)
         columns[measure.name] = (
@@ -93,20 +99,26 @@ def _partial(aggregate: Aggregate, rows: pa.Table, partitions: dict[str, pa.Arra
     for name in measured:
         rows = rows.append_column(name, partitions[name].take(rows[PARTITION].combine_chunks()))
     inside = [name for name in aggregate.keys if name not in partitions]
-    groups = rows.group_by([PARTITION, *inside], use_threads=False).aggregate(
-        [([], ROWS), *_kept(aggregate)]
-    )
+    for name in inside:
+        rows = rows.append_column(KEY + name, rows[name])
+    for name in {column for column, function in _kept(aggregate) if function == "sum"}:
+        if pa.types.is_integer(rows.schema.field(name).type):
+            number = rows.schema.get_field_index(name)
+            rows = rows.set_column(number, name, rows[name].cast(EXACT))
+    by = [PARTITION, *(KEY + name for name in inside)]
+    groups = rows.group_by(by, use_threads=False).aggregate([([], ROWS), *_kept(aggregate)])
     numbers = groups[PARTITION].combine_chunks()
     for name in aggregate.keys:
         if name in partitions:
-            groups = groups.append_column(name, partitions[name].take(numbers))
+            groups = groups.append_column(KEY + name, partitions[name].take(numbers))
     return _regrouped(aggregate, groups.drop_columns([PARTITION]))
 
 
 def _regrouped(aggregate: Aggregate, groups: pa.Table) -> pa.Table:
     """Groups of the same keys as one."""
     kept = [(ROWS, "sum"), *((f"{c}_{f}", JOINED[f]) for c, f in _kept(aggregate))]
-    found = groups.group_by(list(aggregate.keys), use_threads=False).aggregate(kept)
+    by = [KEY + name for name in aggregate.keys]
+    found = groups.group_by(by, use_threads=False).aggregate(kept)
     names = {f"{column}_{function}": column for column, function in kept}
     return found.rename_columns([names.get(name, name) for name in found.column_names])
 

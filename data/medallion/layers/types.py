@@ -13,6 +13,9 @@ import pyarrow.compute as pc
 from ..table import ARROW, Column
 
 INT64 = range(-(1 << 63), 1 << 63)
+EXACT = 1 << 53
+"""Up to which a float says which integer it is; JSON's of more than 64 bits come as floats too."""
+
 UNITS = {"s": 1_000_000, "ms": 1_000, "us": 1}
 """A unit of a timestamp to its microseconds."""
 
@@ -57,7 +60,7 @@ def _int64(value: Any, column: Column) -> int | None:
         except ValueError:
             value = _float64(value, column)
     if isinstance(value, float):
-        value = int(value) if value.is_integer() else None
+        value = int(value) if value.is_integer() and abs(value) <= EXACT else None
     if isinstance(value, bool) or not isinstance(value, int):
         return None
     return value if value in INT64 else None

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from typing import TypeVar
 from urllib.parse import urljoin
-
-from requests.utils import parse_header_links
 
 from ..lake.records import Item
 from .client import Answer, Client
@@ -15,6 +14,10 @@ from .errors import ApiLooped
 Position = TypeVar("Position")
 Page = list[Item]
 
+PARAMETER = re.compile(r'\s*;\s*([^\s;,="]+)\s*(?:=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s;,"]*)))?')
+LINK = re.compile(f"<([^<>]*)>((?:{PARAMETER.pattern})*)")
+"""A link of a `Link` header; `requests` takes the signs ; and , of an address for its end."""
+
 
 def numbered(
     client: Client, page: Callable[[int], Page], size: int, total: int = 0, first: int = 1
@@ -22,7 +25,8 @@ def numbered(
     """Pages by their number, a few asked for ahead: those that a total fills, and one more.
 
     The list may be longer than the total, so that more are asked for while the last one is full;
-    not without end where there is a total, since a server may ignore the number.
+    not without end, since a server may ignore the number. Without a total, pages are asked for
+    until one is empty, since a server may give fewer records a page than it was asked for.
 
     Args:
         client: asks.
@@ -35,7 +39,7 @@ def numbered(
     for last in client.in_order(page, range(first, first + known)):
         yield last
     further = first + known
-    while len(last) >= size and not (total and further >= first + 2 * known):
+    while (len(last) >= size and further < first + 2 * known) if total else last:
         before, last = last, page(further)
         if last == before:
             raise ApiLooped(client.url, f"page {further} is page {further - 1} again")
@@ -47,7 +51,14 @@ def offset(
     client: Client, page: Callable[[int], Page], size: int, total: int = 0
 ) -> Iterator[Page]:
     """Pages by the offset of their first record; otherwise as `numbered`."""
-    return numbered(client, lambda number: page(number * size), size, total, first=0)
+    if total:
+        return numbered(client, lambda number: page(number * size), size, total, first=0)
+
+    def next_of(start: int) -> tuple[Page, int | None]:
+        records = page(start)
+        return records, start + len(records) if records else None
+
+    return followed(client, next_of, 0)
 
 
 def followed(
@@ -102,7 +113,9 @@ def linked(
 
 def next_link(answer: Answer) -> str | None:
     """The address of the next page, as the answer's `Link` header names it; None after the last."""
-    for link in parse_header_links(answer.headers.get("Link", "")):
-        if "next" in str(link.get("rel", "")).split():
-            return urljoin(answer.url, link["url"])
+    for link in LINK.finditer(answer.headers.get("Link", "")):
+        parameters = PARAMETER.findall(link[2])
+        kinds = [quoted or word for name, quoted, word in parameters if name.lower() == "rel"]
+        if kinds and "next" in kinds[0].lower().split():
+            return urljoin(answer.url, str(link[1]))
     return None

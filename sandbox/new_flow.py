@@ -1,0 +1,55 @@
+"""The files of a new flow: it runs at once on a little file of records, as a start to edit."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from string import Template
+
+from data.medallion import flows
+
+from . import ROOT
+from .problems import SandboxError, using
+
+TEMPLATE = Path(__file__).with_name("template")
+SUFFIX = ".template"
+
+
+def write(name: str) -> str:
+    """Write the files of a flow; what to do next.
+
+    Raises:
+        SandboxError: no flow can be called so, or a file of it is there.
+    """
+    if not flows.NAME.fullmatch(name) or name in flows.RESERVED:
+        raise SandboxError(
+            f"No flow can be called {name!r}: give small letters, digits and _, such as "
+            "make dataset NAME=stations."
+        )
+    files = {
+        ROOT / _filled(path.relative_to(TEMPLATE).as_posix().removesuffix(SUFFIX), name): path
+        for path in sorted(TEMPLATE.rglob(f"*{SUFFIX}"))
+    }
+    for file in (ROOT / "data" / name, *files):
+        if file.exists():
+            there = file.relative_to(ROOT)
+            raise SandboxError(f"{there} is there already: choose another NAME, or remove it.")
+    for file, template in files.items():
+        with using(file):
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(_filled(template.read_text(encoding="utf-8"), name), encoding="utf-8")
+    written = "\n".join(f"  {file.relative_to(ROOT)}" for file in files)
+    return (
+        f"Wrote the flow {name}:\n{written}\n\n"
+        f"See it work:  make demo FLOW={name}\n"
+        f"Then edit data/{name}/; docs/make-it-yours.md says how."
+    )
+
+
+def _filled(text: str, name: str) -> str:
+    title = "".join(word.capitalize() for word in name.split("_"))
+    # Imports are sorted by name, and those of a block are of the machinery too.
+    own = f"from data.{name}.flow import FLOW\n"
+    before = own if name < "medallion" else ""
+    return Template(text).substitute(
+        name=name, Name=title, import_before=before, import_after="" if before else own
+    )

@@ -1,0 +1,57 @@
+"""Which local API stands in for that of a flow."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import json
+from importlib.util import find_spec
+from typing import Any, cast
+
+from data.medallion.flow import Flow
+from data.medallion.settings import PROJECT
+
+from .local import LOOPBACK, LocalApi
+from .problems import SandboxError
+from .records import RecordsApi
+
+SAMPLE = "sample.json"
+
+
+def stand_in(
+    flow: Flow, chosen: argparse.Namespace, port: int = 0, host: str = LOOPBACK
+) -> LocalApi:
+    """The flow's own, where there is sandbox/<flow>/stand_in.py; else one that serves its sample.
+
+    Args:
+        flow: whose API it is.
+        chosen: the options of the command.
+        port: 0 for any free one.
+        host: the address to listen on.
+
+    Raises:
+        SandboxError: the records cannot be read, or an option is not for it.
+    """
+    records = _records(chosen.dataset) if chosen.dataset else None
+    own = f"{__package__}.{flow.name}"
+    if find_spec(own):
+        module = importlib.import_module(f"{own}.stand_in")
+        return cast(LocalApi, module.stand_in(chosen, records, port, host))
+    for option in ("latency_seconds", "error_rate", "reset_rate", "cut_rate", "change_after"):
+        if getattr(chosen, option) is not None:
+            name = option.replace("_", "-")
+            raise SandboxError(f"--{name} is not for {flow.name}: its local API has no faults.")
+    if records is None:
+        records = _records(PROJECT / flow.name / SAMPLE)
+    token = flow.load_settings().api_token.get_secret_value()
+    return RecordsApi(records, f"/{flow.name}", token, port, host)
+
+
+def _records(file: Any) -> list[Any]:
+    try:
+        records = json.loads(file.read_text(encoding="utf-8-sig"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise SandboxError(f"The records of {file} cannot be read: {error}.") from None
+    if not isinstance(records, list):
+        raise SandboxError(f"{file} holds no JSON array of records.")
+    return records

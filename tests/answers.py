@@ -1,0 +1,80 @@
+"""A server on loopback that answers as a test says, and remembers what it was asked."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+
+@dataclass
+class Request:
+    """What was asked, and when."""
+
+    path: str
+    query: Mapping[str, str]
+    headers: Mapping[str, str]
+    started: float
+    finished: float = 0.0
+
+
+@dataclass
+class Answer:
+    """What is answered; without a status, the connection is cut."""
+
+    body: str = "[]"
+    status: int = 200
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass
+class Server:
+    """Its address, and the requests so far."""
+
+    url: str
+    requests: list[Request] = field(default_factory=list)
+
+
+@contextmanager
+def serving(answer: Callable[[Request], Answer]) -> Iterator[Server]:
+    """A server for as long as the context."""
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:
+            parts = urlsplit(self.path)
+            asked = Request(
+                parts.path, dict(parse_qsl(parts.query)), dict(self.headers), time.monotonic()
+            )
+            found.requests.append(asked)
+            given = answer(asked)
+            if not given.status:
+                self.close_connection = True
+                return
+            body = given.body.encode()
+            self.send_response(given.status)
+            for name, value in given.headers.items():
+                self.send_header(name, value)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            asked.finished = time.monotonic()
+            self.wfile.write(body)
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    found = Server(f"http://127.0.0.1:{server.server_address[1]}/stations")
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+    try:
+        yield found
+    finally:
+        server.shutdown()
+        server.server_close()

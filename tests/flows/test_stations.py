@@ -1,0 +1,106 @@
+"""What holds for every flow holds for one with a column of each kind, and several gold tables."""
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from data.medallion.errors import DatasetTaken, SecretBlanked
+from data.medallion.flow import Blocks
+from data.medallion.layers import bronze, gold
+from data.medallion.source.errors import CrawlIncomplete
+from data.medallion.steps import run_block
+from tests.flow_tests import chain_of, tests_of
+from tests.stations import RECORD, STATIONS, InMemory
+
+TestStations = tests_of(STATIONS, in_project=False)
+
+BUOYS = replace(
+    STATIONS,
+    name="buoys",
+    aggregates=tuple(replace(a, name=f"buoy_{a.name}") for a in STATIONS.aggregates),
+    blocks=Blocks("extract_buoys", "clean_buoys", "count_buoys"),
+)
+
+
+@pytest.fixture
+def chain(store, tmp_path, monkeypatch):
+    with chain_of(STATIONS, store, tmp_path, monkeypatch) as chain:
+        yield chain
+
+
+def some(*numbers):
+    return [{**RECORD, "number": number} for number in numbers]
+
+
+@pytest.mark.server
+def test_the_row_received_last_is_kept_of_those_with_one_number(chain):
+    chain.run([*some(1, 2), {**RECORD, "number": "1", "kind": "land"}])
+    assert chain.manifest(STATIONS.silver).rows_duplicate == 1
+    heights, _ = gold.read(chain.lake, STATIONS, "kind_heights")
+    assert {row["kind"]: row["stations"] for row in heights.to_pylist()} == {"land": 1, "sea": 1}
+
+
+@pytest.mark.server
+def test_a_value_that_no_column_can_hold_is_told_by_the_first_version(chain):
+    chain.run([{**RECORD, "open": "perhaps"}])
+    manifest = chain.manifest(STATIONS.silver)
+    assert manifest.profile.unreadable == {"open": 1}
+    assert [drift.rule for drift in manifest.drift] == ["column_unreadable"]
+
+
+@pytest.mark.server
+def test_a_proof_without_a_total_stands_in_the_manifest(chain):
+    chain.run(some(1, 2))
+    (check,) = chain.manifest(STATIONS.bronze).checks
+    assert check.name == "distinct records of two walks that met the same ids"
+
+
+@pytest.mark.server
+def test_two_flows_in_one_lake_touch_nothing_of_each_other(chain, monkeypatch):
+    monkeypatch.setenv("BUOYS_HISTORY_VERSIONS", "1")
+    buoys = replace(chain, flow=BUOYS)
+    snapshot = chain.run(some(1, 2, 3))
+    stations = chain.published()
+    for n in range(3):
+        buoys.run([*some(n, 9), "junk"])
+    assert chain.published() == stations
+    drifting = replace(BUOYS, api=InMemory(some(1), some(2), some(1), some(2)))
+    with pytest.raises(CrawlIncomplete):
+        run_block(drifting, BUOYS.bronze, bronze.extract, {})
+    chain.run(some(4))
+    assert chain.run(some(4), snapshot=snapshot) == snapshot
+    assert chain.published() == stations
+    logs = chain.lake.store.listed("bronze", "logs/")
+    assert [BUOYS.owns("bronze", key) for key in logs] == [True]
+    assert not any(STATIONS.owns("bronze", key) for key in logs)
+    assert buoys.manifest(BUOYS.silver).rows_rejected == 1
+
+
+@pytest.mark.server
+def test_a_dataset_that_another_flow_wrote_is_not_replaced(chain):
+    chain.run(some(1))
+    taken = replace(BUOYS, aggregates=STATIONS.aggregates)
+    with pytest.raises(DatasetTaken, match="flow buoys cannot write gold/kind_heights, which"):
+        replace(chain, flow=taken).run(some(2))
+
+
+@pytest.mark.server
+@pytest.mark.parametrize(("token", "shown"), [("t-canary-1", "***"), ("", "Bearer ")])
+def test_a_token_is_blanked_in_the_error_log_and_an_empty_one_blanks_nothing(
+    chain, monkeypatch, capsys, token, shown
+):
+    monkeypatch.setenv("STATIONS_API_TOKEN", token)
+
+    def fail(step):
+        sent = step.flow.api.headers(step.settings.flow)
+        raise ValueError(f"sent {sent.get('Authorization', 'Bearer ')}, every letter stays")
+
+    with pytest.raises(SecretBlanked if token else ValueError, match="every letter stays"):
+        run_block(STATIONS, STATIONS.bronze, fail, {})
+    (key,) = chain.lake.store.listed("bronze", "logs/")
+    log = json.loads(chain.content("bronze", key))
+    said = f"{json.dumps(log)}{capsys.readouterr().out}"
+    assert "canary" not in said
+    assert log["message"] == f"sent {'Bearer ' * bool(token)}{shown}, every letter stays"
+    assert (log["flow"], log["block"]) == ("stations", "extract_stations")

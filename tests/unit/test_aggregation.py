@@ -1,0 +1,245 @@
+"""Gold's groups beside an independent count in plain Python."""
+
+import io
+import math
+from collections import Counter, defaultdict
+from dataclasses import replace
+from datetime import datetime, timezone
+from itertools import groupby
+from operator import itemgetter
+from types import SimpleNamespace
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from data.medallion.flow import Aggregate, Measure, count
+from data.medallion.lake import parquet
+from data.medallion.lake.manifest import StoredObject
+from data.medallion.lake.partitions import Partitioning
+from data.medallion.layers.aggregation import group_objects, joined
+from data.medallion.layers.gold import schema_of
+from data.medallion.table import Column, Table
+from tests.stations import HEIGHTS, STATIONS, TABLE, YEARS
+
+ALL = Aggregate(
+    "all_of_them",
+    keys=("year", "kind", "open"),
+    measures=(
+        Measure("total", "sum", "height"),
+        Measure("mean", "mean", "height"),
+        Measure("low", "min", "height"),
+        Measure("high", "max", "height"),
+        count("rows"),
+        Measure("numbers", "sum", "number"),
+        Measure("middle", "mean", "number"),
+        Measure("first", "min", "opened_at"),
+        Measure("last", "max", "opened_at"),
+        Measure("first_name", "min", "name"),
+        Measure("last_name", "max", "name"),
+        Measure("years", "sum", "year"),
+        Measure("countries", "max", "country"),
+    ),
+)
+BY_KEY = Aggregate("by_country", ("country",), (count("rows"), Measure("last", "max", "year")))
+
+moments = st.datetimes(datetime(1900, 1, 1), datetime(2100, 1, 1)).map(
+    lambda moment: moment.replace(tzinfo=timezone.utc)
+)
+heights = st.integers(-430 * 8, 8849 * 8).map(lambda eighths: eighths / 8)  # sums are exact
+rows = st.fixed_dictionaries(
+    {
+        "number": st.integers(-(1 << 40), 1 << 40),
+        "name": st.sampled_from(["Ä", "a", "B", "Zz", "z\U0001f37a"]),
+        "kind": st.none() | st.sampled_from(["sea", "land", "mud"]),
+        "open": st.none() | st.booleans(),
+        "height": st.none() | heights,
+        "opened_at": moments,
+        "country": st.sampled_from(["Norway", "a/b", "Åland", "1"]),
+        "year": st.integers(1986, 1988),
+    }
+)
+
+
+class InMemoryLake:
+    """A place whose lake has some objects."""
+
+    def __init__(self, received, flow):
+        self.content, self.entries = {}, []
+        partitioning = Partitioning(flow.table.partition_schema)
+        partition_of = itemgetter(*flow.table.partitions)
+        for values, group in groupby(sorted(received, key=partition_of), partition_of):
+            table = pa.Table.from_pylist(list(group), flow.table.schema)
+            content = parquet.write(table)
+            partition = values if isinstance(values, tuple) else (values,)
+            key = f"{flow.silver.prefix}{partitioning.path(partition)}/0.parquet"
+            self.content[key] = content
+            self.entries.append(StoredObject.of(key, len(table), content))
+        self.store = SimpleNamespace(each=lambda work, items: list(map(work, items)))
+
+    def read(self, layer, entry):
+        return self.content[entry.key]
+
+
+def grouped(received, aggregates, tasks=1, flow=STATIONS):
+    """The gold tables of some rows, their objects dealt out to a number of tasks."""
+    lake = InMemoryLake(received, flow)
+    place = SimpleNamespace(lake=lake)
+    shares = [lake.entries[n::tasks] for n in range(tasks)]
+    partial = [group_objects(place, flow.table, aggregates, share) for share in shares if share]
+    return [
+        joined(flow.table, a, [groups[n] for groups in partial]) for n, a in enumerate(aggregates)
+    ]
+
+
+FUNCTIONS = {
+    "sum": sum,
+    "mean": lambda values: sum(values) / len(values),
+    "min": min,
+    "max": max,
+}
+
+
+def in_python(received, aggregate):
+    groups = defaultdict(list)
+    for row in received:
+        groups[tuple(row.get(name) for name in aggregate.keys)].append(row)
+    found = {}
+    for key, members in groups.items():
+        measures = {}
+        for measure in aggregate.measures:
+            values = [m[measure.column] for m in members if m.get(measure.column) is not None]
+            if measure.function == "count":
+                measures[measure.name] = len(members)
+            else:
+                measures[measure.name] = FUNCTIONS[measure.function](values) if values else None
+        found[key] = measures
+    return found
+
+
+@given(st.lists(rows, max_size=25), st.integers(1, 3))
+@example([], 1)
+def test_each_group_is_what_a_plain_count_gives(received, tasks):
+    for aggregate, table in zip(
+        (ALL, HEIGHTS, YEARS, BY_KEY),
+        grouped(received, (ALL, HEIGHTS, YEARS, BY_KEY), tasks),
+        strict=True,
+    ):
+        expected = in_python(received, aggregate)
+        found = {tuple(row.pop(name) for name in aggregate.keys): row for row in table.to_pylist()}
+        assert len(found) == len(table) == len(expected)
+        for key, measures in expected.items():
+            for name, value in measures.items():
+                assert (
+                    found[key][name] == pytest.approx(value, abs=1e-6)
+                    if isinstance(value, float)
+                    else found[key][name] == value
+                )
+        assert table.schema == schema_of(TABLE, aggregate)
+        assert sum(table[aggregate.count].to_pylist()) == len(received)
+
+
+@given(st.lists(rows, max_size=25))
+@settings(max_examples=30)
+def test_a_table_is_sorted_by_its_keys_and_the_same_however_it_was_divided(received):
+    for aggregate in (ALL, HEIGHTS, YEARS):
+        one, *others = (grouped(received, [aggregate], tasks)[0] for tasks in (1, 2, 3))
+        assert all(parquet.write(other) == parquet.write(one) for other in others)
+        keys = one.select(aggregate.keys)
+        assert keys.equals(keys.sort_by([(name, "ascending") for name in aggregate.keys]))
+
+
+def test_several_tables_at_once_are_what_each_is_alone():
+    received = [
+        {**dict.fromkeys(TABLE.schema.names), "number": n, "name": "N", "kind": "sea",
+         "height": float(n), "country": "Norway" if n % 3 else "Sweden", "year": 1987 + n % 2}
+        for n in range(12)
+    ]  # fmt: skip
+    heights, years = grouped(received, (HEIGHTS, YEARS), tasks=2)
+    assert heights.equals(grouped(received, [HEIGHTS])[0])
+    assert years.equals(grouped(received, [YEARS])[0])
+    assert heights.to_pylist() == [
+        {"kind": "sea", "open": None, "stations": 12, "mean_height": 5.5, "lowest": 0.0}
+    ]
+    counts = Counter((row["country"], row["year"]) for row in received)
+    assert {(r["country"], r["year"]): r["stations"] for r in years.to_pylist()} == counts
+
+
+def test_rows_without_a_value_are_counted_and_left_out_of_the_mean():
+    row = {**dict.fromkeys(TABLE.schema.names), "name": "N", "country": "A", "year": 1}
+    received = [{**row, "number": n, "height": h} for n, h in enumerate([None, 1.0, 2.0])]
+    received += [{**row, "number": 9, "kind": "sea"}]
+    (table,) = grouped(received, [HEIGHTS])
+    assert table.to_pylist() == [
+        {"kind": "sea", "open": None, "stations": 1, "mean_height": None, "lowest": None},
+        {"kind": None, "open": None, "stations": 3, "mean_height": 1.5, "lowest": 1.0},
+    ]
+
+
+def test_names_of_columns_are_free():
+    """Whatever Arrow calls what it keeps of a group."""
+    names = ("height_sum", "height_count", "count_all", "count_all_sum", "height")
+    aggregate = Aggregate(
+        "odd",
+        keys=("country",),
+        measures=(
+            count(names[0]),
+            Measure(names[1], "mean", "height"),
+            Measure(names[2], "sum", "height"),
+            Measure(names[3], "min", "height"),
+            Measure(names[4], "max", "height"),
+        ),
+    )
+    row = {**dict.fromkeys(TABLE.schema.names), "name": "N", "country": "A", "year": 1}
+    received = [{**row, "number": n, "height": float(n)} for n in range(4)]
+    (table,) = grouped(received, [aggregate])
+    assert table.to_pylist() == [
+        dict(zip(("country", *names), ("A", 4, 1.5, 6.0, 0.0, 3.0), strict=True))
+    ]
+
+
+def test_names_of_keys_are_free():
+    columns = [Column(name) for name in ("id", "n_sum", "n_count", "count_all", "partition")]
+    table = Table((*columns, Column("n", "int64")), ("partition",))
+    keys = ("n_sum", "n_count", "count_all", "partition")
+    aggregate = Aggregate(
+        "odd", keys, (count("rows"), Measure("sum", "sum", "n"), Measure("mean", "mean", "n"))
+    )
+    flow = replace(STATIONS, table=table)
+    received = [{"id": str(n), "partition": "P", "n_sum": "x", "n": n} for n in range(4)]
+    (found,) = grouped(received, [aggregate], flow=flow)
+    ((row,),) = (found.to_pylist(),)
+    assert row == {"n_sum": "x", "n_count": None, "count_all": None, "partition": "P",
+                   "rows": 4, "sum": 6, "mean": 1.5}  # fmt: skip
+
+
+@pytest.mark.parametrize("tasks", [1, 3])
+def test_large_integers_add_up_exactly(tasks):
+    row = {**dict.fromkeys(TABLE.schema.names), "name": "N", "year": 1}
+    many = [(1 << 62, "A"), (1 << 62, "B"), (1 << 62, "C"), (-(1 << 63), "D"), (1, "E")]
+    received = [{**row, "number": number, "country": country} for number, country in many]
+    measures = (count("rows"), Measure("sum", "sum", "number"), Measure("mean", "mean", "number"))
+    (table,) = grouped(received, [Aggregate("large", ("year",), measures)], tasks)
+    total = sum(number for number, _ in many)
+    assert total > 1 << 53
+    assert table.to_pylist() == [{"year": 1, "rows": 5, "sum": total, "mean": total / 5}]
+
+
+def test_a_sum_that_no_column_holds_is_refused_and_its_mean_is_not():
+    row = {**dict.fromkeys(TABLE.schema.names), "name": "N", "country": "A", "year": 1}
+    received = [{**row, "number": (1 << 63) - 1 - n} for n in range(3)]
+    mean = Aggregate("mean", ("year",), (count("rows"), Measure("m", "mean", "number")))
+    assert grouped(received, [mean])[0]["m"].to_pylist() == [float(1 << 63)]
+    total = Aggregate("sum", ("year",), (count("rows"), Measure("s", "sum", "number")))
+    with pytest.raises(pa.ArrowInvalid):
+        grouped(received, [total])
+
+
+def test_a_gold_table_is_parquet_that_others_read():
+    row = {**dict.fromkeys(TABLE.schema.names), "name": "N", "country": "A", "year": 1}
+    (table,) = grouped([{**row, "number": 1}], [ALL])
+    found = pq.read_table(io.BytesIO(parquet.write(table)))
+    assert found.schema.equals(schema_of(TABLE, ALL))
+    assert math.isclose(found["middle"][0].as_py(), 1.0)

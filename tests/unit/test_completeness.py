@@ -1,0 +1,268 @@
+"""The proof that all was fetched: by what an API tells, or by two walks that agree."""
+
+import pickle
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from data.medallion.lake.manifest import Check
+from data.medallion.lake.records import array_lines
+from data.medallion.source.completeness import Tally, Totals, fold
+from data.medallion.source.crawl import crawl
+from data.medallion.source.errors import ApiEmpty, ApiGaveUp, ApiUnreachable, CrawlIncomplete
+from data.medallion.table import Column, Table
+from tests.stations import RECORD, STATIONS, TABLE, InMemory
+
+MEMORY = Path(":memory:")  # as SQLite calls it
+FACETS = {"by_kind": "kind", "by_country": "country", "by_owner": "owner"}
+
+
+def tallied(records, table=TABLE, facets=FACETS):
+    tally = Tally(facets, table, MEMORY)
+    for record in records:
+        tally.add(record)
+    return tally
+
+
+def totals(number, **facets):
+    return Totals(number, {name: fold(counts) for name, counts in facets.items()})
+
+
+# What an API tells
+
+
+def test_the_tally_counts_each_record_once():
+    one = {"number": 1, "kind": "Sea", "country": "A", "owner": "MIssouri"}
+    two = {"number": 2, "kind": None, "country": "A", "operator": "Missouri"}
+    tally = tallied((one, one, two, {"number": None}, "text"))
+    assert (tally.records, tally.distinct) == (5, 4)
+    told = totals(4, by_kind={"sea": 1}, by_country={"A": 2}, by_owner={"Missouri": 2})
+    assert tally.differences(told) == {}
+    told = totals(5, by_kind={"sea": 1}, by_country={"A": 1, "B": 1})
+    assert tally.differences(told) == {
+        "total": {"fetched": 4, "told": 5},
+        "by_country a": {"fetched": 2, "told": 1},
+        "by_country b": {"fetched": 0, "told": 1},
+    }
+
+
+@pytest.mark.parametrize(
+    ("keys", "distinct"),
+    [
+        ([1, 1, 2], 2),
+        ([1, "1", 2], 2),
+        (["a", "a", "b"], 2),
+        (["", "", None], 3),
+        ([True, False, True], 3),
+        ([{}, [], {}], 3),
+        (["\ud800", "\ud800", "\udfff"], 2),
+        ([0, -1, 10**30], 3),
+    ],
+)
+def test_a_key_is_a_number_or_a_text_and_else_each_record_is_one(keys, distinct):
+    tally = tallied([{"number": key} for key in keys])
+    assert (tally.records, tally.distinct) == (3, distinct)
+
+
+def test_keys_and_facets_may_be_fields_of_fields():
+    columns = (Column("id", sources=("meta.id", "id")), Column("city", sources=("place.city",)))
+    table = Table(columns, partitions=("city",))
+    records = [{"meta": {"id": 1}, "place": {"city": "X"}}, {"id": 1}, {"id": 2, "place": "X"}]
+    tally = tallied(records, table, {"cities": "city"})
+    assert tally.distinct == 2
+    assert tally.differences(totals(2, cities={"x": 1})) == {}
+
+
+def test_spellings_that_a_collation_may_join_are_folded():
+    assert fold({"MIssouri ": 1, "Missouri": 2, "Açores": 3, "acores": 4}) == {
+        "missouri": 3,
+        "acores": 7,
+    }
+
+
+def told(records):
+    """As a server tells that counts by spelling, and puts those that differ in case in one key."""
+    found = {}
+    for facet, column in FACETS.items():
+        spelled = Counter(record[column] for record in records)
+        found[facet] = fold({spelling.lower(): n for spelling, n in sorted(spelled.items())})
+    return Totals(len(records), found)
+
+
+def of_kinds(*kinds):
+    others = {"country": "A", "owner": "B"}
+    return [{"number": n, "kind": kind, **others} for n, kind in enumerate(kinds)]
+
+
+def test_a_count_that_the_api_overwrote_is_noted_and_not_refused():
+    records = of_kinds(*["sea"] * 300, "Sea")
+    tally, said = tallied(records), told(records)
+    assert said.facets["by_kind"] == {"sea": 300}
+    assert tally.differences(said) == {}
+    *others, noted = tally.checks(said)
+    assert all(check.held and check.note is None for check in others)
+    assert (noted.name, noted.expected, noted.found) == ("the API's by_kind 'sea'", 300, 301)
+    assert noted.held
+    assert noted.note is not None
+    assert "'Sea', 'sea'" in noted.note
+
+
+@pytest.mark.parametrize("told_of", [299, 2, 0, 302])
+def test_any_other_difference_is_refused(told_of):
+    tally = tallied(of_kinds(*["sea"] * 300, "Sea"))
+    said = totals(301, by_kind={"sea": told_of}, by_country={"A": 301}, by_owner={"B": 301})
+    assert tally.differences(said) == {"by_kind sea": {"fetched": 301, "told": told_of}}
+
+
+def test_one_spelling_has_no_excuse():
+    tally = tallied(of_kinds("sea", "sea", "air"))
+    said = totals(3, by_kind={"sea": 1, "air": 2})
+    assert tally.differences(said).keys() == {"by_kind sea", "by_kind air"}
+
+
+CASES = "mM iI\u0130\u0131\u00df\u1e9eSs\u017f\u03a3\u03c3\u03c2\u00c0\u00e0A\u0300\u0308Kk\u212a"
+spellings = st.text(CASES, max_size=3) | st.text(max_size=3)
+records_of_any_spelling = st.lists(
+    st.fixed_dictionaries({"kind": spellings, "country": spellings, "owner": spellings}),
+    min_size=1,
+    max_size=30,
+).map(lambda records: [{"number": n, **record} for n, record in enumerate(records)])
+
+
+@given(records_of_any_spelling, st.data())
+def test_all_records_of_any_spelling_are_complete_and_all_but_one_are_not(records, data):
+    said = told(records)
+    assert tallied(records).differences(said) == {}
+    assert all(check.held for check in tallied(records).checks(said))
+    lacking = list(records)
+    del lacking[data.draw(st.integers(0, len(records) - 1))]
+    assert "total" in tallied(lacking).differences(said)
+
+
+def test_a_check_without_a_note_is_stored_as_ever():
+    check = Check(name="n", expected=1, found=1)
+    assert check.model_dump_json(exclude_none=True) == '{"name":"n","expected":1,"found":1}'
+    assert not Check(name="n", expected=1, found=2).held
+
+
+# Crawls
+
+
+@pytest.fixture
+def crawled(tmp_path, monkeypatch):
+    """Crawls an API into a file; what was found, and the file."""
+    monkeypatch.setenv("STATIONS_API_CRAWLS", "3")
+    monkeypatch.setenv("STATIONS_API_PAGE_SIZE", "2")
+
+    def run(api):
+        path = tmp_path / "answer.json"
+        return crawl(api, TABLE, replace(STATIONS, api=api).load_settings(), path), path
+
+    return run
+
+
+def some(*numbers):
+    return [{**RECORD, "number": number} for number in numbers]
+
+
+A, B, C = some(1, 2, 3), some(1, 2, 4), some(1, 2)
+
+
+def test_a_total_that_adds_up_is_the_proof(crawled):
+    api = InMemory(A, totals=[Totals(3, {"by_kind": Counter(sea=3)})])
+    api.facets = {"by_kind": "kind"}
+    found, path = crawled(api)
+    assert (found.records, api.walked, api.asked) == (3, 1, 2)
+    assert [(check.name, check.expected, check.found) for check in found.checks] == [
+        ("distinct records = the API's total", 3, 3),
+        ("values of the API's by_kind", 1, 1),
+    ]
+    assert path.read_bytes() == b"".join(array_lines(text for text, _ in pages(A)))
+
+
+def pages(records):
+    return [item for page in InMemory(records).pages(None, STATIONS.load_settings(), None)
+            for item in page]  # fmt: skip
+
+
+def test_data_that_change_under_a_crawl_are_walked_again(crawled):
+    api = InMemory(C, A, totals=[Totals(2), Totals(3), Totals(3)])
+    found, _ = crawled(api)
+    assert (found.records, api.walked) == (3, 2)
+
+
+def test_a_total_that_never_adds_up_is_told(crawled):
+    api = InMemory(C, totals=[Totals(3)])
+    with pytest.raises(CrawlIncomplete, match="total: 2 fetched, 3 told") as caught:
+        crawled(api)
+    assert (caught.value.crawls, api.walked) == (3, 3)
+
+
+def test_an_api_that_tells_of_nothing_is_empty(crawled):
+    with pytest.raises(ApiEmpty, match=r"has no records; nothing was published\. Check STATIONS_"):
+        crawled(InMemory([], totals=[Totals(0)]))
+
+
+def test_without_a_total_two_walks_that_agree_are_the_proof(crawled):
+    api = InMemory(A)
+    found, path = crawled(api)
+    assert (found.records, api.walked) == (3, 2)
+    (check,) = found.checks
+    assert check.held
+    assert (check.expected, check.found) == (3, 3)
+    assert check.name == "distinct records of two walks that met the same ids"
+    assert path.read_bytes().count(b"\n") == 5
+
+
+@pytest.mark.parametrize("again", [list(reversed(A)), A + A[:1], [{**r, "name": "N"} for r in A]])
+def test_walks_agree_by_their_ids_whatever_their_order(crawled, again):
+    api = InMemory(A, again)
+    found, _ = crawled(api)
+    assert (found.records, api.walked) == (len(again), 2)
+
+
+@pytest.mark.parametrize(("walks", "records"), [((A, B, B), 3), ((A, C, A, A), 3), ((C, A, A), 3)])
+def test_walks_that_differ_are_repeated_until_two_agree(crawled, walks, records):
+    api = InMemory(*walks)
+    found, _ = crawled(api)
+    assert (found.records, api.walked) == (records, len(walks))
+
+
+def test_walks_that_never_agree_are_told(crawled):
+    api = InMemory(A, B, A, C)
+    with pytest.raises(
+        CrawlIncomplete, match=r"ids of two walks: 2 fetched, 3 told\). Nothing was published"
+    ) as caught:
+        crawled(api)
+    assert (caught.value.crawls, api.walked) == (4, 4)
+
+
+def test_two_walks_that_meet_nothing_are_an_empty_api(crawled):
+    with pytest.raises(ApiEmpty):
+        crawled(InMemory([]))
+
+
+def test_a_walk_that_meets_nothing_once_is_no_empty_api(crawled):
+    api = InMemory([], A, A)
+    assert crawled(api)[0].records == 3
+
+
+@given(st.lists(st.integers() | st.text(max_size=2)), st.lists(st.integers() | st.text(max_size=2)))
+def test_walks_agree_only_over_the_same_ids(one, other):
+    def ids(keys):
+        return tallied([{"number": key} for key in keys if key != ""]).ids
+
+    same = {str(k) for k in one if k != ""} == {str(k) for k in other if k != ""}
+    assert (ids(one) == ids(other)) == same
+
+
+def test_errors_survive_a_process_boundary():
+    last = str(ApiUnreachable("http://x", "refused"))
+    error = ApiGaveUp("http://x", 3, last, "60 s", "STATIONS_API_URL")
+    copy = pickle.loads(pickle.dumps(error))  # noqa: S301 - our own bytes
+    assert (type(copy), str(copy), copy.facts) == (ApiGaveUp, str(error), error.facts)
+    assert copy.attempts == 3

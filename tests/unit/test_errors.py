@@ -1,0 +1,69 @@
+"""Each error says one sentence with a remedy, and its facts are fields."""
+
+import inspect
+import pickle
+from importlib import import_module
+from pkgutil import walk_packages
+
+import pytest
+
+from data import medallion
+from data.medallion.errors import FlowMissing, MedallionError
+
+MODULES = [
+    import_module(found.name)
+    for found in walk_packages(medallion.__path__, "data.medallion.")
+    if found.name.endswith(".errors")
+]
+ERRORS = [
+    error
+    for module in MODULES
+    for error in vars(module).values()
+    if inspect.isclass(error) and issubclass(error, MedallionError)
+    if error.__module__ == module.__name__
+]
+SAYING = [
+    e for e in ERRORS if e is not MedallionError and (hasattr(e, "says") or "__str__" in vars(e))
+]
+
+
+def test_each_room_has_its_branch():
+    rooms = {module.__name__.split(".")[2] for module in MODULES}
+    assert rooms == {"errors", "lake", "layers", "source", "work"}
+    assert len(SAYING) > 40
+
+
+@pytest.mark.parametrize("error", ERRORS, ids=lambda error: error.__name__)
+def test_it_is_documented(error):
+    assert error.__doc__
+
+
+def made(error):
+    """One of the kind, with facts of each field's type."""
+    values = {
+        "int": 3, "float": 1.5, "float | None": 1.5, "list[str]": ["a"], "bool": True,
+        "dict[str, str]": {"c": "t"}, "list[dict[str, Any]]": [{"rule": "row_fall", "what": "w"}],
+        "dict[str, dict[str, int]]": {"total": {"fetched": 1, "told": 2}},
+    }  # fmt: skip
+    return error(
+        *(
+            values.get(str(field.type), f"<{name}>")
+            for name, field in error.__dataclass_fields__.items()
+        )
+    )
+
+
+@pytest.mark.parametrize("error", SAYING, ids=lambda error: error.__name__)
+def test_it_says_one_text_and_survives_a_process_boundary(error):
+    one = made(error)
+    copy = pickle.loads(pickle.dumps(one))  # noqa: S301 - our own bytes
+    assert (type(copy), str(copy), copy.facts) == (error, str(one), one.facts)
+    assert str(one).count("\n") == 0
+    assert "{" not in str(one).replace("{'", "")
+
+
+def test_a_flow_that_is_none_names_those_that_are():
+    assert str(FlowMissing("buoys", ["a", "b"], True)) == (
+        "There is no flow 'buoys', as data/buoys/flow.py is missing; choose one of a, b, "
+        "or make it with make dataset NAME=buoys."
+    )

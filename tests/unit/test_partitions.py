@@ -1,0 +1,159 @@
+"""The values of a partition's columns in an object's key, and back."""
+
+import duckdb
+import pandas as pd
+import pyarrow as pa
+import pyarrow.dataset as ds
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import assume, example, given
+from hypothesis import strategies as st
+
+from data.medallion.lake.errors import ObjectUnreadable
+from data.medallion.lake.partitions import Partitioning, text_of
+
+AWKWARD = ["Açores", "Vila Real", "Hawke's Bay", "a/b", "a=b", "100%", "%41", "..", ".", "🍺", " x"]
+# Tidied text holds no NUL, which pyarrow's `format` loses.
+letters = st.characters(exclude_categories=["Cs"], exclude_characters="\0")
+texts = st.text(letters, min_size=1, max_size=60)
+integers = st.integers(-(1 << 63), (1 << 63) - 1)
+TEXTS = Partitioning(pa.schema([("country", pa.string()), ("state", pa.string())]))
+MIXED = Partitioning(
+    pa.schema([("country", pa.string()), ("year", pa.int64()), ("open", pa.bool_())])
+)
+mixed = st.tuples(texts, integers, st.booleans())
+
+
+@given(mixed)
+@example(("", 0, False))
+def test_a_partition_survives_its_key(partition):
+    key = f"data/stations/{MIXED.path(partition)}/0.parquet"
+    assert key.count("/") == 5
+    if partition[0]:
+        found = MIXED.of_key(key)
+        assert found == partition
+        assert list(map(type, found)) == [str, int, bool]
+
+
+@given(mixed)
+@example(("%41", -1, True))
+def test_a_path_is_what_pyarrow_writes(partition):
+    (country, year, is_open), by_pyarrow = partition, ds.HivePartitioning(MIXED.schema)
+    values = [("country", country), ("year", year), ("open", is_open)]
+    condition = None
+    for name, value in values:
+        equal = ds.field(name) == value
+        condition = equal if condition is None else condition & equal
+    folder, _ = by_pyarrow.format(condition)
+    assert MIXED.path(partition) == folder.rstrip("/")
+
+
+@given(st.lists(mixed, max_size=5))
+def test_the_partition_of_each_row_is_a_text(partitions):
+    rows = pa.table(MIXED.columns(partitions), MIXED.schema)
+    found = MIXED.texts(rows).to_pylist()
+    assert found == list(map(text_of, partitions))
+    assert list(map(MIXED.of_text, found)) == partitions
+
+
+@pytest.mark.parametrize(("kind", "value"), [("string", "x"), ("int64", -7), ("bool", False)])
+def test_a_partition_of_one_column(kind, value):
+    one = Partitioning(pa.schema([pa.field("only", kind)]))
+    rows = pa.table(one.columns([(value,)]), one.schema)
+    assert [one.of_text(text) for text in one.texts(rows).to_pylist()] == [(value,)]
+    assert one.of_key(f"data/x/{one.path((value,))}/0.parquet") == (value,)
+
+
+def test_a_row_without_one_of_the_values_has_no_partition():
+    rows = pa.Table.from_pylist([{"country": "Land", "open": True}], MIXED.schema)
+    assert MIXED.texts(rows).to_pylist() == [None]
+
+
+@pytest.mark.parametrize(
+    "key",
+    ["data/stations/0.parquet", "data/stations/country=A/0.parquet",
+     "data/stations/country=A/year=1987/0.parquet", "data/stations/country=A/year=x/open=true/0",
+     "data/stations/country=A/year=1/open=perhaps/0",
+     "data/stations/country=__HIVE_DEFAULT_PARTITION__/year=1/open=true/0"],
+)  # fmt: skip
+def test_a_key_without_its_partition_is_told(key):
+    with pytest.raises(ObjectUnreadable, match="has no country and year and open") as caught:
+        MIXED.of_key(key)
+    assert caught.value.object == key
+
+
+# Readers
+
+
+def by_pyarrow(folder):
+    return ds.dataset(folder, partitioning=ds.partitioning(TEXTS.schema, flavor="hive")).to_table()
+
+
+def by_pandas(folder):
+    partitioning = ds.partitioning(TEXTS.schema, flavor="hive")
+    return pa.Table.from_pandas(pd.read_parquet(folder, partitioning=partitioning))
+
+
+def by_duckdb(folder):
+    types = "hive_types = {country: VARCHAR, state: VARCHAR}"
+    query = f"FROM read_parquet('{folder}/*/*/*.parquet', hive_partitioning = true, {types})"
+    return duckdb.sql(query).to_arrow_table()
+
+
+@pytest.mark.parametrize("read", [by_pyarrow, by_pandas, by_duckdb])
+def test_readers_get_the_partition_out_of_the_key(tmp_path_factory, read):
+    """Through a real file of a real name, for any text."""
+
+    @given(texts, texts)
+    @example("Land", "..")
+    @example("%41", "a/b=c")
+    @example("NULL", "__HIVE")
+    @example("1", "2026-01-01")
+    def reads(country, state):
+        assume(TEXTS.problem((country, state)) is None)
+        if read is by_duckdb and duckdb.__version__.startswith("1."):  # on Python 3.10
+            assume("null" not in (country.lower(), state.lower()))  # which it takes for no value
+        folder = tmp_path_factory.mktemp("partitions")
+        file = folder / TEXTS.path((country, state)) / "0.parquet"
+        file.parent.mkdir(parents=True)
+        pq.write_table(pa.table({"id": ["1"]}), file)
+        row = {"id": "1", "country": country, "state": state}
+        assert read(folder).to_pylist() == [row]
+
+    reads()
+
+
+@pytest.mark.parametrize("year", [0, -44, 1987, (1 << 63) - 1])
+@pytest.mark.parametrize("is_open", [True, False])
+def test_readers_get_numbers_and_booleans_too(tmp_path, year, is_open):
+    folder = tmp_path / MIXED.path(("Land", year, is_open))
+    folder.mkdir(parents=True)
+    pq.write_table(pa.table({"id": ["1"]}), folder / "0.parquet")
+    row = {"id": "1", "country": "Land", "year": year, "open": is_open}
+    partitioning = ds.partitioning(MIXED.schema, flavor="hive")
+    assert ds.dataset(tmp_path, partitioning=partitioning).to_table().to_pylist() == [row]
+    types = "hive_types = {country: VARCHAR, year: BIGINT, open: BOOLEAN}"
+    query = f"FROM read_parquet('{tmp_path}/*/*/*/*.parquet', hive_partitioning = true, {types})"
+    assert duckdb.sql(query).to_arrow_table().to_pylist() == [row]
+
+
+@pytest.mark.parametrize("state", AWKWARD)
+def test_awkward_partitions_of_the_past(tmp_path, state):
+    folder = tmp_path / TEXTS.path(("Land", state))
+    folder.mkdir(parents=True)
+    pq.write_table(pa.table({"id": ["1"]}), folder / "0.parquet")
+    assert by_pyarrow(tmp_path).to_pylist() == [{"id": "1", "country": "Land", "state": state}]
+
+
+@pytest.mark.parametrize(
+    ("state", "problem"),
+    [
+        ("Kärnten", None),
+        ("x" * 249, None),
+        ("x" * 250, "state too long for a key"),
+        ("🍺" * 21, "state too long for a key"),
+        ("__HIVE_DEFAULT_PARTITION__", "state is the mark for null"),
+    ],
+)
+def test_what_cannot_be_a_key_is_told(state, problem):
+    assert TEXTS.problem(("Land", state)) == problem

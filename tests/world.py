@@ -1,0 +1,116 @@
+"""One test's lake and Open Brewery DB, and the pipeline on them through real Mage."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from data.breweries.flow import FLOW
+from data.medallion.lake.datasets import LAYERS, Dataset
+from data.medallion.lake.manifest import Manifest
+from data.medallion.lake.versions import Lake
+from data.medallion.settings import PROJECT, LakeSettings
+from data.medallion.work.engine import Machine
+from data.medallion.writer import View
+from sandbox.breweries.api import LocalBreweryApi
+from sandbox.breweries.generator import generate
+from sandbox.faults import Faults
+from tests.conftest import raw_get
+
+
+@dataclass
+class World:
+    """One test's lake and API, and the pipeline on them through real Mage."""
+
+    lake: Lake
+    api: LocalBreweryApi
+    folder: Path
+    patch: pytest.MonkeyPatch
+
+    def set(self, **settings: object) -> None:
+        """Settings for what follows."""
+        for name, value in settings.items():
+            self.patch.setenv(name, str(value))
+
+    def run(self, *, test: bool = True, **variables: Any) -> None:
+        """Run the pipeline as `mage run --test` does, in this process."""
+        from mage_ai.data_preparation.models.pipeline import Pipeline
+        from mage_ai.settings.repo import set_repo_path
+
+        set_repo_path(str(PROJECT))
+        pipeline = Pipeline.get("breweries", repo_path=str(PROJECT))
+        pipeline.execute_sync(global_vars=variables, run_tests=test, update_status=False)
+
+    def fails(self, kind: type[Exception], layer: str, **variables: Any) -> dict[str, Any]:
+        """Run, see it fail with an error of that kind, and give its one new error log."""
+        before = self.logs(layer).keys()
+        with pytest.raises(Exception) as caught:
+            self.run(**variables)
+        chain = [caught.value, caught.value.__cause__, caught.value.__context__]
+        assert any(isinstance(error, kind) for error in chain), chain
+        after = self.logs(layer)
+        (key,) = after.keys() - before
+        return after[key]
+
+    @property
+    def view(self) -> View:
+        """What a block's check is given."""
+        scratch = self.folder / "scratch"
+        scratch.mkdir(exist_ok=True)
+        return View(self.lake, Machine(LakeSettings.load(), self.lake, scratch), FLOW)
+
+    def manifest(self, dataset: Dataset) -> Manifest:
+        return self.lake.version(dataset).manifest
+
+    def publish_manifest(self, dataset: Dataset, manifest: Manifest) -> None:
+        """Put a manifest in place of the published one."""
+        assert self.lake.publish_manifest(dataset, manifest, self.lake.version(dataset).etag)
+
+    def published(self) -> dict[str, bytes]:
+        """Every object that a reader of the published versions reads, by bucket and key."""
+        found = {}
+        for dataset in FLOW.datasets:
+            for entry in self.manifest(dataset).objects:
+                found[f"{dataset.layer}/{entry.key}"] = self.lake.read(dataset.layer, entry)
+        found[f"silver/{FLOW.rejected}"] = raw_get(self.lake, "silver", FLOW.rejected)
+        return found
+
+    def keys(self, layer: str) -> list[str]:
+        """Keys of a layer but the error logs."""
+        return [key for key in self.lake.store.listed(layer, "") if not key.startswith("logs/")]
+
+    def logs(self, layer: str) -> dict[str, Any]:
+        """Error logs of a layer by key."""
+        return {
+            key: json.loads(raw_get(self.lake, layer, key))
+            for key in self.lake.store.listed(layer, "logs/")
+        }
+
+    def spooled(self) -> list[Path]:
+        return sorted((self.folder / "spool").rglob("*.json"))
+
+
+def world_on(store: dict[str, str], folder: Path, patch: pytest.MonkeyPatch) -> Iterator[World]:
+    """The world on a store of those settings."""
+    settings = {
+        **store,
+        "LAKE_SPOOL": str(folder / "spool"),
+        "LAKE_VISUALIZATIONS": str(folder / "visualizations"),
+        "BREWERIES_API_REQUESTS_PER_MINUTE": "0",
+        "BREWERIES_API_BACKOFF_SECONDS": "0.01",
+    }
+    with LocalBreweryApi(generate(600, seed=1), faults=Faults(rate_limit=0)) as api:
+        for name, value in {**settings, "BREWERIES_API_URL": api.url}.items():
+            patch.setenv(name, value)
+        lake = Lake.connect(LakeSettings.load())
+        for layer in LAYERS:
+            lake.store.create_bucket(layer)
+            lake.store.remove(layer, list(lake.store.listed(layer, "")))
+        yield World(lake, api, folder, patch)
+        for layer in LAYERS:
+            lake.store.remove(layer, list(lake.store.listed(layer, "")))
