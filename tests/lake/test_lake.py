@@ -191,7 +191,7 @@ def test_a_spool_of_another_user_is_told_and_survived(world, monkeypatch, capsys
 
     target = {"read": (Path, "read_bytes"), "list": (Path, "iterdir"), "remove": (os, "access")}
     monkeypatch.setattr(*target[what], refuse)
-    assert logs.deliver(world.folder / "spool", world.lake) == 1
+    assert logs.deliver(world.folder / "spool", world.lake.store) == 1
     assert not ours.exists()
     assert f"{theirs.parent}" in (said := capsys.readouterr().out)
     assert "(Permission denied); give it to this user, or remove it" in said
