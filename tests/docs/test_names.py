@@ -26,7 +26,7 @@ from tests.docs.code import (
     WORDS,
     is_object,
 )
-from tests.docs.commands import is_command
+from tests.docs.commands import FOLLOWED, is_command
 from tests.docs.pages import PAGES, ROOT, Page
 
 FILES = {
@@ -54,8 +54,10 @@ GONE = {
     "TurnTooLong",
     "/random",  # of the local API
     "breweries_layer_failed",
+    *("country_gone", "new_country", "unknown_brewery_type"),
+    *("brewery_types", "countries", "changed_otherwise", "changed_type", "locations"),
 }
-"""What the changelog says the new name of."""
+"""What the changelog, or the history of the manifest, says the new name of."""
 
 
 def is_variable(name: str, page: Page) -> bool:
@@ -122,10 +124,11 @@ def is_there(name: str, page: Page) -> bool:
     return known(name, page)
 
 
-@pytest.mark.parametrize("page", PAGES, ids=str)
+# A page that a test follows word by word speaks of a flow that is not here.
+@pytest.mark.parametrize("page", [page for page in PAGES if str(page) not in FOLLOWED], ids=str)
 def test_every_name_is_there(page):
     names = {name for name in page.names if not is_command(name)}
-    if str(page) == "CHANGELOG.md":
+    if str(page) in {"CHANGELOG.md", "docs/lake.md"}:
         names -= GONE
     assert not {name for name in names if not is_there(name, page)}
 
