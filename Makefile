@@ -7,7 +7,7 @@ SHELL := /bin/bash
 
 BIN := .venv/bin
 LAKE ?= main
-# Whose pipeline.
+# Which dataset: a folder of data/ with a flow.py.
 FLOW ?= breweries
 WEB_PORT ?= 6789
 # Compose 2 where there is one, else docker-compose 1.29.
@@ -62,7 +62,7 @@ zabbix: .env ## Start the stack with Zabbix, which watches the same exporter
 logs: ## Follow what they say
 	@$(COMPOSE) --profile monitoring --profile zabbix --profile scale logs -f --tail=100
 
-trigger: ## Start a run in the running stack by Mage's API, and wait for its end
+trigger: ## Start a run in the running stack by Mage's API, and wait for its end (FLOW=...)
 	@$(COMPOSE) exec -T mage python -m compose.trigger "$(FLOW)"
 
 # Tests empty the buckets: two at once have an embedded store each, but would share one that is given.

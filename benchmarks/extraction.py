@@ -20,7 +20,7 @@ from time import perf_counter
 
 import requests
 
-from data.medallion.settings import LakeSettings
+from data.breweries.flow import FLOW
 from data.medallion.source.crawl import crawl
 
 from . import measure
@@ -80,9 +80,8 @@ def ours(url: str, file: Path) -> None:
     os.environ |= {
         "BREWERIES_API_URL": url,
         "BREWERIES_API_REQUESTS_PER_MINUTE": "0",
-        **dict.fromkeys(("MINIO_ENDPOINT", "MINIO_ACCESS_KEY", "MINIO_SECRET_KEY"), "unused"),
     }
-    crawl(LakeSettings.load(), file)
+    crawl(FLOW.api, FLOW.table, FLOW.load_settings(), file)
 
 
 def loop(url: str, file: Path) -> None:

@@ -5,6 +5,7 @@ Whatever is not set in .env is left out, so that the profile starts without any 
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 import time
@@ -24,6 +25,7 @@ from data.medallion.lake.tries import tries
 
 POLICIES = Path("/app/policies")
 ALERTS = Path("/app/monitoring/alertmanager/alertmanager.yml")
+BUCKET = "arn:aws:s3:::"  # then its name
 NOBODY, GRAFANA = 65534, 472  # who Prometheus and Alertmanager, and Grafana, run as in their images
 PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy")
 TEN_YEARS = 10 * 365 * 86_400
@@ -65,10 +67,21 @@ def make_reader(settings: Mapping[str, str], policies: Path) -> None:
     )
     found = sorted(policies.glob("*.json"))
     for file in found:
-        admin.policy_add(file.stem, str(file))
+        policy = policy_of(file, settings.get("LAKE_BUCKET_PREFIX", ""))
+        admin.policy_add(file.stem, policy=policy)
     reader = settings["MINIO_READER_ACCESS_KEY"]
     admin.user_add(reader, settings["MINIO_READER_SECRET_KEY"])
     admin.policy_set(",".join(file.stem for file in found), user=reader)
+
+
+def policy_of(file: Path, prefix: str) -> dict[str, Any]:
+    """A policy for the layers' buckets, for those whose names begin with a prefix."""
+    policy: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    for statement in policy["Statement"]:
+        statement["Resource"] = [
+            f"{BUCKET}{prefix}{resource.removeprefix(BUCKET)}" for resource in statement["Resource"]
+        ]
+    return policy
 
 
 def files(base: Mapping[str, Any], settings: Mapping[str, str]) -> dict[str, tuple[int, str]]:

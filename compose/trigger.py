@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import sys
 import time
@@ -10,6 +11,8 @@ from typing import Any
 
 import requests
 
+from data.medallion import flows
+from data.medallion.errors import FlowError
 from data.medallion.host.command import run
 from data.medallion.host.network import session
 
@@ -95,21 +98,22 @@ class MageApi:
         return found
 
 
-def main(flow: str) -> int:
-    """Run a flow's pipeline once; the exit status is 0 when it completed."""
+def main(name: str) -> int:
+    """Run the pipeline of a flow once; the exit status is 0 when it completed."""
     try:
+        flow = flows.load(name)
         owner = {name: os.environ.get(name, "") for name in OWNER}
         if unset := [name for name, value in owner.items() if not value]:
             raise MageRefused(f"{unset[0]} is not set: make trigger runs this where it is.")
         mage = MageApi(PAGE, *owner.values())
-        trigger = mage.triggers(flow).get("on_demand")
+        trigger = mage.triggers(flow.name).get("on_demand")
         if trigger is None:
             raise MageRefused(
-                f"Mage has no trigger on_demand of {flow}: data/pipelines/{flow}/triggers.yaml "
-                "has lost it, or there is no such flow (FLOW=...)."
+                f"Mage has no trigger on_demand of {flow.name}: "
+                f"data/pipelines/{flow.name}/triggers.yaml has lost it."
             )
         return follow(mage, mage.start(trigger))
-    except MageRefused as error:
+    except (MageRefused, FlowError) as error:
         print(error, file=sys.stderr)
         return 1
 
@@ -139,4 +143,7 @@ def _reason(block: dict[str, Any]) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(run(partial(main, sys.argv[1]), "Interrupted: the run goes on; Mage's page shows it."))
+    parser = argparse.ArgumentParser(prog="python -m compose.trigger", description=__doc__)
+    parser.add_argument("flow", help="whose pipeline is run")
+    chosen = parser.parse_args()
+    sys.exit(run(partial(main, chosen.flow), "Interrupted: the run goes on; Mage's page shows it."))

@@ -1,22 +1,39 @@
-"""Draw which module of data/breweries imports which; needs Graphviz (`tred` and `dot`)."""
+"""Draw the two houses of `data/` and which room imports which; needs Graphviz (`tred` and `dot`).
+
+A box is a room, or a module that is in none. In a room, a module imports what stands in lines below
+its own, never what stands above or beside it.
+"""
 
 from __future__ import annotations
 
+import ast
+import html
 import shutil
 import subprocess
 import sys
+import textwrap
+from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import grimp
 
 ROOT = Path(__file__).resolve().parents[1]
 PICTURE = ROOT / "image" / "imports.svg"
-PACKAGE = "data.breweries"
+MACHINERY, FLOW = "data.medallion", "data.breweries"
+HOUSES = {
+    FLOW: ("data/breweries/", "all that there is to say about one dataset", "#fdf3dc", 21),
+    MACHINERY: ("data/medallion/", "the machinery, which knows no dataset", "#eef3fa", 38),
+}
+"""A house to its name, what is in it, its colour, and the characters of a line in its boxes."""
+
+BLOCKS = "Mage's blocks"
+DOORS = ("data_loaders", "transformers", "data_exporters")
 LOOK = """
-  rankdir=TB; ranksep=0.55; nodesep=0.3; bgcolor=white;
-  node [shape=box style="rounded,filled" fillcolor="#eef3fa" color="#4c72b0" fontname="sans-serif"
-        fontsize=13 height=0.35 margin="0.14,0.05"];
-  edge [color="#9aa7b8" arrowsize=0.6];
+  rankdir=TB; ranksep=0.5; nodesep=0.28; bgcolor=white; compound=true;
+  fontname="Helvetica,Arial,sans-serif"; labeljust=l;
+  node [shape=plain fontname="Helvetica,Arial,sans-serif" fontsize=12];
+  edge [color="#8391a5" arrowsize=0.7];
 """
 
 
@@ -25,27 +42,98 @@ def main() -> int:
     if not shutil.which("dot"):
         print("dot is missing: apt-get install graphviz", file=sys.stderr)
         return 1
-    # What is imported by way of another module anyway needs no arrow of its own.
+    # What is imported by way of another box anyway needs no arrow of its own.
     reduced = subprocess.run(["tred"], input=drawing().encode(), stdout=subprocess.PIPE, check=True)
     subprocess.run(["dot", "-Tsvg", "-o", PICTURE], input=reduced.stdout, check=True)
     return 0
 
 
+@cache
+def graph() -> grimp.ImportGraph:
+    """The imports of all modules of the Mage project."""
+    return grimp.build_graph("data", cache_dir=None)
+
+
 def imports() -> set[tuple[str, str]]:
-    """Each pair of modules of which the first imports the second."""
-    graph = grimp.build_graph("data", cache_dir=None)
-    inside = graph.find_children(PACKAGE)
-    return {
-        (module.removeprefix(f"{PACKAGE}."), imported.removeprefix(f"{PACKAGE}."))
-        for module in inside
-        for imported in graph.find_modules_directly_imported_by(module) & inside
+    """Each pair of boxes of which the first imports the second."""
+    pairs = {
+        (box(module), box(imported))
+        for house in HOUSES
+        for module in graph().find_descendants(house)
+        for imported in graph().find_modules_directly_imported_by(module)
+        if box(imported)
     }
+    return {(one, other) for one, other in pairs | set(_doors()) if one != other}
+
+
+def box(module: str) -> str:
+    """A module's box: its room, or itself; "" where it is in no house."""
+    names = module.split(".")
+    return ".".join(names[1:3]) if ".".join(names[:2]) in HOUSES and len(names) > 2 else ""
+
+
+def _doors() -> Iterator[tuple[str, str]]:
+    """What Mage's blocks import, which are in no package."""
+    for folder in DOORS:
+        for file in (ROOT / "data" / folder).glob("*.py"):
+            for found in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+                if isinstance(found, ast.ImportFrom) and (found.module or "").startswith("data."):
+                    name = found.module or ""
+                    yield BLOCKS, box(name) or box(f"{name}.{found.names[0].name}")
 
 
 def drawing() -> str:
     """The picture in Graphviz's language."""
-    arrows = [f"{importing} -> {imported}" for importing, imported in sorted(imports())]
-    return "\n".join(["digraph {", LOOK, *arrows, "}"])
+    doors = f"a dozen lines each, in {', '.join(f'{name}/' for name in DOORS)}"
+    lines = ["digraph {", LOOK, f'"{BLOCKS}" [label={_label(BLOCKS, doors, [], 44)}];']
+    for house, (name, purpose, colour, width) in HOUSES.items():
+        boxes = sorted(graph().find_children(house))
+        lines += [
+            f'subgraph "cluster {house}" {{',
+            f'label=<<B>{name}</B>: {purpose}>; style="filled,rounded"; fillcolor="{colour}";',
+            f'color="{colour}"; margin=14; fontsize=15;',
+            *(f'"{box(one)}" [label={_label(*_told(one), width)}];' for one in boxes),
+            "}",
+        ]
+    lines += [f'"{one}" -> "{other}";' for one, other in sorted(imports())]
+    return "\n".join([*lines, "}"])
+
+
+def _told(module: str) -> tuple[str, str, list[list[str]]]:
+    """A box's title, what it is for, and the lines of its modules."""
+    name = module.rpartition(".")[2]
+    path = ROOT / module.replace(".", "/")
+    inside = graph().find_children(module)
+    file = path / "__init__.py" if inside else path.with_suffix(".py")
+    docstring = ast.get_docstring(ast.parse(file.read_text(encoding="utf-8"))) or ""
+    title = f"{name}/" if inside else f"{name}.py"
+    return title, docstring.partition("\n")[0], _lines(inside)
+
+
+def _lines(modules: set[str]) -> list[list[str]]:
+    """The modules of a room, in lines: each imports only what stands in lines below its own."""
+
+    @cache
+    def height(module: str) -> int:
+        below = graph().find_modules_directly_imported_by(module) & modules
+        return max(map(height, below), default=-1) + 1
+
+    lines: list[list[str]] = [[] for _ in range(max(map(height, modules), default=-1) + 1)]
+    for module in sorted(modules):
+        lines[height(module)].append(module.rpartition(".")[2])
+    return lines[::-1]
+
+
+def _label(title: str, purpose: str, lines: list[list[str]], width: int) -> str:
+    """A box as a table."""
+    told = "<BR/>".join(map(html.escape, textwrap.wrap(purpose, width)))
+    rows = [f"<B>{title}</B>", f'<FONT POINT-SIZE="10" COLOR="#57606a">{told}</FONT>']
+    for names in lines:
+        cells = "".join(f'<TD BGCOLOR="#dbe6f5">{name}</TD>' for name in names)
+        rows.append(f'<TABLE BORDER="0" CELLSPACING="3" CELLPADDING="3"><TR>{cells}</TR></TABLE>')
+    table = 'BORDER="1" COLOR="#4c72b0" BGCOLOR="white" STYLE="ROUNDED" CELLBORDER="0"'
+    inside = "".join(f"<TR><TD>{row}</TD></TR>" for row in rows)
+    return f'<<TABLE {table} CELLSPACING="0" CELLPADDING="6">{inside}</TABLE>>'
 
 
 if __name__ == "__main__":

@@ -16,8 +16,9 @@ from pathlib import Path
 from playwright.sync_api import Page
 
 from compose.trigger import ENDED
+from data.breweries.flow import FLOW
 from data.medallion.host.envfile import read_envfile
-from data.medallion.lake.datasets import LAYERS, PICTURE
+from data.medallion.lake.datasets import LAYERS
 from data.medallion.lake.versions import Lake
 from data.medallion.settings import LakeSettings
 from sandbox import ROOT, runner
@@ -61,7 +62,8 @@ def main() -> int:
         api.faults = whole
         _run(up)
 
-        shutil.copy(Path(name) / "visualizations" / PICTURE, IMAGE / "chart.png")
+        picture = Path(str(FLOW.datasets[-1].object)).name
+        shutil.copy(Path(name) / "visualizations" / picture, IMAGE / "chart.png")
         owner.edit()
         page.get_by_text("Memory:").wait_for()  # the kernel is there
         _fit_tree(page)
@@ -97,7 +99,7 @@ def _buckets(lake: Lake) -> str:
     """Every bucket with its objects; of silver's many partitions, some."""
     sections = []
     for layer in LAYERS:
-        sizes = lake.store.listed(layer, "")
+        sizes = {key: found.bytes for key, found in lake.store.listed(layer, "").items()}
         shown = sorted(sizes, key=lambda key: ("country=" in key, key))[:KEYS_SHOWN]
         rows = [(html.escape(key), f"{sizes[key]:,} bytes") for key in sorted(shown)]
         if len(sizes) > len(shown):

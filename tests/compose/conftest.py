@@ -11,7 +11,16 @@ from pathlib import Path
 
 import pytest
 
-from tests.compose.stack import USER, Stack, copy, free_ports, give_away, name_of, set_variables
+from tests.compose.stack import (
+    TOKEN,
+    USER,
+    Stack,
+    copy,
+    free_ports,
+    give_away,
+    name_of,
+    set_variables,
+)
 
 
 @pytest.fixture(scope="session")
@@ -47,6 +56,8 @@ def stack(command: tuple[str, ...], tmp_path_factory: pytest.TempPathFactory) ->
         **free_ports(),
     )
     file = stack.folder / ".env"
+    with file.open("a") as settings:
+        settings.write(f"STATIONS_API_TOKEN='{TOKEN}'\n")
     file.write_bytes(file.read_bytes().replace(b"\n", b"\r\n"))
     give_away(stack.folder)
     try:

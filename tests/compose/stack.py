@@ -23,6 +23,7 @@ from tests.waiting import wait_for
 ROOT = Path(__file__).resolve().parents[2]
 FILES = ("docker-compose.yml", "tests/compose/docker-compose.test.yml")
 PORTS = ("MAGE_PORT", "MINIO_PORT", "MINIO_CONSOLE_PORT")
+TOKEN = "to$ken #1"  # of a flow that docker-compose.yml knows nothing of
 USER = os.getuid() or 1000  # root gives its copy away
 
 

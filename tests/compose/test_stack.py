@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -13,8 +14,8 @@ import pytest
 from compose.prepare import MINIO_USER
 from compose.trigger import ENDED
 from data.breweries.flow import FLOW
-from data.medallion.layers.chart import PNG_SIGNATURE
-from tests.compose.stack import USER, Stack
+from data.medallion.layers.chart import STARTS
+from tests.compose.stack import TOKEN, USER, Stack
 from tests.waiting import wait_for
 
 SERVICES = ("minio", "mage")
@@ -38,7 +39,7 @@ def test_the_first_run_starts_by_itself_and_fills_the_lake(stack):
     assert _ended(stack, int(first["id"])) == "completed"
     lake = stack.lake()
     chart = lake.version(FLOW.chart).manifest
-    assert lake.read("gold", chart.only_object()).startswith(PNG_SIGNATURE)
+    assert lake.read("gold", chart.only_object()).startswith(STARTS["png"])
     assert lake.version(FLOW.silver).manifest.rows_in == 3000
     assert (stack.folder / "data/visualizations/breweries_aggregated.png").stat().st_uid == USER
 
@@ -62,6 +63,28 @@ def test_ports_are_open_to_this_machine_only(stack, service):
 def test_the_image_holds_the_pipeline_and_nothing_else(stack):
     inside = stack.run("docker", "run", "--rm", "breweries-mage", "ls", "-A", "/app").stdout
     assert inside.split() == ["compose", "data", "monitoring"]
+
+
+def test_any_flow_s_settings_reach_mage_and_no_secret_of_another_service_does(stack):
+    told = json.loads(stack.inspect("mage", "json .Config.Env"))
+    inside = dict(line.split("=", 1) for line in told if "=" in line)
+    assert inside["STATIONS_API_TOKEN"] == TOKEN
+    assert inside["BREWERIES_API_CRAWLS"] == stack.settings["BREWERIES_API_CRAWLS"]
+    assert inside["MINIO_ENDPOINT"] == "minio:9000"
+    others = (
+        "MINIO_READER_SECRET_KEY",
+        "GRAFANA_PASSWORD",
+        "ZABBIX_PASSWORD",
+        "ZABBIX_DB_PASSWORD",
+    )
+    assert all(stack.settings[name] and not inside[name] for name in others)
+
+
+def test_make_trigger_refuses_a_flow_that_is_none(stack):
+    command = ("make", "trigger", "FLOW=stations", f"COMPOSE={' '.join(stack.command)}")
+    done = stack.run(*command, check=False)
+    assert done.returncode != 0
+    assert "There is no flow 'stations', as data/stations/flow.py is missing" in done.stderr
 
 
 def test_make_trigger_runs_the_pipeline_and_says_how_it_ended(stack):

@@ -10,7 +10,7 @@ import yaml
 from data.breweries.flow import FLOW
 from data.medallion.lake.datasets import LOGS, SCRATCH
 from data.medallion.settings import FlowSettings, LakeSettings
-from monitoring.metrics import LAKE_METRICS, LAYER_METRICS
+from monitoring.metrics import BUCKET_METRICS, DATASET_METRICS, LAKE_METRICS, LAYER_METRICS
 from tests.docs.pages import ROOT
 
 FOLDERS = ("benchmarks", "compose", "data", "image", "monitoring", "sandbox", "setup", "tests")
@@ -43,11 +43,27 @@ CONSTANTS = set(re.findall(r"^([A-Z][A-Z0-9_]+)\b[^=\n]*= ", TEXT, re.MULTILINE)
 MAKEFILE = CODE[ROOT / "Makefile"]
 TARGETS = set(re.findall(r"^([a-z-]+):.*##", MAKEFILE, re.MULTILINE))
 
-SETTINGS = {str(field.validation_alias): field for field in LakeSettings.model_fields.values()} | {
-    f"{FLOW.prefix}{field.validation_alias}": field
+OF_THE_LAKE = {
+    str(field.validation_alias): field.default for field in LakeSettings.model_fields.values()
+}
+OF_A_FLOW = {
+    str(field.validation_alias): field.default
     for field in FlowSettings.model_fields.values()
     if field.validation_alias
 }
+"""Without the flow's name in front."""
+
+SETTINGS = OF_THE_LAKE | {
+    f"{FLOW.prefix}{name}": default
+    for name, default in {
+        **OF_A_FLOW,
+        "API_URL": FLOW.api.url,
+        "API_PAGE_SIZE": FLOW.api.page_size,
+        "API_REQUESTS_PER_MINUTE": FLOW.api.requests_per_minute,
+    }.items()
+}
+"""Each setting to its default."""
+
 COMPOSE = CODE[ROOT / "docker-compose.yml"]
 SERVICES = yaml.safe_load(COMPOSE)["services"]
 COMPOSE_SETTINGS = dict(re.findall(r"\$\{(\w+):[-?]([^}]*)\}", COMPOSE)) | {"COMPOSE_PROFILES": ""}
@@ -68,8 +84,17 @@ OVERRIDES = dict(
 )
 """What stands in the lock in place of what packages ask for."""
 
-METRICS = {metric.name for metric in LAKE_METRICS} | {
-    name for metric in LAYER_METRICS for name in (metric.name, f"{metric.name}{{layer}}")
+LABELS = {
+    LAKE_METRICS: "",
+    BUCKET_METRICS: "{layer}",
+    DATASET_METRICS: "{dataset}",
+    LAYER_METRICS: "{dataset,layer}",
+}
+METRICS = {
+    name
+    for metrics, labels in LABELS.items()
+    for metric in metrics
+    for name in (metric.name, f"{metric.name}{labels}")
 }
 RULES = yaml.safe_load(CODE[ROOT / "monitoring/prometheus/rules.yml"])["groups"]
 ALERTS = {rule["alert"] for group in RULES for rule in group["rules"]}

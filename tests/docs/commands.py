@@ -95,6 +95,7 @@ INDEX = "it asks the package index, which answers otherwise every day"
 NOT_RUN = {
     "make bench": "it takes 40 minutes of a machine that does nothing else",
     "make images": "it takes minutes, and a person looks at what comes out",
+    "python -m image.imports": "a test compares the picture with the code",
     "make lock": INDEX,
     "make lock ARGS=--upgrade": INDEX,
     "docker-compose restart alertmanager": IMAGES,

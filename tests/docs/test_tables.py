@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import html
 import re
 from dataclasses import fields
 from datetime import date, datetime
@@ -15,15 +17,12 @@ from pydantic import BaseModel
 
 from benchmarks import report, results
 from data.breweries.flow import FLOW
-from data.breweries.table import LOCATED_SCHEMA
-from data.medallion import __version__
-from data.medallion.lake import logs as failures
-from data.medallion.lake import versions as lake
-from data.medallion.lake.lease import Lease
+from data.medallion import __version__, rules
+from data.medallion.lake import lease, logs, versions
 from data.medallion.lake.manifest import MANIFEST_VERSION, Manifest, Source, StoredObject
-from data.medallion.layers import drift, gold
+from data.medallion.layers import gold
 from data.medallion.layers.cleaning import Rejected
-from image.imports import imports
+from image.imports import HOUSES, graph, imports
 from tests.docs.code import ALERTS, CODE, OVERRIDES
 from tests.docs.pages import ROOT, named, page, table
 
@@ -48,7 +47,13 @@ def shape(kind: Any) -> str:
     return {str: "text", int: "number", float: "number", datetime: "time"}[kind]
 
 
-@pytest.mark.parametrize(("section", "schema"), [("Silver", LOCATED_SCHEMA), ("Gold", gold.SCHEMA)])
+@pytest.mark.parametrize(
+    ("section", "schema"),
+    [
+        ("Silver", FLOW.table.located_schema),
+        ("Gold", gold.schema_of(FLOW.table, FLOW.aggregates[0])),
+    ],
+)
 def test_the_columns(section, schema):
     rows = table(LAKE.section(section))
     told = [(name, kind) for columns, kind, _ in rows for name in named(columns)]
@@ -57,12 +62,12 @@ def test_the_columns(section, schema):
 
 def test_what_an_object_says_of_itself():
     entry, source = StoredObject.of("key", 0, b""), Source(key="", sha256="")
-    said = lake._metadata(entry, lake.Origin("", "", source))
+    said = versions._metadata(entry, versions.Origin("", "", source))
     assert first_names("What an object says of itself") == list(said)
 
 
 def test_the_error_log():
-    log = failures.describe(ValueError(), FLOW.silver, "run", 1, {})
+    log = logs.describe(ValueError(), FLOW.name, FLOW.silver, "run", 1, {})
     assert first_names("Logs, leases, scratch") == list(log)
 
 
@@ -74,7 +79,7 @@ def first_names(section: str) -> list[str]:
     ("before", "names"),
     [
         ("breweries_rejected.json` is", re.findall(r'"(\w+)":', Rejected("0", "", 0).to_json())),
-        ("leases/<dataset>.json` is", [field.name for field in fields(Lease)]),
+        ("leases/<dataset>.json` is", [field.name for field in fields(lease.Content)]),
     ],
     ids=["rejected", "lease"],
 )
@@ -84,9 +89,9 @@ def test_what_is_listed_in_a_sentence(before, names):
 
 
 def test_the_rules_of_drift():
-    rows = table(page("docs/reliability.md").section("When the data change"))
-    assert {named(rule)[0]: when for rule, when, _ in rows} == drift.RULES
-    assert {named(rule)[0] for rule, _, then in rows if then == "stops"} == drift.STOPPING
+    told = table(page("docs/reliability.md").section("When the data change"))
+    assert {named(rule)[0]: when for rule, when, _ in told} == rules.RULES
+    assert {named(rule)[0] for rule, _, then in told if then == "stops"} == rules.STOPPING
 
 
 def test_the_alerts():
@@ -113,13 +118,35 @@ def test_the_newest_version_of_the_changelog_is_that_of_the_code():
 
 
 def test_the_picture_of_the_imports():
-    told = re.findall(r"<title>(\w+)&#45;&gt;(\w+)</title>", CODE[ROOT / "image" / "imports.svg"])
+    picture = CODE[ROOT / "image" / "imports.svg"]
+    titles = re.findall(r"<title>(.+)&#45;&gt;(.+)</title>", picture)
+    told = {(html.unescape(one), html.unescape(other)) for one, other in titles}
     there = imports()
     drawn = ImportGraph()
     for importer, imported in told:
         drawn.add_import(importer=importer, imported=imported)
-    assert set(told) <= there, "run python -m image.imports"
+    assert told <= there, "run python -m image.imports"
     assert all(drawn.chain_exists(*pair) for pair in there), "run python -m image.imports"
+    modules = {m for house in HOUSES for m in graph().find_descendants(house)}
+    shown = {
+        text.removesuffix(".py").strip("/") for text in re.findall(r">([^<>]+)</text>", picture)
+    }
+    assert {m.rpartition(".")[2] for m in modules} <= shown, "run python -m image.imports"
+
+
+LONGEST_MODULE, LONGEST_FUNCTION = 350, 45
+
+
+def test_no_module_and_no_function_is_longer_than_the_document_says():
+    told = page("docs/structure.md").text
+    assert f"No module has more than {LONGEST_MODULE} lines" in told
+    assert f"no function more than {LONGEST_FUNCTION}" in told
+    for path, text in CODE.items():
+        if path.suffix == ".py" and path.is_relative_to(ROOT / "data"):
+            assert len(text.splitlines()) <= LONGEST_MODULE, path
+            for node in ast.walk(ast.parse(text)):
+                if isinstance(node, ast.FunctionDef):
+                    assert node.end_lineno - node.lineno < LONGEST_FUNCTION, (path, node.name)
 
 
 def test_the_overrides():

@@ -10,6 +10,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import pyarrow as pa
+
 from ..lake.manifest import Drift, Fields, Profile
 from ..rules import RULES
 from ..table import Table
@@ -47,6 +49,21 @@ class Turnover:
     """How many more there are than there were."""
     duplicate: int = 0
     """Likewise."""
+
+
+def profile_of(table: Table, rows: pa.Table) -> Profile:
+    """The profile of some of silver's rows; of the records' fields it says nothing."""
+
+    def counts(column: str) -> dict[str, int]:
+        counted = rows[column].drop_null().cast(pa.string()).value_counts().to_pylist()
+        return {item["values"]: item["counts"] for item in counted}
+
+    return Profile(
+        rows=len(rows),
+        fields={},
+        values={name: len(rows) - rows[name].null_count for name in table.schema.names},
+        counts={column.name: counts(column.name) for column in table.columns if column.counted},
+    )
 
 
 def whole(parts: Iterable[Profile], seen: Seen) -> Profile:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
@@ -16,6 +16,7 @@ from ..lake.errors import LeaseLost, ObjectMissing, StoreError
 from ..lake.manifest import Changes, Check, Drift, Manifest, Profile, StoredObject, now
 from ..lake.records import CONTENT_TYPE, array_lines
 from ..lake.runs import began
+from ..lake.store import Listed
 from ..lake.versions import Origin, Version
 from ..work.engine import Task
 from ..work.shuffle import TASK_BYTES, buckets_for, gather, parts_of
@@ -48,6 +49,11 @@ class Cleaned:
         """How many records cannot be used."""
         return sum(cleaned.unusable for cleaned in self.ranges)
 
+    def origin(self, run: str) -> Origin:
+        """Where silver comes from."""
+        bronze = self.version.manifest
+        return Origin(run, bronze.snapshot, self.version.source, bronze.rows_out)
+
 
 def transform(step: Step) -> Summary:
     """Clean what bronze holds and publish it, by partition.
@@ -62,24 +68,19 @@ def transform(step: Step) -> Summary:
     _sweep_scratch(step)
     stored = step.lake.store.listed("silver", writer.dataset.prefix)
     cleaned = step.lake.follow(step.flow.bronze, lambda version: _clean(step, silver, version))
-    bronze = cleaned.version.manifest
-    origin = Origin(step.run, bronze.snapshot, cleaned.version.source, bronze.rows_out)
-    etags = {key: entry.etag for key, entry in stored.items()}
-    written, duplicates = writing.write(step.engine, silver, cleaned.ranges, cleaned.buckets, etags)
+    origin, snapshot = cleaned.origin(step.run), cleaned.version.manifest.snapshot
+    written, duplicates = _write(step, silver, cleaned, stored)
     try:
         check, profile = _checked(cleaned, written, duplicates)
         objects = by_key([entry for one in written for entry in one.objects])
-        changed, changes = report(step, silver, objects, bronze.snapshot)
+        changed, changes = report(step, silver, objects, snapshot)
         turnover = _turnover(step, changed, cleaned.rejected, duplicates)
-        drifts = _drifts_let_pass(step, profile, turnover, bronze.snapshot)
+        drifts = _drifts_let_pass(step, profile, turnover, snapshot)
     except (AccountingBroken, DriftStopped):
         _withdraw(step, stored)
         raise
-
     count = sum(one.stored for one in written) + _store_rejected(step, cleaned, origin)
-    if changes:
-        entry = StoredObject.of(step.flow.changes, changed.partitions, changes)
-        count += writer.store(entry, changes, CONTENT_TYPE, origin)
+    count += _store_changes(step, changed, changes, origin)
     manifest = writer.publish(
         origin,
         objects=objects,
@@ -130,6 +131,14 @@ def _clean(step: Step, silver: Silver, version: Version) -> Cleaned:
         tasks.insert(0, partial(check_object, entry=entry))
     cleaned = [done for done in step.engine.run(tasks, "cleaning bronze") if done]
     return Cleaned(version, cleaned, buckets)
+
+
+def _write(
+    step: Step, silver: Silver, cleaned: Cleaned, stored: Mapping[str, Listed]
+) -> tuple[list[Written], int]:
+    """Store what is not there yet; also how many rows are duplicates."""
+    etags = {key: entry.etag for key, entry in stored.items()}
+    return writing.write(step.engine, silver, cleaned.ranges, cleaned.buckets, etags)
 
 
 def _checked(
@@ -193,6 +202,14 @@ def _store_rejected(step: Step, cleaned: Cleaned, origin: Origin) -> bool:
             sha256=digest.hexdigest(),
         )
         return step.writer.store(entry, path, CONTENT_TYPE, origin)
+
+
+def _store_changes(step: Step, changed: Changes, report: bytes | None, origin: Origin) -> bool:
+    """Put the report of what changed beside silver, where something did."""
+    if report is None:
+        return False
+    entry = StoredObject.of(step.flow.changes, changed.partitions, report)
+    return step.writer.store(entry, report, CONTENT_TYPE, origin)
 
 
 def _rejected(step: Step, cleaned: Cleaned) -> Iterator[str]:

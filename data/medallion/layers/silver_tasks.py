@@ -217,7 +217,9 @@ def write_partitions(
 
     written = place.lake.store.each(store, _files(silver, rows, files))
     objects = tuple(entry for entry, _ in written)
-    return Written(objects, sum(missing for _, missing in written), _profile(silver.table, rows))
+    return Written(
+        objects, sum(missing for _, missing in written), drift.profile_of(silver.table, rows)
+    )
 
 
 def scatter_objects(
@@ -341,16 +343,3 @@ def _divided(rows: pa.Table, key: str, files: int) -> Iterable[pa.Table]:
         return [rows]
     numbers = _file(rows[key], files)
     return (rows.filter(pa.array(numbers == number)) for number in np.unique(numbers))
-
-
-def _profile(table: Table, rows: pa.Table) -> Profile:
-    def counts(column: str) -> dict[str, int]:
-        counted = rows[column].drop_null().cast(pa.string()).value_counts().to_pylist()
-        return {item["values"]: item["counts"] for item in counted}
-
-    return Profile(
-        rows=len(rows),
-        fields={},
-        values={name: len(rows) - rows[name].null_count for name in table.schema.names},
-        counts={column.name: counts(column.name) for column in table.columns if column.counted},
-    )
