@@ -59,11 +59,15 @@ def load(name: str) -> Flow:
 
     Raises:
         FlowMissing: there is none of that name.
-        FlowUnusable: its declaration cannot be.
+        FlowUnusable: its declaration cannot be, or its module cannot be imported.
     """
     if name not in names():
         raise FlowMissing(name, names(), _can_be(name))
-    module = importlib.import_module(f"{PROJECT.name}.{name}.flow")
+    try:
+        module = importlib.import_module(f"{PROJECT.name}.{name}.flow")
+    except Exception as error:
+        problem = f"its flow.py cannot be imported ({type(error).__name__}: {error})"
+        raise FlowUnusable(name, problem, "mend it") from error
     flow = getattr(module, "FLOW", None)
     if not isinstance(flow, Flow):
         raise FlowUnusable(name, "its flow.py makes no FLOW", "declare it")
