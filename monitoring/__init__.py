@@ -1,1 +1,1 @@
-"""A view of the lake for Prometheus, Grafana and Zabbix. The pipeline knows nothing of it."""
+"""What Prometheus, Grafana and Zabbix see of the lake. The pipeline knows nothing of it."""

@@ -8,10 +8,11 @@ import threading
 from contextlib import suppress
 from functools import partial
 
-from data.medallion.errors import SettingError
+from data.medallion.errors import FlowError, SettingError
+from data.medallion.flows import load_all
 from data.medallion.host.command import Interrupted, port, run
 
-from .lakeview import NOTHING, connect, look
+from .look import LakeLook, connect, look
 from .server import Exporter
 from .watch import Watch
 
@@ -23,12 +24,16 @@ def main(arguments: list[str] | None = None) -> int:
     """Serve until told to end; the exit status is 1 where that cannot be done."""
     chosen = _parser().parse_args(arguments)
     try:
-        lake = connect()
-    except SettingError as error:
+        lake, flows = connect(), load_all()
+    except (SettingError, FlowError) as error:
         print(error, file=sys.stderr)
         return 1
+    if not flows:
+        print("There is nothing to watch: no folder of data/ has a flow.py.", file=sys.stderr)
+        return 1
+    look_at_it = partial(look, lake, flows)
     # Whoever asks before the first look would hear that no layer has failed.
-    watch = Watch(partial(look, lake), look(lake, NOTHING))
+    watch = Watch(look_at_it, look_at_it(LakeLook.none(flows)))
     try:
         exporter = Exporter((chosen.host, chosen.port), watch)
     except OSError as error:
@@ -36,7 +41,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"Cannot listen on {where} ({error.strerror}): choose --port.", file=sys.stderr)
         return 1
     threading.Thread(target=exporter.serve_forever, daemon=True).start()
-    print(f"The lake on {lake.endpoint} is seen at {exporter.url}/metrics", flush=True)
+    print(f"The lake on {lake.store.endpoint} is seen at {exporter.url}/metrics", flush=True)
     with suppress(Interrupted):
         threading.Event().wait()
     return 0

@@ -1,4 +1,4 @@
-"""How often the pipeline is to run, as the trigger file says."""
+"""How often a flow is to run, as the trigger file of its pipeline says."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ from cron_converter import Cron
 
 from data.medallion.settings import PROJECT
 
-TRIGGERS = PROJECT / "pipelines" / "breweries" / "triggers.yaml"
 CRON = {
     "@hourly": "0 * * * *",
     "@daily": "0 0 * * *",
@@ -24,7 +23,12 @@ CRON = {
 TURNS = 60  # that are looked at: more than a month has days
 
 
-def interval(file: Path = TRIGGERS) -> float:
+def triggers(flow: str) -> Path:
+    """The trigger file of a flow's pipeline, which has the flow's name."""
+    return PROJECT / "pipelines" / flow / "triggers.yaml"
+
+
+def interval(file: Path) -> float:
     """Seconds between two runs at most; 0 where no active trigger has a schedule."""
     try:
         text = file.read_text(encoding="utf-8")
@@ -33,7 +37,7 @@ def interval(file: Path = TRIGGERS) -> float:
     return _interval(text, datetime.now(timezone.utc).replace(minute=0, second=0, microsecond=0))
 
 
-@lru_cache(maxsize=1)  # many ask, and the turns take longer than all else that they are told
+@lru_cache  # many ask, and the turns take longer than all else that they are told
 def _interval(text: str, since: datetime) -> float:
     try:
         schedules = [

@@ -18,9 +18,9 @@ from prometheus_client.exposition import choose_encoder
 
 from data.medallion.settings import known_secrets
 
-from .lakeview import View
+from .look import LakeLook
 from .metrics import LakeCollector
-from .schedule import interval
+from .schedule import interval, triggers
 from .watch import Watch
 
 REQUEST_SECONDS = 10.0
@@ -45,7 +45,7 @@ class Exporter(ThreadingHTTPServer):
         self.watch = watch
         self.secrets = known_secrets()
         self.registry = CollectorRegistry(auto_describe=False)
-        self.registry.register(LakeCollector(watch.view, interval))
+        self.registry.register(LakeCollector(watch.newest, _interval))
         super().__init__(address, Handler)
 
     @property
@@ -104,9 +104,9 @@ class Handler(BaseHTTPRequestHandler):
         if path == "/metrics":
             return self._metrics()
         if path == "/errors":
-            return self._json(200, errors(self.server.watch.view()))
+            return self._json(200, errors(self.server.watch.newest()))
         if path == "/healthz":
-            return self._json(200, health(self.server.watch.view()))
+            return self._json(200, health(self.server.watch.newest()))
         return self._json(404, {"paths": PATHS})
 
     def _json(self, status: int, content: Mapping[str, Any]) -> tuple[int, str, bytes]:
@@ -137,19 +137,29 @@ class Handler(BaseHTTPRequestHandler):
         """Say nothing of each poll."""
 
 
-def errors(view: View) -> dict[str, Any]:
-    """The newest error log of each layer; a timestamp of 0 where there is none.
+def _interval(flow: str) -> float:
+    return interval(triggers(flow))
+
+
+def errors(lake: LakeLook) -> dict[str, Any]:
+    """The newest error log of each layer of each flow; a timestamp of 0 where there is none.
 
     `failure` is what happened in one line while the layer has failed, else "": whether and why, in
     one value, for those who would take the one before the other.
     """
     return {
-        layer: {**asdict(seen.error), "failure": seen.failure}
-        for layer, seen in view.layers.items()
+        dataset: {
+            layer: {**asdict(seen.error), "failure": seen.failure} for layer, seen in layers.items()
+        }
+        for dataset, layers in lake.datasets.items()
     }
 
 
-def health(view: View) -> dict[str, Any]:
+def health(lake: LakeLook) -> dict[str, Any]:
     """What cannot be read and why; the exporter itself is well when it answers."""
-    layers = {layer: seen.problem or "ok" for layer, seen in view.layers.items()}
-    return {"store": view.problem or "ok", "layers": layers}
+    datasets = {
+        dataset: {layer: seen.problem or "ok" for layer, seen in layers.items()}
+        for dataset, layers in lake.datasets.items()
+    }
+    unowned = {layer: asdict(found) for layer, found in lake.unowned.items()}
+    return {"store": lake.problem or "ok", "datasets": datasets, "unowned": unowned}

@@ -1,4 +1,4 @@
-"""The newest view of the lake, for many who ask: one look at a time, and not too often."""
+"""The newest look at the lake, for many who ask: one look at a time, and not too often."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 
-from .lakeview import NOTHING, View, unanswered
+from .look import LakeLook
 
 FRESH_SECONDS = 5.0  # several systems poll
 LONG_SECONDS = 5.0  # a look at a large lake; the store rests as long after it
@@ -20,18 +20,18 @@ class Watch:
     """Looks at the lake when asked.
 
     Args:
-        look: looks, given the view before.
-        view: the first to give.
-        fresh: seconds for which a view is not renewed; where a look takes long, as many as it took.
-        patience: seconds to wait for a look; after that, the view before is given.
+        look: looks, given the look before.
+        first: the one to give until then.
+        fresh: seconds for which a look is not renewed; where it takes long, as many as it took.
+        patience: seconds to wait for a look; after that, the one before is given.
         stalled: seconds after which a store that lets a look take so long counts as down, if the
             last look was not long itself.
     """
 
     def __init__(
         self,
-        look: Callable[[View], View],
-        view: View = NOTHING,
+        look: Callable[[LakeLook], LakeLook],
+        first: LakeLook,
         fresh: float = FRESH_SECONDS,
         patience: float = PATIENCE_SECONDS,
         stalled: float = STALLED_SECONDS,
@@ -43,11 +43,11 @@ class Watch:
         self._asked = threading.Lock()
         self._looking = ThreadPoolExecutor(1, "look")
         self._under_way: Future[None] | None = None
-        self._view = view
+        self._newest = first
         self._started = self._ended = 0.0
 
-    def view(self) -> View:
-        """The newest view; never older than needed, and never waited for longer than allowed."""
+    def newest(self) -> LakeLook:
+        """The newest look; never older than needed, and never waited for longer than allowed."""
         with self._asked:
             looking = self._under_way and not self._under_way.done()
             fresh = self._ended and time.monotonic() - self._ended < self._rest
@@ -60,18 +60,18 @@ class Watch:
             if under_way.done():
                 under_way.result()  # raises what a look should not
             elif (taken := time.monotonic() - self._started) > self._most:
-                return unanswered(self._view, f"The store lets a look take {taken:.0f} s by now.")
-        return self._view
+                return self._newest.unanswered(f"The store lets a look take {taken:.0f} s by now.")
+        return self._newest
 
     @property
     def _rest(self) -> float:
-        last = self._view
+        last = self._newest
         return last.seconds if last.up and last.seconds > LONG_SECONDS else self._fresh
 
     @property
     def _most(self) -> float:
-        return max(self._stalled, STALLED_LOOKS * self._view.seconds)
+        return max(self._stalled, STALLED_LOOKS * self._newest.seconds)
 
     def _renew(self) -> None:
-        self._view = self._look(self._view)
+        self._newest = self._look(self._newest)
         self._ended = time.monotonic()

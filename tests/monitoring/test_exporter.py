@@ -9,100 +9,33 @@ import threading
 import time
 from contextlib import contextmanager
 from dataclasses import replace
-from functools import partial
 
 import pytest
 import requests
-from prometheus_client.parser import text_string_to_metric_families
 
-from data.medallion.lake.datasets import BRONZE, CHART, GOLD, LAYERS, SILVER
-from monitoring import lakeview, schedule
-from monitoring.lakeview import NOTHING, connect
+from data.breweries.flow import FLOW
+from data.medallion.lake.datasets import LAYERS
+from monitoring import errorlog, schedule
+from monitoring.look import LakeLook
 from monitoring.metrics import LAYER_METRICS, table
-from monitoring.server import Exporter
 from monitoring.watch import Watch
 from sandbox import ROOT
 from tests.faults.proxy import StoreProxy
-from tests.faults.runs import through_doors
+from tests.monitoring.seen import log_of, next_second, only_failed, only_unreadable, put, run
 from tests.waiting import wait_for
-
-
-class Seen:
-    """An exporter that looks anew at each request, and what it answers."""
-
-    def __init__(self, lake):
-        watch = Watch(partial(lakeview.look, lake), fresh=0, patience=60)
-        self.exporter = Exporter(("127.0.0.1", 0), watch)
-        threading.Thread(target=self.exporter.serve_forever, daemon=True).start()
-
-    def text(self):
-        answer = requests.get(f"{self.exporter.url}/metrics", timeout=60)
-        assert answer.ok
-        return answer.text
-
-    def metrics(self):
-        """Values by name without the prefix, and by layer where there is one."""
-        found = {}
-        for family in text_string_to_metric_families(self.text()):
-            for sample in family.samples:
-                key = (family.name.removeprefix("breweries_"), *sample.labels.values())
-                found[key] = sample.value
-        return found
-
-    def json(self, path):
-        return requests.get(f"{self.exporter.url}{path}", timeout=60).json()
-
-
-@pytest.fixture
-def see(request):
-    """Starts exporters, and ends them."""
-
-    def start(lake=None):
-        seen = Seen(lake or connect())
-        request.addfinalizer(seen.exporter.server_close)
-        request.addfinalizer(seen.exporter.shutdown)
-        return seen
-
-    return start
-
-
-@pytest.fixture
-def seen(world, see):
-    return see()
-
-
-def put(world, layer, key, content):
-    world.lake.put(layer, key, content.encode() if isinstance(content, str) else content)
-
-
-def run():
-    through_doors([BRONZE, SILVER, GOLD, CHART])
-
-
-def next_second():
-    """The store's times may be whole seconds."""
-    time.sleep(1.1)
-
-
-def only_failed(metrics):
-    return {layer for layer in LAYERS if metrics["layer_failed", layer]}
-
-
-def only_unreadable(metrics):
-    return {layer for layer in LAYERS if not metrics["layer_up", layer]}
 
 
 @contextmanager
 def without_buckets(lake, *layers):
     """A lake of which some buckets are not there, until the end."""
     for layer in layers:
-        lake.remove(layer, list(lake.sizes(layer, "")))
-        lake._client.remove_bucket(layer)
+        lake.store.remove(layer, list(lake.store.listed(layer, "")))
+        lake.store._client.remove_bucket(layer)
     try:
         yield
     finally:
         for layer in layers:
-            lake.create_bucket(layer)
+            lake.store.create_bucket(layer)
 
 
 @pytest.mark.parametrize("missing", [(), LAYERS], ids=["empty buckets", "no buckets yet"])
@@ -110,7 +43,7 @@ def test_an_empty_lake_is_zeros_and_no_series_is_missing(world, seen, missing):
     with without_buckets(world.lake, *missing):
         metrics = seen.metrics()
     assert metrics["up",] == 1
-    names = {metric.name.removeprefix("breweries_") for metric in LAYER_METRICS}
+    names = {metric.name.removeprefix("lake_") for metric in LAYER_METRICS}
     assert {(name, layer) for name in names for layer in LAYERS} <= metrics.keys()
     for (name, *layer), value in metrics.items():
         assert not layer or value == (name == "layer_up"), name
@@ -122,18 +55,18 @@ def test_a_lake_after_a_run(world, seen):
     metrics = seen.metrics()
     assert not only_failed(metrics) and not only_unreadable(metrics)
     for layer in LAYERS:
-        found = world.lake.sizes(layer, "data/")
-        assert metrics["layer_objects", layer] == len(found)
-        assert metrics["layer_size_bytes", layer] == sum(found.values())
+        listed = world.lake.store.listed(layer, "data/").values()
+        assert metrics["layer_objects", layer] == len(listed)
+        assert metrics["layer_size_bytes", layer] == sum(entry.bytes for entry in listed)
         age = metrics["layer_last_success_timestamp_seconds", layer] - before
         assert -2 < age < 60
         assert metrics["run_complete", layer] == 1
         assert metrics["run_duration_seconds", layer] > 0
     rows = {layer: metrics["run_output_rows", layer] for layer in LAYERS}
-    assert rows == {"bronze": 600, "silver": 600, "gold": world.manifest(GOLD).rows_out}
+    assert rows == {"bronze": 600, "silver": 600, "gold": world.manifest(FLOW.gold[0]).rows_out}
     assert metrics["run_input_rows", "gold"] == 600
     assert metrics["schedule_interval_seconds",] == 86_400
-    assert seen.json("/errors")["gold"] == {
+    assert seen.error("gold") == {
         "timestamp": 0, "log": "", "time": "", "block": "", "run": "", "type": "", "message": "",
         "failure": "",
     }  # fmt: skip
@@ -147,7 +80,7 @@ def test_an_error_and_the_success_after_it(world, seen):
     metrics = seen.metrics()
     assert only_failed(metrics) == {"bronze"}
     assert metrics["layer_error_logs", "bronze"] == 1
-    error = seen.json("/errors")["bronze"]
+    error = seen.error("bronze")
     assert (error["block"], error["type"]) == ("extract_breweries_data", "ApiEmpty")
     assert "no breweries" in error["message"]
     assert error["failure"] == f"ApiEmpty: {error['message']}"
@@ -156,13 +89,13 @@ def test_an_error_and_the_success_after_it(world, seen):
     next_second()
     run()
     assert not only_failed(seen.metrics())
-    assert seen.json("/errors")["bronze"]["failure"] == ""
+    assert seen.error("bronze")["failure"] == ""
 
 
 def test_rows_that_are_rejected_and_doubled(world, seen):
     world.api.records = [*world.api.records[:-1], {**world.api.records[-1], "name": None}]
     run()
-    manifest = world.manifest(SILVER)
+    manifest = world.manifest(FLOW.silver)
     metrics = seen.metrics()
     assert metrics["run_rejected_rows", "silver"] == manifest.rows_rejected
     assert metrics["run_duplicate_rows", "silver"] == manifest.rows_duplicate
@@ -171,13 +104,13 @@ def test_rows_that_are_rejected_and_doubled(world, seen):
 
 def test_a_check_that_did_not_hold_is_seen(world, seen):
     run()
-    manifest = world.manifest(SILVER)
+    manifest = world.manifest(FLOW.silver)
     wrong = manifest.checks[0].model_copy(update={"found": manifest.checks[0].expected + 1})
-    world.publish_manifest(SILVER, manifest.model_copy(update={"checks": (wrong,)}))
+    world.publish_manifest(FLOW.silver, manifest.model_copy(update={"checks": (wrong,)}))
     metrics = seen.metrics()
     assert [metrics["run_complete", layer] for layer in LAYERS] == [1, 0, 1]
     noted = wrong.model_copy(update={"note": "the API counts two spellings as one"})
-    world.publish_manifest(SILVER, manifest.model_copy(update={"checks": (noted,)}))
+    world.publish_manifest(FLOW.silver, manifest.model_copy(update={"checks": (noted,)}))
     assert seen.metrics()["run_complete", "silver"] == 1
 
 
@@ -187,10 +120,10 @@ CUT = {
     "not JSON": lambda text: b"\xff\xfe<html>",
     "another shape": lambda text: b"[1, 2]",
     "of a newer version": lambda text: text.replace(
-        b'"manifest_version": 1', b'"manifest_version": 2'
+        b'"manifest_version": 2', b'"manifest_version": 3'
     ),
     "of a version that is no number": lambda text: text.replace(
-        b'"manifest_version": 1', b'"manifest_version": 1e999'
+        b'"manifest_version": 2', b'"manifest_version": 1e999'
     ),
 }
 
@@ -200,20 +133,20 @@ CUT = {
 def test_a_manifest_that_cannot_be_understood(world, seen, damage, known):
     run()
     before = seen.metrics() if known else {}
-    content, _ = world.lake.get("silver", SILVER.manifest)
-    put(world, "silver", SILVER.manifest, CUT[damage](content))
+    content, _ = world.lake.store.get("silver", FLOW.silver.manifest)
+    put(world, "silver", FLOW.silver.manifest, CUT[damage](content))
     metrics = seen.metrics()
     assert only_unreadable(metrics) == {"silver"}
     assert metrics["up",] == 1
     assert not only_failed(metrics)
     assert metrics["run_output_rows", "silver"] == before.get(("run_output_rows", "silver"), 0)
     assert metrics["layer_last_success_timestamp_seconds", "silver"] > 0
-    assert "silver/data/breweries/_manifest.json" in seen.json("/healthz")["layers"]["silver"]
+    assert "silver/data/breweries/_manifest.json" in seen.problem("silver")
 
 
 def test_the_chart_belongs_to_gold(world, seen):
     run()
-    world.lake.remove("gold", [CHART.manifest])
+    world.lake.store.remove("gold", [FLOW.chart.manifest])
     metrics = seen.metrics()
     assert metrics["layer_last_success_timestamp_seconds", "gold"] == 0
     assert not only_unreadable(metrics)
@@ -247,14 +180,14 @@ def test_a_log_that_is_not_as_ours(world, seen, kind):
     run()
     next_second()
     content, said = LOGS[kind]
-    put(world, "silver", "logs/strange", content)
+    put(world, "silver", "logs/strange-transform_breweries.json", content)
     metrics = seen.metrics()
     assert only_failed(metrics) == {"silver"}
     assert not only_unreadable(metrics)
-    error = seen.json("/errors")["silver"]
+    error = seen.error("silver")
     assert said in error["message"] and len(error["message"]) < 3000
-    assert error["log"] == "silver/logs/strange"
-    assert 0 < len(error["failure"]) <= lakeview.LONGEST_LINE
+    assert error["log"] == "silver/logs/strange-transform_breweries.json"
+    assert 0 < len(error["failure"]) <= errorlog.LONGEST_LINE
     assert "\\u0000" not in json.dumps(error)
 
 
@@ -262,32 +195,37 @@ def test_a_log_that_is_not_as_ours(world, seen, kind):
 def test_a_clock_that_is_off_misleads_nobody(world, seen, year):
     """What blocks write of time is theirs; the order is that of the store."""
     next_second()
-    put(world, "silver", f"logs/{year}0101T000000Z-ffffff-x.json", json.dumps({"time": year}))
+    put(
+        world,
+        "silver",
+        f"logs/{year}0101T000000Z-ffffff-{FLOW.silver.block}.json",
+        json.dumps({"time": year}),
+    )
     next_second()
     run()
     assert not only_failed(seen.metrics())
     next_second()
-    put(world, "silver", "logs/a.json", json.dumps({"time": year, "message": "the newest"}))
+    put(world, "silver", log_of("a"), json.dumps({"time": year, "message": "the newest"}))
     assert only_failed(seen.metrics()) == {"silver"}
-    assert seen.json("/errors")["silver"]["message"] == "the newest"
+    assert seen.error("silver")["message"] == "the newest"
 
 
 def test_of_thousands_of_logs_one_is_read(world, see, store):
     run()
     content = json.dumps({"message": "old"}).encode()
-    world.lake.each(lambda n: put(world, "silver", f"logs/{n:05}.json", content), range(3000))
+    world.lake.store.each(lambda n: put(world, "silver", log_of(f"{n:05}"), content), range(3000))
     next_second()
-    put(world, "silver", "logs/00007.json", json.dumps({"message": "new"}))
+    put(world, "silver", log_of("00007"), json.dumps({"message": "new"}))
     operations = []
     with StoreProxy(store["MINIO_ENDPOINT"]) as proxy:
         proxy.after = operations.append
         world.set(MINIO_ENDPOINT=proxy.endpoint)
         seen = see()
         metrics = seen.metrics()
-        assert seen.json("/errors")["silver"]["message"] == "new"
+        assert seen.error("silver")["message"] == "new"
     assert metrics["layer_error_logs", "silver"] == 3000
     read = [o.path for o in operations if "/logs/" in o.path]
-    assert read == ["/silver/logs/00007.json"]
+    assert read == [f"/silver/{log_of('00007')}"]
     assert len(operations) < 40
 
 
@@ -309,6 +247,9 @@ def test_the_store_goes_down_and_comes_back(world, see, store):
         proxy.reset()
         assert seen.metrics()["up",] == 1
         assert seen.json("/healthz")["store"] == "ok"
+
+
+# -- the store, and whoever asks -----------------------------------------------------------------
 
 
 def test_a_port_that_is_taken_is_named(world):
@@ -345,35 +286,35 @@ def test_refused_keys_are_not_a_store_that_is_down(world, see):
 def test_many_who_ask_share_one_look():
     looks = []
 
-    def look(before):
+    def look_slowly(before):
         looks.append(before)
         time.sleep(0.3)
         return before
 
-    watch = Watch(look, fresh=0.5)
-    asking = [threading.Thread(target=watch.view) for _ in range(20)]
+    watch = Watch(look_slowly, LakeLook.none([FLOW]), fresh=0.5)
+    asking = [threading.Thread(target=watch.newest) for _ in range(20)]
     for thread in asking:
         thread.start()
     for thread in asking:
         thread.join()
-    watch.view()
+    watch.newest()
     assert len(looks) == 1
     time.sleep(0.6)
-    watch.view()
+    watch.newest()
     assert len(looks) == 2
 
 
 def test_a_look_that_takes_long_is_not_waited_for():
     go_on, ended = threading.Event(), threading.Event()
 
-    def look(before):
+    def look_slowly(before):
         go_on.wait(60)
         ended.set()
         return before
 
-    first = replace(NOTHING, problem="")
-    watch = Watch(look, first, patience=0.1)
-    assert watch.view() is first
+    first = replace(LakeLook.none([FLOW]), problem="")
+    watch = Watch(look_slowly, first, patience=0.1)
+    assert watch.newest() is first
     assert not ended.is_set()
     go_on.set()
 
@@ -381,19 +322,20 @@ def test_a_look_that_takes_long_is_not_waited_for():
 def test_a_store_that_lets_a_look_take_too_long_is_down():
     go_on = threading.Event()
 
-    def look(before):
+    def look_slowly(before):
         go_on.wait(10)
         return before
 
-    first = replace(NOTHING, problem="", succeeded=1.0)
-    watch = Watch(look, first, fresh=0, patience=0.1, stalled=0.3)
-    assert watch.view().up
+    first = replace(LakeLook.none([FLOW]), problem="", succeeded=1.0)
+    watch = Watch(look_slowly, first, fresh=0, patience=0.1, stalled=0.3)
+    assert watch.newest().up
     time.sleep(0.3)
-    stalled = watch.view()
-    assert not stalled.up and not any(seen.up for seen in stalled.layers.values())
+    stalled = watch.newest()
+    layers = [seen for of_dataset in stalled.datasets.values() for seen in of_dataset.values()]
+    assert not stalled.up and not any(seen.up for seen in layers)
     assert stalled.succeeded == 1.0
     go_on.set()
-    wait_for(lambda: watch.view().up, 5)
+    wait_for(lambda: watch.newest().up, 5)
 
 
 def test_paths_that_are_none(seen):
@@ -408,7 +350,7 @@ def test_the_command_serves_and_says_where(world):
     try:
         assert process.stdout
         url = process.stdout.readline().split()[-1]
-        assert "breweries_up 1.0" in requests.get(url, timeout=10).text
+        assert "lake_up 1.0" in requests.get(url, timeout=10).text
     finally:
         process.terminate()
         assert process.wait(10) == 0
@@ -463,10 +405,12 @@ def test_the_list_in_the_docs_is_that_of_the_code():
 
 def test_keys_in_a_log_or_a_problem_are_not_passed_on(world, see, store):
     told = {"message": f"the key {store['MINIO_SECRET_KEY']}", "run": store["MINIO_ACCESS_KEY"]}
-    world.lake.put("silver", "logs/x.json", json.dumps(told).encode())
-    world.lake.put("gold", "logs/y.json", f"no JSON: {store['MINIO_SECRET_KEY']}".encode())
+    put(world, "silver", log_of("x"), json.dumps(told).encode())
+    world.lake.store.put(
+        "gold", log_of("y", FLOW.gold[0]), f"no JSON: {store['MINIO_SECRET_KEY']}".encode()
+    )
     seen = see()
-    assert seen.json("/errors")["silver"]["message"] == "the key ***"
+    assert seen.error("silver")["message"] == "the key ***"
     for path in ("/errors", "/healthz", "/metrics", "/nowhere"):
         text = requests.get(f"{seen.exporter.url}{path}", timeout=10).text
         assert store["MINIO_SECRET_KEY"] not in text

@@ -20,44 +20,33 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 
-from data.medallion.lake.datasets import LAYERS, SILVER
-from data.medallion.lake.manifest import Check, Manifest, Source, StoredObject, now
-from monitoring import lakeview
-from monitoring.lakeview import NOTHING, connect
+from data.breweries.flow import FLOW
+from data.medallion.lake.datasets import LAYERS
+from data.medallion.lake.manifest import Manifest
+from monitoring import look
+from monitoring.look import LakeLook, connect
 from monitoring.metrics import LAYER_METRICS
 from monitoring.server import Exporter
 from monitoring.watch import Watch
 from sandbox import ROOT
 from tests.faults.proxy import StoreProxy
+from tests.monitoring.stations import manifest
 from tests.waiting import wait_for
 
 PATIENCE = 10  # seconds: Prometheus' own, unless it is told otherwise
 MEMORY_MIB = 512  # of the exporter's container
 
-MANIFEST = Manifest(
-    layer="silver",
-    dataset="breweries",
-    run="20261122T193000Z-4f2a9c",
-    snapshot="20261122T193000Z-4f2a9c",
-    created_at=now(),
-    source=Source(key="k", sha256="0" * 64),
-    objects=(StoredObject(key="data/breweries/a.parquet", rows=5, bytes=9, sha256="0" * 64),),
-    rows_in=5,
-    rows_out=5,
-    rows_rejected=0,
-    rows_duplicate=0,
-    checks=(Check(name="rows", expected=5, found=5),),
-    seconds=1.5,
-    code_version="1",
-)
+NONE = LakeLook.none([FLOW])
+LOG = f"logs/a-{FLOW.gold[0].block}.json"
+MANIFEST = manifest(FLOW.silver, 5)
 
 
 @pytest.fixture
 def serve(request):
     """Serves what a look sees, anew at each request."""
 
-    def start(look, **how):
-        exporter = Exporter(("127.0.0.1", 0), Watch(look, **{"fresh": 0, **how}))
+    def start(look, first=NONE, **how):
+        exporter = Exporter(("127.0.0.1", 0), Watch(look, first, **{"fresh": 0, **how}))
         threading.Thread(target=exporter.serve_forever, args=(0.02,), daemon=True).start()
         request.addfinalizer(exporter.server_close)
         request.addfinalizer(exporter.shutdown)
@@ -68,13 +57,13 @@ def serve(request):
 
 @pytest.fixture
 def exporter(world, serve):
-    return serve(partial(lakeview.look, connect()))
+    return serve(partial(look.look, connect(), [FLOW]))
 
 
 @pytest.fixture
 def page(serve):
     """An exporter of a lake that nobody has looked at."""
-    return serve(lambda view: view)
+    return serve(lambda before: before)
 
 
 def metrics(exporter):
@@ -82,13 +71,17 @@ def metrics(exporter):
     answer = requests.get(f"{exporter.url}/metrics", timeout=PATIENCE)
     assert answer.ok
     found = {
-        (sample.name.removeprefix("breweries_"), *sample.labels.values()): sample.value
+        (sample.name.removeprefix("lake_"), *labels_of(sample)): sample.value
         for family in text_string_to_metric_families(answer.text)
         for sample in family.samples
     }
-    names = {metric.name.removeprefix("breweries_") for metric in LAYER_METRICS}
+    names = {metric.name.removeprefix("lake_") for metric in LAYER_METRICS}
     assert {(name, layer) for name in names for layer in LAYERS} <= found.keys()
     return found
+
+
+def labels_of(sample):
+    return [value for name, value in sample.labels.items() if name != "dataset"]
 
 
 def told(exporter, path):
@@ -129,16 +122,16 @@ NOT_UNDERSTOOD = {
 
 @pytest.mark.parametrize("kind", NOT_UNDERSTOOD)
 def test_a_manifest_that_cannot_be_is_told_of_and_nothing_else_fails(world, exporter, kind):
-    world.lake.put("silver", SILVER.manifest, MANIFEST.to_bytes())
+    world.lake.store.put("silver", FLOW.silver.manifest, MANIFEST.to_bytes())
     assert metrics(exporter)["run_output_rows", "silver"] == 5
-    world.lake.put("silver", SILVER.manifest, NOT_UNDERSTOOD[kind])
+    world.lake.store.put("silver", FLOW.silver.manifest, NOT_UNDERSTOOD[kind])
     found = metrics(exporter)
     assert {layer: found["layer_up", layer] for layer in LAYERS} == {
         "bronze": 1, "silver": 0, "gold": 1,
     }  # fmt: skip
     assert found["run_output_rows", "silver"] == 5, "the last that could be read"
-    said = told(exporter, "/healthz")["layers"]["silver"]
-    assert said.startswith(f"silver/{SILVER.manifest} ") and len(said) < 1000
+    said = told(exporter, "/healthz")["datasets"][FLOW.name]["silver"]
+    assert said.startswith(f"silver/{FLOW.silver.manifest} ") and len(said) < 1000
 
 
 UNDERSTOOD = {
@@ -154,7 +147,7 @@ UNDERSTOOD = {
 
 @pytest.mark.parametrize("kind", UNDERSTOOD)
 def test_what_is_odd_where_the_exporter_does_not_look(world, exporter, kind):
-    world.lake.put("silver", SILVER.manifest, UNDERSTOOD[kind])
+    world.lake.store.put("silver", FLOW.silver.manifest, UNDERSTOOD[kind])
     found = metrics(exporter)
     assert (found["layer_up", "silver"], found["run_complete", "silver"]) == (1, 1)
 
@@ -187,12 +180,12 @@ def test_no_manifest_and_no_log_keeps_it_from_answering(
 ):
     manifest = {**json.loads(MANIFEST.to_bytes()), **fields}
     text = json.dumps(manifest if whole else value).replace("Infinity", "1e999")
-    world.lake.put("silver", SILVER.manifest, text.encode())
-    world.lake.put("gold", "logs/a.json", json.dumps({"message": value, **fields}).encode() + tail)
-    world.lake.put("bronze", "logs/b.json", text.encode())
+    world.lake.store.put("silver", FLOW.silver.manifest, text.encode())
+    world.lake.store.put("gold", LOG, json.dumps({"message": value, **fields}).encode() + tail)
+    world.lake.store.put("bronze", f"logs/b-{FLOW.bronze.block}.json", text.encode())
     found = metrics(exporter)
     assert found["up",] == 1 and found["layer_failed", "gold"] == 1
-    assert told(exporter, "/errors")["gold"]["failure"]
+    assert told(exporter, "/errors")[FLOW.name]["gold"]["failure"]
     assert told(exporter, "/healthz")["store"] == "ok"
 
 
@@ -201,21 +194,21 @@ def test_a_manifest_is_read_once_a_version(world, serve, store):
         operations = []
         proxy.after = operations.append
         world.set(MINIO_ENDPOINT=proxy.endpoint)
-        exporter = serve(partial(lakeview.look, connect()))
+        exporter = serve(partial(look.look, connect(), [FLOW]))
         for rows, reads in ((5, 1), (5, 1), (6, 2), (6, 2)):
             content = MANIFEST.model_copy(update={"rows_out": rows}).to_bytes()
-            world.lake.put("silver", SILVER.manifest, content)
+            world.lake.store.put("silver", FLOW.silver.manifest, content)
             assert metrics(exporter)["run_output_rows", "silver"] == rows
-            read = [o for o in operations if o.method == "GET" and SILVER.manifest in o.path]
+            read = [o for o in operations if o.method == "GET" and FLOW.silver.manifest in o.path]
             assert len(read) == reads
 
 
 def test_a_manifest_that_is_too_large_to_look_at_is_not_read(world, exporter, monkeypatch):
-    monkeypatch.setattr(lakeview, "LARGEST_MANIFEST", 100)
-    world.lake.put("silver", SILVER.manifest, MANIFEST.to_bytes())
+    monkeypatch.setattr(look, "LARGEST_MANIFEST", 100)
+    world.lake.store.put("silver", FLOW.silver.manifest, MANIFEST.to_bytes())
     assert metrics(exporter)["layer_up", "silver"] == 0
     size = len(MANIFEST.to_bytes())
-    assert f"has {size:,} bytes" in told(exporter, "/healthz")["layers"]["silver"]
+    assert f"has {size:,} bytes" in told(exporter, "/healthz")["datasets"][FLOW.name]["silver"]
 
 
 def of_objects(count):
@@ -230,11 +223,14 @@ def of_objects(count):
 
 ALONE = """
 from functools import partial
-from monitoring.lakeview import connect, look
+from data.medallion.flows import load_all
+from monitoring.look import LakeLook, connect, look
 from monitoring.server import Exporter
 from monitoring.watch import Watch
 
-exporter = Exporter(("127.0.0.1", 0), Watch(partial(look, connect()), fresh=0))
+flows = load_all()
+watch = Watch(partial(look, connect(), flows), LakeLook.none(flows), fresh=0)
+exporter = Exporter(("127.0.0.1", 0), watch)
 print(exporter.url, flush=True)
 exporter.serve_forever()
 """
@@ -242,7 +238,7 @@ exporter.serve_forever()
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="no /proc to see memory in")
 def test_a_manifest_of_300_000_objects_fits_in_the_container(world):
-    world.lake.put("silver", SILVER.manifest, of_objects(300_000))
+    world.lake.store.put("silver", FLOW.silver.manifest, of_objects(300_000))
     process = subprocess.Popen(
         [sys.executable, "-c", ALONE], cwd=ROOT, stdout=subprocess.PIPE, text=True
     )
@@ -252,7 +248,7 @@ def test_a_manifest_of_300_000_objects_fits_in_the_container(world):
         def scrape():
             started = time.monotonic()
             text = requests.get(f"{url}/metrics", timeout=PATIENCE).text
-            rows = re.search(r'(?m)^breweries_run_output_rows{layer="silver"} (.*)$', text)[1]
+            rows = re.search(r'(?m)^lake_run_output_rows{.*layer="silver"} (.*)$', text)[1]
             return float(rows), time.monotonic() - started
 
         wait_for(lambda: scrape()[0] == 1_200_000, 30)
@@ -268,20 +264,20 @@ def test_a_manifest_of_300_000_objects_fits_in_the_container(world):
 
 
 def test_a_store_of_a_large_lake_rests_between_looks_and_is_not_taken_for_stalled():
-    """A look at it takes long; whoever asks meanwhile has the view before."""
-    large = replace(NOTHING, problem="", seconds=6.0)
+    """A look at it takes long; whoever asks meanwhile has the look before."""
+    large = replace(NONE, problem="", seconds=6.0)
     looks, go_on = [], threading.Event()
 
-    def look(view):
-        looks.append(view)
+    def look(before):
+        looks.append(before)
         go_on.wait(5)
         return large
 
     watch = Watch(look, large, fresh=0, patience=0.05, stalled=0.01)
-    assert watch.view().up and watch.view().up
+    assert watch.newest().up and watch.newest().up
     go_on.set()
     wait_for(lambda: watch._ended, 5, 0.02)
-    assert watch.view() is large
+    assert watch.newest() is large
     assert len(looks) == 1
 
 
@@ -360,7 +356,7 @@ WORD = st.text(st.characters(max_codepoint=255, exclude_characters="\r\n\0"), ma
 def test_no_accept_header_keeps_it_from_answering(page, media, version, escaping):
     accept = f"Accept: {media};version={version};escaping={escaping},{escaping}/{version}"
     line, rest = raw(page, NAMED + accept.encode("latin-1") + b"\r\n\r\n")
-    assert line.split()[1] == "200" and b"breweries_up" in rest
+    assert line.split()[1] == "200" and b"lake_up" in rest
 
 
 def test_clients_that_hang_up_are_nobody_s_loss(page, capfd):
@@ -376,12 +372,12 @@ def test_clients_that_hang_up_are_nobody_s_loss(page, capfd):
 def test_what_nobody_foresaw_is_a_sentence_and_the_next_request_is_answered(serve, capfd):
     fails = [True]
 
-    def look(view):
+    def look(before):
         if fails and fails.pop():
             raise KeyError("half a \ud800 pair")
-        return view
+        return before
 
-    exporter = serve(look, view=NOTHING)
+    exporter = serve(look)
     answer = requests.get(f"{exporter.url}/metrics", timeout=PATIENCE)
     assert answer.status_code == 500
     assert answer.json()["error"].startswith("The exporter failed (KeyError: ")

@@ -1,0 +1,85 @@
+"""The newest error log of a layer, whoever wrote it: read as far as a person needs it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+from data.medallion.lake.datasets import Layer
+from data.medallion.lake.errors import LakeError
+from data.medallion.lake.store import Listed, Store
+
+LARGEST_LOG = 1 << 20  # bytes; a larger error log is told of, but not read
+LONGEST_TEXT = 2000  # characters of a message
+LONGEST_LINE = 400  # characters of a title
+
+
+@dataclass(frozen=True)
+class ErrorLog:
+    """An error log as a person needs it; the defaults where there is none."""
+
+    timestamp: float = 0.0
+    log: str = ""
+    time: str = ""
+    block: str = ""
+    run: str = ""
+    type: str = ""
+    message: str = ""
+
+    @property
+    def line(self) -> str:
+        """What happened, in one line."""
+        told = ": ".join(filter(None, (self.type, self.message))) or f"see {self.log}"
+        return " ".join(told.split())[:LONGEST_LINE]
+
+
+NO_ERROR = ErrorLog()
+
+
+def newest(logs: Mapping[str, Listed]) -> str:
+    """The key of the log that the store took last; "" where there is none."""
+    return max(logs, key=lambda key: (logs[key].modified, key), default="")
+
+
+def read_newest(
+    store: Store, layer: Layer, logs: Mapping[str, Listed], before: ErrorLog
+) -> ErrorLog:
+    """The error log that the store took last; of all the others, only the listing is read."""
+    key = newest(logs)
+    if not key:
+        return NO_ERROR
+    listed, name = logs[key], f"{layer}/{key}"
+    if (before.log, before.timestamp) == (name, listed.modified):
+        return before
+    unread = ErrorLog(timestamp=listed.modified, log=name)
+    if listed.bytes > LARGEST_LOG:
+        return replace(unread, message=f"{name} has {listed.bytes:,} bytes: read it in the store.")
+    try:
+        content = b"".join(store.part(layer, key, 0, listed.bytes))
+    except LakeError:  # removed since it was listed
+        return unread
+    return _parsed(content, unread)
+
+
+def _parsed(content: bytes, unread: ErrorLog) -> ErrorLog:
+    try:
+        text = partial(_text, json.loads(content))
+        return replace(
+            unread,
+            time=text("time"),
+            block=text("block"),
+            run=text("run"),
+            type=text("exception_type"),
+            message=text("message"),
+        )
+    except (ValueError, AttributeError, RecursionError):
+        start = content[:LONGEST_TEXT].decode(errors="replace").replace("\0", "")
+        return replace(unread, message=f"{unread.log} is no error log of ours; it begins: {start}")
+
+
+def _text(log: Any, field: str) -> str:
+    # Zabbix takes no JSON with a NUL in it.
+    return str(log.get(field, "")).replace("\0", "")[:LONGEST_TEXT]
