@@ -43,6 +43,9 @@ SECRETS = {
     "MINIO_READER_SECRET_KEY": "reader-secret",
     "GRAFANA_PASSWORD": "grafana-secret",
 }
+STATIONS_TOO = "tests.monitoring.stations"
+"""The module of an exporter that watches a second dataset."""
+
 MISSING = [
     name
     for name in ("prometheus", "prometheus-alertmanager", "promtool", "amtool")
@@ -89,10 +92,10 @@ def answers(url: str) -> bool:
 
 
 @contextmanager
-def exporter(folder: Path) -> Iterator[str]:
+def exporter(folder: Path, module: str = "monitoring") -> Iterator[str]:
     """The exporter on the store of this process' settings: its `host:port`."""
     address = f"127.0.0.1:{free_port()}"
-    command = [sys.executable, "-m", "monitoring", "--port", address.split(":")[1]]
+    command = [sys.executable, "-m", module, "--port", address.split(":")[1]]
     with running(command, folder / "exporter.log", f"http://{address}/healthz"):
         yield address
 
@@ -100,7 +103,7 @@ def exporter(folder: Path) -> Iterator[str]:
 def write_alertmanager(folder: Path, **settings: str) -> Path:
     """The shipped configuration as compose/monitoring.py writes it for some settings."""
     text = (SHIPPED / "alertmanager" / "alertmanager.yml").read_text(encoding="utf-8")
-    base = yaml.safe_load(text.replace("/run/breweries", str(folder)))
+    base = yaml.safe_load(text.replace("/run/monitoring", str(folder)))
     for name, (_, content) in monitoring.files(base, {**SECRETS, **settings}).items():
         passwords.write(folder / name, os.getuid(), content)
     return folder / "alertmanager.yml"
@@ -130,7 +133,7 @@ def prometheus(folder: Path, **addresses: str) -> Iterator[str]:
     for target, port in (("exporter", 9817), ("minio", 9000), ("alertmanager", 9093)):
         assert f"[{target}:{port}]" in text
         text = text.replace(f"[{target}:{port}]", f"[{json.dumps(addresses[target])}]")
-    (folder / "prometheus.yml").write_text(text.replace("/run/breweries", str(folder)))
+    (folder / "prometheus.yml").write_text(text.replace("/run/monitoring", str(folder)))
     shutil.copy(SHIPPED / "prometheus" / "rules.yml", folder)
     address = f"127.0.0.1:{free_port()}"
     command = [
@@ -175,8 +178,8 @@ def pipeline(folder: Path) -> Iterator[Pipeline]:
         settings = {
             **store.enter_context(embedded_store(folder / "store")),
             "BREWERIES_API_URL": api.url,
-            "BREWERIES_SPOOL": str(folder / "spool"),
-            "BREWERIES_VISUALIZATIONS": str(folder / "visualizations"),
+            "LAKE_SPOOL": str(folder / "spool"),
+            "LAKE_VISUALIZATIONS": str(folder / "visualizations"),
             "BREWERIES_API_REQUESTS_PER_MINUTE": "0",
             "MAGE_DATA_DIR": str(folder / "mage"),
         }
@@ -223,7 +226,7 @@ class Messages:
             "ALERT_SLACK_URL": f"{self.url}/slack",
             "ALERT_WEBHOOK_URL": f"{self.url}/gateway",
             "ALERT_EMAIL_TO": "owner@example.org",
-            "ALERT_EMAIL_FROM": "breweries@example.org",
+            "ALERT_EMAIL_FROM": "lake@example.org",
             "ALERT_SMTP_HOST": "127.0.0.1",
             "ALERT_SMTP_PORT": str(self._smtp.port),
             "ALERT_SMTP_STARTTLS": "false",

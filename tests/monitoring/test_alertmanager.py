@@ -8,6 +8,7 @@ import requests
 import yaml
 
 from compose import alerts, monitoring
+from data.medallion.lake.datasets import LAYERS
 from tests.monitoring.servers import (
     MISSING,
     SECRETS,
@@ -79,8 +80,8 @@ def test_every_path_of_a_secret_is_absolute_and_written():
     named = {v for _, v in walk(BASE) if isinstance(v, str) and v.startswith("/")}
     named |= {v for k, v in walk(BASE) if str(k).endswith("_file")}
     written = monitoring.files(BASE, SECRETS)
-    assert named == {f"/run/breweries/{name}" for name in ("slack_url", "smtp_password")}
-    assert {name.removeprefix("/run/breweries/") for name in named} <= written.keys()
+    assert named == {f"/run/monitoring/{name}" for name in ("slack_url", "smtp_password")}
+    assert {name.removeprefix("/run/monitoring/") for name in named} <= written.keys()
 
 
 def walk(found):
@@ -127,24 +128,73 @@ RULES = yaml.safe_load((SHIPPED / "prometheus" / "rules.yml").read_text())["grou
 CRITICAL = {rule["alert"] for rule in RULES if rule["labels"]["severity"] == "critical"}
 SILENCES = {
     "the store is down": (
-        ["StoreDown", "BreweriesLayerFailed gold", "StaleData gold", "MissedSchedule"],
+        [
+            "StoreDown",
+            "LayerFailed breweries gold",
+            "StaleData breweries gold",
+            "MissedSchedule breweries",
+        ],
         {"StoreDown"},
     ),
     "the exporter is down": (
-        ["ExporterDown", "BreweriesLayerFailed gold", "VolumeFall silver", "MessagesLost"],
+        [
+            "ExporterDown",
+            "LayerFailed breweries gold",
+            "VolumeFall breweries silver",
+            "MessagesLost",
+        ],
         {"ExporterDown", "MessagesLost"},
     ),
     "a layer failed and is stale": (
-        ["BreweriesLayerFailed gold", "StaleData gold", "StaleData silver"],
-        {"BreweriesLayerFailed gold", "StaleData silver"},
+        ["LayerFailed breweries gold", "StaleData breweries gold", "StaleData breweries silver"],
+        {"LayerFailed breweries gold", "StaleData breweries silver"},
     ),
     "a layer cannot be read": (
-        ["BreweriesLayerUnreadable gold", "VolumeFall gold", "VolumeFall silver"],
-        {"BreweriesLayerUnreadable gold", "VolumeFall silver"},
+        [
+            "LayerUnreadable breweries gold",
+            "VolumeFall breweries gold",
+            "VolumeFall breweries silver",
+        ],
+        {"LayerUnreadable breweries gold", "VolumeFall breweries silver"},
     ),
     "nothing ran": (
-        ["MissedSchedule", "StaleData bronze", "StaleData gold", "RejectedRows silver"],
-        {"MissedSchedule", "RejectedRows silver"},
+        [
+            "MissedSchedule breweries",
+            *(f"StaleData breweries {layer}" for layer in LAYERS),
+            "RejectedRows breweries silver",
+        ],
+        {"MissedSchedule breweries", "RejectedRows breweries silver"},
+    ),
+    "of two datasets nothing of one ran, and the other failed and cannot be read": (
+        [
+            "MissedSchedule breweries",
+            "LayerFailed stations bronze",
+            "LayerUnreadable stations silver",
+            *(f"StaleData {dataset} bronze" for dataset in ("breweries", "stations")),
+            *(f"StaleData {dataset} gold" for dataset in ("breweries", "stations")),
+            *(f"VolumeFall {dataset} silver" for dataset in ("breweries", "stations")),
+        ],
+        {
+            "MissedSchedule breweries",
+            "LayerFailed stations bronze",
+            "LayerUnreadable stations silver",
+            "StaleData stations gold",
+            "VolumeFall breweries silver",
+        },
+    ),
+    "the same layers of another dataset failed and cannot be read": (
+        [
+            "LayerFailed breweries gold",
+            "LayerUnreadable breweries silver",
+            "StaleData stations gold",
+            "RejectedRows stations silver",
+        ],
+        {
+            "LayerFailed breweries gold",
+            "LayerUnreadable breweries silver",
+            "StaleData stations gold",
+            "RejectedRows stations silver",
+        },
     ),
 }
 
@@ -168,30 +218,32 @@ def test_the_gateway_is_told_of_what_is_critical_and_lasts(tmp_path):
             requests.post(f"http://{address}/api/v2/alerts", json=alerts, timeout=5)
 
         begun = time.time()
-        tell("VolumeFall silver")
-        tell("BreweriesLayerUnreadable gold")
-        tell("BreweriesLayerFailed bronze")
-        messages.told("FIRING: BreweriesLayerFailed bronze", begun, "slack", "mail")
-        tell("BreweriesLayerFailed bronze", endsAt="2026-01-01T00:00:00Z")
-        messages.told("RESOLVED: BreweriesLayerFailed bronze", begun, "slack", "mail")
-        told = messages.told("FIRING: BreweriesLayerUnreadable gold", begun, "gateway")
+        tell("VolumeFall breweries silver")
+        tell("LayerUnreadable breweries gold")
+        tell("LayerFailed breweries bronze")
+        messages.told("FIRING: LayerFailed breweries bronze", begun, "slack", "mail")
+        tell("LayerFailed breweries bronze", endsAt="2026-01-01T00:00:00Z")
+        messages.told("RESOLVED: LayerFailed breweries bronze", begun, "slack", "mail")
+        told = messages.told("FIRING: LayerUnreadable breweries gold", begun, "gateway")
         assert told["gateway"] >= 120
         time.sleep(30)
-        assert messages.titles["gateway"] == ["FIRING: BreweriesLayerUnreadable gold"]
+        assert messages.titles["gateway"] == ["FIRING: LayerUnreadable breweries gold"]
 
 
-def test_one_message_for_what_one_layer_has_to_say(tmp_path):
-    alerts = ["VolumeFall silver", "RejectedRows silver", "SlowRun gold"]
+def test_one_message_for_what_one_layer_of_a_dataset_has_to_say(tmp_path):
+    alerts = ["VolumeFall breweries silver", "RejectedRows breweries silver"]
+    alerts += ["SlowRun breweries gold", "SlowRun stations gold"]
     with Messages() as messages, alertmanager(tmp_path, **messages.settings) as address:
         requests.post(f"http://{address}/api/v2/alerts", json=[sent(a) for a in alerts], timeout=5)
         wait_for(lambda: texts(messages.titles["mail"]) == set(alerts), 30)
-        assert sorted(len(title.split(";")) for title in messages.titles["mail"]) == [1, 2]
+        assert sorted(len(title.split(";")) for title in messages.titles["mail"]) == [1, 1, 2]
 
 
 def sent(alert):
-    name, _, layer = alert.partition(" ")
+    name, *rest = alert.split()
     severity = "critical" if name in CRITICAL else "warning"
-    labels = {"alertname": name, "severity": severity, **({"layer": layer} if layer else {})}
+    labels = {"alertname": name, "severity": severity}
+    labels |= {"layer" if one in LAYERS else "dataset": one for one in rest}
     return {"labels": labels, "annotations": {"summary": alert}}
 
 

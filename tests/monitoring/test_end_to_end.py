@@ -9,15 +9,18 @@ import requests
 
 from data.medallion.lake.datasets import LAYERS, LOGS
 from data.medallion.lake.versions import Lake
-from data.medallion.settings import Settings
+from data.medallion.settings import LakeSettings
+from tests.monitoring.seen import log_of
 from tests.monitoring.servers import (
     MISSING,
+    STATIONS_TOO,
     Messages,
     alertmanager,
     exporter,
     pipeline,
     prometheus,
 )
+from tests.monitoring.stations import STATIONS
 from tests.waiting import wait_for
 
 pytestmark = pytest.mark.skipif(
@@ -26,8 +29,10 @@ pytestmark = pytest.mark.skipif(
 
 MINUTE = 60
 BY = ("slack", "mail")
-FAILED = "FIRING: The bronze layer failed"
-RESOLVED = "RESOLVED: The bronze layer failed"
+FAILED = "FIRING: The bronze layer of breweries failed"
+RESOLVED = "RESOLVED: The bronze layer of breweries failed"
+STATIONS_FAILED = "FIRING: The silver layer of stations failed"
+LABELS = ("alertname", "dataset", "layer")
 DOWN = "FIRING: The object store does not answer"
 
 
@@ -48,13 +53,12 @@ class Asked:
         }
 
     def alerts(self) -> set[str]:
-        """The alerts that fire, with their layer."""
+        """The alerts that fire, with their dataset and layer."""
         answer = requests.get(f"http://{self.address}/api/v1/alerts", timeout=10).json()
         firing = [a for a in answer["data"]["alerts"] if a["state"] == "firing"]
         assert "error expanding" not in str(firing)
         return {
-            " ".join(filter(None, (a["labels"]["alertname"], a["labels"].get("layer"))))
-            for a in firing
+            " ".join(a["labels"][name] for name in LABELS if name in a["labels"]) for a in firing
         }
 
 
@@ -63,26 +67,25 @@ def test_from_a_block_that_fails_to_the_messages_and_back(tmp_path):
         flow = stack.enter_context(pipeline(tmp_path))
         messages = stack.enter_context(Messages())
         addresses = {
-            "exporter": stack.enter_context(exporter(tmp_path)),
+            "exporter": stack.enter_context(exporter(tmp_path, STATIONS_TOO)),
             "alertmanager": stack.enter_context(alertmanager(tmp_path, **messages.settings)),
             "minio": os.environ["MINIO_ENDPOINT"],
         }
         asked = Asked(stack.enter_context(prometheus(tmp_path, **addresses)))
-        lake = Lake.connect(Settings.load())
+        lake = Lake.connect(LakeSettings.load())
 
         assert flow.run() == 0, flow.log.read_text()[-3000:]
-        wait_for(
-            lambda: asked.ask("breweries_run_output_rows > 0").keys() == set(LAYERS), MINUTE, 0.5
-        )
+        rows = 'lake_run_output_rows{dataset="breweries"} > 0'
+        wait_for(lambda: asked.ask(rows).keys() == set(LAYERS), MINUTE, 0.5)
         assert not asked.alerts()
 
         records, flow.api.records = flow.api.records, []
         assert flow.run() == 1
-        (failed,) = (log.modified for log in lake.listed("bronze", LOGS).values())
+        (failed,) = (log.modified for log in lake.store.listed("bronze", LOGS).values())
         told = messages.told(FAILED, failed, *BY)
         print(f"error log to message: {told}")
         assert max(told.values()) < MINUTE
-        assert asked.alerts() == {"BreweriesLayerFailed bronze"}
+        assert asked.alerts() == {"LayerFailed breweries bronze"}
 
         flow.api.records = records
         assert flow.run() == 0
@@ -94,6 +97,14 @@ def test_from_a_block_that_fails_to_the_messages_and_back(tmp_path):
         assert [messages.titles[way] for way in BY] == [[FAILED, RESOLVED]] * 2
         assert "docs/monitoring.md#layer-failed" in str(messages.posts["/slack"])
 
+        # A failure of one dataset outlasts a good run of the other.
+        log = b'{"message": "no stations"}'
+        lake.store.put("silver", log_of("1", STATIONS.silver), log)
+        messages.told(STATIONS_FAILED, time.time(), *BY)
+        assert flow.run() == 0
+        time.sleep(MINUTE / 2)
+        assert asked.alerts() == {"LayerFailed stations silver"}
+
         gone = time.time()
         flow.store.close()
         told = messages.told(DOWN, gone, *BY)
@@ -102,5 +113,7 @@ def test_from_a_block_that_fails_to_the_messages_and_back(tmp_path):
         told = messages.told(DOWN, gone, "gateway")
         print(f"store down to the gateway: {told}")
         assert asked.alerts() == {"StoreDown"}
-        assert [messages.titles[way] for way in BY] == [[FAILED, RESOLVED, DOWN]] * 2
+        assert [messages.titles[way] for way in BY] == [
+            [FAILED, RESOLVED, STATIONS_FAILED, DOWN]
+        ] * 2
         assert messages.titles["gateway"] == [DOWN]

@@ -16,11 +16,15 @@ RULES_FILE = ROOT / "monitoring" / "prometheus" / "rules.yml"
 TEXT = RULES_FILE.read_text(encoding="utf-8")
 RULES = {rule["alert"]: rule for rule in yaml.safe_load(TEXT)["groups"][0]["rules"]}
 LAYERS = ("bronze", "silver", "gold")
+BOTH = ONE, OTHER = "breweries", "stations"
+LABELS = "alertname, dataset, layer"
 DAY = "86400x9000"
 # 15 samples an hour
 SUCCESS = "layer_last_success_timestamp_seconds"
 ERROR = "layer_last_error_timestamp_seconds"
 ROWS, REJECTED, SECONDS = "run_output_rows", "run_rejected_rows", "run_duration_seconds"
+INTERVAL = f'lake_schedule_interval_seconds{{dataset="{ONE}"}}'
+UNOWNED = 'lake_unowned_error_logs{layer="silver"}'
 LOST = 'alertmanager_notifications_failed_total{integration="slack"}'
 
 pytestmark = pytest.mark.skipif(
@@ -39,37 +43,35 @@ class Case(NamedTuple):
 
 
 def healthy(interval: str) -> dict[str, str]:
-    """A lake that is confirmed at every moment, as promtool writes series."""
+    """A lake of two datasets that are confirmed at every moment, as promtool writes series."""
     step = {"15s": 15, "4m": 240}[interval]
-    found = {
-        "breweries_up": "1x9000",
-        "breweries_schedule_interval_seconds": DAY,
-        LOST: "0x9000",
-    }
-    for layer in LAYERS:
-        for name, values in {
-            "layer_up": "1x9000",
-            "layer_failed": "0x9000",
-            "layer_last_success_timestamp_seconds": f"0+{step}x9000",
-            "layer_last_error_timestamp_seconds": "0x9000",
-            "run_input_rows": "11800x9000",
-            "run_output_rows": "11800x9000",
-            "run_rejected_rows": "0x9000",
-            "run_duration_seconds": "2x9000",
-        }.items():
-            found[f'breweries_{name}{{layer="{layer}"}}'] = values
+    found = {"lake_up": "1x9000", UNOWNED: "3x9000", LOST: "0x9000"}
+    for dataset in (ONE, OTHER):
+        found[INTERVAL.replace(ONE, dataset)] = DAY
+        for layer in LAYERS:
+            for name, values in {
+                "layer_up": "1x9000",
+                "layer_failed": "0x9000",
+                "layer_last_success_timestamp_seconds": f"0+{step}x9000",
+                "layer_last_error_timestamp_seconds": "0x9000",
+                "run_input_rows": "11800x9000",
+                "run_output_rows": "11800x9000",
+                "run_rejected_rows": "0x9000",
+                "run_duration_seconds": "2x9000",
+            }.items():
+                found[of(name, layer, dataset)] = values
     return found
 
 
-def of(name: str, layer: str) -> str:
-    return f'breweries_{name}{{layer="{layer}"}}'
+def of(name: str, layer: str, dataset: str = ONE) -> str:
+    return f'lake_{name}{{dataset="{dataset}",layer="{layer}"}}'
 
 
-def all_layers(name: str, values: str) -> dict[str, str]:
-    return {of(name, layer): values for layer in LAYERS}
+def all_layers(name: str, values: str, *datasets: str) -> dict[str, str]:
+    return {of(name, layer, dataset): values for dataset in datasets or (ONE,) for layer in LAYERS}
 
 
-GONE = {of(name, layer): "0x9000" for name in (SUCCESS, ROWS) for layer in LAYERS}
+GONE = all_layers(SUCCESS, "0x9000", *BOTH) | all_layers(ROWS, "0x9000", *BOTH)
 
 
 def slow(name: str, values: str, hours: int, expected: set[str]) -> Case:
@@ -82,28 +84,28 @@ CASES = [
     Case(
         "a layer fails and then succeeds",
         {of("layer_failed", "gold"): "0x3 1x3 0x9000"},
-        {"45s": set(), "1m": {"BreweriesLayerFailed gold"}, "2m": set()},
+        {"45s": set(), "1m": {"LayerFailed breweries gold"}, "2m": set()},
     ),
     Case(
         "a layer cannot be read for a while",
         {of("layer_up", "silver"): "1x3 0x40 1x9000"},
         {
             "5m45s": set(),
-            "6m": {"BreweriesLayerUnreadable silver"},
-            "15m45s": {"BreweriesLayerUnreadable silver"},
+            "6m": {"LayerUnreadable breweries silver"},
+            "15m45s": {"LayerUnreadable breweries silver"},
             "16m15s": set(),
         },
     ),
     Case(
         "the store is down and back",
-        {"breweries_up": "1x3 0x40 1x9000", **all_layers("layer_up", "1x3 0x40 1x9000")},
+        {"lake_up": "1x3 0x40 1x9000", **all_layers("layer_up", "1x3 0x40 1x9000", *BOTH)},
         {"1m": set(), "1m15s": {"StoreDown"}, "10m": {"StoreDown"}, "11m15s": set()},
     ),
     Case(
         "the store is down before it was ever read",
         {
-            "breweries_up": "0x9000",
-            **all_layers("layer_up", "0x9000"),
+            "lake_up": "0x9000",
+            **all_layers("layer_up", "0x9000", *BOTH),
             **GONE,
         },
         {"40h": {"StoreDown"}},
@@ -111,20 +113,25 @@ CASES = [
     ),
     Case(
         "an exporter that is restarted is refused by the store",
-        {**all_layers("layer_up", "0x9000"), **GONE},
-        {"40h": {f"BreweriesLayerUnreadable {layer}" for layer in LAYERS}},
+        {**all_layers("layer_up", "0x9000", *BOTH), **GONE},
+        {"40h": {f"LayerUnreadable {dataset} {layer}" for dataset in BOTH for layer in LAYERS}},
         "4m",
     ),
     Case(
         "the very first run fails",
-        {**GONE, of("layer_failed", "bronze"): "1x9000", of(ERROR, "bronze"): "0+240x9000"},
-        {"40h": {"BreweriesLayerFailed bronze"}},
+        {
+            **all_layers(SUCCESS, "0x9000"),
+            **all_layers(ROWS, "0x9000"),
+            of("layer_failed", "bronze"): "1x9000",
+            of(ERROR, "bronze"): "0+240x9000",
+        },
+        {"40h": {"LayerFailed breweries bronze"}},
         "4m",
     ),
     Case(
         "the exporter is gone and back",
         {name: f"{values.split('x')[0]}x3 stale _x10 0" for name, values in healthy("15s").items()}
-        | {"breweries_up": "1x3 stale _x10 1x9000"},
+        | {"lake_up": "1x3 stale _x10 1x9000"},
         {"1m45s": set(), "2m": {"ExporterDown"}, "3m45s": set()},
     ),
     Case(
@@ -139,15 +146,15 @@ CASES = [
             of(REJECTED, "silver"): "119x20 stale _x4 119x9000",
         },
         {
-            "5m": {"BreweriesLayerFailed gold", "RejectedRows silver"},
-            "5m30s": {"BreweriesLayerFailed gold", "RejectedRows silver"},
-            "6m30s": {"BreweriesLayerFailed gold", "RejectedRows silver"},
-            "12m": {"RejectedRows silver"},
+            "5m": {"LayerFailed breweries gold", "RejectedRows breweries silver"},
+            "5m30s": {"LayerFailed breweries gold", "RejectedRows breweries silver"},
+            "6m30s": {"LayerFailed breweries gold", "RejectedRows breweries silver"},
+            "12m": {"RejectedRows breweries silver"},
         },
     ),
     Case(
         "an exporter that is restarted while the store is down does not say that it is back",
-        {"breweries_up": "1x3 0x20 stale _x4 0x9000", **all_layers("layer_up", "1x3 0x9000")},
+        {"lake_up": "1x3 0x20 stale _x4 0x9000", **all_layers("layer_up", "1x3 0x9000", *BOTH)},
         {"5m": {"StoreDown"}, "6m30s": {"StoreDown"}, "8m": {"StoreDown"}},
     ),
     Case(
@@ -161,9 +168,9 @@ CASES = [
         {
             "34h": set(),
             "36h16m": set(),
-            "36h20m": {"StaleData gold"},
-            "37h": {"StaleData gold"},
-            "40h4m": {"StaleData gold"},
+            "36h20m": {"StaleData breweries gold"},
+            "37h": {"StaleData breweries gold"},
+            "40h4m": {"StaleData breweries gold"},
             "40h12m": set(),
         },
         "4m",
@@ -171,7 +178,7 @@ CASES = [
     Case(
         "without a schedule nothing is stale or missed",
         {
-            "breweries_schedule_interval_seconds": "0x9000",
+            INTERVAL: "0x9000",
             **all_layers(SUCCESS, "0x9000"),
         },
         {"40h": set()},
@@ -182,8 +189,8 @@ CASES = [
         all_layers(SUCCESS, "0x384 92160+240x9000"),
         {
             "25h12m": set(),
-            "25h20m": {"MissedSchedule"},
-            "25h44m": {"MissedSchedule"},
+            "25h20m": {"MissedSchedule breweries"},
+            "25h44m": {"MissedSchedule breweries"},
             "25h52m": set(),
         },
         "4m",
@@ -195,12 +202,72 @@ CASES = [
         "4m",
     ),
     Case(
+        "one of two datasets fails, and the other succeeds",
+        {of("layer_failed", "bronze", OTHER): "0x3 1x9000"},
+        {
+            "45s": set(),
+            "1m": {"LayerFailed stations bronze"},
+            "5m": {"LayerFailed stations bronze"},
+        },
+    ),
+    Case(
+        "of two datasets one is stale, and has no layer that is read in place of it",
+        {of(SUCCESS, "gold", OTHER): "1x9000", of("layer_up", "gold"): "0x9000"},
+        {"40h": {"StaleData stations gold", "LayerUnreadable breweries gold"}},
+        "4m",
+    ),
+    Case(
+        "of two datasets one is not due as often",
+        {
+            **all_layers(SUCCESS, "1x9000", OTHER),
+            INTERVAL.replace(ONE, OTHER): "604800x9000",
+        },
+        {"40h": set()},
+        "4m",
+    ),
+    Case(
+        "of two datasets nothing of one ran, and of the other nothing can be read",
+        {**all_layers(SUCCESS, "0x9000"), **all_layers("layer_up", "0x9000", OTHER)},
+        {
+            "30h": {
+                "MissedSchedule breweries",
+                *(f"LayerUnreadable stations {layer}" for layer in LAYERS),
+            }
+        },
+        "4m",
+    ),
+    Case(
+        "a dataset that cannot be read is not known to have missed its schedule",
+        {**all_layers(SUCCESS, "0x9000", OTHER), **all_layers("layer_up", "0x9000", OTHER)},
+        {"30h": {f"LayerUnreadable stations {layer}" for layer in LAYERS}},
+        "4m",
+    ),
+    Case(
+        "of two datasets one has fewer rows, and its layer can be read",
+        {of(ROWS, "silver", OTHER): "1000x30 890x9000", of("layer_up", "silver"): "0x9000"},
+        {"3h": {"VolumeFall stations silver", "LayerUnreadable breweries silver"}},
+        "4m",
+    ),
+    Case(
+        "an error log of no dataset comes, and stays",
+        {UNOWNED: "3x30 4x9000"},
+        {
+            "1h56m": set(),
+            "2h4m": {"UnownedErrorLog silver"},
+            "3h": {"UnownedErrorLog silver"},
+            "3h4m": {"UnownedErrorLog silver"},
+            "3h12m": set(),
+        },
+        "4m",
+    ),
+    Case("logs of no dataset are taken away", {UNOWNED: "3x30 1x9000"}, {"2h8m": set()}, "4m"),
+    Case(
         "rows fall by more than a tenth",
         {of(ROWS, "silver"): "1000x30 890x9000"},
         {
             "1h56m": set(),
-            "3h": {"VolumeFall silver"},
-            "27h4m": {"VolumeFall silver"},
+            "3h": {"VolumeFall breweries silver"},
+            "27h4m": {"VolumeFall breweries silver"},
             "27h12m": set(),
         },
         "4m",
@@ -220,7 +287,7 @@ CASES = [
     Case(
         "rows of a layer that cannot be read are unknown",
         {of(ROWS, "silver"): "1000x30 0x9000", of("layer_up", "silver"): "1x30 0x9000"},
-        {"3h": {"BreweriesLayerUnreadable silver"}},
+        {"3h": {"LayerUnreadable breweries silver"}},
         "4m",
     ),
     Case(
@@ -228,8 +295,8 @@ CASES = [
         {of(REJECTED, "silver"): "0x3 119x3 117x9000"},
         {
             "45s": set(),
-            "1m": {"RejectedRows silver"},
-            "6m30s": {"RejectedRows silver"},
+            "1m": {"RejectedRows breweries silver"},
+            "6m30s": {"RejectedRows breweries silver"},
             "7m15s": set(),
         },
     ),
@@ -238,25 +305,30 @@ CASES = [
         {of(SECONDS, "silver"): "10x20 100x8 10x9000"},
         {
             "5m": set(),
-            "5m30s": {"SlowRun silver"},
-            "12m15s": {"SlowRun silver"},
+            "5m30s": {"SlowRun breweries silver"},
+            "12m15s": {"SlowRun breweries silver"},
             "12m45s": set(),
         },
     ),
-    slow("three times what is usual", "100x2500 310x9000", 168, {"SlowRun silver"}),
+    slow("three times what is usual", "100x2500 310x9000", 168, {"SlowRun breweries silver"}),
     slow("less than three times", "100x2500 290x9000", 168, set()),
     slow("it becomes usual", "100x2500 310x9000", 300, set()),
-    slow("more than a minute", "10x2500 70x9000", 168, {"SlowRun silver"}),
+    slow("more than a minute", "10x2500 70x9000", 168, {"SlowRun breweries silver"}),
     Case(
         "the first run has no usual one before it",
         {of(SECONDS, "silver"): "0x20 90x9000"},
         {"5m15s": set(), "8m": set(), "15m": set()},
     ),
     slow("less than a minute", "10x2500 55x9000", 168, set()),
-    slow("usual is the middle, low", "20x1400 100x1110 70x9000", 168, {"SlowRun silver"}),
+    slow("usual is the middle, low", "20x1400 100x1110 70x9000", 168, {"SlowRun breweries silver"}),
     slow("usual is the middle, high", "20x1110 100x1400 200x9000", 168, set()),
     slow("usual is that of a week, not less", "100x2495 20x1080 200x9000", 240, set()),
-    slow("usual is that of a week, not more", "100x2135 20x1440 70x9000", 240, {"SlowRun silver"}),
+    slow(
+        "usual is that of a week, not more",
+        "100x2135 20x1440 70x9000",
+        240,
+        {"SlowRun breweries silver"},
+    ),
 ]
 
 
@@ -276,7 +348,7 @@ def check(folder: Path, rules: str, cases: list[Case]) -> subprocess.CompletedPr
                     "input_series": [{"series": s, "values": v} for s, v in series.items()],
                     "promql_expr_test": [
                         {
-                            "expr": 'count by(alertname, layer) (ALERTS{alertstate="firing"})',
+                            "expr": f"count by({LABELS}) (ALERTS{{alertstate='firing'}})",
                             "eval_time": time,
                             "exp_samples": [sample(alert) for alert in sorted(alerts)],
                         }
@@ -294,9 +366,11 @@ def check(folder: Path, rules: str, cases: list[Case]) -> subprocess.CompletedPr
 
 
 def sample(alert: str) -> dict[str, object]:
-    name, _, layer = alert.partition(" ")
-    labels = f'alertname="{name}"' + (f', layer="{layer}"' if layer else "")
-    return {"labels": f"{{{labels}}}", "value": 1}
+    """An alert by its name, and those that it has of a dataset and a layer."""
+    name, *rest = alert.split()
+    labels = [f'alertname="{name}"']
+    labels += [f'{"layer" if one in LAYERS else "dataset"}="{one}"' for one in rest]
+    return {"labels": f"{{{', '.join(labels)}}}", "value": 1}
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
@@ -325,10 +399,13 @@ def mutations():
         for found in re.finditer(r"[<>]|==", expr):
             new = {"<": ">", ">": "<", "==": "!="}[found[0]]
             yield name, "expr", expr[: found.start()] + new + expr[found.end() :]
-        parts = re.split(r"\s+and (?:on\(\w*\) )?", expr)
+        parts = re.split(r"\s+and (?:on\([\w, ]*\) )?", expr)
         for left_out in range(1, len(parts)):
             rest = [part for number, part in enumerate(parts) if number not in (0, left_out)]
             yield name, "expr", " and on() ".join([parts[0], *rest])
+        for found in re.finditer(r"\b(?:by|on)\(dataset[\w, ]*\)", expr):
+            less = found[0].replace("dataset, ", "").replace("dataset", "")
+            yield name, "expr", expr[: found.start()] + less + expr[found.end() :]
         if "(success|error)" in expr:
             for one in ("success", "error"):
                 yield name, "expr", expr.replace("(success|error)", one)
