@@ -9,9 +9,9 @@ from grafana_foundation_sdk.cog.encoder import JSONEncoder
 
 from data.medallion.host.command import run
 
-from .layer import layer
-from .overview import overview
-from .store import store
+from .layer_page import layer
+from .overview_page import overview
+from .store_page import store
 
 FOLDER = Path(__file__).resolve().parent / "dashboards"
 

@@ -13,8 +13,10 @@ from grafana_foundation_sdk.builders import prometheus, stat, statetimeline, tab
 from grafana_foundation_sdk.models import common, dashboard
 from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 
-SOURCE = dashboard.DataSourceRef(type_val="prometheus", uid="breweries-prometheus")
-TAG = "breweries"
+SOURCE = dashboard.DataSourceRef(type_val="prometheus", uid="lake-prometheus")
+TAG = "lake"
+DATASET = "dataset"
+"""The variable of the pages, and the label that it chooses by."""
 FIRING = 'ALERTS{alertstate="firing"}'
 GOOD, WARNING, BAD, NEUTRAL, OFF = "green", "orange", "red", "blue", "#6e7681"
 
@@ -137,10 +139,10 @@ def page(
     title: str,
     text: str,
     rows: Rows,
-    variables: Sequence[build.CustomVariable] = (),
+    variables: Sequence[build.CustomVariable | build.QueryVariable] = (),
 ) -> dashboard.Dashboard:
     """A dashboard: titled rows of panels, laid out from left to right."""
-    board = build.Dashboard(title).uid(f"breweries-{name}").description(text).tags([TAG])
+    board = build.Dashboard(title).uid(f"lake-{name}").description(text).tags([TAG])
     board.time("now-7d", "now").refresh("1m").timezone(common.TimeZoneBrowser).readonly()
     board.tooltip(dashboard.DashboardCursorSync.CROSSHAIR)
     board.annotation(_Alerts())
@@ -158,8 +160,21 @@ def page(
     return made
 
 
+def datasets(*, many: bool) -> build.QueryVariable:
+    """A choice among the datasets that the exporter knows now: of some or all, or of one."""
+    choice = build.QueryVariable(DATASET).label("Dataset").datasource(SOURCE)
+    choice.query(f"label_values(lake_layer_up, {DATASET})").sort(
+        dashboard.VariableSort.ALPHABETICAL_ASC
+    )
+    choice.refresh(dashboard.VariableRefresh.ON_DASHBOARD_LOAD).allow_custom_value(False)
+    if many:
+        every = dashboard.VariableOption(text="All", value="$__all")
+        choice.multi(True).include_all(True).all_value(".*").current(every)
+    return choice
+
+
 def _links() -> list[build.DashboardLink]:
-    others = build.DashboardLink("Breweries").type(dashboard.DashboardLinkType.DASHBOARDS)
+    others = build.DashboardLink("Lake").type(dashboard.DashboardLinkType.DASHBOARDS)
     addresses = {
         "Newest errors": "http://127.0.0.1:9817/errors",
         "Alerts": "http://127.0.0.1:9093",
@@ -188,6 +203,6 @@ class _Marked(dashboard.AnnotationQuery):
         return {
             **super().to_json(),
             "target": {"expr": FIRING, "refId": "Alerts"},
-            "titleFormat": "{{alertname}} {{layer}}",
+            "titleFormat": "{{alertname}} {{dataset}} {{layer}}",
             "tagKeys": "severity,owner",
         }

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from monitoring.metrics import LAKE_METRICS, LAYER_METRICS
+from monitoring import metrics
 
 ROOT = Path(__file__).resolve().parents[2]
 GRAFANA = ROOT / "monitoring" / "grafana"
@@ -19,8 +19,8 @@ BOARDS = {
 # What a real MinIO said of itself after a run of the pipeline, and after the next: those metrics
 # that the dashboards ask for, by both of its addresses.
 SAMPLES = [Path(__file__).with_name(f"minio_metrics_{number}.txt") for number in (1, 2)]
-OURS = {metric.name for metric in (*LAKE_METRICS, *LAYER_METRICS)}
-METRIC = re.compile(r"\b(?:breweries|minio)_\w+|\bALERTS\b")
+OURS = {name.partition("{")[0] for name in metrics.names()}
+METRIC = re.compile(r"\b(?:lake|minio)_\w+|\bALERTS\b")
 
 
 class Expression(NamedTuple):
@@ -50,10 +50,18 @@ def templates() -> Iterator[Expression]:
             yield Expression(f"{name}: {annotation['name']}", annotation["target"]["expr"])
 
 
-def expressions() -> Iterator[Expression]:
-    """Every expression as Grafana asks it, for each layer."""
-    layers = [option["text"] for option in BOARDS["layer"]["templating"]["list"][0]["options"]]
+def variables(name: str) -> dict[str, dict[str, Any]]:
+    """The variables of a dashboard by name."""
+    return {found["name"]: found for found in BOARDS[name]["templating"].get("list", [])}
+
+
+def expressions(dataset: str) -> Iterator[Expression]:
+    """Every expression as Grafana asks it: of a dataset, for each layer."""
+    layers = [option["text"] for option in variables("layer")["layer"]["options"]]
     for place, text in dict.fromkeys(templates()):
         asked = text.replace("$__rate_interval", "1m")  # four scrapes
+        # All are chosen at first where many may be.
+        every = variables(place.partition(":")[0]).get("dataset", {}).get("allValue", "")
+        asked = asked.replace("$dataset", every or dataset)
         for layer in layers if "$layer" in asked else [""]:
             yield Expression(f"{place} {layer}".strip(), asked.replace("$layer", layer))

@@ -15,6 +15,7 @@ from tests.monitoring.boards import (
     minio_metrics,
     panels,
     templates,
+    variables,
 )
 
 COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))["services"]
@@ -42,10 +43,27 @@ def test_what_is_committed_is_what_the_code_makes():
 @pytest.mark.parametrize("name", BOARDS)
 def test_a_dashboard_is_found_by_its_own_fixed_name(name):
     board = BOARDS[name]
-    assert board["uid"] == f"breweries-{name}" and "id" not in board
-    assert board["title"] and board["description"] and board["tags"] == ["breweries"]
+    assert board["uid"] == f"lake-{name}" and "id" not in board
+    assert board["title"] and board["description"] and board["tags"] == ["lake"]
     assert not board["editable"]
     assert (board["time"], board["refresh"]) == ({"from": "now-7d", "to": "now"}, "1m")
+
+
+def test_pages_ask_of_the_datasets_that_are_there_and_of_no_other():
+    asked = {name: variables(name).get("dataset") for name in BOARDS}
+    assert not asked.pop("store")
+    for dataset in asked.values():
+        assert dataset["query"] == "label_values(lake_layer_up, dataset)"
+        assert dataset["refresh"] == 1, "a new dataset is there when the page is opened"
+    assert asked["overview"]["multi"] and asked["overview"]["current"]["value"] == "$__all"
+    assert not asked["layer"]["multi"] and not asked["layer"]["includeAll"]
+
+
+@pytest.mark.parametrize("found", dict.fromkeys(templates()), ids=lambda found: found.place)
+def test_what_is_asked_of_a_layer_is_of_the_chosen_datasets(found):
+    assert not re.findall(
+        r"\blake_(?:layer|run|drift)_\w+\b(?!{dataset=~\"\$dataset\",layer=)", found.text
+    )
 
 
 @pytest.mark.parametrize("name", BOARDS)
@@ -108,9 +126,10 @@ def test_zabbix_and_prometheus_draw_the_same_lines():
     template = yaml.safe_load((ROOT / "monitoring/zabbix/template.yaml").read_text())
     (lake,) = template["zabbix_export"]["templates"]
     macros = {macro["macro"]: macro["value"] for macro in lake["macros"]}
-    assert f"> on() group_left() {macros['{$BREWERIES.STALE.TURNS}']} *" in ALERTS["StaleData"]
-    assert f"< {macros['{$BREWERIES.KEPT}']} * max_over_time" in ALERTS["VolumeFall"]
-    assert ALERTS["RejectedRows"].endswith(f"> {macros['{$BREWERIES.REJECTED}']}")
+    turns = macros["{$LAKE.STALE.TURNS}"]
+    assert f"> on(dataset) group_left() {turns} *" in ALERTS["StaleData"]
+    assert f"< {macros['{$LAKE.KEPT}']} * max_over_time" in ALERTS["VolumeFall"]
+    assert ALERTS["RejectedRows"].endswith(f"> {macros['{$LAKE.REJECTED}']}")
 
 
 def test_there_is_one_data_source_and_all_name_it():
@@ -121,6 +140,8 @@ def test_there_is_one_data_source_and_all_name_it():
             assert panel["datasource"] == reference
             assert all(target["datasource"] == reference for target in panel["targets"])
         assert [each["datasource"] for each in board["annotations"]["list"]] == [reference]
+        for variable in board["templating"].get("list", []):
+            assert variable.get("datasource", reference) == reference
     scraped = yaml.safe_load((ROOT / "monitoring/prometheus/prometheus.yml").read_text())
     assert source["jsonData"]["timeInterval"] == scraped["global"]["scrape_interval"]
     assert source["url"] == "http://prometheus:9090" and "prometheus" in COMPOSE

@@ -11,7 +11,8 @@ import pytest
 import requests
 
 from compose import monitoring
-from data.medallion.lake.datasets import DATASETS, LAYERS
+from data.breweries.flow import FLOW
+from data.medallion.lake.datasets import LAYERS
 from tests.monitoring.boards import METRIC, ROOT, SAMPLES, expressions
 from tests.monitoring.servers import MISSING, SECRETS, exporter, prometheus, write_alertmanager
 from tests.waiting import wait_for
@@ -102,27 +103,27 @@ def test_every_expression_gives_data_and_a_renamed_metric_is_seen(world, tmp_pat
         addresses = {"exporter": seen, "minio": minio, "alertmanager": NOBODY}
         with prometheus(tmp_path, **addresses) as address:
             ask = Asked(address)
-            new = ask.when("rate(breweries_up[1m]) and on() sum(rate(minio_s3_requests_total[1m]))")
+            new = ask.when("rate(lake_up[1m]) and on() sum(rate(minio_s3_requests_total[1m]))")
             world.run()
             recorded.answer = recorded.next_answer
             after = ask.when(
-                f"(count(breweries_run_output_rows > 0) == {len(LAYERS)}) "
+                f"(count(lake_run_output_rows > 0) == {len(LAYERS)}) "
                 "and on() (sum(rate(minio_s3_requests_total[1m])) > 0) "
                 "and on() count(minio_bucket_usage_total_bytes)"
             )
             world.api.records = []
             world.fails(Exception, "bronze")
-            failed = ask.when('ALERTS{alertstate="firing", alertname="BreweriesLayerFailed"}')
-            for dataset in DATASETS:
-                world.lake.put(dataset.layer, dataset.manifest, b"{")
-            unreadable = ask.when(f"count(breweries_layer_up == 0) == {len(LAYERS)}")
+            failed = ask.when('ALERTS{alertstate="firing", alertname="LayerFailed"}')
+            for dataset in FLOW.datasets:
+                world.lake.store.put(dataset.layer, dataset.manifest, b"{")
+            unreadable = ask.when(f"count(lake_layer_up == 0) == {len(LAYERS)}")
             check(ask, (new, after, failed, unreadable))
 
 
 def check(ask, moments):
     """Ask all: each gives data, but where none is meant; none the same with a name changed."""
     wrong = []
-    for place, text in expressions():
+    for place, text in expressions(FLOW.name):
         given = [ask(text, moment) for moment in moments]
         numbers = [value == value for found in given for value in found.values()]
         if not any(numbers) or not (all(given) or text.startswith(NO_DATA)):

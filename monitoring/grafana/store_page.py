@@ -51,7 +51,7 @@ def store() -> Dashboard:
             ),
         ],
     }  # fmt: skip
-    return page("store", "Breweries: store", "MinIO, by its own metrics.", rows)
+    return page("store", "Lake: store", "MinIO, by its own metrics.", rows)
 
 
 _CAPACITY = "What the drives hold, and what of it is free. MinIO refuses writes when they are full."

@@ -1,4 +1,4 @@
-"""Is everything well?"""
+"""Is everything well? Of all datasets, or of some that are chosen."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from functools import partial
 from grafana_foundation_sdk.builders import stat, table
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
-from . import lake
+from . import layer_panels as panels
 from .bricks import (
     BAD,
     FIRING,
@@ -17,20 +17,21 @@ from .bricks import (
     Query,
     Rows,
     Steps,
+    datasets,
     listed,
     now,
     over_time,
     page,
     states,
 )
-from .lake import STATES, each, of
+from .layer_panels import NAME, STATES, each, of
 
 WAY = (
-    Query(of("run_output_rows", "bronze"), "received (bronze)"),
-    Query(of("run_output_rows", "silver"), "cleaned (silver)"),
-    Query(of("run_input_rows", "gold"), "counted (gold)"),
+    Query(of("run_output_rows", "bronze"), f"{NAME} received (bronze)"),
+    Query(of("run_output_rows", "silver"), f"{NAME} cleaned (silver)"),
+    Query(of("run_input_rows", "gold"), f"{NAME} grouped (gold)"),
 )
-LABELS = "alertname, layer, severity, owner"
+LABELS = "alertname, dataset, layer, severity, owner"
 
 
 def overview() -> Dashboard:
@@ -38,23 +39,23 @@ def overview() -> Dashboard:
     rows: Rows = {
         "Is everything well?": [
             _store(4),
-            lake.state_panel(each(lake.state), 8, lake.PAGE),
+            panels.state_panel(each(panels.state), 8, panels.PAGE),
             _alerts(4),
-            lake.complete_panel(each(lake.complete), 8),
-            lake.success_panel(each(lake.success), 8),
-            lake.late_panel(each(lake.late), 8),
-            lake.error_panel(each(lake.error), 8),
+            panels.complete_panel(each(panels.complete), 8),
+            panels.success_panel(each(panels.success), 8),
+            panels.late_panel(each(panels.late), 8),
+            panels.error_panel(each(panels.error), 8),
         ],
         "What the newest run made of the data": [
             now(Looks("Rows through the layers", _ROWS, "locale", 8), *WAY),
-            lake.rejected_panel(each(lake.rejected), 6),
+            panels.rejected_panel(each(panels.rejected), 6),
             _duplicates(5),
-            lake.drift_panel(each(partial(of, "drift_flags")), 5),
+            panels.drift_panel(each(partial(of, "drift_flags")), 5),
         ],
         "The last days": [
             _firing(10),
             states(
-                Looks("State over time", _STATES, "none", 14, 7, words=STATES), *each(lake.state)
+                Looks("State over time", _STATES, "none", 14, 7, words=STATES), *each(panels.state)
             ),
             over_time(Looks("Rows over time", _ROWS, "locale", 12, 8), *WAY),
             over_time(
@@ -63,12 +64,13 @@ def overview() -> Dashboard:
             ),
         ],
     }
-    return page("overview", "Breweries: overview", "Whether the lake is well.", rows)
+    text = "Whether the lake is well."
+    return page("overview", "Lake: overview", text, rows, [datasets(many=True)])
 
 
 _ROWS = (
-    "Breweries that the API gave, that were cleaned, and that were counted. What is received and "
-    "not cleaned was rejected or a duplicate. A fall by a tenth within a day fires the alert "
+    "Records that the API gave, that were cleaned, and that gold was made from. What is received "
+    "and not cleaned was rejected or a duplicate. A fall by a tenth within a day fires the alert "
     "VolumeFall. What to do: docs/monitoring.md, 'Volume fall'."
 )
 _STATES = "Red: failed. Orange: unreadable. Grey: it never ran. A gap: the exporter did not answer."
@@ -85,7 +87,7 @@ def _store(width: int) -> stat.Panel:
     )
     words = {1: ("answers", GOOD), 0: ("down", BAD)}
     looks = Looks("Store", text, "none", width, words=words, none="the exporter does not answer")
-    return now(looks, Query("breweries_up", "store"))
+    return now(looks, Query("lake_up", "store"))
 
 
 def _alerts(width: int) -> stat.Panel:
@@ -95,7 +97,7 @@ def _alerts(width: int) -> stat.Panel:
 
 
 def _duplicates(width: int) -> stat.Panel:
-    text = "Rows that were there already: the API gave the same brewery twice. They are kept once."
+    text = "Rows that were there already: the API gave the same record twice. They are kept once."
     steps: Steps = {0: GOOD, 1: WARNING}
     queries = each(partial(of, "run_duplicate_rows"))
     return now(Looks("Duplicates", text, "locale", width, steps=steps), *queries)

@@ -1,4 +1,7 @@
-"""What is shown of a layer, on the overview and on its own page; `$layer` names the page's."""
+"""What is shown of a layer, on the overview and on its own page.
+
+The pages' variables choose: `$dataset` one dataset or more, `$layer` the layer of its own page.
+"""
 
 from __future__ import annotations
 
@@ -8,11 +11,17 @@ from grafana_foundation_sdk.builders import stat
 
 from data.medallion.lake.datasets import LAYERS
 
-from .bricks import BAD, GOOD, OFF, WARNING, Looks, Query, Steps, Words, now
+from .bricks import BAD, DATASET, GOOD, OFF, WARNING, Looks, Query, Steps, Words, now
 
-SUCCESS = "breweries_layer_last_success_timestamp_seconds"
+SUCCESS = "lake_layer_last_success_timestamp_seconds"
 HERE = "$layer"
-PAGE = ("Its page", "/d/breweries-layer?var-layer=${__field.labels.layer}")
+NAME = "{{dataset}}"
+"""Of the dataset that a line is about."""
+LABELS = f"{DATASET}, layer"
+PAGE = (
+    "Its page",
+    "/d/lake-layer?var-dataset=${__field.labels.dataset}&var-layer=${__field.labels.layer}",
+)
 ERRORS = ("Its text, at the exporter", "http://127.0.0.1:9817/errors")
 STATES: Words = {
     0: ("well", GOOD),
@@ -27,37 +36,42 @@ def state(layer: str) -> str:
     """One of STATES."""
     return _worst(
         layer,
-        "(breweries_layer_up{} == 0) + 2",
-        "(breweries_layer_failed{} == 1)",
+        "(lake_layer_up{} == 0) + 2",
+        "(lake_layer_failed{} == 1)",
         f"({SUCCESS}{{}} == 0) - 1",
-        "breweries_layer_failed{}",
+        "lake_layer_failed{}",
     )
 
 
 def complete(layer: str) -> str:
     """1 or 0; -1 where nothing ran yet."""
-    return _worst(layer, f"({SUCCESS}{{}} == 0) - 1", "breweries_run_complete{}")
+    return _worst(layer, f"({SUCCESS}{{}} == 0) - 1", "lake_run_complete{}")
 
 
 def late(layer: str) -> str:
     """The age in intervals of the schedule; -1 where nothing ran yet."""
     return _worst(
         layer,
-        f"(time() - ({SUCCESS}{{}} > 0)) / on() group_left() "
-        "(breweries_schedule_interval_seconds > 0)",
+        f"(time() - ({SUCCESS}{{}} > 0)) / on(dataset) group_left() "
+        "(lake_schedule_interval_seconds > 0)",
         f"({SUCCESS}{{}} == 0) - 1",
     )
 
 
 def _worst(layer: str, *choices: str) -> str:
     """The first of some expressions that has a value."""
-    chosen = " or ".join(choices).replace("{}", f'{{layer="{layer}"}}')
-    return f"max by(layer) ({chosen})"
+    chosen = " or ".join(choices).replace("{}", _chosen(layer))
+    return f"max by({LABELS}) ({chosen})"
+
+
+def _chosen(layer: str) -> str:
+    # By a pattern, since the overview chooses many.
+    return f'{{{DATASET}=~"${DATASET}",layer="{layer}"}}'
 
 
 def of(metric: str, layer: str) -> str:
-    """A metric of a layer."""
-    return f'breweries_{metric}{{layer="{layer}"}}'
+    """A metric of a layer of the chosen datasets."""
+    return f"lake_{metric}{_chosen(layer)}"
 
 
 def success(layer: str) -> str:
@@ -76,8 +90,8 @@ def rejected(layer: str) -> str:
 
 
 def each(expression: Callable[[str], str]) -> list[Query]:
-    """An expression for each layer, in the order of the data's way."""
-    return [Query(expression(layer), layer) for layer in LAYERS]
+    """An expression for each layer, in the order of the data's way; of each chosen dataset."""
+    return [Query(expression(layer), f"{NAME} {layer}") for layer in LAYERS]
 
 
 def here(expression: Callable[[str], str]) -> list[Query]:
