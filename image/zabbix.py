@@ -31,10 +31,10 @@ def main() -> int:
         flow.run()
         set_up(page, f"http://{address}")
         asked = Zabbix(page)
-        wait_for(lambda: any("failure" in key for key in asked.items("Breweries")))
+        wait_for(lambda: any("failure" in key for key in asked.items("Lake")))
         flow.api.records = []
         flow.run()
-        wait_for(lambda: asked.problems("Breweries"))
+        wait_for(lambda: asked.problems("Lake"))
         _shoot(stack.enter_context(browser_page()), page)
     return 0
 
@@ -47,7 +47,7 @@ def _shoot(browser: Page, address: str) -> None:
     browser.click("#enter")
     browser.wait_for_url("**action=dashboard.view**")
     browser.goto(f"{address}/zabbix.php?action=problem.view&show=3&show_tags=0")
-    browser.get_by_text("The bronze layer failed").first.wait_for()
+    browser.get_by_text("The bronze layer of breweries failed").first.wait_for()
     for warning in browser.locator(".btn-overlay-close:visible").all():
         warning.click()  # the machine's languages are nobody's concern
     browser.locator(".tabfilter-item-link").first.click()  # the filter is folded away

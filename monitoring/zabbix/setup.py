@@ -19,10 +19,10 @@ from .api import ZabbixRefused, ask, made
 FOLDER = Path(__file__).parent
 TEMPLATE = FOLDER / "template.yaml"
 MEDIA_TYPES = FOLDER / "media-types.yaml"
-TEMPLATE_NAME = "Breweries by HTTP"
-NAME = "Breweries"
-SLACK, MAIL = "Breweries: Slack", "Breweries: mail"
-SLACK_MACRO = "{$BREWERIES.SLACK_URL}"
+TEMPLATE_NAME = "Lake by HTTP"
+NAME = "Lake"
+SLACK, MAIL = "Lake: Slack", "Lake: mail"
+SLACK_MACRO = "{$LAKE.SLACK_URL}"
 MAIL_SETTINGS = ("ALERT_EMAIL_FROM", "ALERT_SMTP_HOST", "ALERT_SMTP_PORT")
 SECRET = 1
 READ, NO_PAGE, USER_ROLE = 2, 3, 1
@@ -113,7 +113,7 @@ def _make_host(api: ZabbixAPI, group: str, exporter: str) -> None:
         host=NAME,
         groups=[{"groupid": group}],
         templates=[{"templateid": template["templateid"]}],
-        macros=[{"macro": "{$BREWERIES.EXPORTER}", "value": exporter}],
+        macros=[{"macro": "{$LAKE.EXPORTER}", "value": exporter}],
     )  # fmt: skip
 
 
@@ -182,7 +182,7 @@ def _make_action(api: ZabbixAPI, user: str) -> None:
             "evaltype": 0,
             "conditions": [
                 {"conditiontype": by_tag, "operator": equals, "value2": "service",
-                 "value": "breweries"},
+                 "value": NAME.lower()},
             ],
         },
         operations=[

@@ -11,14 +11,17 @@ import yaml
 
 from compose.passwords import weak
 from compose.zabbix import SHORTEST
+from data.breweries.flow import FLOW
 from data.medallion import settings
-from data.medallion.lake.datasets import GOLD, LAYERS, LOGS
+from data.medallion.lake.datasets import LAYERS, LOGS
 from data.medallion.lake.versions import Lake
-from data.medallion.settings import Settings
-from monitoring.metrics import LAKE_METRICS, LAYER_METRICS
+from data.medallion.settings import LakeSettings
+from monitoring import metrics
 from monitoring.zabbix.__main__ import main
 from monitoring.zabbix.setup import TEMPLATE, TEMPLATE_NAME
-from tests.monitoring.servers import Messages, exporter, free_port, pipeline
+from tests.monitoring.seen import log_of
+from tests.monitoring.servers import STATIONS_TOO, Messages, exporter, free_port, pipeline
+from tests.monitoring.stations import STATIONS
 from tests.monitoring.zabbix import PASSWORD, VERSIONS, Zabbix, set_up, zabbix
 from tests.waiting import wait_for
 
@@ -48,9 +51,16 @@ def test_the_template_names_metrics_that_are_there():
         for step in item.get("preprocessing", [])
         if step["type"].startswith("PROMETHEUS")
     }
-    known = {metric.name for metric in LAKE_METRICS}
-    known |= {f'{metric.name}{{layer="{{#LAYER}}"}}' for metric in LAYER_METRICS}
-    assert asked <= known | {"breweries_layer_up"}
+    labels = {"layer": '{layer="{#LAYER}"}', "dataset": '{dataset="{#DATASET}"}'}
+    labels["dataset,layer"] = '{dataset="{#DATASET}",layer="{#LAYER}"}'
+    known = set()
+    for name, _, told in (found.rstrip("}").partition("{") for found in metrics.names()):
+        known |= {name, f"{name}{labels.get(told, '')}"}
+    assert asked <= known
+    of_one_layer = {expression for expression in asked if "_layer_" in expression}
+    assert not {expression for expression in of_one_layer if "{" not in expression} - {
+        "lake_layer_up"  # from which they are discovered
+    }
     ours = list(numbers(yaml.safe_load(text)))
     assert len(set(ours)) == len(ours)
     assert all(uuid.UUID(number).version == 4 for number in ours)
@@ -88,10 +98,13 @@ def test_from_a_block_that_fails_to_the_messages_and_back(page, tmp_path):
     with ExitStack() as stack:
         flow = stack.enter_context(pipeline(tmp_path))
         messages = stack.enter_context(Messages())
-        address = stack.enter_context(exporter(tmp_path))
-        lake = Lake.connect(Settings.load())
-        lake.create_bucket("gold")
-        lake.each(lambda n: lake.put("gold", f"logs/{n:05}.json", b"{}"), range(3000))
+        address = stack.enter_context(exporter(tmp_path, STATIONS_TOO))
+        lake = Lake.connect(LakeSettings.load())
+        store = lake.store
+        store.create_bucket("gold")
+        store.each(lambda n: store.put("gold", log_of(f"{n:05}", FLOW.gold[0]), b"{}"), range(3000))
+        store.create_bucket("silver")
+        store.put("silver", "logs/old", b"of no dataset")
         assert flow.run() == 0, flow.log.read_text()[-3000:]
 
         done = set_up(page, f"http://{address}", **messages.settings)
@@ -106,62 +119,69 @@ def test_from_a_block_that_fails_to_the_messages_and_back(page, tmp_path):
 
         nowhere(asked)
         wait_for(lambda: well(asked), 2 * MINUTE)
-        gold = lake.version(GOLD).manifest.rows_out
+        gold = lake.version(FLOW.gold[0]).manifest.rows_out
         assert rows(asked) == {"bronze": 600, "silver": 600, "gold": gold}
-        assert not asked.problems("Breweries")
+        assert not asked.problems("Lake")
 
         records, flow.api.records = flow.api.records, []
         assert flow.run() == 1
-        (failed,) = (log.modified for log in lake.listed("bronze", LOGS).values())
-        bronze = f"The bronze layer failed: {error(lake, 'bronze')}"
-        told = messages.told("PROBLEM: The bronze layer failed", failed, *BY)
+        (failed,) = (log.modified for log in lake.store.listed("bronze", LOGS).values())
+        bronze = f"The bronze layer of breweries failed: {error(lake, 'bronze')}"
+        told = messages.told("PROBLEM: The bronze layer of breweries failed", failed, *BY)
         print(f"error log to message: {told}")
         assert max(told.values()) < MINUTE
-        assert list(asked.problems("Breweries").values()) == [bronze]
+        assert list(asked.problems("Lake").values()) == [bronze]
         for text in newest(messages):
             assert bronze in text and "docs/monitoring.md#layer-failed" in text
 
         flow.api.records = records[:300]
         assert flow.run() == 1
         succeeded = time.time()
-        silver = f"The silver layer failed: {error(lake, 'silver')}"
+        silver = f"The silver layer of breweries failed: {error(lake, 'silver')}"
         assert "DriftStopped" in silver
-        messages.told("PROBLEM: The silver layer failed", succeeded, *BY)
-        told = messages.told("RESOLVED: The bronze layer failed", succeeded, *BY)
+        messages.told("PROBLEM: The silver layer of breweries failed", succeeded, *BY)
+        told = messages.told("RESOLVED: The bronze layer of breweries failed", succeeded, *BY)
         print(f"success to message: {told}")
-        lost = "The bronze layer has lost rows"
-        wait_for(lambda: set(asked.problems("Breweries").values()) == {silver, lost}, MINUTE)
+        lost = "The bronze layer of breweries has lost rows"
+        wait_for(lambda: set(asked.problems("Lake").values()) == {silver, lost}, MINUTE)
         assert any(silver in text for text in told_by_slack(messages))
 
         flow.api.records = records
         assert flow.run() == 0
-        lake.put("bronze", "logs/1999.json", b"\xff no JSON \0")
+        store.put("bronze", log_of("1999", FLOW.bronze), b"\xff no JSON \0")
+        store.put("silver", log_of("1", STATIONS.silver), b'{"message": "no stations"}')
+        store.put("silver", "logs/strange", b"of no dataset")
         time.sleep(1.1)
-        lake.put("gold", "logs/00007.json", json.dumps({"time": "2199", "message": ODD}).encode())
-        odd = f"The gold layer failed: {ODD}"
-        wait_for(lambda: odd in asked.problems("Breweries").values(), MINUTE)
+        content = json.dumps({"time": "2199", "message": ODD}).encode()
+        store.put("gold", log_of("00007", FLOW.gold[0]), content)
+        odd = f"The gold layer of breweries failed: {ODD}"
+        wait_for(lambda: odd in asked.problems("Lake").values(), MINUTE)
         ended = {silver, lost}
-        wait_for(lambda: not ended & set(asked.problems("Breweries").values()), MINUTE)
-        messages.told("PROBLEM: The gold layer failed", time.time(), *BY)
+        wait_for(lambda: not ended & set(asked.problems("Lake").values()), MINUTE)
+        messages.told("PROBLEM: The gold layer of breweries failed", time.time(), *BY)
+        theirs = "The silver layer of stations failed"
+        messages.told(f"PROBLEM: {theirs}", time.time(), *BY)
+        messages.told("PROBLEM: A new error log is of no dataset", time.time(), *BY)
+        assert f"{theirs}: no stations" in asked.problems("Lake").values()
         assert any(odd in text for text in told_by_slack(messages))
-        assert any("no error log of ours" in p for p in asked.problems("Breweries").values())
+        assert any("no error log of ours" in p for p in asked.problems("Lake").values())
         assert not unsupported(asked)
 
         tight = {"STALE.TURNS": "0", "GRACE": "1s", "REJECTED": "-1"}
-        override(asked, **{f"{{$BREWERIES.{name}}}": value for name, value in tight.items()})
-        warned = {"The silver layer is stale", "The silver layer rejects rows"}
-        wait_for(lambda: warned <= set(asked.problems("Breweries").values()), 2 * MINUTE)
-        assert not {"The gold layer is stale", "The bronze layer is stale"} & set(
-            asked.problems("Breweries").values()
-        )
+        override(asked, **{f"{{$LAKE.{name}}}": value for name, value in tight.items()})
+        layers = "The {} layer of breweries {}"
+        warned = {layers.format("silver", what) for what in ("is stale", "rejects rows")}
+        wait_for(lambda: warned <= set(asked.problems("Lake").values()), 2 * MINUTE)
+        failed = {layers.format(layer, "is stale") for layer in ("bronze", "gold")}
+        assert not failed & set(asked.problems("Lake").values())
 
-        known = asked.problems("Breweries")
+        known = asked.problems("Lake")
         gone = time.time()
         flow.store.close()
         told = messages.told(f"PROBLEM: {DOWN}", gone, *BY)
         print(f"store down to message: {told}")
         time.sleep(MINUTE / 2)
-        new = asked.problems("Breweries").items() - known.items()
+        new = asked.problems("Lake").items() - known.items()
         assert [name for _, name in new] == [DOWN]
         assert not unsupported(asked)
         wait_for(lambda: GONE in asked.problems("nowhere").values(), 2 * MINUTE)
@@ -192,13 +212,13 @@ def test_a_way_that_is_no_longer_set_is_taken_away_and_others_stay(page):
     asked = Zabbix(page)
     assert set_up(page, "http://127.0.0.1:1", **Messages().settings).returncode == 0
     (added,) = asked.ask("mediatype.get", filter={"name": "SMS"}, output=["mediatypeid"])
-    (user,) = asked.ask("user.get", filter={"username": "breweries"}, selectMedias="extend")
+    (user,) = asked.ask("user.get", filter={"username": "lake"}, selectMedias="extend")
     media = [{"mediatypeid": one["mediatypeid"], "sendto": one["sendto"]} for one in user["medias"]]
     assert len(media) == 2
     sms = {"mediatypeid": added["mediatypeid"], "sendto": "+1"}
     asked.ask("user.update", userid=user["userid"], medias=[*media, sms])
     assert set_up(page, "http://127.0.0.1:1").stdout.endswith("its page alone.\n")
-    (user,) = asked.ask("user.get", filter={"username": "breweries"}, selectMedias="extend")
+    (user,) = asked.ask("user.get", filter={"username": "lake"}, selectMedias="extend")
     assert [one["sendto"] for one in user["medias"]] == ["+1"]
 
 
@@ -213,9 +233,9 @@ def newest(messages):
 
 def nowhere(asked):
     """Another host with the template, on an exporter that is not there."""
-    (group,) = asked.ask("hostgroup.get", filter={"name": "Breweries"}, output=["groupid"])
+    (group,) = asked.ask("hostgroup.get", filter={"name": "Lake"}, output=["groupid"])
     (template,) = asked.ask("template.get", filter={"host": TEMPLATE_NAME}, output=["templateid"])
-    macro = {"macro": "{$BREWERIES.EXPORTER}", "value": f"http://127.0.0.1:{free_port()}"}
+    macro = {"macro": "{$LAKE.EXPORTER}", "value": f"http://127.0.0.1:{free_port()}"}
     asked.ask(
         "host.create", host="nowhere", groups=[group], templates=[template], macros=[macro]
     )  # fmt: skip
@@ -223,32 +243,34 @@ def nowhere(asked):
 
 def well(asked):
     """Whether all layers are found and read."""
-    items = asked.items("Breweries")
+    items = asked.items("Lake")
     names = ("up", "rows_out", "failure")
-    found = [items.get(f"breweries.layer.{name}[{layer}]") for layer in LAYERS for name in names]
+    found = [items.get(key_of(name, layer)) for layer in LAYERS for name in names]
     return all(found) and all(float(item["lastvalue"]) == 1 for item in found[::3])
 
 
 def rows(asked):
-    items = asked.items("Breweries")
-    return {
-        layer: float(items[f"breweries.layer.rows_out[{layer}]"]["lastvalue"]) for layer in LAYERS
-    }
+    items = asked.items("Lake")
+    return {layer: float(items[key_of("rows_out", layer)]["lastvalue"]) for layer in LAYERS}
+
+
+def key_of(name, layer):
+    return f"lake.layer.{name}[{FLOW.name},{layer}]"
 
 
 def unsupported(asked):
-    return {key: item["error"] for key, item in asked.items("Breweries").items() if item["error"]}
+    return {key: item["error"] for key, item in asked.items("Lake").items() if item["error"]}
 
 
 def error(lake, layer):
     """The newest error log in a line, as it stands in the lake."""
-    logs = lake.listed(layer, LOGS)
+    logs = lake.store.listed(layer, LOGS)
     key = max(logs, key=lambda key: logs[key].modified)
-    content, _ = lake.get(layer, key)
+    content, _ = lake.store.get(layer, key)
     log = json.loads(content)
     return " ".join(f"{log['exception_type']}: {log['message']}".split())[:400]
 
 
 def override(asked, **macros):
     for macro, value in macros.items():
-        asked.ask("usermacro.create", hostid=asked.host("Breweries"), macro=macro, value=value)
+        asked.ask("usermacro.create", hostid=asked.host("Lake"), macro=macro, value=value)

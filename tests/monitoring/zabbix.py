@@ -62,7 +62,7 @@ $DB = [
     'USER' => 'zabbix', 'PASSWORD' => '', 'SCHEMA' => '', 'ENCRYPTION' => false,
     'DOUBLE_IEEE754' => true,
 ];
-$ZBX_SERVER_NAME = 'Breweries';
+$ZBX_SERVER_NAME = 'Lake';
 $IMAGE_FORMAT_DEFAULT = IMAGE_FORMAT_PNG;
 """
 
