@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-FILES = Path("/run/breweries")
+FILES = Path("/run/monitoring")
 """Where services find their secrets."""
 
 # First passwords of Mage, MinIO, Zabbix and others.

@@ -85,7 +85,7 @@ def test_make_monitor_starts_what_sees_and_tells(started):
         found = get(stack, "PROMETHEUS_PORT", "/api/v1/targets")["data"]["activeTargets"]
         return {target["labels"]["job"] for target in found if target["health"] == "up"}
 
-    wait_for(lambda: jobs() == {"breweries", "alertmanager", "minio", "minio-buckets"}, 120)
+    wait_for(lambda: jobs() == {"lake", "alertmanager", "minio", "minio-buckets"}, 120)
     told = get(stack, "ALERTMANAGER_PORT", "/api/v2/status")["config"]["original"]
     assert "receiver: messages" in told
     sent = (
@@ -97,7 +97,7 @@ def test_make_monitor_starts_what_sees_and_tells(started):
     assert alert["annotations"]["summary"] == "A test"
     owner = ("owner", stack.settings["GRAFANA_PASSWORD"])
     boards = get(stack, "GRAFANA_PORT", "/api/search?type=dash-db", auth=owner)
-    assert {board["uid"] for board in boards} == {f"breweries-{name}" for name in BOARDS}
+    assert {board["uid"] for board in boards} == {f"lake-{name}" for name in BOARDS}
 
 
 @pytest.mark.parametrize("started", [("zabbix", "zabbix")], indirect=True)
@@ -109,7 +109,7 @@ def test_make_zabbix_starts_one_that_watches_and_knows_no_common_password(starte
     token = ask_zabbix(stack, "user.login", username="Admin", password=password)["result"]
 
     def up():
-        key = {"key_": "breweries.up"}
+        key = {"key_": "lake.up"}
         items = ask_zabbix(
             stack, "item.get", token, filter=key, output=["lastvalue"], monitored=True
         )

@@ -10,7 +10,7 @@ import yaml
 from data.breweries.flow import FLOW
 from data.medallion.lake.datasets import LOGS, SCRATCH
 from data.medallion.settings import FlowSettings, LakeSettings
-from monitoring.metrics import BUCKET_METRICS, DATASET_METRICS, LAKE_METRICS, LAYER_METRICS
+from monitoring.metrics import names
 from tests.docs.pages import ROOT
 
 FOLDERS = ("benchmarks", "compose", "data", "image", "monitoring", "sandbox", "setup", "tests")
@@ -84,18 +84,7 @@ OVERRIDES = dict(
 )
 """What stands in the lock in place of what packages ask for."""
 
-LABELS = {
-    LAKE_METRICS: "",
-    BUCKET_METRICS: "{layer}",
-    DATASET_METRICS: "{dataset}",
-    LAYER_METRICS: "{dataset,layer}",
-}
-METRICS = {
-    name
-    for metrics, labels in LABELS.items()
-    for metric in metrics
-    for name in (metric.name, f"{metric.name}{labels}")
-}
+METRICS = {form for name in names() for form in (name, name.partition("{")[0])}
 RULES = yaml.safe_load(CODE[ROOT / "monitoring/prometheus/rules.yml"])["groups"]
 ALERTS = {rule["alert"] for group in RULES for rule in group["rules"]}
 ERRORS = {
