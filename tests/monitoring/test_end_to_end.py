@@ -20,7 +20,7 @@ from tests.monitoring.servers import (
     pipeline,
     prometheus,
 )
-from tests.monitoring.stations import STATIONS
+from tests.monitoring.stations import STATIONS, publish
 from tests.waiting import wait_for
 
 pytestmark = pytest.mark.skipif(
@@ -32,6 +32,7 @@ BY = ("slack", "mail")
 FAILED = "FIRING: The bronze layer of breweries failed"
 RESOLVED = "RESOLVED: The bronze layer of breweries failed"
 STATIONS_FAILED = "FIRING: The silver layer of stations failed"
+STATIONS_RESOLVED = "RESOLVED: The silver layer of stations failed"
 LABELS = ("alertname", "dataset", "layer")
 DOWN = "FIRING: The object store does not answer"
 
@@ -98,12 +99,17 @@ def test_from_a_block_that_fails_to_the_messages_and_back(tmp_path):
         assert "docs/monitoring.md#layer-failed" in str(messages.posts["/slack"])
 
         # A failure of one dataset outlasts a good run of the other.
-        log = b'{"message": "no stations"}'
-        lake.store.put("silver", log_of("1", STATIONS.silver), log)
+        log = log_of("1", STATIONS.silver)
+        lake.store.put("silver", log, b'{"message": "no stations"}')
         messages.told(STATIONS_FAILED, time.time(), *BY)
         assert flow.run() == 0
-        time.sleep(MINUTE / 2)
+        stored = lake.store.listed("silver", log)[log].modified
+        success = 'lake_layer_last_success_timestamp_seconds{dataset="breweries", layer="silver"}'
+        wait_for(lambda: asked.ask(f"{success} > {stored}"), MINUTE, 0.5)
         assert asked.alerts() == {"LayerFailed stations silver"}
+        publish(lake, STATIONS.silver, 1)
+        messages.told(STATIONS_RESOLVED, time.time(), *BY)
+        assert not asked.alerts()
 
         gone = time.time()
         flow.store.close()
@@ -113,7 +119,7 @@ def test_from_a_block_that_fails_to_the_messages_and_back(tmp_path):
         told = messages.told(DOWN, gone, "gateway")
         print(f"store down to the gateway: {told}")
         assert asked.alerts() == {"StoreDown"}
-        assert [messages.titles[way] for way in BY] == [
-            [FAILED, RESOLVED, STATIONS_FAILED, DOWN]
-        ] * 2
-        assert messages.titles["gateway"] == [DOWN]
+        titles = [FAILED, RESOLVED, STATIONS_FAILED, STATIONS_RESOLVED, DOWN]
+        assert [messages.titles[way] for way in BY] == [titles] * 2
+        # On a slow machine, the stations' failure lasts long enough for the gateway.
+        assert [title for title in messages.titles["gateway"] if "stations" not in title] == [DOWN]
