@@ -38,7 +38,9 @@ def address(**settings):
         for name, value in {"MINIO_ACCESS_KEY": "k", "MINIO_SECRET_KEY": "s", **settings}.items():
             patch.setenv(name, value)
         store = Lake.connect(LakeSettings.load()).store
-    url = store._client._base_url.build("GET", "sa-east-1", store._bucket("gold"), "data/x")
+    url = store._client._base_url.build(
+        method="GET", region="sa-east-1", bucket_name=store._bucket("gold"), object_name="data/x"
+    )
     return f"{url.scheme}://{url.netloc}{url.path}"
 
 
