@@ -23,6 +23,7 @@ PROFILES = "tests/compose/test_profiles.py"
 ZABBIX = Run("tests/monitoring/zabbix.py::set_up", "-m monitoring.zabbix --url --exporter")
 STOPPED = f"{STACK}::test_it_stops_when_told_and_comes_back_with_its_data"
 
+GUIDE = "tests/guide/test_make_it_yours.py"
 RUN = {
     "make demo": Run(".ci/run"),
     'make demo ARGS="--error-rate 0.2 --cut-rate 0.1"': Run(f"{MAKE}::demo"),
@@ -58,6 +59,8 @@ RUN = {
         "tests/compose/test_scale.py::test_the_first_run_goes_through_two_workers",
         "up -d --scale worker=2 worker",
     ),
+    "make dataset NAME=stations": Run(f"{GUIDE}::test_a_new_flow_runs_at_once_and_passes_lint"),
+    "make demo FLOW=stations": Run(f"{GUIDE}::test_a_new_flow_runs_at_once_and_passes_lint"),
     "mage run": Run("tests/pipeline/test_commands.py::mage_run", "run data breweries"),
     ".venv/bin/mage run data breweries": Run(
         "tests/pipeline/test_commands.py::mage_run", "run data breweries"
@@ -112,8 +115,8 @@ NOT_RUN = {
 """What no test runs, and why."""
 
 
-FOLLOWED = {"docs/make-it-yours.md": "tests/guide/test_make_it_yours.py"}
-"""What a test follows word by word, on a copy of the repository under other names."""
+FOLLOWED = {"docs/make-it-yours.md": GUIDE}
+"""What a test follows word by word, on a copy of the repository."""
 
 
 def is_command(name: str) -> bool:

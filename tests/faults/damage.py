@@ -10,7 +10,8 @@ from data.breweries.flow import FLOW
 from data.medallion.lake.datasets import LOGS
 from data.medallion.lake.errors import LakeError, ManifestMissing
 from data.medallion.lake.versions import Lake
-from tests.conftest import World, raw_get
+from tests.conftest import raw_get
+from tests.world import World
 
 SINGLE_OBJECTS = (
     ("bronze", FLOW.bronze.object),

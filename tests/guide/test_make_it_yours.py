@@ -203,6 +203,17 @@ def test_every_small_change_is_tried():
     assert CHANGES.keys() - {"you want", "---"} == {*tried, *elsewhere}
 
 
+def test_a_new_flow_runs_at_once_and_passes_lint(clone):
+    written = shell(clone, "make dataset NAME=stations").splitlines()
+    assert re.search(r"silver/stations +60\b", shell(clone, "make demo FLOW=stations"))
+    assert "Contracts: 6 kept, 0 broken" in shell(clone, "make lint")
+    (folder,) = (line.strip() for line in written if line.endswith("stations/flow.py"))
+    assert (clone / folder).is_file()
+    for name in ("[A-Z]x", "breweries", "lambda"):
+        with pytest.raises(AssertionError, match="make: "):
+            shell(clone, f"make dataset NAME='{name}'")
+
+
 def test_the_breweries_can_go(clone):
     printed = follow(clone, *STEPS[-1])
     assert re.search(rf"bronze/quakes +{QUAKES}\b", printed)

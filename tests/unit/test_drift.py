@@ -16,10 +16,10 @@ from data.medallion.layers.drift import (
     compare,
     fields_of,
     joined,
+    profile_of,
     seen_in_all,
     whole,
 )
-from data.medallion.layers.silver_tasks import _profile
 from data.medallion.rules import RULES, STOPPING
 from data.medallion.table import Column, unchanged
 from tests.stations import RECORD, TABLE
@@ -214,7 +214,7 @@ def test_what_stops_is_a_rule():
 def first_version(table, *records):
     """The profile of some records, as silver's first version has it."""
     rows, _, seen = Cleaner(table, unchanged)([json.dumps(r).encode() for r in records])
-    return whole([_profile(table, rows)], seen)
+    return whole([profile_of(table, rows)], seen)
 
 
 @pytest.mark.parametrize("values", [(True, False), ({"n": 1}, []), (True, None)])
