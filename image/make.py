@@ -113,7 +113,7 @@ def _buckets(lake: Lake) -> str:
 def _error_log(lake: Lake) -> str:
     """The first error log of bronze, but for the middle of its traceback."""
     key = min(lake.store.listed("bronze", "logs/"))
-    log = json.loads(b"".join(lake.store.part("bronze", key)))
+    log = json.loads(b"".join(lake.store.stream("bronze", key)))
     # Paths of the machine that makes the picture are nobody's concern.
     *_, frame, source, said = log["traceback"].strip().replace(f"{ROOT}/", "").split("\n")
     kept = ("Traceback (most recent call last):", "  ...", frame, source, said)

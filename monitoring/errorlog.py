@@ -58,7 +58,7 @@ def read_newest(
     if listed.bytes > LARGEST_LOG:
         return replace(unread, message=f"{name} has {listed.bytes:,} bytes: read it in the store.")
     try:
-        content = b"".join(store.part(layer, key, 0, listed.bytes))
+        content = b"".join(store.stream(layer, key, 0, listed.bytes))
     except LakeError:  # removed since it was listed
         return unread
     return _parsed(content, unread)

@@ -261,7 +261,7 @@ def _manifest(lake: Lake, dataset: Dataset, before: ManifestLook | None) -> Mani
             problem=f"{name} has {head.bytes:,} bytes: the exporter reads {LARGEST_MANIFEST:,}.",
         )
     try:
-        summary, _, etag = lake.told(dataset, Summary.from_bytes)
+        summary, _, etag = lake.read_manifest(dataset, Summary.from_bytes)
     except ManifestMissing:
         return ManifestLook()
     except (ManifestUnreadable, ManifestTooNew) as error:

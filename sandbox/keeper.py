@@ -69,25 +69,16 @@ def _keep(folder: Path, flags: Sequence[str]) -> None:
         (data / "mini.options").unlink(missing_ok=True)
         _refuse_a_full_disk(folder)
     _end_orphan(data)
-    access_key, secret_key = f"breweries-{secrets.token_hex(4)}", secrets.token_urlsafe(30)
-    master, volume, filer, s3 = _free_ports(4)
-    command = [
-        _weed(),
-        *("-alsologtostderr=false", f"-logdir={folder}", "-stderrthreshold=FATAL", "mini"),
-        *(_of(data), "-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-master.telemetry=false"),
-        *(f"-master.port={master}", f"-volume.port={volume}", f"-filer.port={filer}"),
-        *(f"-s3.port={s3}", "-s3.port.iceberg=0", "-s3.port.lance=0"),
-        *("-webdav=false", "-admin.ui=false"),
-        *("-s3.allowDeleteBucketNotEmpty=false", "-s3.autoCreateBucket=false"),
-        *flags,
-    ]
+    access_key, secret_key = f"lake-{secrets.token_hex(4)}", secrets.token_urlsafe(30)
+    ports = _free_ports(4)
+    *_, s3 = ports
     credentials = {"AWS_ACCESS_KEY_ID": access_key, "AWS_SECRET_ACCESS_KEY": secret_key}
     with using(log):
         output = log.open("w")
     with (
         output,
         leashed(
-            command,
+            [*_command(folder, ports), *flags],
             env={**os.environ, **credentials},
             stdin=subprocess.DEVNULL,
             stdout=output,
@@ -105,19 +96,35 @@ def _keep(folder: Path, flags: Sequence[str]) -> None:
         when_ended(lambda _: weed.terminate())
         try:
             _wait_until_ready(weed, s3, log)
-            write_private(
-                settings,
-                {
-                    "MINIO_ENDPOINT": f"127.0.0.1:{s3}",
-                    "MINIO_ACCESS_KEY": access_key,
-                    "MINIO_SECRET_KEY": secret_key,
-                    "MINIO_SECURE": "false",
-                },
-            )
+            write_private(settings, _settings(s3, access_key, secret_key))
             _let_go_of_output()
             weed.wait()
         finally:
             settings.unlink(missing_ok=True)
+
+
+def _settings(s3: int, access_key: str, secret_key: str) -> dict[str, str]:
+    """What the store's users must know."""
+    return {
+        "MINIO_ENDPOINT": f"127.0.0.1:{s3}",
+        "MINIO_ACCESS_KEY": access_key,
+        "MINIO_SECRET_KEY": secret_key,
+        "MINIO_SECURE": "false",
+    }
+
+
+def _command(folder: Path, ports: Sequence[int]) -> list[str]:
+    """What starts SeaweedFS on four ports, the last of which is that of S3."""
+    master, volume, filer, s3 = ports
+    return [
+        _weed(),
+        *("-alsologtostderr=false", f"-logdir={folder}", "-stderrthreshold=FATAL", "mini"),
+        *(_of(folder / "data"), "-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-master.telemetry=false"),
+        *(f"-master.port={master}", f"-volume.port={volume}", f"-filer.port={filer}"),
+        *(f"-s3.port={s3}", "-s3.port.iceberg=0", "-s3.port.lance=0"),
+        *("-webdav=false", "-admin.ui=false"),
+        *("-s3.allowDeleteBucketNotEmpty=false", "-s3.autoCreateBucket=false"),
+    ]
 
 
 def _refuse_a_full_disk(folder: Path) -> None:

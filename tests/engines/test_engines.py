@@ -105,7 +105,7 @@ def test_no_rows_pass_through_this_process(expected, world, cluster, monkeypatch
         raise AssertionError("rows were read or written here")
 
     extracted = through_doors((FLOW.bronze,))
-    for name in ("chunks", "part", "put"):
+    for name in ("chunks", "stream", "put"):
         monkeypatch.setattr(Store if name != "chunks" else Lake, name, refuse)
     through_doors((FLOW.silver, FLOW.gold[0]), extracted)
     assert world.manifest(FLOW.gold[0]).rows_in == RECORDS

@@ -240,7 +240,7 @@ class Store:
         }
         return Head(found.etag or "", found.size or 0, told)
 
-    def part(
+    def stream(
         self, layer: Layer, key: str, start: int = 0, end: int | None = None, etag: str = ""
     ) -> Iterator[bytes]:
         """An object's content from an offset to another, or to its end, in pieces of a MiB.

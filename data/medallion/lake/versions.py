@@ -97,7 +97,7 @@ class Lake:
         """As `read`, in pieces of a MiB; the check comes with the last one."""
         name = f"{layer}/{entry.key}"
         digest = hashlib.sha256()
-        for chunk in self.store.part(layer, entry.key):
+        for chunk in self.store.stream(layer, entry.key):
             digest.update(chunk)
             yield chunk
         if digest.hexdigest() != entry.sha256:
@@ -119,8 +119,8 @@ class Lake:
         if etag == md5(content):
             return True
         # Where the store encrypts or compresses, the ETag is something else.
-        found = self.store.head(layer, entry.key)
-        return found is not None and found.metadata.get("sha256") == entry.sha256
+        head = self.store.head(layer, entry.key)
+        return head is not None and head.metadata.get("sha256") == entry.sha256
 
     def put_hashed(
         self, layer: Layer, entry: StoredObject, content: bytes, content_type: str
@@ -132,20 +132,22 @@ class Lake:
 
     def stat(self, layer: Layer, key: str) -> Stat | None:
         """What a published object says of itself, or None where there is none."""
-        found = self.store.head(layer, key)
-        if found is None:
+        head = self.store.head(layer, key)
+        if head is None:
             return None
-        told = found.metadata
+        metadata = head.metadata
         return Stat(
             key=key,
-            etag=found.etag,
-            bytes=found.bytes,
-            run=told.get("run", ""),
-            snapshot=told.get("snapshot", ""),
-            sha256=told.get("sha256", ""),
-            rows=_number(told.get("rows", "")),
-            rows_in=_number(told.get("rows-in", "")),
-            source=Source(key=told.get("source-key", ""), sha256=told.get("source-sha256", "")),
+            etag=head.etag,
+            bytes=head.bytes,
+            run=metadata.get("run", ""),
+            snapshot=metadata.get("snapshot", ""),
+            sha256=metadata.get("sha256", ""),
+            rows=_number(metadata.get("rows", "")),
+            rows_in=_number(metadata.get("rows-in", "")),
+            source=Source(
+                key=metadata.get("source-key", ""), sha256=metadata.get("source-sha256", "")
+            ),
         )
 
     def publish(
@@ -155,7 +157,7 @@ class Lake:
         content: bytes | Path,
         content_type: str,
         origin: Origin,
-        there: Stat | None,
+        previous: Stat | None,
     ) -> bool:
         """Make some content the version of a single-object dataset, by one PUT.
 
@@ -165,7 +167,7 @@ class Lake:
             content: of the object, or a file of it.
             content_type: its media type.
             origin: what it says of itself.
-            there: the object that it replaces, as it was found; None where there was none.
+            previous: the object that it replaces, as it was; None where there was none.
 
         Returns:
             Whether it was written: the same content of the same snapshot is not, again.
@@ -173,11 +175,11 @@ class Lake:
         Raises:
             LeaseLost: another run wrote it meanwhile.
         """
-        if there and (there.sha256, there.snapshot) == (entry.sha256, origin.snapshot):
+        if previous and (previous.sha256, previous.snapshot) == (entry.sha256, origin.snapshot):
             return False
         metadata = _metadata(entry, origin)
         if entry.bytes > LARGEST_SINGLE_PUT and isinstance(content, Path):
-            if self.stat(layer, entry.key) != there:
+            if self.stat(layer, entry.key) != previous:
                 raise LeaseLost(f"{layer}/{entry.key}")
             self.store.put_file(layer, entry.key, content, content_type, metadata)
             return True
@@ -186,7 +188,8 @@ class Lake:
             "Content-Type": content_type,
             **{f"x-amz-meta-{name}": value for name, value in metadata.items()},
         }
-        if not self.store.put_if(layer, entry.key, whole, there.etag if there else None, headers):
+        etag = previous.etag if previous else None
+        if not self.store.put_if(layer, entry.key, whole, etag, headers):
             raise LeaseLost(f"{layer}/{entry.key}")
         return True
 
@@ -208,31 +211,31 @@ class Lake:
             ManifestMissing, ManifestUnreadable: the dataset's block has to be run.
             ManifestTooNew: a later release wrote it.
         """
-        manifest, content, etag = self.told(dataset, Manifest.from_bytes)
+        manifest, content, etag = self.read_manifest(dataset, Manifest.from_bytes)
         return Version(manifest, Source(key=dataset.manifest, sha256=sha256(content)), etag)
 
-    def told(self, dataset: Dataset, understand: Callable[[bytes], M]) -> tuple[M, bytes, str]:
-        """What a dataset's manifest tells somebody, its content, and its ETag.
+    def read_manifest(self, dataset: Dataset, parse: Callable[[bytes], M]) -> tuple[M, bytes, str]:
+        """What somebody takes from a dataset's manifest, its content, and its ETag.
 
         Args:
             dataset: the one to read.
-            understand: takes from the content what is asked for; raises ValueError where it cannot.
+            parse: takes from the content what is asked for; raises ValueError where it cannot.
 
         Raises:
             ManifestMissing, ManifestUnreadable, ManifestTooNew: as `version`.
         """
         name = f"{dataset.layer}/{dataset.manifest}"
-        there = self.store.get(dataset.layer, dataset.manifest)
-        if there is None:
+        stored = self.store.get(dataset.layer, dataset.manifest)
+        if stored is None:
             raise ManifestMissing(name, dataset.block)
-        content, etag = there
+        content, etag = stored
         try:
             if (written_as := version_of(content)) > MANIFEST_VERSION:
                 raise ManifestTooNew(name, written_as, MANIFEST_VERSION)
-            told = understand(content)
+            parsed = parse(content)
         except ValueError as error:
             raise ManifestUnreadable(name, str(error), dataset.block) from None
-        return told, content, etag
+        return parsed, content, etag
 
     def follow(self, dataset: Dataset, read: Callable[[Version], R]) -> R:
         """What reading a dataset gives; read anew where its version was replaced meanwhile.
@@ -264,14 +267,14 @@ class Lake:
         """
         end = time.monotonic() + REPLACEMENT_SECONDS
         while time.monotonic() < end:
-            told = self.stat(dataset.layer, dataset.manifest)
-            if told and told.etag != version.etag:
+            manifest = self.stat(dataset.layer, dataset.manifest)
+            if manifest and manifest.etag != version.etag:
                 return self.version(dataset)
-            there = self.stat(dataset.layer, dataset.object) if dataset.object else None
-            if there and there.sha256 and there.entry not in version.manifest.objects:
-                own = {"run": there.run, "snapshot": there.snapshot, "source": there.source}
-                rows = {"rows_in": there.rows_in, "rows_out": there.rows}
-                update = {**own, **rows, "objects": (there.entry,), "checks": (), "parts": None}
+            stored = self.stat(dataset.layer, dataset.object) if dataset.object else None
+            if stored and stored.sha256 and stored.entry not in version.manifest.objects:
+                own = {"run": stored.run, "snapshot": stored.snapshot, "source": stored.source}
+                rows = {"rows_in": stored.rows_in, "rows_out": stored.rows}
+                update = {**own, **rows, "objects": (stored.entry,), "checks": (), "parts": None}
                 return replace(version, manifest=version.manifest.model_copy(update=update))
             time.sleep(REPLACEMENT_SECONDS / 20)
         return None

@@ -30,12 +30,12 @@ class Range:
 
 def ranges(key: str, etag: str, size: int, parts: Parts | None) -> list[Range]:
     """An object of so many bytes, in the parts of its manifest, or such as they would be."""
-    told = parts or Parts(size=PART_BYTES, sha256=())
-    starts = range(0, max(size, 1), told.size)
-    hashed = zip_longest(starts, told.sha256[: len(starts)])
+    hashed = parts or Parts(size=PART_BYTES, sha256=())
+    starts = range(0, max(size, 1), hashed.size)
+    digests = zip_longest(starts, hashed.sha256[: len(starts)])
     return [
-        Range(key, etag, size, start, min(start + told.size, size), digest)
-        for start, digest in hashed
+        Range(key, etag, size, start, min(start + hashed.size, size), digest)
+        for start, digest in digests
     ]
 
 
@@ -49,28 +49,28 @@ def check_object(place: Place, entry: StoredObject) -> None:
         pass
 
 
-def texts_of(place: Place, part: Range) -> Iterator[bytes]:
+def texts_of(place: Place, span: Range) -> Iterator[bytes]:
     """The JSON texts of a range's records.
 
     Raises:
         ObjectMissing: the object was replaced.
         ObjectDiffers: the range is not what the manifest says.
     """
-    return record_texts(lines_within(_content(place, part), part.start, part.end))
+    return record_texts(lines_within(_content(place, span), span.start, span.end))
 
 
-def _content(place: Place, part: Range) -> Iterator[bytes]:
+def _content(place: Place, span: Range) -> Iterator[bytes]:
     """The object from the byte before a range on, for as long as somebody reads."""
-    digest, before = hashlib.sha256(), min(part.start, 1)
-    start = part.start - before
-    for chunk in place.lake.store.part("bronze", part.key, start, part.end, part.etag):
+    digest, before = hashlib.sha256(), min(span.start, 1)
+    start = span.start - before
+    for chunk in place.lake.store.stream("bronze", span.key, start, span.end, span.etag):
         digest.update(memoryview(chunk)[before:])
         before = 0
         yield chunk
-    if part.sha256 not in {None, digest.hexdigest()}:
-        name = f"bronze/{part.key}"
-        what = f"sha256 of bytes {part.start} to {part.end}"
-        raise ObjectDiffers(name, what, part.sha256, digest.hexdigest())
-    for start in range(part.end, part.size, PIECE_OF_A_LINE):
-        end = min(start + PIECE_OF_A_LINE, part.size)
-        yield from place.lake.store.part("bronze", part.key, start, end, part.etag)
+    if span.sha256 not in {None, digest.hexdigest()}:
+        name = f"bronze/{span.key}"
+        what = f"sha256 of bytes {span.start} to {span.end}"
+        raise ObjectDiffers(name, what, span.sha256, digest.hexdigest())
+    for start in range(span.end, span.size, PIECE_OF_A_LINE):
+        end = min(start + PIECE_OF_A_LINE, span.size)
+        yield from place.lake.store.stream("bronze", span.key, start, end, span.etag)

@@ -115,19 +115,19 @@ def _clean(step: Step, silver: Silver, version: Version) -> Cleaned:
     if stored is None:
         raise ObjectMissing(f"bronze/{entry.key}")
     buckets = buckets_for(stored.bytes, TASK_BYTES)
-    parts = ranges(entry.key, stored.etag, stored.bytes, version.manifest.parts)
+    spans = ranges(entry.key, stored.etag, stored.bytes, version.manifest.parts)
     tasks: list[Task[CleanedRange | None]] = [
         partial(
             silver_tasks.clean_range,
             silver=silver,
-            part=part,
+            span=span,
             name=f"{entry.sha256[:16]}-{number:06}",
             first=number * RANGE_POSITIONS,
             buckets=buckets,
         )
-        for number, part in enumerate(parts)
+        for number, span in enumerate(spans)
     ]
-    if any(part.sha256 is None for part in parts):
+    if any(span.sha256 is None for span in spans):
         tasks.insert(0, partial(check_object, entry=entry))
     cleaned = [done for done in step.engine.run(tasks, "cleaning bronze") if done]
     return Cleaned(version, cleaned, buckets)

@@ -97,14 +97,14 @@ class Silver:
 
 
 def clean_range(
-    place: Place, silver: Silver, part: Range, name: str, first: int, buckets: int
+    place: Place, silver: Silver, span: Range, name: str, first: int, buckets: int
 ) -> CleanedRange:
     """Clean the records of a range.
 
     Args:
         place: where the task runs.
         silver: the flow's.
-        part: the range.
+        span: the range.
         name: of the pieces.
         first: the position to give its first record; that of any later range is greater.
         buckets: how many to scatter into.
@@ -113,7 +113,7 @@ def clean_range(
         ObjectMissing: the object was replaced.
         ObjectDiffers: the range is not what the manifest says.
     """
-    texts = texts_of(place, part)
+    texts = texts_of(place, span)
     tables, batches, rejected, records = [silver.table.clean_schema.empty_table()], [], [], 0
     while batch := list(islice(texts, BATCH)):
         table, unusable, seen = silver.cleaner(batch, first + records)

@@ -72,7 +72,7 @@ class Prefix:
     def read(self, parts: Sequence[Part]) -> list[bytes]:  # noqa: D102
         def part(wanted: Part) -> bytes:
             name, start, end = wanted
-            return b"".join(self.lake.store.part("silver", self.prefix + name, start, end))
+            return b"".join(self.lake.store.stream("silver", self.prefix + name, start, end))
 
         return self.lake.store.each(part, parts)
 
