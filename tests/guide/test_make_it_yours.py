@@ -5,7 +5,6 @@ import json
 import os
 import random
 import re
-import shutil
 import subprocess
 from collections import defaultdict
 from datetime import datetime, timedelta, timezone
@@ -17,6 +16,7 @@ import yaml
 from minio import Minio
 
 from sandbox.store import embedded_store
+from tests.compose.stack import copy
 
 ROOT = Path(__file__).resolve().parents[2]
 GUIDE = (ROOT / "docs" / "make-it-yours.md").read_text(encoding="utf-8")
@@ -32,19 +32,10 @@ QUAKES = 523
 FLOW = Path("data", "quakes")
 
 
-def files() -> list[str]:
-    """What a clone would hold, with what is not committed yet."""
-    listing = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
-    told = subprocess.run(listing, cwd=ROOT, capture_output=True, check=True).stdout.decode()
-    return sorted({name for name in told.split("\0") if name and (ROOT / name).is_file()})
-
-
 @pytest.fixture(scope="module")
 def clone(tmp_path_factory):
     folder = tmp_path_factory.mktemp("clone")
-    for name in files():
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy2(ROOT / name, folder / name)
+    copy(folder, ())
     (folder / ".venv").symlink_to((ROOT / ".venv").resolve())
     for command in ("init -q", "add -A", "-c user.name=me -c user.email=me@here commit -qm All"):
         subprocess.run(["git", *command.split()], cwd=folder, check=True)

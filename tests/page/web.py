@@ -15,7 +15,7 @@ from pathlib import Path
 
 from compose.trigger import MageApi, MageRefused
 from data.medallion.host.envfile import read_envfile
-from sandbox import ROOT, SANDBOX
+from sandbox import ROOT
 from sandbox.breweries.api import LocalBreweryApi
 from tests.waiting import wait_for
 
@@ -35,8 +35,8 @@ class Web:
 
 
 @contextmanager
-def web(folder: Path, api: LocalBreweryApi, **settings: str) -> Iterator[Web]:
-    """Mage's page as `make web` serves it, on the given API, with all state in a folder."""
+def web(folder: Path, api: LocalBreweryApi, root: Path = ROOT, **settings: str) -> Iterator[Web]:
+    """Mage's page as `make web` serves it in a checkout, on an API, with all state in a folder."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -53,20 +53,20 @@ def web(folder: Path, api: LocalBreweryApi, **settings: str) -> Iterator[Web]:
     command = [sys.executable, "-m", "sandbox", "web", "--lake", lake, "--port", str(port)]
     with (folder / "web.log").open("w") as log:
         process = subprocess.Popen(
-            command, cwd=ROOT, env=environment, stdout=log, stderr=log, start_new_session=True
+            command, cwd=root, env=environment, stdout=log, stderr=log, start_new_session=True
         )
         try:
-            yield _ready(f"http://127.0.0.1:{port}", SANDBOX / lake, process, folder)
+            yield _ready(f"http://127.0.0.1:{port}", root / ".sandbox" / lake, process, folder)
         finally:
             process.send_signal(signal.SIGINT)
             process.wait(60)
-            shutil.rmtree(SANDBOX / lake, ignore_errors=True)
+            shutil.rmtree(root / ".sandbox" / lake, ignore_errors=True)
 
 
 def _ready(address: str, lake: Path, process: subprocess.Popen[bytes], folder: Path) -> Web:
     def answer() -> Web | None:
         assert process.poll() is None, (folder / "web.log").read_text()
-        login = read_envfile(SANDBOX / "mage.env")
+        login = read_envfile(lake.with_name("mage.env"))
         # Neither file nor page is there at first.
         with suppress(KeyError, MageRefused):
             email, password = login["DEFAULT_OWNER_EMAIL"], login["DEFAULT_OWNER_PASSWORD"]
