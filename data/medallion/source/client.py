@@ -97,7 +97,7 @@ class Client:
             {
                 # Without it the server answers an error by a redirect to a page that says 200.
                 "Accept": "application/json",
-                "User-Agent": f"medallion/{__version__}",
+                "User-Agent": f"{settings.prefix.lower().rstrip('_')}/{__version__}",
                 # An answer that a shared cache has kept proves nothing of what is there now.
                 "Cache-Control": "no-cache",
                 **(headers or {}),
