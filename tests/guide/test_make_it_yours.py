@@ -61,6 +61,7 @@ def quakes() -> list[dict]:
 def shell(folder: Path, script: str, **more: str) -> str:
     ours = ("MINIO_", "BREWERIES_", "LAKE_", "DASK_")
     environment = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
+    environment["PYTEST_ADDOPTS"] = "-k TestQuakes"  # of the others, that they can be collected
     done = subprocess.run(
         ["bash", "-euo", "pipefail", "-c", script], cwd=folder, env={**environment, **more},
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
@@ -137,36 +138,23 @@ def test_its_token_is_asked_for_and_sent(clone):
     shell(clone, "make demo FLOW=quakes", QUAKES_API_TOKEN="a-token")
 
 
-@pytest.mark.parametrize("change", ["one more field", "a boolean"])
-def test_a_small_change_of_the_columns(clone, change):
-    (column,) = CHANGES[change]
-    edit(
-        clone / FLOW / "table.py",
-        r"^    \),\n    partitions",
-        f"        {column}\n    ),\n    partitions",
-    )
-    assert "every row is accounted for" in demo(clone)
-
-
-def test_another_partition(clone):
-    edit(clone / FLOW / "table.py", r"partitions=.*,$", *CHANGES["another partition"])
-    assert re.search(rf"silver/quakes +{QUAKES} +2 ", demo(clone))
-
-
-def test_a_second_gold_table(clone):
-    table, named = CHANGES["a second gold table"]
+def test_small_changes_of_the_folder(clone):
+    flow, table = clone / FLOW / "flow.py", clone / FLOW / "table.py"
+    for change in ("one more field", "a boolean"):
+        (column,) = CHANGES[change]
+        edit(table, r"^    \),\n    partitions", f"        {column}\n    ),\n    partitions")
+    edit(table, r"partitions=.*,$", *CHANGES["another partition"])
+    second, named = CHANGES["a second gold table"]
     with (clone / FLOW / "gold.py").open("a", encoding="utf-8") as file:
-        file.write(f"\n{table}\n")
-    edit(clone / FLOW / "flow.py", r"aggregates=.*,$", named)
-    edit(clone / FLOW / "flow.py", r"import BY_MONTH$", "import BY_MONTH, BY_PLACE")
-    demo(clone)
+        file.write(f"\n{second}\n")
+    edit(flow, r"aggregates=.*,$", named)
+    edit(flow, r"import BY_MONTH$", "import BY_MONTH, BY_PLACE")
+    edit(flow, r"drawing=.*,$", *CHANGES["the chart as SVG too"])
+    printed = demo(clone)
+    assert re.search(rf"silver/quakes +{QUAKES} +2 ", printed), "two years"
+    assert "every row is accounted for" in printed
     (row,) = tables(clone)["data/quakes_by_place/quakes_aggregated.parquet"].itertuples()
     assert row.quakes == QUAKES
-
-
-def test_the_chart_as_svg_too(clone):
-    edit(clone / FLOW / "flow.py", r"drawing=.*,$", *CHANGES["the chart as SVG too"])
-    demo(clone)
     picture = clone / "data" / "visualizations" / "quakes_aggregated.svg"
     assert picture.read_text().startswith("<?xml")
 

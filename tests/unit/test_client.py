@@ -256,7 +256,7 @@ def test_headers_of_a_flow_are_sent_with_each_request():
             client.get(server.url, {}, body)
     sent = server.requests[0].headers
     assert (sent["X-Key"], sent["Accept"]) == ("k", "text/x")
-    assert sent["User-Agent"].startswith("medallion/")
+    assert sent["User-Agent"].startswith("stations/")
 
 
 @pytest.mark.parametrize("token", [None, ""])
