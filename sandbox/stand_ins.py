@@ -6,6 +6,7 @@ import argparse
 import importlib
 import json
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any, cast
 
 from data.medallion.flow import Flow
@@ -32,7 +33,8 @@ def stand_in(
     Raises:
         SandboxError: the records cannot be read, or an option is not for it.
     """
-    records = _records(chosen.dataset) if chosen.dataset else None
+    file = chosen.dataset
+    records = _records(file, f"--dataset {file}") if file else None
     own = f"{__package__}.{flow.name}"
     if find_spec(own):
         module = importlib.import_module(f"{own}.stand_in")
@@ -42,16 +44,17 @@ def stand_in(
             name = option.replace("_", "-")
             raise SandboxError(f"--{name} is not for {flow.name}: its local API has no faults.")
     if records is None:
-        records = _records(PROJECT / flow.name / SAMPLE)
+        sample = PROJECT / flow.name / SAMPLE
+        records = _records(sample, str(sample))
     token = flow.load_settings().api_token.get_secret_value()
     return RecordsApi(records, f"/{flow.name}", token, port, host)
 
 
-def _records(file: Any) -> list[Any]:
+def _records(file: Path, name: str) -> list[Any]:
     try:
         records = json.loads(file.read_text(encoding="utf-8-sig"))
     except (OSError, ValueError, RecursionError) as error:
-        raise SandboxError(f"The records of {file} cannot be read: {error}.") from None
+        raise SandboxError(f"{name} cannot be read: {error}.") from None
     if not isinstance(records, list):
-        raise SandboxError(f"{file} holds no JSON array of records.")
+        raise SandboxError(f"{name} holds no JSON array of records.")
     return records

@@ -104,7 +104,7 @@ def test_what_is_no_dataset_s_is_counted(world, seen):
     [
         ("import no_such_module", "No module named 'no_such_module'"),
         ("FLOW = (", "SyntaxError"),
-        ("from data.breweries.flow import FLOW", "makes the flow breweries"),
+        ("from data.breweries.flow import FLOW", "its FLOW is called 'breweries'"),
         (None, "no folder of data/ has a flow.py"),
     ],
 )

@@ -46,6 +46,7 @@ def test_a_block_that_fails_ends_mage_run_with_1_and_a_log(world, store):
     assert key == f"logs/{log['run']}-extract_breweries_data.json"
     assert log.keys() == {
         "time",
+        "flow",
         "layer",
         "block",
         "run",

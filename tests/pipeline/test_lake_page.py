@@ -110,7 +110,7 @@ def test_what_an_object_says_of_itself(lake):
         assert (told.rows_in, told.source) == (manifest.rows_in, manifest.source)
     beside = [lake.lake.stat("silver", key) for key in FLOW.silver.beside]
     changes = lake.manifest(FLOW.silver).changes
-    assert [told.rows for told in beside] == [len(UNUSABLE), changes.locations]
+    assert [told.rows for told in beside] == [len(UNUSABLE), changes.partitions]
     assert [told.rows_in for told in beside] == [0, 0]
 
 

@@ -184,7 +184,7 @@ def test_dashboards_are_those_that_are_committed(checkout):
 
 
 @pytest.mark.parametrize(
-    "command", ["make test-fast ARGS='-k test_locations'", "make test-faults ARGS='-k reset'"]
+    "command", ["make test-fast ARGS='-k test_partitions'", "make test-faults ARGS='-k reset'"]
 )
 def test_a_part_of_the_tests(checkout, command):
     assert re.search(r"^\d+ passed, \d+ deselected", run(checkout, command), re.MULTILINE)

@@ -99,7 +99,7 @@ def test_whatever_ends_a_command_ends_all_that_it_started(tmp_path, target, up, 
         "LAKE_SPOOL": str(tmp_path / "spool"),
     }
     with started(command, tmp_path, **settings) as process:
-        if up == "scheduler":
+        if up in {"scheduler", "sandbox api"}:
             wait_for(lambda: answers(port), 60, 0.2)
         else:
             wait_for(lambda: up in names(tmp_path), 60, 0.1)

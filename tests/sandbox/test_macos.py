@@ -89,7 +89,8 @@ def test_threads_and_processes_work_and_are_measured(checkout, mac, monkeypatch)
         monkeypatch.setenv(name, "unused:9")
     (checkout / "work.py").write_text(WORK)
     said = run(checkout, "work.py")
-    assert said == ""
+    # On a slow machine its progress is shown.
+    assert all("the tests: " in line for line in filter(None, said.splitlines()))
     assert "loky" in mac.read_text()
 
 

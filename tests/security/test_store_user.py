@@ -84,5 +84,5 @@ def test_a_reader_reads(users, root, action):
 def test_a_refusal_names_the_keys_to_check(world, users, root):
     world.set(**users["store-policy-read"])
     with pytest.raises(StoreRefused, match="check MINIO_ACCESS_KEY") as caught:
-        Lake.connect(LakeSettings.load()).put("gold", "x", b"x")
+        Lake.connect(LakeSettings.load()).store.put("gold", "x", b"x")
     assert caught.value.code == "AccessDenied"
