@@ -72,16 +72,17 @@ def free_port() -> int:
                 return port
 
 
+SERVING = "Ctrl-C ends it"
 ENDS = [
-    ("make store", "weed", "group", signal.SIGHUP, "Ctrl-C ends it"),
-    ("make store", "weed", "make", signal.SIGKILL, "Ctrl-C ends it"),
+    ("make store", "weed", "group", signal.SIGHUP, SERVING),
+    ("make store", "weed", "make", signal.SIGKILL, SERVING),
     # Where there is no /proc, a make that alone is told waits for its command.
     pytest.param(
-        *("make store", "weed", "make", signal.SIGHUP, "Ctrl-C ends it"),
+        *("make store", "weed", "make", signal.SIGHUP, SERVING),
         marks=pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="no /proc"),
     ),
-    ("make api", "sandbox api", "group", signal.SIGHUP, "Ctrl-C ends it"),
-    ("make api", "sandbox api", "make", signal.SIGKILL, "Ctrl-C ends it"),
+    ("make api", "sandbox api", "group", signal.SIGHUP, SERVING),
+    ("make api", "sandbox api", "make", signal.SIGKILL, SERVING),
     ("make run", "run data breweries", "group", signal.SIGINT, "Interrupted: "),
     ("make run", "run data breweries", "python", signal.SIGKILL, ""),
     ("make web", "start data", "group", signal.SIGHUP, "Mage's page"),
@@ -99,7 +100,11 @@ def test_whatever_ends_a_command_ends_all_that_it_started(tmp_path, target, up, 
         "LAKE_SPOOL": str(tmp_path / "spool"),
     }
     with started(command, tmp_path, **settings) as process:
-        if up in {"scheduler", "sandbox api"}:
+        said = ""
+        if says == SERVING:
+            while says not in said:
+                said += process.stdout.readline() or pytest.fail(said)
+        elif up == "scheduler":
             wait_for(lambda: answers(port), 60, 0.2)
         else:
             wait_for(lambda: up in names(tmp_path), 60, 0.1)
@@ -112,7 +117,7 @@ def test_whatever_ends_a_command_ends_all_that_it_started(tmp_path, target, up, 
             (child,) = psutil.Process(process.pid).children()
             child.send_signal(number)
         wait_for(lambda: not family(tmp_path), SECONDS, 0.1)
-        output = process.communicate(timeout=5)[0]
+        output = said + process.communicate(timeout=5)[0]
         assert says in output and "Traceback" not in output
         with socket.socket() as probe:
             assert probe.connect_ex(("127.0.0.1", port)) != 0
