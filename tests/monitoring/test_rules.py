@@ -444,7 +444,11 @@ def test_a_mutated_rule_is_caught(tmp_path, name, field, value):
         case._replace(expected={time: only(name, found) for time, found in case.expected.items()})
         for case in CASES
     ]
-    done = check(tmp_path, rules, cases)
+    # Those in which the rule fires catch most, and are few.
+    fires = [case for case in cases if any(case.expected.values())]
+    done = check(tmp_path, rules, fires)
+    if done.returncode == 0:
+        done = check(tmp_path, rules, [case for case in cases if case not in fires])
     # Not for another reason, such as an expression that cannot be read. Matched without the
     # dataset, a series of one of two datasets has two partners, which Prometheus refuses.
     reasons = ("exp: ", "many-to-many matching not allowed")
