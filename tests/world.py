@@ -110,7 +110,13 @@ def world_on(store: dict[str, str], folder: Path, patch: pytest.MonkeyPatch) -> 
         lake = Lake.connect(LakeSettings.load())
         for layer in LAYERS:
             lake.store.create_bucket(layer)
-            lake.store.remove(layer, list(lake.store.listed(layer, "")))
+            _empty(lake, layer)
         yield World(lake, api, folder, patch)
         for layer in LAYERS:
-            lake.store.remove(layer, list(lake.store.listed(layer, "")))
+            _empty(lake, layer)
+
+
+def _empty(lake: Lake, layer: str) -> None:
+    """Remove all but the proof of today's race, which takes the embedded store two seconds."""
+    found = [key for key in lake.store.listed(layer, "") if not key.endswith(".race")]
+    lake.store.remove(layer, found)

@@ -56,7 +56,7 @@ def run_block(
             held = [stack.enter_context(lease.hold(leases, d, run, *limits)) for d in datasets]
             engine = stack.enter_context(engine_of(settings.lake, lake, run, flow.package))
             if not upstream:
-                held[0].race()
+                held[0].race_once_a_day()
             writers = [
                 Writer.of(flow, lake, settings, dataset, run, mine)
                 for dataset, mine in zip(datasets, held, strict=True)

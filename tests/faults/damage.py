@@ -62,7 +62,8 @@ def leavings(lake: Lake) -> list[str]:
     named |= {FLOW.silver.manifest, FLOW.rejected, FLOW.changes}
     found = [f"silver/{key}" for key in lake.store.listed("silver", "data/") if key not in named]
     for layer in ("bronze", "silver", "gold"):
-        found += [f"{layer}/{key}" for key in lake.store.listed(layer, "leases/")]
+        leases = lake.store.listed(layer, "leases/")
+        found += [f"{layer}/{key}" for key in leases if not key.endswith(".race")]
     return found
 
 

@@ -4,6 +4,7 @@ import random
 import threading
 import time
 
+from data.breweries.flow import FLOW
 from tests.faults.damage import error_logs
 from tests.faults.proxy import A_MINUTE, SLOW_DOWN, Refusal
 
@@ -87,6 +88,7 @@ def test_a_store_that_lets_two_racing_writers_win_is_refused(shaky, tally):
             return "" if operation is passed[0] else WON_TOO
         return ""
 
+    shaky.world.lake.store.remove("bronze", [FLOW.bronze.race])
     shaky.proxy.before = hold_two
     status = shaky.run()
     assert status == 1

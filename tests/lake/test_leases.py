@@ -167,6 +167,16 @@ def test_a_store_that_honours_conditions_only_one_at_a_time_is_refused(world):
     assert not world.lake.store.listed("silver", "leases/")
 
 
+def test_writers_race_once_a_day(world):
+    raced = []
+    world.patch.setattr(Lease, "race", lambda lease: raced.append(lease))
+    world.lake.store.put("silver", FLOW.silver.race, b"a crash in mid-race left this")
+    for run in ("20261126T000000Z-a", "20261126T235959Z-b", "20261127T000000Z-c"):
+        with hold(world.lake.store, FLOW.silver, run, 60, 1) as mine:
+            mine.race_once_a_day()
+    assert len(raced) == 2
+
+
 def test_a_renewal_that_gets_no_answer_does_not_outlast_the_lease():
     settings = LakeSettings.model_construct(store_timeout=60.0, lease=15.0)
     assert settings.for_leases.store_timeout == 5.0

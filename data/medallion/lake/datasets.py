@@ -49,7 +49,7 @@ class Dataset:
 
     @property
     def race(self) -> str:
-        """The key of the object that writers race for, relative to the bucket."""
+        """The key of the object that writers race for; later it names the run that let them."""
         return f"{self.lease}.race"
 
     @property

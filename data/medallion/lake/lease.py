@@ -24,6 +24,7 @@ from .errors import (
     StoreError,
     StoreUnreachable,
 )
+from .runs import day_of
 from .store import Store
 from .tries import TRIES
 
@@ -92,6 +93,18 @@ class Lease:
             f"renew the lease of {self._dataset.path}",
             "its answers take longer than half of LAKE_LEASE_SECONDS",
         )
+
+    def race_once_a_day(self) -> None:
+        """Let writers race, unless a run did on the same day (UTC) in this lake.
+
+        Raises:
+            RaceWonTwice: as `race` does.
+        """
+        layer, key = self._dataset.layer, self._dataset.race
+        proved = self._store.get(layer, key)
+        if not proved or day_of(proved[0].decode(errors="replace")) != day_of(self._run):
+            self.race()
+            self._store.put(layer, key, self._run.encode())
 
     def race(self) -> None:
         """Let writers race for an object: for one that is not there, then for its replacement.

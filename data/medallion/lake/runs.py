@@ -19,3 +19,8 @@ def new_run() -> str:
 def began(time: datetime) -> str:
     """How the ids of runs begin that began then; those of earlier ones are less than it."""
     return f"{time:%Y%m%dT%H%M%SZ}"
+
+
+def day_of(run: str) -> str:
+    """The day in UTC on which a run began: the first part of its id."""
+    return run.partition("T")[0]
