@@ -139,7 +139,7 @@ def test_every_name_is_there(page):
         "BREWERIES_NO_SETTING", "MINIO_SECURELY=true", "NO_CONSTANT", "DASK_DISTRIBUTED__NONE",
         "bronze/data/breweries/raw.json", "<layer>/locks/<dataset>.json", "silver/data/brewery/",
         "country=Austria/state=Kärnten",
-        "lake_layer_gone", "lake_up{layer}", "<FLOW>_STORE_CONNECTIONS", "LAKE_PROCESSES",
+        "lake_layer_gone", "lake_up{layer}", "<FLOW>_STORE_CONNECTIONS", "BREWERIES_PROCESSES",
         "NoSuchError", "Lake.vanish",
         "data/breweries/none.py", "none.py", "tests/none", "no such words",
     ],

@@ -146,7 +146,7 @@ def test_the_environment_wins_over_the_file(environment, tmp_path):
     lines = ["MINIO_ENDPOINT=file:9000", "MINIO_ACCESS_KEY='from file'", 'STATIONS_API_CRAWLS="5"']
     (tmp_path / ".env").write_text("\r\n".join(lines))
     settings = load()
-    assert settings.lake.store.endpoint == GOOD["MINIO_ENDPOINT"]
+    assert settings.lake.endpoint == GOOD["MINIO_ENDPOINT"]
     assert settings.lake.access_key.get_secret_value() == "from file"
     assert settings.flow.api_crawls == 5
 
@@ -199,7 +199,7 @@ def test_an_empty_secret_blanks_nothing(environment):
 def test_a_file_that_begins_with_a_mark_is_read(environment, tmp_path):
     environment.delenv("MINIO_ENDPOINT")
     (tmp_path / ".env").write_text("MINIO_ENDPOINT=file:9000\n", encoding="utf-8-sig")
-    assert load().lake.store.endpoint == "file:9000"
+    assert load().lake.endpoint == "file:9000"
 
 
 def test_a_file_that_is_no_text_is_named_with_its_line(environment, tmp_path):
