@@ -18,7 +18,7 @@ unexport PYTHONHOME PYTHONPATH PYTHONSAFEPATH PYTHONSTARTUP PYTHONPLATLIBDIR PYT
 # The project's own code: what lint and format look at.
 CODE := data monitoring sandbox compose tests benchmarks image
 
-.PHONY: help demo run web store dataset api env up monitor zabbix down logs trigger setup test test-fast test-faults \
+.PHONY: help demo run web store dataset api env up monitor zabbix down logs trigger setup test test-all test-fast test-faults \
   test-compose test-monitoring lint audit format bench images dashboards lock clean
 
 help: ## List the targets
@@ -66,8 +66,11 @@ trigger: ## Start a run in the running stack by Mage's API, and wait for its end
 	@$(COMPOSE) exec -T mage python -m compose.trigger "$(FLOW)"
 
 # Tests empty the buckets: two at once have an embedded store each, but would share one that is given.
-test: environment-tests ## Run the whole test suite
+test: environment-tests ## Run the tests
 	$(BIN)/python -m pytest $(if $(MINIO_ENDPOINT),,-n 2 --dist loadfile) $(ARGS)
+
+test-all: environment-tests ## Run the slow tests too (30 minutes)
+	$(MAKE) test ARGS="--all $(ARGS)"
 
 test-fast: environment-tests ## Run the tests that need no server
 	$(BIN)/python -m pytest tests/unit tests/flows -m "not server" $(ARGS)

@@ -81,8 +81,9 @@ class World:
         return found
 
     def keys(self, layer: str) -> list[str]:
-        """Keys of a layer but the error logs."""
-        return [key for key in self.lake.store.listed(layer, "") if not key.startswith("logs/")]
+        """Keys of a layer but the error logs, and the proof of today's race."""
+        found = self.lake.store.listed(layer, "")
+        return [k for k in found if not (k.startswith("logs/") or k.endswith(".race"))]
 
     def logs(self, layer: str) -> dict[str, Any]:
         """Error logs of a layer by key."""

@@ -60,6 +60,7 @@ def killed_at(shaky, number, moment):
     return killed.is_set()
 
 
+@pytest.mark.slow
 def test_mage_killed_at_random_moments(shaky, tally, every):
     chance, found, kills, times = random.Random(11), [], 0, 10 if every else 1
     started = time.monotonic()
@@ -137,6 +138,7 @@ def came_to(event, process):
     return True
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("moment", ["before", "after"])
 def test_a_run_that_is_stopped_and_wakes_after_another_took_over(shaky, tally, every, moment):
     stops, found = 0, []
@@ -193,6 +195,7 @@ def stopped_at(shaky, chosen, moment):
     return True
 
 
+@pytest.mark.slow
 def test_a_slow_operation_of_one_run_while_another_wants_to_publish(shaky, tally, every):
     held, found = 0, []
     for chosen in operations(every, 10, "PUT of silver's manifest", "removal in silver"):
@@ -273,6 +276,7 @@ def test_a_run_that_must_not_wait_ends_with_a_sentence(shaky, tally):
     )
 
 
+@pytest.mark.slow
 def test_a_reader_in_the_middle_is_not_failed_by_the_clean_up(shaky, tally, every):
     lake, rounds = shaky.world.lake, 12 if every else 2
     ended, reads, failures = threading.Event(), [], []

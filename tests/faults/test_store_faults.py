@@ -4,6 +4,8 @@ import random
 import threading
 import time
 
+import pytest
+
 from data.breweries.flow import FLOW
 from tests.faults.damage import error_logs
 from tests.faults.proxy import A_MINUTE, SLOW_DOWN, Refusal
@@ -52,6 +54,7 @@ def test_a_store_that_fails_now_and_then(shaky, tally, every):
         tally.add(f"the store: {name}", injected, len(found), ends)
 
 
+@pytest.mark.slow
 def test_a_store_that_asks_for_a_minute_costs_none(shaky, tally):
     """A run and its renewals wait as they see fit: one 503 is no minute, nor is a lease lost."""
     for chosen in ("leases/", "/silver/data/breweries/_manifest.json", "breweries_raw.json"):
@@ -101,6 +104,7 @@ def test_a_store_that_lets_two_racing_writers_win_is_refused(shaky, tally):
     tally.add("the store: two racing writers win", 1, len(found), ends)
 
 
+@pytest.mark.slow
 def test_a_store_that_dies_for_a_while(shaky, tally, every):
     chance = random.Random(7)
     for seconds, rounds, survives in ((1, 6 if every else 1, True), (20, 3 if every else 1, False)):

@@ -138,6 +138,7 @@ def test_its_token_is_asked_for_and_sent(clone):
     shell(clone, "make demo FLOW=quakes", QUAKES_API_TOKEN="a-token")
 
 
+@pytest.mark.slow
 def test_small_changes_of_the_folder(clone):
     flow, table = clone / FLOW / "flow.py", clone / FLOW / "table.py"
     for change in ("one more field", "a boolean"):
@@ -165,6 +166,7 @@ def test_another_schedule(clone):
     assert yaml.safe_load(triggers.read_text())["triggers"][0]["schedule_interval"] == "@hourly"
 
 
+@pytest.mark.slow
 def test_settings_that_are_small_changes(clone):
     (days,), (prefix,) = CHANGES["90 days of history"], CHANGES["buckets of other names"]
     (clone / ".env").write_text(f"{days}\n{prefix}\n")
@@ -182,6 +184,7 @@ def test_every_small_change_is_tried():
     assert CHANGES.keys() - {"you want", "---"} == {*tried, *elsewhere}
 
 
+@pytest.mark.slow
 def test_a_new_flow_runs_at_once_and_passes_lint(clone):
     written = shell(clone, "make dataset NAME=stations").splitlines()
     assert re.search(r"silver/stations +60\b", shell(clone, "make demo FLOW=stations"))
@@ -193,6 +196,7 @@ def test_a_new_flow_runs_at_once_and_passes_lint(clone):
             shell(clone, f"make dataset NAME='{name}'")
 
 
+@pytest.mark.slow
 def test_the_breweries_can_go(clone):
     printed = follow(clone, *STEPS[-1])
     assert re.search(rf"bronze/quakes +{QUAKES}\b", printed)

@@ -6,6 +6,7 @@ import os
 import subprocess
 from pathlib import Path
 
+import pytest
 from sqlalchemy import create_engine
 
 from compose.trigger import ENDED
@@ -36,6 +37,7 @@ def keep_house(folder: Path) -> None:
     assert "Removed 300 runs, 600 folders" in done.stdout
 
 
+@pytest.mark.slow
 def test_old_runs_go_by_themselves_and_the_newest_is_still_to_be_read(tmp_path):
     records = list(generate(300))
     with LocalBreweryApi(records, faults=Faults(rate_limit=0)) as api, web(tmp_path, api) as up:

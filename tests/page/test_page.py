@@ -90,6 +90,7 @@ def test_a_run_started_from_the_page_is_seen_to_complete(owner, server):
     assert server.mage.run(number)["status"] == "completed"
 
 
+@pytest.mark.slow
 def test_the_keys_of_the_store_are_nowhere_in_the_page(owner, server, api):
     told = []
 

@@ -61,6 +61,7 @@ def metrics(server, checkout):
     }
 
 
+@pytest.mark.slow
 def test_one_fails_and_the_other_does_not(checkout, tmp_path):
     with (
         LocalBreweryApi(generate(200), faults=Faults(rate_limit=0)) as api,

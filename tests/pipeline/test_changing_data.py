@@ -295,6 +295,7 @@ def test_what_does_not_belong_to_silver_is_removed(world, key):
     assert f"{FLOW.silver.prefix}{key}" not in world.keys("silver")
 
 
+@pytest.mark.slow
 def test_history_expires_but_what_is_in_use_stays(world):
     world.set(BREWERIES_HISTORY_VERSIONS=2, BREWERIES_STOP_ON="none")
     snapshots = []
@@ -325,6 +326,7 @@ def kept(world):
     return [key.removeprefix(FLOW.bronze.history).removesuffix(".json") for key in keys]
 
 
+@pytest.mark.slow
 def test_any_kept_answer_comes_out_byte_for_byte_as_it_did(world):
     world.set(BREWERIES_STOP_ON="none")
     published = {}

@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from data.breweries.flow import FLOW
 from sandbox.faults import Faults
 
@@ -27,6 +29,7 @@ def test_mage_run_fills_the_lake(world):
     assert "breweries/s" in done.stderr + done.stdout
 
 
+@pytest.mark.slow
 def test_mage_run_replays_a_snapshot(world):
     world.run(test=False)
     first = world.manifest(FLOW.silver)
@@ -63,6 +66,7 @@ def test_a_block_that_fails_ends_mage_run_with_1_and_a_log(world, store):
         assert store[name] not in done.stdout + done.stderr + json.dumps(log)
 
 
+@pytest.mark.slow
 def test_a_block_run_alone_is_tried_again_as_the_project_says(world):
     world.run(test=False)
     world.lake.store.put("bronze", "data/breweries/breweries_raw.json", b"spoilt")

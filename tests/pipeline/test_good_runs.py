@@ -272,3 +272,18 @@ def test_the_older_contract_of_the_api_is_understood(world, faults):
         for entry in world.manifest(FLOW.silver).objects
     ]
     assert 400 < sum(len(t) - t["latitude"].null_count for t in tables) < 560
+
+
+def test_an_answer_that_comes_again(world):
+    """Equal to the current or the newest kept one, it keeps its snapshot; else it has a new one."""
+    world.set(BREWERIES_STOP_ON="none")
+    everything, seen = world.api.records, []
+    for number in (600, 600, 599, 600, 598, 600):
+        world.api.records = everything[:number]
+        world.run(test=False)
+        seen.append(
+            (world.manifest(FLOW.silver).snapshot, world.manifest(FLOW.bronze).source.sha256)
+        )
+    first, again, _, back, _, old = seen
+    assert first == again == back
+    assert old[0] != first[0] and old[1] == first[1]

@@ -183,6 +183,7 @@ def test_dashboards_are_those_that_are_committed(checkout):
     assert all((folder / f).read_bytes() == (committed / f).read_bytes() for f in files(folder))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "command", ["make test-fast ARGS='-k test_partitions'", "make test-faults ARGS='-k reset'"]
 )

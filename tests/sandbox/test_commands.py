@@ -162,6 +162,7 @@ def test_nothing_on_this_machine_is_asked_through_a_proxy(tmp_path):
     assert asked == []
 
 
+@pytest.mark.slow
 def test_an_output_that_is_closed_ends_mage_without_a_traceback(tmp_path):
     command = f"{sys.executable} -m sandbox run --lake {tmp_path / 'lake'}"
     settings = {

@@ -76,6 +76,7 @@ def run(folder: Path, *arguments: str) -> str:
     return done.stdout
 
 
+@pytest.mark.slow
 def test_the_demo_runs_to_its_end(checkout, mac):
     said = run(checkout, "-m", "sandbox", "demo", "--count", "900")
     assert "every row is accounted for" in said and "Traceback" not in said

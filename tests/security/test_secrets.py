@@ -69,6 +69,7 @@ def canaries(store):
     return [store["MINIO_ACCESS_KEY"], store["MINIO_SECRET_KEY"]]
 
 
+@pytest.mark.slow
 def test_the_search_would_find_them(world, canaries, tmp_path):
     world.lake.store.put("gold", "logs/planted.json", canaries[1].encode())
     _, left = run(world, tmp_path / "mage")
@@ -102,6 +103,7 @@ def test_keys_that_the_store_refuses_are_not_told(world, canaries, tmp_path, wro
     assert places_of([*canaries, canary], left) == set()
 
 
+@pytest.mark.slow
 def test_a_store_that_cannot_be_reached_tells_no_keys(world, canaries, tmp_path):
     world.set(MINIO_ENDPOINT="127.0.0.1:9")
     status, left = run(world, tmp_path / "mage")
@@ -110,6 +112,7 @@ def test_a_store_that_cannot_be_reached_tells_no_keys(world, canaries, tmp_path)
     assert places_of(canaries, left) == set()
 
 
+@pytest.mark.slow
 def test_a_malformed_setting_tells_no_keys(world, canaries, tmp_path):
     world.set(BREWERIES_API_PAGE_SIZE="many")
     status, left = run(world, tmp_path / "mage")

@@ -91,6 +91,7 @@ def python(folder: Path, code: str) -> str:
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
 
 
+@pytest.mark.slow
 def test_what_is_current_is_left_alone_in_a_clone_that_was_renamed(made):
     before = (made / ".venv/installed").stat().st_mtime_ns
     assert make(made) == ""
@@ -138,6 +139,7 @@ def index() -> Iterator[tuple[str, dict[str, str]]]:
         server.shutdown()
 
 
+@pytest.mark.slow
 def test_an_environment_whose_python_is_gone_is_made_anew(made):
     program = made / ".venv/bin/python"
     program.unlink()
@@ -161,6 +163,7 @@ def end_midway(folder: Path, number: signal.Signals) -> int:
         return process.wait(60)
 
 
+@pytest.mark.slow
 def test_a_set_up_that_is_killed_is_no_hindrance(empty):
     end_midway(empty, signal.SIGKILL)
     assert (empty / ".venv.lock").is_symlink() and not (empty / ".venv").exists()
