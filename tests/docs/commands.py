@@ -41,6 +41,7 @@ RUN = {
     ),
     "make test-fast": Run(f"{MAKE}::test_a_part_of_the_tests"),
     "make test-faults": Run(f"{MAKE}::test_a_part_of_the_tests"),
+    "make test-all": Run(".ci/run"),
     "make test-monitoring": Run(".ci/run"),
     "make test-compose": Run(".ci/run"),
     "make setup": Run(".ci/run"),
