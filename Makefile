@@ -67,7 +67,7 @@ trigger: ## Start a run in the running stack by Mage's API, and wait for its end
 
 # Tests empty the buckets: two at once have an embedded store each, but would share one that is given.
 test: environment-tests ## Run the tests
-	$(BIN)/python -m pytest $(if $(MINIO_ENDPOINT),,-n 2 --dist loadfile) $(ARGS)
+	$(BIN)/python -m pytest $(if $(MINIO_ENDPOINT),,-n 2 --dist worksteal) $(ARGS)
 
 test-all: environment-tests ## Run the slow tests too (30 minutes)
 	$(MAKE) test ARGS="--all $(ARGS)"
