@@ -13,6 +13,7 @@ from ..lake.manifest import StoredObject
 from ..lake.partitions import Partitioning
 from ..table import ARROW, Table
 from ..work.shuffle import Place
+from .errors import MeasureTooLarge
 
 PARTITION = "\0partition"
 """The column of the number of a row's partition; no column of a table is called so."""
@@ -69,7 +70,11 @@ def group_objects(
 
 
 def joined(table: Table, aggregate: Aggregate, partial: Sequence[pa.Table]) -> pa.Table:
-    """Partial groups as the gold table, sorted by its keys."""
+    """Partial groups as the gold table, sorted by its keys.
+
+    Raises:
+        MeasureTooLarge: a measure is more than its type holds.
+    """
     groups = _regrouped(aggregate, pa.concat_tables(partial)) if partial else None
     columns = {}
     for name in aggregate.keys:
@@ -77,9 +82,18 @@ def joined(table: Table, aggregate: Aggregate, partial: Sequence[pa.Table]) -> p
     for measure in aggregate.measures:
         field = field_of(table, measure)
         columns[measure.name] = (
-            _measured(measure, groups).cast(field.type) if groups else pa.array([], field.type)
+            _cast(measure, _measured(measure, groups), field.type)
+            if groups
+            else pa.array([], field.type)
         )
     return pa.table(columns).sort_by([(name, "ascending") for name in aggregate.keys])
+
+
+def _cast(measure: Measure, values: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray:
+    try:
+        return values.cast(kind)
+    except pa.ArrowInvalid:
+        raise MeasureTooLarge(measure.name, str(measure.column), str(kind)) from None
 
 
 def _read_columns(table: Table, aggregates: Sequence[Aggregate]) -> list[str]:

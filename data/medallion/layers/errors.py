@@ -37,6 +37,18 @@ class DriftStopped(MedallionError):
         )
 
 
+class MeasureTooLarge(MedallionError):
+    """A measure of gold is more than its type holds."""
+
+    measure: str
+    column: str
+    type: str
+    says = (
+        "The measure {measure} is more than {type} holds; the version before stays published. "
+        "Declare the column {column} as float64."
+    )
+
+
 class CheckFailed(MedallionError, AssertionError):
     """A block's output is not what it should be (Mage counts AssertionErrors of its tests)."""
 
