@@ -77,7 +77,13 @@ def test_a_location_of_many_rows_has_several_files_and_one_of_few_has_one(expect
 
 
 @pytest.mark.parametrize(
-    ("part", "task"), [(1 << 30, 40_000), (20_000, 1 << 30), (70_000, 20_000), (9_000, 300_000)]
+    ("part", "task"),
+    [
+        (70_000, 20_000),
+        pytest.param(1 << 30, 40_000, marks=pytest.mark.slow),
+        pytest.param(20_000, 1 << 30, marks=pytest.mark.slow),
+        pytest.param(9_000, 300_000, marks=pytest.mark.slow),
+    ],
 )
 def test_how_the_work_is_divided_does_not_show(expected, much, monkeypatch, part, task):
     divide(monkeypatch, part, task)
@@ -90,7 +96,7 @@ def test_processes_write_what_threads_write(expected, much, monkeypatch):
     assert published_anew(much) == expected
 
 
-@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("workers", [pytest.param(1, marks=pytest.mark.slow), 2])
 def test_a_cluster_writes_what_this_machine_writes(expected, much, cluster, workers):
     for _ in range(workers):
         cluster.add_worker()

@@ -18,7 +18,7 @@ from tests.faults.proxy import StoreProxy
 ROOT = Path(__file__).resolve().parents[2]
 
 
-@pytest.mark.parametrize("moment", ["before", "after"])
+@pytest.mark.parametrize("moment", ["before", pytest.param("after", marks=pytest.mark.slow)])
 def test_a_kill_at_every_store_operation(shaky, tally, every, moment):
     step, kills, found = (1 if every else 43), 0, []
     while True:

@@ -134,6 +134,7 @@ def test_nothing_outside_of_it_was_touched(clone):
     shell(clone, ".venv/bin/ruff check data tests && .venv/bin/ruff format --check data tests")
 
 
+@pytest.mark.slow
 def test_its_token_is_asked_for_and_sent(clone):
     shell(clone, "make demo FLOW=quakes", QUAKES_API_TOKEN="a-token")
 

@@ -435,6 +435,7 @@ def mutations():
             yield name, wait, f"{3 * int(re.sub(r'[^0-9]', '', rule[wait]))}{rule[wait][-1]}"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "field", "value"), mutations())
 def test_a_mutated_rule_is_caught(tmp_path, name, field, value):
     rule = {**RULES[name], field: value}
