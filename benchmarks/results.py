@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import platform
 import statistics
 from collections.abc import Sequence
@@ -13,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import psutil
-from joblib import cpu_count
 from typing_extensions import Self
 
 from .measure import Measured
@@ -83,7 +83,7 @@ def results(section: dict[str, Any]) -> list[Result]:
 
 def _machine() -> dict[str, Any]:
     return {
-        "cores": cpu_count(),
+        "cores": os.cpu_count(),
         "memory_gb": round(psutil.virtual_memory().total / 1e9),
         "python": platform.python_version(),
         "versions": {name: number for name in VERSIONS if (number := _version(name))},

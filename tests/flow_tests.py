@@ -26,6 +26,7 @@ from data.medallion.layers.cleaning import Cleaner
 from data.medallion.settings import PROJECT, LakeSettings
 from data.medallion.steps import check_block, run_block
 from data.medallion.table import Column, Table
+from tests.cleaning import clean
 from tests.stations import InMemory
 
 SCREEN = 30, 88
@@ -66,7 +67,7 @@ def tests_of(flow: Flow, in_project: bool = True) -> type:
             self, received: list[Any], start: int
         ) -> None:
             texts = [json.dumps(record).encode() for record in received]
-            rows, rejected, _ = Cleaner(flow.table, flow.clean)(texts, start)
+            rows, rejected, _ = clean(Cleaner(flow.table, flow.clean), texts, start)
             assert rows.schema == flow.table.clean_schema
             positions = [*rows["position"].to_pylist(), *(r.position for r in rejected)]
             assert sorted(positions) == list(range(start, start + len(received)))

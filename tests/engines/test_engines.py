@@ -1,6 +1,5 @@
 """The same work, however it is divided and wherever it runs."""
 
-import os
 import signal
 import threading
 
@@ -17,6 +16,7 @@ from data.medallion.work.errors import (
     ClusterEmpty,
     ClusterUnreachable,
     EngineError,
+    ThreadsRefused,
     WorkerDiffers,
     WorkersFailed,
 )
@@ -90,9 +90,9 @@ def test_how_the_work_is_divided_does_not_show(expected, much, monkeypatch, part
     assert published_anew(much) == expected
 
 
-def test_processes_write_what_threads_write(expected, much, monkeypatch):
-    monkeypatch.setattr(engine, "MANY", 1)
-    much.set(LAKE_PROCESSES=2)
+def test_several_threads_write_what_one_writes(expected, much, monkeypatch):
+    divide(monkeypatch, part=20_000, task=30_000)
+    much.set(LAKE_PROCESSES=5)
     assert published_anew(much) == expected
 
 
@@ -191,12 +191,11 @@ def test_workers_of_another_release_are_refused(world, cluster, monkeypatch):
     assert "from the same image" in world.fails(WorkerDiffers, "silver")["message"]
 
 
-def test_a_process_that_is_killed_is_an_error(world, monkeypatch):
-    monkeypatch.setattr(engine, "MANY", 1)
-    monkeypatch.setattr(silver_tasks, "clean_range", _die)
-    world.set(LAKE_PROCESSES=2)
-    assert "a process was killed" in world.fails(WorkersFailed, "silver")["message"]
+def test_threads_that_the_system_refuses_are_an_error(world, monkeypatch):
+    def refuse(*_):
+        raise RuntimeError("can't start new thread")
 
-
-def _die(*_, **__):
-    os.kill(os.getpid(), signal.SIGKILL)
+    with monkeypatch.context() as patch:
+        patch.setattr(engine.ThreadPoolExecutor, "map", refuse)
+        log = world.fails(ThreadsRefused, "silver")
+    assert "lower LAKE_PROCESSES" in log["message"]

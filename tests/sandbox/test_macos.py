@@ -19,7 +19,7 @@ from tests.sandbox.test_commands import environment
 WORK = """
 from functools import partial
 from benchmarks import measure, results
-from data.medallion.work.engine import MANY, Machine
+from data.medallion.work.engine import Machine
 from data.medallion.lake.versions import Lake
 from data.medallion.settings import LakeSettings
 from data.medallion.host.workspace import workspace
@@ -29,10 +29,8 @@ if __name__ == "__main__":
     settings = LakeSettings.load()
     with workspace() as folder:
         machine = Machine(settings, Lake.connect(settings), folder)
-        for count in (2, MANY):
-            found = list(machine.run([partial(is_not, None)] * count, "the tests"))
-            assert found == [True] * count
-        machine.close()
+        found = list(machine.run([partial(is_not, None)] * 9, "the tests"))
+        assert found == [True] * 9
     assert results._machine()["cores"] >= 1
     assert measure.run(["sleep", "0.3"], 1 << 30).memory
 """
@@ -85,14 +83,13 @@ def test_the_demo_runs_to_its_end(checkout, mac):
         assert program in noted
 
 
-def test_threads_and_processes_work_and_are_measured(checkout, mac, monkeypatch):
+def test_threads_work_and_are_measured(checkout, mac, monkeypatch):
     for name in ("MINIO_ENDPOINT", "MINIO_ACCESS_KEY", "MINIO_SECRET_KEY"):
         monkeypatch.setenv(name, "unused:9")
     (checkout / "work.py").write_text(WORK)
     said = run(checkout, "work.py")
     # On a slow machine its progress is shown.
     assert all("the tests: " in line for line in filter(None, said.splitlines()))
-    assert "loky" in mac.read_text()
 
 
 @pytest.fixture

@@ -13,13 +13,14 @@ from hypothesis import strategies as st
 
 from data.medallion.layers.cleaning import Cleaner
 from data.medallion.table import Column, Table, day, month, unchanged, year
+from tests.cleaning import clean
 from tests.stations import RECORD, TABLE
 
 CLEANER = Cleaner(TABLE, unchanged)
 
 
 def cleaned(*records, start=0, cleaner=CLEANER):
-    table, rejected, _ = cleaner([json.dumps(record).encode() for record in records], start)
+    table, rejected, _ = clean(cleaner, [json.dumps(record).encode() for record in records], start)
     assert table.schema == cleaner.table.clean_schema
     return table.to_pylist(), rejected
 
@@ -35,7 +36,7 @@ def cell(column, value):
 
 
 def unreadable(*records, cleaner=CLEANER):
-    *_, seen = cleaner([json.dumps(record).encode() for record in records])
+    *_, seen = clean(cleaner, [json.dumps(record).encode() for record in records])
     return seen.unreadable
 
 
@@ -82,10 +83,10 @@ def test_text(received, kept):
 
 def test_a_number_of_many_digits_keeps_them_as_text():
     text = json.dumps(RECORD).replace('"555"', "12345678901234567890123.10")
-    table, *_ = CLEANER([text.encode()])
+    table, *_ = clean(CLEANER, [text.encode()])
     assert table["phone"].to_pylist() == ["1.2345678901234568e+22"]
     text = json.dumps(RECORD).replace('"555"', "12345678901234567890123")
-    table, *_ = CLEANER([text.encode()])
+    table, *_ = clean(CLEANER, [text.encode()])
     assert table["phone"].to_pylist() == ["12345678901234567890123"]
 
 
@@ -107,7 +108,7 @@ def test_what_no_column_of_text_can_hold_is_counted(value):
 def read(column, received):
     """A value of a record's own text, which may hold what `json` does not write."""
     text = json.dumps({**RECORD, column: "HERE"}).replace('"HERE"', _json(received))
-    table, _, seen = CLEANER([text.encode()])
+    table, _, seen = clean(CLEANER, [text.encode()])
     return table[column].to_pylist(), seen.unreadable
 
 
@@ -158,7 +159,9 @@ BARE_CLEANER = Cleaner(BARE, unchanged)
 
 
 def bare(**values):
-    table, rejected, seen = BARE_CLEANER([json.dumps({"key": 1, "flag": True, **values}).encode()])
+    table, rejected, seen = clean(
+        BARE_CLEANER, [json.dumps({"key": 1, "flag": True, **values}).encode()]
+    )
     assert not rejected
     return table.to_pylist()[0], seen.unreadable
 

@@ -22,6 +22,7 @@ from data.medallion.layers.drift import (
 )
 from data.medallion.rules import RULES, STOPPING
 from data.medallion.table import Column, unchanged
+from tests.cleaning import clean
 from tests.stations import RECORD, TABLE
 
 COUNTS = {"country": {"Ireland": 70, "Ukraine": 1}, "kind": {"sea": 900, "air": 100}}
@@ -213,7 +214,7 @@ def test_what_stops_is_a_rule():
 
 def first_version(table, *records):
     """The profile of some records, as silver's first version has it."""
-    rows, _, seen = Cleaner(table, unchanged)([json.dumps(r).encode() for r in records])
+    rows, _, seen = clean(Cleaner(table, unchanged), [json.dumps(r).encode() for r in records])
     return whole([profile_of(table, rows)], seen)
 
 

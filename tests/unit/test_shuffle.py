@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from data.medallion.lake.manifest import PART_BYTES, Parts
 from data.medallion.lake.partitions import text_of
-from data.medallion.lake.records import array_lines, lines_within, record_texts
+from data.medallion.lake.records import array_lines, lines_within
 from data.medallion.layers import silver_tasks
 from data.medallion.layers.cleaning import Cleaner
 from data.medallion.layers.ranges import ranges
@@ -28,6 +28,7 @@ from data.medallion.work.shuffle import (
     parts_of,
     scatter,
 )
+from tests.cleaning import clean
 from tests.stations import TABLE
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
@@ -75,15 +76,19 @@ def test_groups_are_all_items_in_order_within_the_limit(sizes, limit):
     assert all(sum(before) + after[0] > limit for before, after in pairwise(groups))
 
 
-@given(st.lists(st.dictionaries(texts, texts, max_size=3)), st.integers(1, 40), st.integers(1, 40))
-def test_ranges_of_any_size_hold_each_record_once(records, size, chunk):
+@given(
+    st.lists(st.dictionaries(texts, texts, max_size=3)),
+    *(st.integers(1, 40) for _ in range(3)),
+)
+def test_ranges_of_any_size_hold_each_record_once(records, size, chunk, at_once):
     content = b"".join(array_lines(json.dumps(record) for record in records))
     found = []
     for part in ranges("key", "etag", len(content), Parts(size=size, sha256=())):
         given_from = max(part.start - 1, 0)
         chunks = [content[at : at + chunk] for at in range(given_from, len(content), chunk)]
-        found += record_texts(lines_within(chunks, part.start, part.end))
-    assert [json.loads(text) for text in found] == records
+        for lines in lines_within(chunks, part.start, part.end, at_once):
+            found += [json.loads(lines.text(number)) for number in range(len(lines))]
+    assert found == records
 
 
 @given(st.integers(0, 10**10), st.integers(1, 10**9))
@@ -185,8 +190,8 @@ def test_the_fast_parser_and_the_strict_one_clean_alike(record, ascii_only):
     """A half of a surrogate pair sends a record to the strict parser; nothing else may differ."""
     text = json.dumps(PLACED | record, ensure_ascii=ascii_only).encode()
     forced = text[:-1] + rb', "zz": "\ud800"}'
-    clean = Cleaner(TABLE, unchanged)
-    fast, fast_rejected, _ = clean([text])
-    strict, strict_rejected, _ = clean([forced])
+    cleaner = Cleaner(TABLE, unchanged)
+    fast, fast_rejected, _ = clean(cleaner, [text])
+    strict, strict_rejected, _ = clean(cleaner, [forced])
     assert fast.equals(strict)
     assert [row.reason for row in fast_rejected] == [row.reason for row in strict_rejected]

@@ -7,9 +7,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 CONTENT_TYPE = "application/json"
+NEWLINE = ord("\n")
+NO_RECORD = {b"", b"[", b"]"}
+"""What else a line may hold, without space and comma."""
 
 Item = tuple[str, Any]
 """A record: its JSON text as received, on one line, and its value."""
@@ -88,29 +95,102 @@ def split_lines(chunks: Iterable[bytes]) -> Iterator[bytes]:
         yield rest
 
 
-def lines_within(chunks: Iterable[bytes], start: int, end: int) -> Iterator[bytes]:
-    """The lines that begin from an offset of a file up to another, in bytes.
+@dataclass(frozen=True)
+class Lines:
+    """Records of such a file: its content, and from where to where each stands in it, in bytes."""
+
+    content: bytes | bytearray
+    starts: npt.NDArray[np.int64]
+    ends: npt.NDArray[np.int64]
+    """Without the comma."""
+
+    @classmethod
+    def of(cls, content: bytes | bytearray) -> Lines:
+        """The records of some lines."""
+        letters = np.frombuffer(content, np.uint8)
+        breaks = np.flatnonzero(letters == NEWLINE)
+        starts = np.concatenate([[0], breaks + 1])
+        ends = np.concatenate([breaks, [len(letters)]])
+        some = starts < ends
+        starts, ends = starts[some], ends[some]
+        trimmed = ends - (letters[ends - 1] == ord(","))
+        odd = (letters[starts] != ord("{")) | (letters[trimmed - 1] != ord("}"))
+        dropped = np.zeros(len(starts), bool)
+        for number in np.flatnonzero(odd):
+            line = bytes(content[starts[number] : ends[number]])
+            text = line.strip().removesuffix(b",").rstrip()
+            dropped[number] = text in NO_RECORD
+            starts[number] += len(line) - len(line.lstrip())
+            trimmed[number] = starts[number] + len(text)
+        return cls(content, starts[~dropped], trimmed[~dropped])
+
+    @classmethod
+    def joined(cls, texts: Iterable[bytes]) -> Lines:
+        """Some records, each on one line."""
+        return cls.of(b"\n".join(texts))
+
+    def __len__(self) -> int:
+        return len(self.starts)
+
+    def text(self, number: int) -> bytes:
+        """The JSON text of a record."""
+        return bytes(self.content[self.starts[number] : self.ends[number]])
+
+    @property
+    def are_braced(self) -> npt.NDArray[np.bool_]:
+        """Which records begin and end as an object does."""
+        letters = np.frombuffer(self.content, np.uint8)
+        braced: npt.NDArray[np.bool_] = letters[self.starts] == ord("{")
+        braced &= letters[self.ends - 1] == ord("}")
+        return braced
+
+    def separated(self) -> npt.NDArray[np.uint8]:
+        """The content with line breaks alone between the records, to be written to."""
+        letters = np.frombuffer(self.content, np.uint8).copy()
+        letters[self.ends[self.ends < len(letters)]] = NEWLINE
+        return letters
+
+    def with_text(self, text: bytes, first: int = 0) -> Iterator[int]:
+        """The numbers of the records, from a first one on, in which some text stands."""
+        number = first
+        while number < len(self) and (at := self.content.find(text, self.starts[number])) >= 0:
+            number = int(self.starts.searchsorted(at, side="right")) - 1
+            yield number
+            number += 1
+
+
+def lines_within(chunks: Iterable[bytes], start: int, end: int, size: int) -> Iterator[Lines]:
+    """The records whose lines begin from an offset of a file up to another, some at a time.
 
     Args:
-        chunks: the file's content from the byte before `start` on (from the first, for 0).
-        start: where a line may begin.
+        chunks: the file's content from the byte before `start` on (from the first, for 0); read
+            for as long as the last line goes on.
+        start: where a line may begin, in bytes.
         end: where none may any more.
+        size: of the lines to give at a time, about, in bytes.
     """
-    lines = split_lines(chunks)
-    at = start
-    if start:
-        # What stands before the first line break belongs to a line that began before.
-        at += len(next(lines, b""))
-    for line in lines:
+    at, held, searched, inside = max(start - 1, 0), bytearray(), 0, start == 0
+    for chunk in chunks:
+        held += chunk
+        if not inside and (found := held.find(b"\n", searched) + 1):
+            at, held, searched, inside = at + found, held[found:], 0, True
         if at >= end:
             return
-        yield line
-        at += len(line) + 1
+        # A line break there is before a line that begins at `end`, or later.
+        if inside and (found := held.find(b"\n", max(end - 1 - at, searched))) >= 0:
+            yield Lines.of(held[:found])
+            return
+        if inside and len(held) >= size and (found := held.rfind(b"\n", searched) + 1):
+            yield Lines.of(held[:found])
+            at, held = at + found, held[found:]
+        searched = len(held)
+    if inside:
+        yield Lines.of(held)
 
 
 def record_texts(lines: Iterable[bytes]) -> Iterator[bytes]:
     """The JSON texts of the records, from the lines of such a file."""
     for line in lines:
         text = line.strip().removesuffix(b",")
-        if text not in {b"", b"[", b"]"}:
+        if text not in NO_RECORD:
             yield text

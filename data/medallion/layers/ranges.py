@@ -9,8 +9,11 @@ from itertools import zip_longest
 
 from ..lake.errors import ObjectDiffers
 from ..lake.manifest import PART_BYTES, Parts, StoredObject
-from ..lake.records import lines_within, record_texts
+from ..lake.records import Lines, lines_within
 from ..work.shuffle import Place
+
+AT_ONCE = 4 << 20
+"""Bytes of records that are read at a time: the system gives and takes larger pieces anew."""
 
 PIECE_OF_A_LINE = 64 << 10  # bytes, by which the end of a range's last line is looked for
 
@@ -49,28 +52,30 @@ def check_object(place: Place, entry: StoredObject) -> None:
         pass
 
 
-def texts_of(place: Place, span: Range) -> Iterator[bytes]:
-    """The JSON texts of a range's records.
+def lines_of(place: Place, span: Range) -> Iterator[Lines]:
+    """The records of a range, some at a time.
 
     Raises:
         ObjectMissing: the object was replaced.
         ObjectDiffers: the range is not what the manifest says.
     """
-    return record_texts(lines_within(_content(place, span), span.start, span.end))
+    return lines_within(_content(place, span), span.start, span.end, AT_ONCE)
 
 
 def _content(place: Place, span: Range) -> Iterator[bytes]:
     """The object from the byte before a range on, for as long as somebody reads."""
-    digest, before = hashlib.sha256(), min(span.start, 1)
+    digest, before, held = hashlib.sha256(), min(span.start, 1), b""
     start = span.start - before
     for chunk in place.lake.store.stream("bronze", span.key, start, span.end, span.etag):
         digest.update(memoryview(chunk)[before:])
         before = 0
-        yield chunk
+        if held:
+            yield held
+        held = chunk
     if span.sha256 not in {None, digest.hexdigest()}:
-        name = f"bronze/{span.key}"
         what = f"sha256 of bytes {span.start} to {span.end}"
-        raise ObjectDiffers(name, what, span.sha256, digest.hexdigest())
+        raise ObjectDiffers(f"bronze/{span.key}", what, span.sha256, digest.hexdigest())
+    yield held
     for start in range(span.end, span.size, PIECE_OF_A_LINE):
         end = min(start + PIECE_OF_A_LINE, span.size)
         yield from place.lake.store.stream("bronze", span.key, start, end, span.etag)

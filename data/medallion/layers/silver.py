@@ -62,7 +62,7 @@ def transform(step: Step) -> Summary:
         LakeError: bronze is missing, or not what its manifest says.
         AccountingBroken: a row appeared or vanished; nothing was published.
         DriftStopped: the data changed more than the settings let pass; nothing was published.
-        EngineError: the processes or the Dask cluster of the settings did not do their part.
+        EngineError: the threads or the Dask cluster of the settings did not do their part.
     """
     silver, writer = Silver.of(step.flow), step.writer
     _sweep_scratch(step)

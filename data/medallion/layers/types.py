@@ -23,25 +23,48 @@ EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 ISO_FRACTION = re.compile(r"(?<=\.)\d+")
 
 
-def typed(column: Column, values: list[Any]) -> pa.Array:
+def typed(column: Column, values: pa.Array | list[Any]) -> pa.Array:
     """The values of a field, as received, in the type of a column.
 
     Args:
         column: which is no text.
-        values: what JSON gives.
+        values: what JSON gives; or as Arrow reads that, where it loses nothing.
     """
-    read = READERS[column.type]
-    if column.type == "float64":  # which most of its values are already
-        found = pa.array([v if type(v) is float else read(v, column) for v in values], pa.float64())
+    found = _cast(column, values) if isinstance(values, pa.Array) else None
+    if found is None:
+        read = READERS[column.type]
+        found = pa.array([read(value, column) for value in _as_list(values)], ARROW[column.type])
+    if column.type == "float64":
         found = pc.if_else(pc.is_finite(found), found, None)
-    else:
-        found = pa.array([read(value, column) for value in values], ARROW[column.type])
     if column.bounds is None:
         return found
     lowest, highest = column.bounds
     # What is no number passes no comparison.
     inside = pc.and_(pc.greater_equal(found, lowest), pc.less_equal(found, highest))
     return pc.if_else(inside, found, None)
+
+
+def has_value(value: Any) -> bool:
+    """Whether a field, as received, says something."""
+    return value is not None and not (isinstance(value, str) and not value.strip())
+
+
+def _cast(column: Column, values: pa.Array) -> pa.Array | None:
+    """Values that Arrow has read in the column's type, or nearly so; None if in another."""
+    kind = ARROW[column.type]
+    number = pa.types.is_integer(values.type) or pa.types.is_floating(values.type)
+    if values.type == kind or pa.types.is_null(values.type):
+        return values.cast(kind)
+    if column.type == "float64" and number:
+        return values.cast(kind, safe=False)
+    if column.type == "int64" and number:
+        whole = pc.equal(values, pc.floor(values))
+        return pc.if_else(whole, values, None).cast(kind)
+    return None
+
+
+def _as_list(values: pa.Array | list[Any]) -> list[Any]:
+    return values.to_pylist() if isinstance(values, pa.Array) else values
 
 
 def _float64(value: Any, column: Column) -> float | None:

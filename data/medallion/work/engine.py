@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import errno
+import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
@@ -17,14 +17,13 @@ from ..lake.errors import StoreError
 from ..lake.manifest import code_version
 from ..lake.versions import Lake
 from ..settings import LakeSettings
-from .errors import ClusterEmpty, ClusterUnreachable, ProcessesRefused, WorkerDiffers, WorkersFailed
-from .shuffle import Folder, Place, Prefix, Scratch
+from .errors import ClusterEmpty, ClusterUnreachable, ThreadsRefused, WorkerDiffers, WorkersFailed
+from .shuffle import Folder, Place, Prefix
 
 if TYPE_CHECKING:
     from distributed import Client, Future
 
-PROCESSES = 4  # at most, unless the settings say more: each holds about 300 MB
-MANY = 8  # tasks from which on it pays to start processes, which takes a second
+THREADS = 4  # at most, unless the settings say more: each holds about 150 MB
 CONNECT_SECONDS = 10.0
 WORKER_SECONDS = 60.0  # to wait for a worker, where there is none
 
@@ -62,58 +61,31 @@ def engine_of(settings: LakeSettings, lake: Lake, run: str, package: str) -> Ite
             cluster.close()
     else:
         with workspace() as folder:
-            machine = Machine(settings, lake, folder)
-            try:
-                yield machine
-            finally:
-                machine.close()
+            yield Machine(settings, lake, folder)
 
 
 class Machine:
-    """This machine: threads for a few tasks, processes for many, and a scratch on its disk."""
+    """This machine: some threads, and a scratch on its disk.
+
+    What takes long in a task is done by Arrow, NumPy and the network, which leave Python's lock.
+    """
 
     def __init__(self, settings: LakeSettings, lake: Lake, folder: Path) -> None:
-        self._settings = settings
-        self._has_processes = False
-        self._folder = folder
+        self._threads = settings.processes or min(THREADS, os.cpu_count() or 1)
         self.place = Place(lake, Folder(folder))
 
     def run(self, tasks: Sequence[Task[R]], doing: str) -> Iterator[R]:
         """As `Engine.run`.
 
         Raises:
-            WorkersFailed: a process died, as it does when memory is short.
-            ProcessesRefused: none could be started.
+            ThreadsRefused: none could be started.
         """
-        from joblib import Parallel, cpu_count, delayed
-        from joblib.externals.loky.process_executor import TerminatedWorkerError
-
-        workers = self._settings.processes or min(PROCESSES, cpu_count())
-        # Once they are there, this process's own memory need not grow.
-        if len(tasks) < MANY and not self._has_processes:
-            with ThreadPoolExecutor(workers) as pool:
-                yield from pool.map(lambda task: task(self.place), tasks)
-            return
-        self._has_processes = True
-        # Half of the cleaning is Python, which threads do not share well.
-        work = delayed(partial(_in_process, self._settings, self.place.scratch))
-        try:
-            pool = Parallel(workers, return_as="generator", temp_folder=str(self._folder))
-            results = pool(work(task) for task in tasks)
+        with ThreadPoolExecutor(self._threads) as pool:
+            try:
+                results = pool.map(lambda task: task(self.place), tasks)
+            except RuntimeError as error:
+                raise ThreadsRefused(str(error)) from None
             yield from _shown(results, tasks, doing)
-        except TerminatedWorkerError:
-            raise WorkersFailed("this machine", doing, "a process was killed") from None
-        except OSError as error:
-            if error.errno not in {errno.EAGAIN, errno.ENOMEM}:
-                raise
-            raise ProcessesRefused(str(error.strerror)) from None
-
-    def close(self) -> None:
-        """End the processes, which would wait for more work for minutes, with all their memory."""
-        if self._has_processes:
-            from joblib.externals.loky import get_reusable_executor
-
-            get_reusable_executor().shutdown()
 
 
 class Cluster:
@@ -183,11 +155,6 @@ def _result(client: Client, future: Future[R]) -> R:
             if future.done():
                 raise
             client.wait_for_workers(1, timeout=WORKER_SECONDS)
-
-
-def _in_process(settings: LakeSettings, scratch: Scratch, task: Task[R]) -> R:
-    """Do a task in another process of this machine."""
-    return task(Place(Lake.connect(settings), scratch))
 
 
 def _on_worker(prefix: str, package: str, version: str, task: Task[R]) -> R:

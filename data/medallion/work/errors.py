@@ -1,4 +1,4 @@
-"""What goes wrong with the processes or the Dask cluster that do the work."""
+"""What goes wrong with the threads or the Dask cluster that do the work."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from ..errors import MedallionError
 
 
 class EngineError(MedallionError):
-    """Base of what goes wrong with the processes or the Dask cluster that do the work."""
+    """Base of what goes wrong with the threads or the Dask cluster that do the work."""
 
 
 class ClusterUnreachable(EngineError):
@@ -43,12 +43,12 @@ class WorkersFailed(EngineError):
     )
 
 
-class ProcessesRefused(EngineError):
-    """The system starts no more processes or threads."""
+class ThreadsRefused(EngineError):
+    """The system starts no more threads."""
 
     reason: str
     says = (
-        "This machine starts no more processes ({reason}); the version before stays published. "
+        "This machine starts no more threads ({reason}); the version before stays published. "
         "Raise its limit of processes or memory, or lower LAKE_PROCESSES, then run again."
     )
 

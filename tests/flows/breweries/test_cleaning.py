@@ -8,13 +8,14 @@ from hypothesis import strategies as st
 
 from data.breweries.flow import FLOW
 from data.medallion.layers.cleaning import Cleaner
+from tests.cleaning import clean
 
 USABLE = {"id": "1", "name": "A", "country": "Land", "state_province": "State"}
 CLEANER = Cleaner(FLOW.table, FLOW.clean)
 
 
 def cleaned(*records):
-    table, rejected, _ = CLEANER([json.dumps(record).encode() for record in records])
+    table, rejected, _ = clean(CLEANER, [json.dumps(record).encode() for record in records])
     return table.to_pylist(), rejected
 
 
