@@ -8,13 +8,13 @@ from operator import attrgetter
 from typing import Any
 
 from ..lake.errors import LakeError
-from ..lake.manifest import Changes, StoredObject
+from ..lake.manifest import Changes, Manifest, StoredObject
 from ..lake.versions import Version
 from ..work.shuffle import Piece, buckets_for, grouped, parts_of
 from ..writer import Step, View
 from . import changes, silver_tasks
 from .errors import CheckFailed
-from .silver_tasks import Silver
+from .silver_tasks import Silver, Written
 
 ROWS_AT_ONCE = 200_000
 """Rows of published objects that one task reads."""
@@ -44,18 +44,31 @@ def verify(view: View) -> None:
         raise CheckFailed(f"the number of distinct values of {key} in silver", expected, found)
 
 
+def buckets_to_compare(rows: int, previous: Manifest | None) -> int:
+    """Into how many buckets of keys the rows of two versions are scattered that may differ."""
+    return buckets_for(rows + (previous.rows_out if previous else 0), ROWS_AT_ONCE)
+
+
 def report(
-    step: Step, silver: Silver, objects: Sequence[StoredObject], snapshot: str
+    step: Step, silver: Silver, written: Sequence[Written], buckets: int, snapshot: str
 ) -> tuple[Changes, bytes | None]:
-    """What changed since the version before, and the report of it; None where nothing did."""
+    """What changed since the version before, and the report of it; None where nothing did.
+
+    Args:
+        step: of this block.
+        silver: the flow's.
+        written: what this version has.
+        buckets: into how many of keys its new rows are scattered.
+        snapshot: of this version.
+    """
+    objects = [entry for one in written for entry in one.objects]
     previous = step.writer.previous
     before = set(previous.objects if previous else ())
-    gone, new = by_key(before.difference(objects)), by_key(set(objects) - before)
-    if not gone and not new:
+    gone = by_key(before.difference(objects))
+    if not gone and before.issuperset(objects):
         return Changes(), None
     said: dict[str, Any] = {"run": step.run, "snapshot": snapshot}
     said["before"] = previous.snapshot if previous else None
-    buckets = buckets_for(sum(entry.rows for entry in (*gone, *new)), ROWS_AT_ONCE)
     columns = silver.table.schema.names
     try:
         was = _scattered(step, silver, "before", gone, columns, buckets)
@@ -66,7 +79,7 @@ def report(
         rows = sum(entry.rows for entry in objects)
         counts = Changes(added=rows, partitions=partitions_in(objects))
         return counts, changes.to_json({**said, "counts": counts.model_dump()})
-    now = _scattered(step, silver, "after", new, columns, buckets)
+    now = [one.new for one in written]
     tasks = [
         partial(
             silver_tasks.compare,

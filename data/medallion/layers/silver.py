@@ -23,7 +23,7 @@ from ..work.shuffle import TASK_BYTES, buckets_for, gather, parts_of
 from ..writer import Step, Summary
 from . import drift, silver_tasks, writing
 from .cleaning import Rejected
-from .comparison import by_key, partitions_in, report, verify
+from .comparison import buckets_to_compare, by_key, partitions_in, report, verify
 from .drift import Turnover
 from .errors import AccountingBroken, DriftStopped
 from .ranges import check_object, ranges
@@ -69,11 +69,12 @@ def transform(step: Step) -> Summary:
     stored = step.lake.store.listed("silver", writer.dataset.prefix)
     cleaned = step.lake.follow(step.flow.bronze, lambda version: _clean(step, silver, version))
     origin, snapshot = cleaned.origin(step.run), cleaned.version.manifest.snapshot
-    written, duplicates = _write(step, silver, cleaned, stored)
+    buckets = buckets_to_compare(cleaned.version.manifest.rows_out, writer.previous)
+    written, duplicates = _write(step, silver, cleaned, stored, buckets)
     try:
         check, profile = _checked(cleaned, written, duplicates)
         objects = by_key([entry for one in written for entry in one.objects])
-        changed, changes = report(step, silver, objects, snapshot)
+        changed, changes = report(step, silver, written, buckets, snapshot)
         turnover = _turnover(step, changed, cleaned.rejected, duplicates)
         drifts = _drifts_let_pass(step, profile, turnover, snapshot)
     except (AccountingBroken, DriftStopped):
@@ -134,11 +135,15 @@ def _clean(step: Step, silver: Silver, version: Version) -> Cleaned:
 
 
 def _write(
-    step: Step, silver: Silver, cleaned: Cleaned, stored: Mapping[str, Listed]
+    step: Step, silver: Silver, cleaned: Cleaned, stored: Mapping[str, Listed], key_buckets: int
 ) -> tuple[list[Written], int]:
     """Store what is not there yet; also how many rows are duplicates."""
     etags = {key: entry.etag for key, entry in stored.items()}
-    return writing.write(step.engine, silver, cleaned.ranges, cleaned.buckets, etags)
+    previous = step.writer.previous
+    before = {entry.key for entry in previous.objects} if previous else None
+    return writing.write(
+        step.engine, silver, cleaned.ranges, cleaned.buckets, etags, before, key_buckets
+    )
 
 
 def _checked(

@@ -8,7 +8,7 @@ written depends on the data alone: not on the ranges, the buckets, or who did wh
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -56,6 +56,8 @@ class Written:
     objects: tuple[StoredObject, ...]
     stored: int
     profile: Profile
+    new: Piece
+    """The rows of objects that the version before has not, by key; empty if there was none."""
 
 
 @dataclass(frozen=True)
@@ -189,6 +191,9 @@ def write_partitions(
     without: npt.NDArray[np.int64],
     files: Mapping[Partition, int],
     stored: Mapping[str, str],
+    name: str,
+    before: Collection[str] | None,
+    key_buckets: int,
 ) -> Written:
     """Store a bucket's rows, as Parquet files of one partition each, sorted by key.
 
@@ -199,11 +204,22 @@ def write_partitions(
         without: the positions of rows that are superseded.
         files: each partition to how many files its rows are divided into, by key.
         stored: the store's keys to ETags; a file that is there is not stored again.
+        name: of the piece.
+        before: the keys of the version before, if there is one.
+        key_buckets: how many to scatter what is new into.
     """
     # Arrow sorts one chunk much faster than many.
     rows = gather(place.scratch, parts, silver.table.clean_schema).combine_chunks()
     if len(without):
         rows = rows.filter(pc.invert(pc.is_in(rows[POSITION], value_set=pa.array(without))))
+
+    new = [silver.table.located_schema.empty_table()]
+
+    def files_to_store() -> Iterator[tuple[StoredObject, bytes]]:
+        for entry, content, part in _files(silver, rows, files):
+            if before is not None and entry.key not in before:
+                new.append(part)
+            yield entry, content
 
     def store(file: tuple[StoredObject, bytes]) -> tuple[StoredObject, bool]:
         entry, content = file
@@ -213,10 +229,14 @@ def write_partitions(
             place.lake.put_hashed("silver", entry, content, parquet.CONTENT_TYPE)
         return entry, missing
 
-    written = place.lake.store.each(store, _files(silver, rows, files))
-    objects = tuple(entry for entry, _ in written)
+    written = place.lake.store.each(store, files_to_store())
+    differing = pa.concat_tables(new)
+    by_key = _by_key(differing[silver.table.key], key_buckets)
     return Written(
-        objects, sum(missing for _, missing in written), drift.profile_of(silver.table, rows)
+        objects=tuple(entry for entry, _ in written),
+        stored=sum(missing for _, missing in written),
+        profile=drift.profile_of(silver.table, rows),
+        new=scatter(place.scratch, name, differing, by_key, key_buckets),
     )
 
 
@@ -316,8 +336,8 @@ def _file(keys: pa.ChunkedArray, files: int | Buckets) -> Buckets:
 
 def _files(
     silver: Silver, rows: pa.Table, files: Mapping[Partition, int]
-) -> Iterator[tuple[StoredObject, bytes]]:
-    """Each partition's rows by key, as files named by their content."""
+) -> Iterator[tuple[StoredObject, bytes, pa.Table]]:
+    """Each partition's rows by key, as files named by their content; and the rows of each."""
     table = silver.table
     by_partition = [(name, "ascending") for name in table.partitions]
     ordered = rows.sort_by([*by_partition, (table.key, "ascending")])
@@ -327,12 +347,13 @@ def _files(
     for group in groups.sort_by(by_partition).to_pylist():
         partition = tuple(group[name] for name in table.partitions)
         count = group["count_all"]
-        within = ordered.slice(start, count).select(table.schema.names)
+        within = ordered.slice(start, count).select(table.located_schema.names)
         for part in _divided(within, table.key, files[partition]):
-            content = parquet.write(part)
+            content = parquet.write(part.select(table.schema.names))
             digest = sha256(content)
             key = f"{silver.folder(partition)}/{digest[:32]}.parquet"
-            yield StoredObject(key=key, rows=len(part), bytes=len(content), sha256=digest), content
+            entry = StoredObject(key=key, rows=len(part), bytes=len(content), sha256=digest)
+            yield entry, content, part
         start += count
 
 

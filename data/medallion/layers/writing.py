@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
@@ -43,6 +43,8 @@ def write(
     ranges: Sequence[CleanedRange],
     buckets: int,
     stored: Mapping[str, str],
+    before: Collection[str] | None,
+    key_buckets: int,
 ) -> tuple[list[Written], int]:
     """Store the rows; what was written, and how many rows were superseded.
 
@@ -52,6 +54,8 @@ def write(
         ranges: the cleaned ones, scattered into so many buckets.
         buckets: how many.
         stored: the store's keys to ETags.
+        before: the keys of the version before, if there is one.
+        key_buckets: how many to scatter what is new into.
     """
     duplicates = _superseded(engine, silver, ranges, buckets)
     rows = Counter[Partition]()
@@ -61,7 +65,10 @@ def write(
     files = {partition: silver_tasks.files_for(count) for partition, count in rows.items()}
     folders: dict[str, dict[str, str]] = defaultdict(dict)
     for key, etag in stored.items():
-        folders[key.rpartition("/")[0]][key] = etag
+        folders[_folder(key)][key] = etag
+    known: dict[str, set[str]] = defaultdict(set)
+    for key in before or ():
+        known[_folder(key)].add(key)
     none = np.empty(0, np.int64)
     tasks = [
         partial(
@@ -71,11 +78,20 @@ def write(
             without=np.concatenate([none, *(duplicates.get(p, none) for p in work.partitions)]),
             files={partition: files[partition] for partition in work.partitions},
             stored={k: e for p in work.partitions for k, e in folders[silver.folder(p)].items()},
+            name=f"new-{number:06}",
+            before=None
+            if before is None
+            else {key for p in work.partitions for key in known[silver.folder(p)]},
+            key_buckets=key_buckets,
         )
-        for work in _planned(engine, silver, ranges, buckets, rows, files)
+        for number, work in enumerate(_planned(engine, silver, ranges, buckets, rows, files))
     ]
     written = list(engine.run(tasks, "writing silver"))
     return written, sum(map(len, duplicates.values()))
+
+
+def _folder(key: str) -> str:
+    return key.rpartition("/")[0]
 
 
 def _superseded(
