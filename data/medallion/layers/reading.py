@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
 from typing import Any, Protocol
@@ -90,23 +90,24 @@ class Columns:
     """A block that Arrow has read."""
 
     numbers: Numbers
-    rows: pa.Table
+    values: Mapping[str, pa.Array]
+    """Of the fields that columns are read from."""
     fields: Fields
 
     @property
     def strangers(self) -> pa.Array:  # noqa: D102 - as Block says
-        return pa.repeat(pa.scalar(False), len(self.rows))
+        return pa.repeat(pa.scalar(False), len(self.numbers))
 
     def text(self, field: str) -> pa.Array:  # noqa: D102
-        found = _found(self.rows, field)
+        found = self.values[field]
         # What it is else is an object, of which another column takes a field.
         return found if pa.types.is_string(found.type) else pa.nulls(len(found), pa.string())
 
     def typed(self, column: Column, field: str) -> pa.Array:  # noqa: D102
-        return typed(column, _found(self.rows, field))
+        return typed(column, self.values[field])
 
     def is_lost(self, column: Column, field: str) -> pa.Array:  # noqa: D102
-        found = _found(self.rows, field)
+        found = self.values[field]
         if not pa.types.is_string(found.type):
             return pc.is_valid(found)
         if column.type == "text":
@@ -157,6 +158,8 @@ class _Reader:
         self._lines = lines
         self._table = table
         self._paths = [field for column in table.columns for field in column.fields]
+        for name in _dotted(self._paths):
+            self.odd[list(lines.with_text(_key(name)))] = True
         self._content = lines.separated()
         self._leave(np.flatnonzero(self.odd))
         self._schema = _schema(_as_texts(table, self._first_records()))
@@ -178,10 +181,12 @@ class _Reader:
                 left += [numbers[half:], numbers[:half]]
             else:
                 row = int(refusal["row"])
-                # Where few can be read at once, more and more are read by themselves.
-                step = 1 if row >= FEW else 2 * step
+                if row >= FEW:
+                    step = 1
+                    self._leave(self._alike(numbers[row], refusal["field"]))
+                else:  # where few can be read at once, more and more are read by themselves
+                    step *= 2
                 self._leave(numbers[row : row + step])
-                self._leave(self._alike(numbers[row], refusal["field"]))
                 left += [numbers[row + step :], numbers[:row]]
 
     def _first_records(self) -> list[dict[str, Any]]:
@@ -210,28 +215,26 @@ class _Reader:
 
     def _alike(self, number: int, field: str | None) -> Numbers:
         """The later lines in which a field begins as in one that Arrow refused for it."""
-        text, key = self._lines.text(number), _key((field or "").rpartition("/")[2])
-        at = text.find(key + b":")
-        if not field or at < 0:
-            return np.array([], np.int64)
-        return np.fromiter(
-            self._lines.with_text(text[at : at + len(key) + 2], number + 1), np.int64
-        )
+        key = re.escape(_key((field or "").rpartition("/")[2]))
+        value = re.search(key + rb"\s*:\s*\S", self._lines.text(number))
+        later = self._lines.with_text(value[0], number + 1) if field and value else ()
+        return np.fromiter(later, np.int64)
 
     def _exact(self, numbers: Numbers, rows: pa.Table) -> Iterator[Columns]:
         """The rows in which Arrow lost nothing."""
-        if any(_is_name(rows.schema, path) for path in self._paths):
-            self._leave(numbers)
-            return
-        inexact = np.zeros(len(rows), bool)
+        fields, inexact = self._fields(numbers, rows), np.zeros(len(rows), bool)
+        # Only these are touched: pyarrow 25.0.1 infers lists whose offsets are wrong.
+        values = {path: _found(rows, path) for path in self._paths}
         for column in self._table.columns:
             for field in column.fields if column.type != "text" else ():
-                inexact |= _is_inexact(column, _found(rows, field))
+                inexact |= _is_inexact(column, values[field])
         if inexact.any():
             self._leave(numbers[inexact])
-            numbers, rows = numbers[~inexact], rows.filter(pa.array(~inexact))
-        if len(rows):
-            yield Columns(numbers, rows, self._fields(numbers, rows))
+            exact = pa.array(~inexact)
+            numbers = numbers[~inexact]
+            values = {path: found.filter(exact) for path, found in values.items()}
+        if len(numbers):
+            yield Columns(numbers, values, fields)
 
     def _fields(self, numbers: Numbers, rows: pa.Table) -> Fields:
         found: dict[str, tuple[str, ...]] = {}
@@ -255,8 +258,9 @@ def _as_texts(table: Table, first: list[dict[str, Any]]) -> list[str]:
     paths = []
     for column in table.columns:
         for field in column.fields:
-            values = {type(field_of(record, field)) for record in first}
-            if column.type == "text" or (column.type == "timestamp" and not values & {int, float}):
+            kinds = {type(field_of(record, field)) for record in first} - {type(None)}
+            is_number = bool(kinds) and kinds <= {int, float}
+            if column.type == "text" or (column.type == "timestamp" and not is_number):
                 paths.append(field)
     return paths
 
@@ -283,7 +287,7 @@ def _found(rows: pa.Table, path: str) -> pa.Array:
     outer, *inner = path.split(".")
     if outer not in rows.column_names:
         return pa.nulls(len(rows))
-    found = rows[outer].combine_chunks()
+    (found,) = rows[outer].chunks
     for name in inner:
         if not pa.types.is_struct(found.type) or found.type.get_field_index(name) < 0:
             return pa.nulls(len(rows))
@@ -291,20 +295,20 @@ def _found(rows: pa.Table, path: str) -> pa.Array:
     return found
 
 
-def _is_name(fields: pa.Schema | pa.StructType, path: str) -> bool:
-    """Whether a path with dots is, or ends with, a name that has them."""
-    outer, _, inner = path.partition(".")
-    names = [field.name for field in fields]
-    if not inner or outer not in names:
-        return bool(inner) and path in names
-    kind = fields.field(outer).type
-    return path in names or (pa.types.is_struct(kind) and _is_name(kind, inner))
+def _dotted(paths: Iterable[str]) -> Iterator[str]:
+    """The names with dots by which `field_of` would find a field before it follows its path."""
+    for path in paths:
+        while "." in path:
+            yield path
+            path = path.partition(".")[2]
 
 
 def _is_inexact(column: Column, values: pa.Array) -> npt.NDArray[np.bool_]:
-    """Where a float may not be what JSON says: an integer among floats, or -0."""
+    """Where a value may not be what JSON says, such as an integer among floats, or -0."""
     if not pa.types.is_floating(values.type):
-        return np.zeros(len(values), bool)
+        # Of a text that looks like a time, the text is lost.
+        is_time = column.type == "timestamp" and pa.types.is_temporal(values.type)
+        return np.full(len(values), is_time or pa.types.is_nested(values.type))
     floats: npt.NDArray[np.float64] = values.to_numpy(zero_copy_only=False)
     inexact: npt.NDArray[np.bool_] = np.abs(floats) >= LARGE
     return (floats == 0) & np.signbit(floats) if column.type == "float64" else inexact

@@ -1,0 +1,124 @@
+"""What Arrow reads, and what is read one by one: each record becomes the same."""
+
+import json
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from data.medallion.lake.records import Lines
+from data.medallion.layers import reading
+from data.medallion.layers.cleaning import Cleaner
+from data.medallion.table import Column, Table, unchanged
+from tests.cleaning import clean
+from tests.stations import RECORD, TABLE
+
+CLEANER = Cleaner(TABLE, unchanged)
+PLAIN = json.dumps(RECORD).encode()
+ODD = {
+    "a number in a field of texts": b'{"number":2,"name":5,"country":"c","opened_at":0}',
+    "a float that text keeps as it is": b'{"number":2,"name":1.50,"country":"c","opened_at":0}',
+    "more than 64 bits": b'{"number":12345678901234567890123,"name":"n","country":"c"}',
+    "an integer among floats": b'{"number":9007199254740993,"name":"n","country":"c"}',
+    "a negative zero": b'{"number":2,"height":-0,"name":"n","country":"c","opened_at":0}',
+    "half a surrogate pair": rb'{"number":2,"name":"\ud800","country":"c","opened_at":0}',
+    "a repeated key": b'{"number":2,"name":"a","name":"b","country":"c","opened_at":0}',
+    "a deep nesting": b'{"number":2,"name":"n","x":%s1%s}' % (b"[" * 600, b"]" * 600),
+    "a time that is a number": b'{"number":2,"name":"n","country":"c","opened_at":1.5}',
+    "a time that looks like another": b'{"number":"2020-01-01","name":"n","country":"c"}',
+    "a text for a truth": b'{"number":2,"open":"true","name":"n","country":"c","opened_at":0}',
+    "an object for a text": b'{"number":2,"name":{"a":1},"country":"c","opened_at":0}',
+    "a text for an object": b'{"number":2,"place":"here","name":"n","country":"c"}',
+    "a name with a dot": b'{"number":2,"place.city":"there","name":"n","country":"c"}',
+    "no object": b"null",
+    "a list": b'[{"number":2}]',
+    "a long text": b'{"number":2,"name":"%s","country":"c","opened_at":0}' % (b"n" * 20_000),
+    "spaces around": b' {"number" : 2 , "name" : "n" , "country":"c","opened_at":0}  ',
+    "what no other has": b'{"number":2,"name":"n","country":"c","opened_at":0,"new":[1,"a",null]}',
+}
+
+
+@pytest.mark.parametrize("odd", ODD.values(), ids=ODD)
+@pytest.mark.parametrize("place", [0, 20, 39])
+def test_an_odd_record_is_read_as_it_is_and_the_others_by_arrow(odd, place):
+    texts = [PLAIN] * 40
+    texts[place] = odd
+    clean(CLEANER, texts)
+    blocks = list(reading.read(Lines.joined(texts), TABLE))
+    by_arrow = sum(len(b.numbers) for b in blocks if isinstance(b, reading.Columns))
+    # A few beside it are not worth a call of Arrow.
+    assert by_arrow >= 40 - 2 * reading.FEW
+    assert sorted(np.concatenate([b.numbers for b in blocks])) == list(range(40))
+
+
+some_records = st.lists(st.sampled_from([PLAIN, *ODD.values()]), max_size=60)
+
+
+@given(some_records)
+@settings(max_examples=100)
+def test_any_mixture_is_read_as_one_by_one(texts):
+    clean(CLEANER, texts)
+
+
+anything = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.text()
+    | st.floats(allow_nan=False, allow_infinity=False),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner),
+    max_leaves=6,
+)
+names = st.sampled_from([*RECORD, "operator", "place.city", "other", "\u00e4"])
+
+
+@given(st.lists(st.dictionaries(names, anything | st.sampled_from(list(RECORD.values())))))
+@settings(max_examples=150)
+def test_any_json_is_read_as_one_by_one(records):
+    clean(CLEANER, [json.dumps(record).encode() for record in records])
+
+
+def test_many_odd_records_are_left_to_themselves_after_a_few_calls(monkeypatch):
+    calls = []
+    read_json = reading.arrow_json.read_json
+
+    def counting(*args, **kwargs):
+        calls.append(args)
+        return read_json(*args, **kwargs)
+
+    monkeypatch.setattr(reading.arrow_json, "read_json", counting)
+    texts = [b'{"number":1,"name":%d}' % number for number in range(5_000)]
+    (block,) = reading.read(Lines.joined(texts), TABLE)
+    assert isinstance(block, reading.OneByOne)
+    assert len(calls) < 20
+
+
+def test_one_kind_of_odd_records_costs_one_refusal(monkeypatch):
+    refused = []
+    read = reading._Reader._read
+
+    def counting(self, numbers):
+        rows, refusal = read(self, numbers)
+        refused.extend([refusal] if refusal else [])
+        return rows, refusal
+
+    monkeypatch.setattr(reading._Reader, "_read", counting)
+    odd = PLAIN.replace(b'"phone": "555"', b'"phone": 5')
+    texts = [odd if number % 50 == 30 else PLAIN for number in range(2_000)]
+    list(reading.read(Lines.joined(texts), TABLE))
+    assert len(refused) == 1
+
+
+def test_a_field_that_is_null_in_all_records_is_told_from_one_that_is_missing():
+    table = Table((Column("id"), Column("a"), Column("b")), partitions=("a",))
+    texts = [b'{"id":"1","a":null,"x":{"b":1},"y":"\\"b\\":"}'] * 20
+    *_, seen = clean(Cleaner(table, unchanged), texts)
+    assert seen.fields == {"a": (), "id": ("string",), "x": ("object",), "y": ("string",)}
+
+
+@pytest.mark.parametrize("end", [b"\n", b",\n", b"\r\n", b" ,\r\n", b"\n\n"])
+def test_lines_end_as_they_like(end):
+    texts = [PLAIN, b"[]", b"7", b"{}"]
+    lines = Lines.of(b"[\n" + end.join(texts) + b"\n]\n")
+    assert [lines.text(number) for number in range(len(lines))] == texts
