@@ -7,12 +7,27 @@ from functools import partial
 from operator import attrgetter
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ..lake import parquet
 from ..lake.errors import LakeError
 from ..lake.manifest import Changes, Manifest, StoredObject
 from ..lake.versions import Version
-from ..work.shuffle import Piece, buckets_for, grouped, parts_of
+from ..work.shuffle import (
+    Part,
+    Piece,
+    Place,
+    buckets_for,
+    buckets_of,
+    gather,
+    grouped,
+    parts_of,
+    scatter,
+)
 from ..writer import Step, View
-from . import changes, silver_tasks
+from . import changes
+from .changes import Comparison
 from .errors import CheckFailed
 from .silver_tasks import Silver, Written
 
@@ -34,7 +49,7 @@ def verify(view: View) -> None:
         buckets = buckets_for(rows, ROWS_AT_ONCE)
         pieces = _scattered(view, silver, "keys", version.manifest.objects, [key], buckets)
         tasks = [
-            partial(silver_tasks.count_keys, silver=silver, parts=parts_of(pieces, bucket))
+            partial(count_keys, silver=silver, parts=parts_of(pieces, bucket))
             for bucket in range(buckets)
         ]
         return rows, sum(view.engine.run(tasks, "counting silver's keys"))
@@ -82,7 +97,7 @@ def report(
     now = [one.new for one in written]
     tasks = [
         partial(
-            silver_tasks.compare,
+            compare,
             silver=silver,
             before=parts_of(was, bucket),
             after=parts_of(now, bucket),
@@ -93,6 +108,54 @@ def report(
     found = changes.joined(silver.table, compared)
     report = {**said, "counts": found.changes.model_dump(), **found.report(silver.table)}
     return found.changes, changes.to_json(report)
+
+
+def scatter_objects(
+    place: Place,
+    silver: Silver,
+    entries: Sequence[StoredObject],
+    name: str,
+    columns: Sequence[str],
+    buckets: int,
+) -> Piece:
+    """Some columns of silver objects, with their partitions, scattered by key.
+
+    Raises:
+        LakeError: an object is not what its manifest says.
+    """
+    schema = pa.schema([silver.table.schema.field(column) for column in columns])
+    partition_schema = silver.table.partition_schema
+
+    def read(entry: StoredObject) -> pa.Table:
+        content = place.lake.read("silver", entry)
+        name = f"silver/{entry.key}"
+        table = parquet.read(name, content, entry, schema, missing_as_null=True)
+        partition = silver.partitioning.of_key(entry.key)
+        for field, value in zip(partition_schema, partition, strict=True):
+            repeated = pa.repeat(pa.scalar(value, field.type), len(table))
+            table = table.append_column(field, repeated)
+        return table
+
+    rows = pa.concat_tables(place.lake.store.each(read, entries))
+    by_key = buckets_of(rows[silver.table.key], buckets)
+    return scatter(place.scratch, name, rows, by_key, buckets)
+
+
+def compare(
+    place: Place, silver: Silver, before: Sequence[Part], after: Sequence[Part]
+) -> Comparison:
+    """What differs between two versions, among the keys of a bucket."""
+    schema = silver.table.located_schema
+    was, now = (gather(place.scratch, parts, schema) for parts in (before, after))
+    return changes.compare(silver.table, was, now)
+
+
+def count_keys(place: Place, silver: Silver, parts: Sequence[Part]) -> int:
+    """How many distinct keys a bucket has."""
+    table = silver.table
+    schema = pa.schema([table[table.key].field, *table.partition_schema])
+    distinct = pc.count_distinct(gather(place.scratch, parts, schema)[table.key])
+    return int(distinct.as_py())
 
 
 def by_key(entries: Sequence[StoredObject] | set[StoredObject]) -> tuple[StoredObject, ...]:
@@ -116,7 +179,7 @@ def _scattered(
     """Some columns of published objects, scattered by key."""
     tasks = [
         partial(
-            silver_tasks.scatter_objects,
+            scatter_objects,
             silver=silver,
             entries=group,
             name=f"{name}-{number:06}",

@@ -43,6 +43,8 @@ class Cleaned:
     version: Version
     ranges: list[CleanedRange]
     buckets: int
+    key_buckets: int
+    """Into how many of keys what is new is scattered."""
 
     @property
     def rejected(self) -> int:
@@ -69,12 +71,11 @@ def transform(step: Step) -> Summary:
     stored = step.lake.store.listed("silver", writer.dataset.prefix)
     cleaned = step.lake.follow(step.flow.bronze, lambda version: _clean(step, silver, version))
     origin, snapshot = cleaned.origin(step.run), cleaned.version.manifest.snapshot
-    buckets = buckets_to_compare(cleaned.version.manifest.rows_out, writer.previous)
-    written, duplicates = _write(step, silver, cleaned, stored, buckets)
+    written, duplicates = _write(step, silver, cleaned, stored)
     try:
         check, profile = _checked(cleaned, written, duplicates)
         objects = by_key([entry for one in written for entry in one.objects])
-        changed, changes = report(step, silver, written, buckets, snapshot)
+        changed, changes = report(step, silver, written, cleaned.key_buckets, snapshot)
         turnover = _turnover(step, changed, cleaned.rejected, duplicates)
         drifts = _drifts_let_pass(step, profile, turnover, snapshot)
     except (AccountingBroken, DriftStopped):
@@ -131,18 +132,25 @@ def _clean(step: Step, silver: Silver, version: Version) -> Cleaned:
     if any(span.sha256 is None for span in spans):
         tasks.insert(0, partial(check_object, entry=entry))
     cleaned = [done for done in step.engine.run(tasks, "cleaning bronze") if done]
-    return Cleaned(version, cleaned, buckets)
+    key_buckets = buckets_to_compare(version.manifest.rows_out, step.writer.previous)
+    return Cleaned(version, cleaned, buckets, key_buckets)
 
 
 def _write(
-    step: Step, silver: Silver, cleaned: Cleaned, stored: Mapping[str, Listed], key_buckets: int
+    step: Step, silver: Silver, cleaned: Cleaned, stored: Mapping[str, Listed]
 ) -> tuple[list[Written], int]:
     """Store what is not there yet; also how many rows are duplicates."""
     etags = {key: entry.etag for key, entry in stored.items()}
     previous = step.writer.previous
     before = {entry.key for entry in previous.objects} if previous else None
     return writing.write(
-        step.engine, silver, cleaned.ranges, cleaned.buckets, etags, before, key_buckets
+        step.engine,
+        silver,
+        cleaned.ranges,
+        cleaned.buckets,
+        etags,
+        before,
+        cleaned.key_buckets,
     )
 
 

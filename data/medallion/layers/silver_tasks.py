@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -21,15 +22,17 @@ from ..lake import parquet
 from ..lake.manifest import Profile, StoredObject, sha256
 from ..lake.partitions import Partition, Partitioning, text_of
 from ..table import POSITION, Table
-from ..work.shuffle import Buckets, Part, Piece, Place, gather, hashes, scatter
-from . import changes, drift
-from .changes import Comparison
+from ..work.shuffle import Buckets, Part, Piece, Place, buckets_of, gather, hashes, scatter
+from . import drift
 from .cleaning import Cleaner
 from .drift import Seen
 from .ranges import Range, lines_of
 
 ROWS_PER_FILE = 250_000
 """Rows of a Parquet file at most; about 20 MB."""
+
+File = tuple[StoredObject, bytes, pa.Table]
+"""A file of silver, its content, and the rows in it."""
 
 REJECTED_SCHEMA = pa.schema(
     [("record", pa.string()), ("reason", pa.string()), (POSITION, pa.int64())]
@@ -129,7 +132,7 @@ def clean_range(
     return CleanedRange(
         records=records,
         rows=scatter(scratch, f"{name}-rows", rows, by_partition, buckets),
-        keys=scatter(scratch, f"{name}-keys", keys, _by_key(keys["key"], buckets), buckets),
+        keys=scatter(scratch, f"{name}-keys", keys, buckets_of(keys["key"], buckets), buckets),
         rejected=scatter(scratch, f"{name}-rejected", unusable, _all_in_one(unusable), 1),
         unusable=len(rejected),
         by_partition=_count(silver, keys["partition"]),
@@ -213,79 +216,27 @@ def write_partitions(
     if len(without):
         rows = rows.filter(pc.invert(pc.is_in(rows[POSITION], value_set=pa.array(without))))
 
-    new = [silver.table.located_schema.empty_table()]
-
-    def files_to_store() -> Iterator[tuple[StoredObject, bytes]]:
-        for entry, content, part in _files(silver, rows, files):
-            if before is not None and entry.key not in before:
-                new.append(part)
-            yield entry, content
-
-    def store(file: tuple[StoredObject, bytes]) -> tuple[StoredObject, bool]:
-        entry, content = file
-        etag = stored.get(entry.key)
-        missing = etag is None or not place.lake.holds("silver", entry, content, etag)
-        if missing:
-            place.lake.put_hashed("silver", entry, content, parquet.CONTENT_TYPE)
-        return entry, missing
-
-    written = place.lake.store.each(store, files_to_store())
-    differing = pa.concat_tables(new)
-    by_key = _by_key(differing[silver.table.key], key_buckets)
+    made = list(_files(silver, rows, files))
+    missing = place.lake.store.each(partial(_store, place, stored), made)
+    new = [part for entry, _, part in made if before is not None and entry.key not in before]
+    differing = pa.concat_tables([silver.table.located_schema.empty_table(), *new])
+    by_key = buckets_of(differing[silver.table.key], key_buckets)
     return Written(
-        objects=tuple(entry for entry, _ in written),
-        stored=sum(missing for _, missing in written),
+        objects=tuple(entry for entry, *_ in made),
+        stored=sum(missing),
         profile=drift.profile_of(silver.table, rows),
         new=scatter(place.scratch, name, differing, by_key, key_buckets),
     )
 
 
-def scatter_objects(
-    place: Place,
-    silver: Silver,
-    entries: Sequence[StoredObject],
-    name: str,
-    columns: Sequence[str],
-    buckets: int,
-) -> Piece:
-    """Some columns of silver objects, with their partitions, scattered by key.
-
-    Raises:
-        LakeError: an object is not what its manifest says.
-    """
-    schema = pa.schema([silver.table.schema.field(column) for column in columns])
-    partition_schema = silver.table.partition_schema
-
-    def read(entry: StoredObject) -> pa.Table:
-        content = place.lake.read("silver", entry)
-        name = f"silver/{entry.key}"
-        table = parquet.read(name, content, entry, schema, missing_as_null=True)
-        partition = silver.partitioning.of_key(entry.key)
-        for field, value in zip(partition_schema, partition, strict=True):
-            repeated = pa.repeat(pa.scalar(value, field.type), len(table))
-            table = table.append_column(field, repeated)
-        return table
-
-    rows = pa.concat_tables(place.lake.store.each(read, entries))
-    by_key = _by_key(rows[silver.table.key], buckets)
-    return scatter(place.scratch, name, rows, by_key, buckets)
-
-
-def compare(
-    place: Place, silver: Silver, before: Sequence[Part], after: Sequence[Part]
-) -> Comparison:
-    """What differs between two versions, among the keys of a bucket."""
-    schema = silver.table.located_schema
-    was, now = (gather(place.scratch, parts, schema) for parts in (before, after))
-    return changes.compare(silver.table, was, now)
-
-
-def count_keys(place: Place, silver: Silver, parts: Sequence[Part]) -> int:
-    """How many distinct keys a bucket has."""
-    table = silver.table
-    schema = pa.schema([table[table.key].field, *table.partition_schema])
-    distinct = pc.count_distinct(gather(place.scratch, parts, schema)[table.key])
-    return int(distinct.as_py())
+def _store(place: Place, stored: Mapping[str, str], file: File) -> bool:
+    """Store a file unless it is there; whether it was missing."""
+    entry, content, _ = file
+    etag = stored.get(entry.key)
+    missing = etag is None or not place.lake.holds("silver", entry, content, etag)
+    if missing:
+        place.lake.put_hashed("silver", entry, content, parquet.CONTENT_TYPE)
+    return missing
 
 
 def files_for(rows: int) -> int:
@@ -319,12 +270,6 @@ def _by_partition(silver: Silver, rows: pa.Table, buckets: int) -> Buckets:
     return found
 
 
-def _by_key(keys: pa.ChunkedArray, buckets: int) -> Buckets:
-    if buckets == 1:
-        return _all_in_one(keys)
-    return hashes(keys) % buckets
-
-
 def _all_in_one(rows: pa.Table | pa.ChunkedArray) -> Buckets:
     return np.zeros(len(rows), np.int64)
 
@@ -334,10 +279,8 @@ def _file(keys: pa.ChunkedArray, files: int | Buckets) -> Buckets:
     return hashes(keys) & (files - 1)
 
 
-def _files(
-    silver: Silver, rows: pa.Table, files: Mapping[Partition, int]
-) -> Iterator[tuple[StoredObject, bytes, pa.Table]]:
-    """Each partition's rows by key, as files named by their content; and the rows of each."""
+def _files(silver: Silver, rows: pa.Table, files: Mapping[Partition, int]) -> Iterator[File]:
+    """Each partition's rows by key, as files named by their content."""
     table = silver.table
     by_partition = [(name, "ascending") for name in table.partitions]
     ordered = rows.sort_by([*by_partition, (table.key, "ascending")])

@@ -148,6 +148,11 @@ def gather(scratch: Scratch, parts: Sequence[Part], schema: pa.Schema) -> pa.Tab
     return pa.concat_tables([schema.empty_table(), *tables])
 
 
+def buckets_of(values: pa.ChunkedArray, number: int) -> Buckets:
+    """The bucket of each value, of so many."""
+    return hashes(values) % number if number > 1 else np.zeros(len(values), np.int64)
+
+
 def hashes(values: pa.ChunkedArray) -> Buckets:
     """The CRC-32 of each value as text: the same on every machine, in every release."""
     texts = values.cast(pa.string()).cast(pa.binary()).to_pylist()
