@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
@@ -63,35 +63,32 @@ def write(
         rows.update(cleaned.by_partition)
     rows.subtract({partition: len(positions) for partition, positions in duplicates.items()})
     files = {partition: silver_tasks.files_for(count) for partition, count in rows.items()}
-    folders: dict[str, dict[str, str]] = defaultdict(dict)
-    for key, etag in stored.items():
-        folders[_folder(key)][key] = etag
-    known: dict[str, set[str]] = defaultdict(set)
-    for key in before or ():
-        known[_folder(key)].add(key)
+    there, known = _by_folder(stored), _by_folder(before or ())
     none = np.empty(0, np.int64)
-    tasks = [
-        partial(
+    tasks = []
+    for number, work in enumerate(_planned(engine, silver, ranges, buckets, rows, files)):
+        folders = [silver.folder(partition) for partition in work.partitions]
+        task = partial(
             silver_tasks.write_partitions,
             silver=silver,
             parts=work.parts,
             without=np.concatenate([none, *(duplicates.get(p, none) for p in work.partitions)]),
             files={partition: files[partition] for partition in work.partitions},
-            stored={k: e for p in work.partitions for k, e in folders[silver.folder(p)].items()},
+            stored={key: stored[key] for folder in folders for key in there[folder]},
             name=f"new-{number:06}",
-            before=None
-            if before is None
-            else {key for p in work.partitions for key in known[silver.folder(p)]},
+            before=None if before is None else {k for folder in folders for k in known[folder]},
             key_buckets=key_buckets,
         )
-        for number, work in enumerate(_planned(engine, silver, ranges, buckets, rows, files))
-    ]
+        tasks.append(task)
     written = list(engine.run(tasks, "writing silver"))
     return written, sum(map(len, duplicates.values()))
 
 
-def _folder(key: str) -> str:
-    return key.rpartition("/")[0]
+def _by_folder(keys: Iterable[str]) -> Mapping[str, list[str]]:
+    found: dict[str, list[str]] = defaultdict(list)
+    for key in keys:
+        found[key.rpartition("/")[0]].append(key)
+    return found
 
 
 def _superseded(
