@@ -123,7 +123,7 @@ def _logged(
         where = logs.keep(secrets.value(log), spool, lake.store if lake else None)
         kind, message = type(error).__name__, secrets.text(str(error))
         remedy = "" if isinstance(error, MedallionError) else f"\n{UNEXPECTED}"
-        tell(f"{kind}: {message}{remedy}\nThe error log is {where}")
+        tell(f"The error log is {where}\n{kind}: {message}{remedy}")
         if not secrets.shows("\n".join((log["traceback"], str(log["facts"]), log["message"]))):
             raise
     # Outside the `except`, so that it does not carry the other one along.

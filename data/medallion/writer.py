@@ -19,6 +19,7 @@ from typing_extensions import ParamSpec, Self
 
 from .errors import DatasetTaken
 from .flow import Flow
+from .host.console import tell
 from .lake.datasets import Dataset
 from .lake.errors import LeaseLost, ManifestMissing, ManifestUnreadable, StoreUnreachable
 from .lake.lease import Lease
@@ -209,7 +210,17 @@ class Writer:
         self.lease.renew()
         if not self.lake.publish_manifest(self.dataset, manifest, self.previous_etag):
             raise LeaseLost(self.dataset.path)
+        tell(self._published(manifest))
         return manifest
+
+    def _published(self, manifest: Manifest) -> str:
+        """A line for people: which block ended, and with what numbers."""
+        known = set(self.previous.objects) if self.previous else set()
+        new = len(set(manifest.objects) - known)
+        return (
+            f"  {self.dataset.block:<24}{manifest.rows_out:>13,} rows"
+            f"{len(manifest.objects):>8,} objects{new:>8,} new{manifest.seconds:>8.1f} s"
+        )
 
     def summary(self, manifest: Manifest, **more: Any) -> Summary:
         """What the block returns; `run` and `snapshot` tie the blocks of a run together."""

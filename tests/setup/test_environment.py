@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pty
 import re
 import shutil
 import signal
@@ -10,7 +11,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -107,6 +108,24 @@ def test_a_lock_file_that_changed_is_installed(made):
     (made / LOCK).write_text((made / LOCK).read_text() + locked("sortedcontainers"))
     assert make(made).startswith("Installing sandbox/requirements.lock")
     assert python(made, "import sortedcontainers as s; print(s.__name__)") == "sortedcontainers"
+
+
+def test_a_terminal_sees_how_far_it_is_and_no_list_of_packages(made):
+    (made / LOCK).write_text((made / LOCK).read_text() + locked("pathspec"))
+    screen, terminal = pty.openpty()
+    command = ["make", "environment-sandbox"]
+    with subprocess.Popen(
+        command, cwd=made, env=environment(TERM="xterm"), stdout=terminal, stderr=terminal
+    ) as process:
+        os.close(terminal)
+        shown = ""
+        with suppress(OSError):  # how the end of a terminal is told
+            while piece := os.read(screen, 4096):
+                shown += piece.decode()
+    os.close(screen)
+    assert process.returncode == 0, shown
+    assert re.search(r"\[#+ *\] \d packages", shown)
+    assert shown.count("\n") == 1 and "pathspec" not in shown and shown.endswith("\r")
 
 
 def test_an_index_of_pips_settings_is_asked_by_uv_too(made):

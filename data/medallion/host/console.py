@@ -9,6 +9,8 @@ from typing import Any
 
 from tqdm import tqdm
 
+QUIET_SECONDS = 30.0
+
 
 def tell(text: str) -> None:
     """Print a line; letters that the screen has not are escaped."""
@@ -22,6 +24,8 @@ def progress(
 ) -> tqdm[Any]:
     """A progress bar over some items, or one to update by hand.
 
+    Where its output is no terminal, it shows after half a minute, and then twice a minute.
+
     Args:
         items: what is gone through; none for a bar that is updated by hand.
         doing: what is done, for people.
@@ -29,14 +33,17 @@ def progress(
         unit: what an item is called.
         delay: seconds before the bar is shown.
     """
+    screen = _Screen(sys.stderr)
+    seen = screen.isatty()
     return tqdm(
         items,
         doing,
         total,
         unit=f" {unit}",
-        delay=delay,
-        mininterval=1,
-        file=_Screen(sys.stderr),
+        delay=delay if seen else QUIET_SECONDS,
+        mininterval=1 if seen else QUIET_SECONDS,
+        leave=not seen,
+        file=screen,
     )
 
 
