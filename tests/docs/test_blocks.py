@@ -22,7 +22,7 @@ def is_dotenv(text):
 
 
 def is_checked_elsewhere(text):
-    """Shell by test_commands.py, Python by tests/pipeline/test_readme.py, which runs it."""
+    """Shell by test_commands.py, Python by tests/pipeline/test_recipes.py, which runs it."""
 
 
 def is_shown(text):
