@@ -74,15 +74,15 @@ def report(flow: Flow, lake: Lake, before: Manifest | None = None) -> str:
         lake: that holds them.
         before: silver's manifest before the run; None for a first run.
     """
-    lines = ["", f"{'':24}{'rows':>9}{'objects':>9}{'KiB':>9}"]
+    lines = ["", f"{'':26}{'rows':>9}{'objects':>9}{'KiB':>9}"]
     for dataset in flow.datasets:
         manifest = lake.version(dataset).manifest
         size = sum(entry.bytes for entry in manifest.objects) / 1024
         rows = f"{manifest.rows_out:,}" if dataset is not flow.chart else "the chart"
-        lines.append(f"  {dataset.path:22}{rows:>9}{len(manifest.objects):>9,}{size:>9,.0f}")
+        lines.append(f"  {dataset.path:24}{rows:>9}{len(manifest.objects):>9,}{size:>9,.0f}")
         if dataset is flow.silver:
             lines.append(
-                f"  {'':22}{manifest.rows_rejected:,} rejected, "
+                f"  {'':24}{manifest.rows_rejected:,} rejected, "
                 f"{manifest.rows_duplicate:,} duplicate: every row is accounted for"
             )
     errors = sum(

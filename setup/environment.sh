@@ -21,7 +21,7 @@ main() {
     doing="Installing $folder/requirements.lock"
     install .venv
   else
-    [ ! -e .venv ] || echo "Making .venv anew: ${why:-its last set-up was interrupted}"
+    [ ! -e .venv ] || echo "Making .venv again: ${why:-its last set-up was interrupted}"
     find_uv
     find_python
     doing="Setting up .venv with $(version "$python")"

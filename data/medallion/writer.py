@@ -153,7 +153,7 @@ class Writer:
             self._leased(self.lake.store.remove, self.dataset.layer, block)
 
     def _leased(self, write: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Write once it is sure that no other run does; tried again, that is made sure anew."""
+        """Write while no other run may: each try renews the lease first."""
 
         def once() -> T:
             self.lease.renew()

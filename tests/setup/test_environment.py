@@ -49,7 +49,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A clone whose environment was set up, and which was renamed then."""
     folder = clone(tmp_path_factory.mktemp("setup") / "clone")
     said = make(folder)
-    assert "Setting up .venv with CPython" in said and "anew" not in said
+    assert "Setting up .venv with CPython" in said and "again" not in said
     return folder.rename(folder.with_name("a clone, renamed: it's é"))
 
 
@@ -135,7 +135,7 @@ def test_an_index_of_pips_settings_is_asked_by_uv_too(made):
     assert done.returncode != 0
     assert "uv/" in asked["/simple/zict/"]
     assert "cannot be installed" in done.stderr.splitlines()[0]
-    assert "anew: its last set-up was interrupted" in make(made)
+    assert "again: its last set-up was interrupted" in make(made)
     assert python(made, "import zict; print(zict.__name__)") == "zict"
 
 
@@ -163,7 +163,7 @@ def test_an_environment_whose_python_is_gone_is_made_anew(made):
     program = made / ".venv/bin/python"
     program.unlink()
     program.symlink_to("/nonexistent/python")
-    assert "anew: its Python is gone" in make(made)
+    assert "again: its Python is gone" in make(made)
     assert python(made, "import toolz; print(toolz.__name__)") == "toolz"
 
 

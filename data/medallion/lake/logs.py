@@ -123,7 +123,7 @@ def _spooled(folder: Path) -> list[Path]:
 
 
 def _be_able_to_remove(file: Path) -> None:
-    # Delivered anew in every run, it would look like a new failure each time.
+    # Delivered again in every run, it would look like a new failure each time.
     if not os.access(file.parent, os.W_OK):
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(file))
 

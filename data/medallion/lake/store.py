@@ -245,7 +245,7 @@ class Store:
     ) -> Iterator[bytes]:
         """An object's content from an offset to another, or to its end, in pieces of a MiB.
 
-        A body that is cut in the middle is taken up where it ended.
+        A body that is cut in the middle is continued from there.
 
         Raises:
             ObjectMissing: it is not there, or not that of the ETag any more.

@@ -238,7 +238,7 @@ class Lake:
         return parsed, content, etag
 
     def follow(self, dataset: Dataset, read: Callable[[Version], R]) -> R:
-        """What reading a dataset gives; read anew where its version was replaced meanwhile.
+        """What reading a dataset gives; it is read again if its version was replaced meanwhile.
 
         Args:
             dataset: the one to read.
