@@ -99,7 +99,7 @@ class Writer:
     def of(
         cls, flow: Flow, lake: Lake, settings: Settings, dataset: Dataset, run: str, lease: Lease
     ) -> Self:
-        """The writer of a dataset whose lease is held.
+        """The writer of a dataset; its lease must be held.
 
         Raises:
             DatasetTaken: another flow wrote it.
@@ -120,7 +120,7 @@ class Writer:
         checks: tuple[Check, ...],
         parts: Parts | None = None,
     ) -> tuple[Manifest, bool]:
-        """Make some content the version of a single-object dataset; whether it was written.
+        """Publish some content of a single-object dataset; the flag is True if it was written.
 
         Raises:
             LeaseLost: another run has written it since this one holds the lease.
@@ -134,7 +134,7 @@ class Writer:
     def store(
         self, entry: StoredObject, content: bytes | Path, content_type: str, origin: Origin
     ) -> bool:
-        """Store one of the single objects that the block writes; whether it was another before.
+        """Store one of the single objects that the block writes; True if it was written.
 
         Raises:
             LeaseLost: another run has written it since this one holds the lease.

@@ -1,4 +1,4 @@
-"""What people see while a run works. A screen that is gone or lacks letters stops no run."""
+"""What people see while a run works. A closed screen, or one that lacks letters, stops no run."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ QUIET_SECONDS = 30.0
 
 
 def tell(text: str) -> None:
-    """Print a line; letters that the screen has not are escaped."""
+    """Print a line; letters that the screen cannot show are escaped."""
     with suppress(OSError, ValueError):  # ValueError: the stream is closed
         encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
         print(text.encode(encoding, "backslashreplace").decode(encoding), flush=True)
@@ -48,7 +48,7 @@ def progress(
 
 
 class _Screen:
-    """A stream that may fail unheard: a closed pipe, a terminal that has gone, a full disk."""
+    """A stream whose failures are ignored: a closed pipe, a closed terminal, a full disk."""
 
     def __init__(self, stream: Any) -> None:
         self._stream = stream

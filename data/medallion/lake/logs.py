@@ -1,4 +1,4 @@
-"""What an error becomes: one object under its layer's `logs/`, by way of a local spool."""
+"""Error logs: one object an error, under its layer's `logs/`; a local spool comes first."""
 
 from __future__ import annotations
 
