@@ -114,7 +114,7 @@ dashboards: environment-tests ## Write Grafana's dashboards from their code
 
 setup: environment-tests ## Set up everything without running anything
 
-lock: environment-sandbox ## Resolve the lock files anew (ARGS=--upgrade for newer versions)
+lock: environment-sandbox ## Resolve the lock files again (ARGS=--upgrade for newer versions)
 	@before=; for folder in . sandbox tests benchmarks; do \
 	  $(BIN)/uv pip compile $$folder/requirements.txt -o $$folder/requirements.lock $(ARGS) \
 	    $${before:+-c $${before#./}} \

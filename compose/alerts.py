@@ -1,4 +1,4 @@
-"""Whom to tell of what fails, as .env says it: refused where it cannot be."""
+"""Who gets messages of failures, as .env says; invalid settings are refused."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ MAIL = ("ALERT_EMAIL_FROM", "ALERT_SMTP_HOST", "ALERT_SMTP_PORT")
 
 
 def unusable(settings: Mapping[str, str]) -> Iterator[str]:
-    """A sentence for each setting that cannot be right, or contradicts another."""
+    """A sentence for each setting that is invalid, or contradicts another."""
     for name in ("ALERT_SLACK_URL", "ALERT_WEBHOOK_URL"):
         address = urlsplit(settings.get(name, ""))
         if address.geturl() and not (address.scheme in {"http", "https"} and address.hostname):

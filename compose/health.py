@@ -1,4 +1,4 @@
-"""Healthy is: Mage says that its scheduler is alive, and addresses that are named answer."""
+"""Healthy means: Mage says that its scheduler is alive, and the named addresses answer."""
 
 from __future__ import annotations
 

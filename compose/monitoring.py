@@ -50,7 +50,7 @@ def main() -> int:
 
 
 def unusable(settings: Mapping[str, str]) -> Iterator[str]:
-    """A sentence for each setting that cannot be right."""
+    """A sentence for each setting that is invalid."""
     yield from weak(settings, SHORTEST)
     if settings.get("MINIO_READER_ACCESS_KEY") == settings.get("MINIO_ACCESS_KEY"):
         yield "MINIO_READER_ACCESS_KEY is the store's own key: choose another in .env."

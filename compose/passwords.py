@@ -1,4 +1,4 @@
-"""Secrets of .env: which of them are none, and how they reach a service as files."""
+"""Secrets of .env: which are too weak, and how they reach a service as files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Before anything starts: refuse settings that cannot be, and hand the volumes to who uses them.
+"""Before anything starts: refuse invalid settings, and give the volumes to their users.
 
 Runs as root with the rights to look into folders, to change owners and to become another user, and
 no other, so that no service that stays needs root.
@@ -105,7 +105,7 @@ def _mage(settings: Mapping[str, str]) -> tuple[int, int]:
 
 def _remedy(user: int, group: int) -> str:
     owner = PROJECT.stat()
-    # Nobody is told to run Mage as root.
+    # No sentence tells anybody to run Mage as root.
     if owner.st_uid and not refused(PROJECT, owner.st_uid, owner.st_gid):
         return f"put MAGE_UID={owner.st_uid} and MAGE_GID={owner.st_gid} in .env"
     return f"give it that right (sudo chown -R {user}:{group} data; sudo chmod -R u+w data)"

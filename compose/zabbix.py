@@ -1,4 +1,4 @@
-"""Before Zabbix starts: refuse secrets that are none, and hand them over as files."""
+"""Before Zabbix starts: refuse weak secrets, and write the others as files."""
 
 from __future__ import annotations
 

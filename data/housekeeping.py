@@ -1,4 +1,4 @@
-"""Mage's own leftovers: what it keeps of runs is removed when it is old.
+"""Removes what Mage keeps of old runs.
 
 Mage does not do so by itself. It has two commands for files, which look at names alone, those of a
 run under way too; and none for the rows of its database.
@@ -96,7 +96,7 @@ def _remove_runs(session: Session, limit: datetime) -> int:
     old = select(PipelineRun.id).where(*_is_old(limit)).limit(BATCH).with_for_update()
     numbers: Sequence[int]
     while numbers := session.scalars(old).all():
-        # One may have been started anew since it was found.
+        # A run may have been started again since it was found.
         still = PipelineRun.id.in_(numbers) & PipelineRun.status.in_(ENDED)
         blocks = BlockRun.pipeline_run_id.in_(select(PipelineRun.id).where(still))
         session.connection().execute(delete(BlockRun).where(blocks))

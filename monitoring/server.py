@@ -69,7 +69,7 @@ class Exporter(ThreadingHTTPServer):
         self.close_request(request)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Say nothing of a client that hung up."""
+        """Print nothing about a client that hung up."""
         if not isinstance(sys.exc_info()[1], OSError):
             super().handle_error(request, client_address)
 
@@ -134,7 +134,7 @@ class Handler(BaseHTTPRequestHandler):
             self.wfile.write(content)
 
     def log_message(self, *_: Any) -> None:
-        """Say nothing of each poll."""
+        """Print nothing about each poll."""
 
 
 def _interval(flow: str) -> float:

@@ -1,4 +1,4 @@
-"""The newest look at the lake, for many who ask: one look at a time, and not too often."""
+"""The newest look at the lake, for many clients: one look at a time, and not too often."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Watch:
         self._started = self._ended = 0.0
 
     def newest(self) -> LakeLook:
-        """The newest look; never older than needed, and never waited for longer than allowed."""
+        """The newest look: not older than needed, and without a longer wait than allowed."""
         with self._asked:
             looking = self._under_way and not self._under_way.done()
             fresh = self._ended and time.monotonic() - self._ended < self._rest

@@ -15,7 +15,7 @@ from .problems import SandboxError, in_words
 FLOW = "breweries"
 WEB_PORT = 6789
 LOOPBACK = "127.0.0.1"
-INTERRUPTED = "Interrupted: what was published before is whole, and the next run starts anew."
+INTERRUPTED = "Interrupted: what was published before is whole. Run again when you like."
 
 
 def main(arguments: list[str] | None = None) -> int:

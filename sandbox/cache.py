@@ -22,7 +22,7 @@ class Kept:
 
 
 class SharedCache:
-    """Keeps answers by the whole address, whatever a request says: many networks heed no request.
+    """Keeps answers by the whole address; like many caches, it ignores a request's `no-cache`.
 
     Args:
         most_seconds: to keep an answer, if its own `max-age` is not shorter; 0 for no cache.

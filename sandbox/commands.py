@@ -37,17 +37,34 @@ def demo(chosen: argparse.Namespace) -> int:
         stand_in(flow, chosen) as api,
         runner.environment({**store, f"{flow.prefix}API_URL": api.url}),
     ):
+        print(
+            f"{flow.api.title}, local, with generated data -> bronze -> silver -> gold", flush=True
+        )
         status = runner.run_pipeline(flow)
     if status == 0:
-        print("  lake     make store LAKE=demo serves it again, to read or browse")
+        print(_next("demo"))
     return status
 
 
 def run(chosen: argparse.Namespace) -> int:
     """The pipeline on the API and the store of the settings; the embedded store if none is set."""
     flow = flows.load(chosen.flow)
-    with _configured_store(chosen.lake):
-        return runner.run_pipeline(flow, chosen.snapshot)
+    with _configured_store(chosen.lake) as embedded:
+        print(f"{flow.api.title} -> bronze -> silver -> gold", flush=True)
+        status = runner.run_pipeline(flow, chosen.snapshot)
+    if status == 0 and embedded:
+        print(_next(chosen.lake))
+    return status
+
+
+def _next(lake: str) -> str:
+    """Where an embedded store's lake is, and what to type next."""
+    named = "" if lake == "main" else f" LAKE={lake}"
+    return (
+        f"  lake     {SANDBOX / lake}\n\n"
+        f"  next     make web{named:12} Mage's page, on this lake\n"
+        f"           make store{named:10} serve this lake, to read it"
+    )
 
 
 def store(chosen: argparse.Namespace) -> int:
@@ -113,13 +130,13 @@ def _ended_as_asked() -> Iterator[None]:
 
 
 @contextmanager
-def _configured_store(lake: str) -> Iterator[None]:
-    """The store that the environment or .env names, else the embedded one."""
+def _configured_store(lake: str) -> Iterator[bool]:
+    """The store that the environment or .env names, else the embedded one; whether it is that."""
     if os.environ.get("MINIO_ENDPOINT") or read_envfile(DOTENV).get("MINIO_ENDPOINT"):
-        yield
+        yield False
     else:
         with embedded_store(SANDBOX / lake) as environment, runner.environment(environment):
-            yield
+            yield True
 
 
 def _refuse_unusable(host: str, port: int, other: str) -> None:

@@ -1,4 +1,4 @@
-"""The keeper of an embedded store: starts SeaweedFS, and ends it when its last user is gone.
+"""The keeper of an embedded store: it starts SeaweedFS, and ends it after its last user.
 
 `python -m sandbox.keeper FOLDER FLAGS...` belongs to nobody: whoever starts it may end before those
 who come later. SeaweedFS comes from the package index; it serves loopback alone and enforces keys.
@@ -45,7 +45,7 @@ FREE_MIB = 64
 
 
 def main(folder: Path, flags: Sequence[str]) -> None:
-    """Keep the store of a folder; says why it cannot, and nothing where another keeper does."""
+    """Keep the store of a folder; say why not, or say nothing if another keeper does."""
     try:
         if os.fork():
             return  # the child is nobody's, so nobody need wait for it
@@ -141,7 +141,7 @@ def _of(data: Path) -> str:
 
 
 def _end_orphan(data: Path) -> None:
-    """A keeper that was killed with all of its kind has left its store behind."""
+    """End a store that is left because its keepers were killed."""
     orphans = [
         process
         for process in psutil.process_iter(["cmdline"])
@@ -207,7 +207,7 @@ def _last_word(log: Path) -> str:
 
 
 def _let_go_of_output() -> None:
-    """Whoever started this process reads its output to the end, and then has a store."""
+    """Close the output: the process that started us reads it to its end, and then has a store."""
     nothing = os.open(os.devnull, os.O_WRONLY)
     for number in (1, 2):
         os.dup2(nothing, number)

@@ -1,7 +1,7 @@
-"""A command that ends, with all that it started, once whoever started it is gone.
+"""A command that ends, with all that it started, when its parent has ended.
 
-A process that is killed cannot end what it started. So a small process stands between: it holds one
-end of a pipe, and the kernel tells it when the other end is closed, however that came about.
+A process that is killed cannot end its children. So a small process runs in between. It holds one
+end of a pipe, and the kernel tells it when the other end is closed, for whatever reason.
 """
 
 from __future__ import annotations
@@ -99,7 +99,7 @@ class _Leash:
         self._over.set()
 
     def _copy(self, source: IO[bytes], to: int) -> None:
-        """Python would write a traceback, where nobody reads its output any more."""
+        """Copy output; Python itself would write a traceback if nobody reads any more."""
         with suppress(OSError):
             while piece := os.read(source.fileno(), 1 << 16):
                 while piece:
@@ -139,7 +139,7 @@ def _alive(process: psutil.Process) -> bool:
 def _family() -> list[psutil.Process]:
     """Who descends from this process, or is left in its session."""
     descendants = psutil.Process().children(recursive=True)
-    # The kernel of macOS is process 0, by which system calls mean whoever calls.
+    # On macOS the kernel is process 0; in system calls, 0 means the caller.
     known = {process.pid for process in descendants} | {os.getpid(), 0}
     return descendants + [
         process

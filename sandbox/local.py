@@ -105,7 +105,7 @@ class LocalApi(ABC):
         server.add_sockets(sockets)
         ready()
         await stopped.wait()
-        # Tornado would tell of each request that is still waiting by a traceback.
+        # Tornado would print a traceback for each request that is still waiting.
         loop.set_exception_handler(_unless_cancelled)
         server.stop()
         await server.close_all_connections()

@@ -1,4 +1,4 @@
-"""The files of a new flow: it runs at once on a little file of records, as a start to edit."""
+"""The files of a new flow, to edit. It runs at once, on a small file of records."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What stops a command of the sandbox, as a sentence: thing, reason, remedy."""
+"""What stops a command of the sandbox, as a sentence: the thing, the reason, what to do."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def in_words(error: OSError, thing: object = None) -> str:
 
 @contextmanager
 def using(thing: Path) -> Iterator[None]:
-    """Tell of a system's error in this context as one of a file or folder.
+    """In this context, name a file or folder in the system's errors.
 
     Raises:
         SandboxError: instead of an `OSError`.

@@ -6,12 +6,13 @@ import json
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from data.medallion.errors import MedallionError
 from data.medallion.flow import Flow
-from data.medallion.host.command import PIPE_CLOSED, say
 from data.medallion.lake.datasets import LAYERS, LOGS
+from data.medallion.lake.manifest import Changes, Manifest
 from data.medallion.lake.versions import Lake
 from data.medallion.settings import Folders, LakeSettings
 
@@ -35,7 +36,10 @@ def mage(*arguments: str) -> int:
 
     Mage and all that it starts (its scheduler, kernels) end with this process.
     """
-    command = [str(Path(sys.executable).with_name("mage")), *arguments]
+    return _leashed([str(Path(sys.executable).with_name("mage")), *arguments])
+
+
+def _leashed(command: list[str]) -> int:
     # What its output cannot show is replaced there too.
     encoding = os.environ.get("PYTHONIOENCODING", "").partition(":")[0]
     settings = {**os.environ, "PYTHONIOENCODING": f"{encoding}:replace"}
@@ -46,34 +50,61 @@ def mage(*arguments: str) -> int:
 def run_pipeline(flow: Flow, snapshot: str = "") -> int:
     """`mage run` of a flow's pipeline with its tests; prints what it wrote, or why it failed."""
     variables = ["--runtime-vars", json.dumps({"snapshot": snapshot})] if snapshot else []
-    status = mage("run", "data", flow.name, "--test", *variables)
+    command = [sys.executable, "-m", f"{__package__}.mage", "run", "data", flow.name, "--test"]
+    before = _published(flow)
+    status = _leashed([*command, *variables])
     if status == 0:
-        print(report(flow, Lake.connect(LakeSettings.load())))
-    elif status != PIPE_CLOSED:
-        say("\nThe run failed: the sentence above says why, and where the error log is.")
+        print(report(flow, Lake.connect(LakeSettings.load()), before))
     return status
 
 
-def report(flow: Flow, lake: Lake) -> str:
-    """What the lake holds of a flow, a line a dataset, and where the picture is."""
-    lines = ["", f"{'':24}{'rows':>9}{'objects':>9}{'KiB':>9}"]
+def _published(flow: Flow) -> Manifest | None:
+    """Silver's manifest, where there is one. Wrong settings, or no store: the run tells."""
+    with suppress(MedallionError):
+        lake = Lake.connect(LakeSettings.load(), patient=False)
+        return lake.version(flow.silver).manifest
+    return None
+
+
+def report(flow: Flow, lake: Lake, before: Manifest | None = None) -> str:
+    """What the lake holds of a flow, a line a dataset, and where the picture is.
+
+    Args:
+        flow: whose datasets.
+        lake: that holds them.
+        before: silver's manifest before the run; None for a first run.
+    """
+    lines = ["", f"{'':26}{'rows':>9}{'objects':>9}{'KiB':>9}"]
     for dataset in flow.datasets:
         manifest = lake.version(dataset).manifest
         size = sum(entry.bytes for entry in manifest.objects) / 1024
         rows = f"{manifest.rows_out:,}" if dataset is not flow.chart else "the chart"
-        lines.append(f"  {dataset.path:22}{rows:>9}{len(manifest.objects):>9,}{size:>9,.0f}")
+        lines.append(f"  {dataset.path:24}{rows:>9}{len(manifest.objects):>9,}{size:>9,.0f}")
         if dataset is flow.silver:
             lines.append(
-                f"  {'':22}{manifest.rows_rejected:,} rejected, "
+                f"  {'':24}{manifest.rows_rejected:,} rejected, "
                 f"{manifest.rows_duplicate:,} duplicate: every row is accounted for"
             )
     errors = sum(
         flow.owns(layer, key) for layer in LAYERS for key in lake.store.listed(layer, LOGS)
     )
     lines += ["", f"  run      {manifest.run}"]
+    if before:
+        now = lake.version(flow.silver).manifest
+        lines.append(f"  before   {before.run}: {_difference(now, before)}")
     if flow.chart:
         picture = Path(str(flow.chart.object)).name
         lines.append(f"  picture  {Folders.load().visualizations / picture}")
     if errors:
         lines.append(f"  errors   {errors} logs of failed runs under <layer>/{LOGS}")
     return "\n".join(lines)
+
+
+def _difference(now: Manifest, before: Manifest) -> str:
+    """What a run changed in silver, for people."""
+    if now.objects == before.objects:
+        return "the same rows, so no data were written again"
+    counted = (now.changes or Changes()).model_dump(exclude={"partitions"})
+    told = ", ".join(f"{number:,} {what}" for what, number in counted.items() if number)
+    new = len(set(now.objects) - set(before.objects))
+    return f"{told or 'no row differs'}; {new:,} of {len(now.objects):,} objects are new"

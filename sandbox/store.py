@@ -1,4 +1,4 @@
-"""The embedded object store: started by the first who needs it, ended with the last.
+"""The embedded object store: its first user starts it, and it ends after the last.
 
 Each user of a store holds a shared lock on a file of its folder. `keeper` waits for an exclusive
 one, so the kernel itself tells it when the last user is gone, however that came about.
@@ -69,7 +69,7 @@ def embedded_store(folder: Path, *flags: str) -> Iterator[dict[str, str]]:
 def _join(folder: Path, users: IO[str], flags: tuple[str, ...]) -> dict[str, str]:
     end = time.monotonic() + START_SECONDS + STOP_SECONDS
     while time.monotonic() < end:
-        # While a keeper ends its store it lets nobody in.
+        # A keeper that ends its store lets nobody in.
         if lock(users, fcntl.LOCK_SH):
             if not _is_held(folder / KEEPER):
                 _start(folder, flags)
@@ -83,7 +83,7 @@ def _join(folder: Path, users: IO[str], flags: tuple[str, ...]) -> dict[str, str
 
 
 def _leave(folder: Path, users: IO[str]) -> None:
-    """Give up one's part; the last user waits for the store's end."""
+    """Stop using the store; its last user waits until it has ended."""
     fcntl.flock(users, fcntl.LOCK_UN)
     end = time.monotonic() + STOP_SECONDS
     while _is_held(folder / KEEPER) and time.monotonic() < end:

@@ -18,12 +18,13 @@ main() {
     uv=.venv/bin/uv
     pip=.venv/bin/python
     rm .venv/installed
+    doing="Installing $folder/requirements.lock"
     install .venv
   else
-    [ ! -e .venv ] || echo "Making .venv anew: ${why:-its last set-up was interrupted}"
+    [ ! -e .venv ] || echo "Making .venv again: ${why:-its last set-up was interrupted}"
     find_uv
     find_python
-    echo "Setting up .venv with $(version "$python")"
+    doing="Setting up .venv with $(version "$python")"
     run "$uv" venv --relocatable --python "$python" "$new/venv" || fail "uv cannot make .venv ($(told)): mend that and try again."
     install "$new/venv"
     rm -rf .venv
@@ -115,9 +116,9 @@ pin() {
 }
 
 install() {
-  echo "Installing $folder/requirements.lock (once; about a minute)"
+  echo "$doing (once; about a minute)"
   [ -z "$pip" ] || as_pip
-  run "$uv" pip install --compile-bytecode --python "$1/bin/python" -r "$folder/requirements.lock" || fail \
+  with_bar "$1" run "$uv" pip install --compile-bytecode --python "$1/bin/python" -r "$folder/requirements.lock" || fail \
     "The packages cannot be installed ($(told)): mend that and try again, or use Docker (make up)."
   cp -R setup/stand_ins/. "$("$1/bin/python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))')"
   "$1/bin/python" -m compileall -q data sandbox || true  # some environments forbid it while running
@@ -148,9 +149,50 @@ fail() {
   exit 1
 }
 
-# On a terminal one sees the progress; elsewhere the words are kept for the sentence.
+# What a program says is kept for the sentence.
 run() {
-  if [ -t 2 ]; then said="see above" && "$@"; else said=$("$@" 2>&1); fi
+  said=$("$@" 2>&1)
+}
+
+# Show on a terminal how far the packages of an environment are, while a command gets them.
+with_bar() {
+  environment=$1
+  shift
+  { [ -t 2 ] && [ "${TERM:-dumb}" != dumb ]; } || { "$@"; return; }
+  bar "$environment" &
+  bar=$!
+  "$@" && failed= || failed=$?
+  kill "$bar" 2>/dev/null && wait "$bar" 2>/dev/null || true
+  printf '\r%60s\r' '' >&2
+  return ${failed:-0}
+}
+
+# It counts what uv unpacks into its cache, and what is installed from there. How many there will be is
+# known nearly: some lines of the lock file are for other machines.
+bar() {
+  unpacked=$("$uv" cache dir 2>/dev/null)/archive-v0
+  all=$(awk -F== '/^[^ #]*==/ && !/win32/ && !seen[$1]++ {n++} END {print n}' "$folder/requirements.lock")
+  cached=$(count "$unpacked"/*)
+  there=$(count "$1"/lib/python*/site-packages/*.dist-info)
+  while kill -0 $$ 2>/dev/null; do
+    new=$(($(count "$unpacked"/*) - cached))
+    installed=$(count "$1"/lib/python*/site-packages/*.dist-info)
+    got=$((there + new))
+    doing=
+    [ "$installed" -lt "$got" ] || got=$installed
+    [ "$installed" = "$there" ] || doing=', compiling them'
+    full=$((got < all ? got * 30 / all : 30))
+    printf '\r  [%s%s] %d packages%s ' "$(bars $full '#')" "$(bars $((30 - full)) ' ')" "$got" "$doing" >&2
+    sleep 0.3
+  done
+}
+
+count() {
+  [ -e "$1" ] && echo $# || echo 0
+}
+
+bars() {
+  printf "%$1s" '' | sed "s/ /$2/g"
 }
 
 # The last line of what a program said: the cause.

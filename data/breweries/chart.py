@@ -15,7 +15,7 @@ KIND, LOCATION = "brewery_type", ["country", "state"]
 LOCATIONS = 25  # bars that a person still reads
 TYPES = 8  # colours that a person still tells apart
 COUNTRIES = 25
-FEWEST_BARS = 8  # for which there is room, lest a few of them become walls
+FEWEST_BARS = 8  # there is room for so many; with fewer, the bars do not get wider
 OTHER_COLOUR, COUNTRY_COLOUR = "#c4c4c4", "#4c72b0"
 INCHES, DPI = (16, 9), 100
 # Fixed, with labels cut to fit: letting matplotlib find them draws everything twice.

@@ -14,7 +14,7 @@ from typing_extensions import dataclass_transform
 
 @dataclass_transform(eq_default=False)
 class MedallionError(Exception):
-    """Root of all errors of the pipeline: each is a dataclass, and `says` its sentence."""
+    """Root of all errors of the pipeline: each is a dataclass; `says` is its sentence."""
 
     says: ClassVar[str]
 
@@ -86,7 +86,7 @@ class FlowMissing(FlowError):
 
 
 class FlowUnusable(FlowError):
-    """What a flow declares cannot be."""
+    """A flow's declaration is invalid."""
 
     problem: str
     remedy: str
@@ -94,7 +94,7 @@ class FlowUnusable(FlowError):
 
 
 class DatasetTaken(FlowError):
-    """A dataset that a flow writes is that of another."""
+    """Another flow has written the dataset."""
 
     dataset: str
     owner: str
@@ -105,7 +105,7 @@ class DatasetTaken(FlowError):
 
 
 class SecretBlanked(MedallionError):
-    """An error that showed a secret, without it; it stands in the place of that error."""
+    """Raised in place of an error that showed a secret: the same error without it."""
 
     kind: str
     message: str

@@ -1,4 +1,4 @@
-"""The flows of this project, found by their folders; one that cannot be is refused by a sentence.
+"""The flows of this project, found by their folders; an invalid one is refused by a sentence.
 
 A flow is a folder of the Mage project with a `flow.py` that makes `FLOW`.
 """
@@ -59,7 +59,7 @@ def load(name: str) -> Flow:
 
     Raises:
         FlowMissing: there is none of that name.
-        FlowUnusable: its declaration cannot be, or its module cannot be imported.
+        FlowUnusable: its declaration is invalid, or its module cannot be imported.
     """
     if name not in names():
         raise FlowMissing(name, names(), _can_be(name))
@@ -82,7 +82,7 @@ def load_all() -> list[Flow]:
     """All flows of the project.
 
     Raises:
-        FlowUnusable: the declaration of one cannot be, or two have a dataset of one name.
+        FlowUnusable: a declaration is invalid, or two flows have a dataset of one name.
     """
     flows = [load(name) for name in names()]
     owner: dict[str, str] = {}
@@ -94,10 +94,10 @@ def load_all() -> list[Flow]:
 
 
 def check(flow: Flow) -> None:
-    """See that a flow's declaration can be.
+    """Check a flow's declaration.
 
     Raises:
-        FlowUnusable: it cannot; the sentence says why, and what to do.
+        FlowUnusable: it is invalid; the sentence says why, and what to do.
     """
     for problem, remedy in _problems(flow):
         raise FlowUnusable(flow.name, problem, remedy)

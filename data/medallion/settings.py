@@ -59,7 +59,7 @@ class _Model(BaseModel):
     @field_validator("*", mode="before")
     @classmethod
     def _one_line(cls, value: Any) -> Any:
-        """A secret of Kubernetes often ends in a line break, which no header may hold."""
+        """Refuse a line break, which no header may hold; secrets of Kubernetes often end in one."""
         if isinstance(value, str) and CONTROL.search(value):
             raise ValueError("holds a line break or another control character")
         return value
@@ -285,7 +285,7 @@ class Settings:
 
 
 def spool_folder() -> Path:
-    """Where error logs wait for the store; known even where the settings are wrong."""
+    """Where error logs wait for the store. It is known even if the settings are wrong."""
     try:
         return Folders.load().spool
     except SettingError:
@@ -293,7 +293,7 @@ def spool_folder() -> Path:
 
 
 def known_secrets() -> Redactor:
-    """What blanks the secrets of the environment and of `.env`; known as above."""
+    """What blanks the secrets of the environment and of `.env`; known even if others are wrong."""
     try:
         return Redactor.of(os.environ, read_envfile(DOTENV))
     except SettingError:

@@ -111,19 +111,19 @@ def _logged(
         check(flow)
         both = Settings(settings, flow.load_settings())
         lake.store.create_bucket(dataset.layer)
-        for waiting in (spool, spool.parent):  # where releases of one flow kept theirs
+        for waiting in (spool, spool.parent):  # the second: of older releases
             logs.deliver(waiting, lake.store)
         return work(both, lake)
     except Exception as error:
         attempt = (variables.get("retry") or {}).get("attempts") or 1
         log = logs.describe(error, flow.name, dataset, run, attempt, dict(upstream or {}))
         if settings and isinstance(error, StoreUnreachable):
-            lake = Lake.connect(settings, patient=False)  # it was waited for already
+            lake = Lake.connect(settings, patient=False)  # we have waited for it already
         secrets = known_secrets()
         where = logs.keep(secrets.value(log), spool, lake.store if lake else None)
         kind, message = type(error).__name__, secrets.text(str(error))
         remedy = "" if isinstance(error, MedallionError) else f"\n{UNEXPECTED}"
-        tell(f"{kind}: {message}{remedy}\nThe error log is {where}")
+        tell(f"The error log is {where}\n{kind}: {message}{remedy}")
         if not secrets.shows("\n".join((log["traceback"], str(log["facts"]), log["message"]))):
             raise
     # Outside the `except`, so that it does not carry the other one along.

@@ -19,6 +19,7 @@ from typing_extensions import ParamSpec, Self
 
 from .errors import DatasetTaken
 from .flow import Flow
+from .host.console import tell
 from .lake.datasets import Dataset
 from .lake.errors import LeaseLost, ManifestMissing, ManifestUnreadable, StoreUnreachable
 from .lake.lease import Lease
@@ -98,7 +99,7 @@ class Writer:
     def of(
         cls, flow: Flow, lake: Lake, settings: Settings, dataset: Dataset, run: str, lease: Lease
     ) -> Self:
-        """The writer of a dataset whose lease is held.
+        """The writer of a dataset; its lease must be held.
 
         Raises:
             DatasetTaken: another flow wrote it.
@@ -119,7 +120,7 @@ class Writer:
         checks: tuple[Check, ...],
         parts: Parts | None = None,
     ) -> tuple[Manifest, bool]:
-        """Make some content the version of a single-object dataset; whether it was written.
+        """Publish some content of a single-object dataset; the flag is True if it was written.
 
         Raises:
             LeaseLost: another run has written it since this one holds the lease.
@@ -133,7 +134,7 @@ class Writer:
     def store(
         self, entry: StoredObject, content: bytes | Path, content_type: str, origin: Origin
     ) -> bool:
-        """Store one of the single objects that the block writes; whether it was another before.
+        """Store one of the single objects that the block writes; True if it was written.
 
         Raises:
             LeaseLost: another run has written it since this one holds the lease.
@@ -152,7 +153,7 @@ class Writer:
             self._leased(self.lake.store.remove, self.dataset.layer, block)
 
     def _leased(self, write: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Write once it is sure that no other run does; tried again, that is made sure anew."""
+        """Write while no other run may: each try renews the lease first."""
 
         def once() -> T:
             self.lease.renew()
@@ -209,7 +210,17 @@ class Writer:
         self.lease.renew()
         if not self.lake.publish_manifest(self.dataset, manifest, self.previous_etag):
             raise LeaseLost(self.dataset.path)
+        tell(self._published(manifest))
         return manifest
+
+    def _published(self, manifest: Manifest) -> str:
+        """A line for people: which block ended, and with what numbers."""
+        known = set(self.previous.objects) if self.previous else set()
+        new = len(set(manifest.objects) - known)
+        return (
+            f"  {self.dataset.block:<24}{manifest.rows_out:>13,} rows"
+            f"{len(manifest.objects):>8,} objects{new:>8,} new{manifest.seconds:>8.1f} s"
+        )
 
     def summary(self, manifest: Manifest, **more: Any) -> Summary:
         """What the block returns; `run` and `snapshot` tie the blocks of a run together."""

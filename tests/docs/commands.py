@@ -33,8 +33,8 @@ RUN = {
     "make web WEB_PORT=6790": Run(f"{MAKE}::test_web_serves_mages_page", "make web WEB_PORT="),
     "make run": Run(f"{MAKE}::test_run_and_replay"),
     "make run SNAPSHOT=<run>": Run(f"{MAKE}::test_run_and_replay", "make run SNAPSHOT="),
-    "make store": Run(f"{MAKE}::test_the_readme_reads_the_lake_that_store_serves"),
-    "make store LAKE=demo": Run(f"{MAKE}::test_the_readme_reads_the_lake_that_store_serves"),
+    "make store": Run(f"{MAKE}::test_the_recipes_read_the_lake_that_store_serves"),
+    "make store LAKE=demo": Run(f"{MAKE}::test_the_recipes_read_the_lake_that_store_serves"),
     "make api": Run(f"{MAKE}::test_api_serves_ones_own_records"),
     'make api ARGS="--dataset FILE"': Run(
         f"{MAKE}::test_api_serves_ones_own_records", 'make api ARGS="--dataset'
@@ -127,7 +127,7 @@ def is_command(name: str) -> bool:
 
 def commands(page: Page) -> set[str]:
     """All of a document: those of its shell blocks, in its text, and with the options in tables."""
-    if str(page) in FOLLOWED:
+    if page.original in FOLLOWED:
         return set()
     scripts = [block.text for block in page.blocks if block.language in {"bash", "sh"}]
     lines = "\n".join(scripts).replace("\\\n", "").splitlines()

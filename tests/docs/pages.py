@@ -12,6 +12,8 @@ from typing import NamedTuple
 ROOT = Path(__file__).resolve().parents[2]
 FENCED = re.compile(r"^( *)```(\w*)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
 
+PORTUGUESE = ".pt-BR"
+
 
 class Block(NamedTuple):
     """A fenced block of code."""
@@ -29,6 +31,11 @@ class Page:
 
     def __str__(self) -> str:
         return str(self.path.relative_to(ROOT))
+
+    @cached_property
+    def original(self) -> str:
+        """The path of the English page, of which this one may be a translation."""
+        return str(self).replace(PORTUGUESE, "")
 
     @cached_property
     def blocks(self) -> list[Block]:

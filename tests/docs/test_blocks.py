@@ -22,7 +22,7 @@ def is_dotenv(text):
 
 
 def is_checked_elsewhere(text):
-    """Shell by test_commands.py, Python by tests/pipeline/test_readme.py, which runs it."""
+    """Shell by test_commands.py, Python by tests/pipeline/test_recipes.py, which runs it."""
 
 
 def is_shown(text):
@@ -56,11 +56,11 @@ def test_every_block_is_found(page):
     assert len(re.findall(r"^ *```", page.text, re.MULTILINE)) == 2 * len(page.blocks)
 
 
-def test_the_error_that_the_readme_shows_is_as_it_is_raised():
+def test_the_error_that_is_shown_is_as_it_is_raised():
     busy = ApiBusy("http://...", 500, None)
     limit = f"{ATTEMPTS} is {SETTINGS[ATTEMPTS]}"
     error = ApiGaveUp(busy.url, 8, str(busy), limit, "BREWERIES_API_URL")
-    *_, (_, shown) = (block for block in page("README.md").blocks if block.language == "text")
+    *_, (_, shown) = (block for block in page("docs/running.md").blocks if block.language == "text")
     assert f"{type(error).__name__}: {error}".startswith(shown.strip().removesuffix("..."))
 
 

@@ -38,7 +38,7 @@ def test_addresses_of_this_machine(page):
 
 
 def test_a_link_that_leads_nowhere_is_seen():
-    assert leads_somewhere("README.md#settings", ROOT)
+    assert leads_somewhere("docs/settings.md#the-lake", ROOT)
     assert not leads_somewhere("README.md#no-such-heading", ROOT)
     assert not leads_somewhere("docs/none.md", ROOT)
     assert "docs/monitoring.md" in page("README.md").links

@@ -134,6 +134,30 @@ def test_the_picture_of_the_imports():
     assert {m.rpartition(".")[2] for m in modules} <= shown, "run python -m image.imports"
 
 
+def test_the_index_of_the_tests():
+    told = {named(folder)[0] for folder, _ in table(page("CONTRIBUTING.md").section(TESTS))}
+    folders = {path.parent for path in (ROOT / "tests").rglob("test_*.py")}
+    assert told == {f"tests/{path.relative_to(ROOT / 'tests').parts[0]}/" for path in folders}
+
+
+TESTS = "What each folder of tests proves"
+
+
+def test_the_rooms_of_the_houses():
+    told = [named(row[0])[0] for row in table(page("docs/structure.md").section("The houses"))]
+    rooms = (
+        path.parent
+        for house in HOUSES
+        for path in (ROOT / house.replace(".", "/")).rglob("__init__.py")
+    )
+    assert sorted(told) == sorted(f"{room.relative_to(ROOT)}/" for room in rooms)
+
+
+def test_the_decisions():
+    told = re.findall(r"\]\((\d{4}-[\w-]+\.md)\)", page("docs/decisions/README.md").text)
+    assert told == sorted(path.name for path in (ROOT / "docs/decisions").glob("0*.md"))
+
+
 LONGEST_MODULE, LONGEST_FUNCTION = 350, 45
 
 

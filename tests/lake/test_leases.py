@@ -82,7 +82,7 @@ def test_a_dead_run_is_replaced_after_its_own_lease(world):
         assert time.monotonic() - started >= 1.0
         dead.release()
         heir.renew()
-        with pytest.raises(LeaseLost, match="taken over silver/breweries"):
+        with pytest.raises(LeaseLost, match="acquired the lease of silver/breweries"):
             dead.renew()
         heir.renew()
 

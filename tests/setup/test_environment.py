@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pty
 import re
 import shutil
 import signal
@@ -10,7 +11,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -48,7 +49,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A clone whose environment was set up, and which was renamed then."""
     folder = clone(tmp_path_factory.mktemp("setup") / "clone")
     said = make(folder)
-    assert "Setting up .venv with CPython" in said and "anew" not in said
+    assert "Setting up .venv with CPython" in said and "again" not in said
     return folder.rename(folder.with_name("a clone, renamed: it's é"))
 
 
@@ -109,6 +110,24 @@ def test_a_lock_file_that_changed_is_installed(made):
     assert python(made, "import sortedcontainers as s; print(s.__name__)") == "sortedcontainers"
 
 
+def test_a_terminal_sees_how_far_it_is_and_no_list_of_packages(made):
+    (made / LOCK).write_text((made / LOCK).read_text() + locked("pathspec"))
+    screen, terminal = pty.openpty()
+    command = ["make", "environment-sandbox"]
+    with subprocess.Popen(
+        command, cwd=made, env=environment(TERM="xterm"), stdout=terminal, stderr=terminal
+    ) as process:
+        os.close(terminal)
+        shown = ""
+        with suppress(OSError):  # how the end of a terminal is told
+            while piece := os.read(screen, 4096):
+                shown += piece.decode()
+    os.close(screen)
+    assert process.returncode == 0, shown
+    assert re.search(r"\[#+ *\] \d packages", shown)
+    assert shown.count("\n") == 1 and "pathspec" not in shown and shown.endswith("\r")
+
+
 def test_an_index_of_pips_settings_is_asked_by_uv_too(made):
     with index() as (address, asked):
         (made / LOCK).write_text((made / LOCK).read_text() + locked("zict"))
@@ -116,7 +135,7 @@ def test_an_index_of_pips_settings_is_asked_by_uv_too(made):
     assert done.returncode != 0
     assert "uv/" in asked["/simple/zict/"]
     assert "cannot be installed" in done.stderr.splitlines()[0]
-    assert "anew: its last set-up was interrupted" in make(made)
+    assert "again: its last set-up was interrupted" in make(made)
     assert python(made, "import zict; print(zict.__name__)") == "zict"
 
 
@@ -144,7 +163,7 @@ def test_an_environment_whose_python_is_gone_is_made_anew(made):
     program = made / ".venv/bin/python"
     program.unlink()
     program.symlink_to("/nonexistent/python")
-    assert "anew: its Python is gone" in make(made)
+    assert "again: its Python is gone" in make(made)
     assert python(made, "import toolz; print(toolz.__name__)") == "toolz"
 
 

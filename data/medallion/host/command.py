@@ -1,6 +1,6 @@
-"""What every command does around its work, so that its last word is a sentence.
+"""What every command does around its work, so that it ends with a sentence.
 
-It imports little: what is heavy comes after, and a Ctrl-C meanwhile is told in a sentence too.
+It imports little. Heavy imports come later, and a Ctrl-C during them gives a sentence too.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ def importing(interrupted: str) -> Iterator[None]:
 
 
 def say(sentence: object) -> None:
-    """Print a sentence to where errors go, if that is still there."""
+    """Print a sentence to stderr, if somebody still reads it."""
     with suppress(OSError):
         print(sentence, file=sys.stderr, flush=True)
 
@@ -92,12 +92,12 @@ def port(text: str) -> int:
 
 
 def heard() -> list[signal.Signals]:
-    """The signals of `ENDING`, but those that whoever started us has ignored, as nohup does."""
+    """The signals of `ENDING`, without those that our parent ignores, as nohup does."""
     return [number for number in ENDING if signal.getsignal(number) is not signal.SIG_IGN]
 
 
 def when_ended(do: Callable[[int], None]) -> dict[signal.Signals, Any]:
-    """Do something at each signal that is heard; returns what was done at each before."""
+    """Do something at each of those signals; returns the handlers before."""
     return {number: signal.signal(number, lambda given, _: do(given)) for number in heard()}
 
 
@@ -126,8 +126,8 @@ def _interruptions() -> Iterator[None]:
 def _follow_make(finished: threading.Event) -> None:
     """End this process with the make that started it.
 
-    A make that alone gets a signal waits for us and passes nothing on but SIGTERM; on Linux it is
-    seen that it no longer handles that signal.
+    If only make gets the signal, it waits for us and passes on SIGTERM alone. On Linux we see the
+    signal all the same: make no longer handles it.
     """
     make = os.getppid()
     handled = _handled_signals(make)
@@ -158,7 +158,7 @@ def _flush() -> None:
 
 
 def _let_go_of_a_closed_output() -> None:
-    """Python flushes once more at its end, and says so where it fails."""
+    """Keep Python's last flush quiet: it would print an error if the output is closed."""
     try:
         _flush()
     except OSError:

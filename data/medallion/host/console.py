@@ -1,4 +1,4 @@
-"""What people see while a run works. A screen that is gone or lacks letters stops no run."""
+"""What people see while a run works. A closed screen, or one that lacks letters, stops no run."""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ from typing import Any
 
 from tqdm import tqdm
 
+QUIET_SECONDS = 30.0
+
 
 def tell(text: str) -> None:
-    """Print a line; letters that the screen has not are escaped."""
+    """Print a line; letters that the screen cannot show are escaped."""
     with suppress(OSError, ValueError):  # ValueError: the stream is closed
         encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
         print(text.encode(encoding, "backslashreplace").decode(encoding), flush=True)
@@ -22,6 +24,8 @@ def progress(
 ) -> tqdm[Any]:
     """A progress bar over some items, or one to update by hand.
 
+    Where its output is no terminal, it shows after half a minute, and then twice a minute.
+
     Args:
         items: what is gone through; none for a bar that is updated by hand.
         doing: what is done, for people.
@@ -29,19 +33,22 @@ def progress(
         unit: what an item is called.
         delay: seconds before the bar is shown.
     """
+    screen = _Screen(sys.stderr)
+    seen = screen.isatty()
     return tqdm(
         items,
         doing,
         total,
         unit=f" {unit}",
-        delay=delay,
-        mininterval=1,
-        file=_Screen(sys.stderr),
+        delay=delay if seen else QUIET_SECONDS,
+        mininterval=1 if seen else QUIET_SECONDS,
+        leave=not seen,
+        file=screen,
     )
 
 
 class _Screen:
-    """A stream that may fail unheard: a closed pipe, a terminal that has gone, a full disk."""
+    """A stream whose failures are ignored: a closed pipe, a closed terminal, a full disk."""
 
     def __init__(self, stream: Any) -> None:
         self._stream = stream

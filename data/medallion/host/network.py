@@ -1,4 +1,4 @@
-"""Who is asked directly, and who by way of a proxy of the environment.
+"""Which hosts are asked directly, and which through a proxy of the environment.
 
 This machine and the stack's own network are never asked through a proxy, which could not reach
 them. Any other host follows HTTP_PROXY, HTTPS_PROXY, ALL_PROXY and NO_PROXY, as `requests` does.
@@ -29,7 +29,7 @@ def is_local(url: str) -> bool:
 
 
 class _Adapter(HTTPAdapter):
-    """Here, and not in the session, as this sees where redirects lead too."""
+    """It is done here, not in the session, because redirects pass here too."""
 
     def send(
         self,

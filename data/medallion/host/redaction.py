@@ -101,7 +101,7 @@ def _escaped(text: str) -> Iterator[str]:
         yield ascii(text)[1:-1]
     else:
         for written in (repr, ascii):
-            # A quote more makes Python escape the single quotes; the other kinds follow from it.
+            # With one more quote, Python escapes the single quotes; the rest follows.
             single = written(text + "'\"")[1:-4]
             yield single
             yield single.replace("\\'", "'")

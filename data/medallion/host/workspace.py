@@ -1,4 +1,4 @@
-"""A run's temporary files on this machine: where they are, and a sentence where they cannot be."""
+"""A run's temporary files on this machine, and a sentence if they cannot be written."""
 
 from __future__ import annotations
 

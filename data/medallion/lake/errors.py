@@ -140,11 +140,11 @@ class LeaseHeld(LeaseError):
 
 
 class LeaseLost(LeaseError):
-    """Another run took this one for dead and went on in its place."""
+    """Another run acquired the lease, which this one did not renew in time."""
 
     says = (
-        "Another run has taken over {dataset} (or its lease was removed), since this one was "
-        "silent for longer than LAKE_LEASE_SECONDS. Run again if need be."
+        "Another run has acquired the lease of {dataset} (or somebody removed it), since this run "
+        "did not renew it within LAKE_LEASE_SECONDS. Run again."
     )
 
 
@@ -166,7 +166,7 @@ class ManifestUnreadable(LakeError):
     object: str
     problem: str
     block: str
-    says = "{object} cannot be read ({problem}); run the block {block} again to write it anew."
+    says = "{object} cannot be read ({problem}); run the block {block} again, which writes it."
 
 
 class ManifestTooNew(LakeError):
@@ -185,7 +185,7 @@ class ObjectMissing(LakeError):
     """An object that a manifest names is not there."""
 
     object: str
-    says = "{object} is missing; run the pipeline from its first block to write it anew."
+    says = "{object} is missing; run the pipeline from its first block, which writes it."
 
 
 class ObjectDiffers(LakeError):
@@ -197,7 +197,7 @@ class ObjectDiffers(LakeError):
     found: Any
     says = (
         "{object} has {what} {found} where its manifest says {expected}; run the pipeline from "
-        "its first block to write both anew."
+        "its first block, which writes both again."
     )
 
 
@@ -208,7 +208,7 @@ class ObjectUnreadable(LakeError):
     problem: str
     says = (
         "{object} cannot be read ({problem}), though its manifest names it; run the pipeline from "
-        "its first block to write both anew."
+        "its first block, which writes both again."
     )
 
 
@@ -223,7 +223,7 @@ class ColumnsDiffer(LakeError):
         """The sentence, with the columns that it lacks."""
         wanted = self.expected.items()
         lacking = ", ".join(f"{c} ({t})" for c, t in wanted if self.found.get(c) != t)
-        return f"{self.object} lacks {lacking}; run the pipeline again to write it anew."
+        return f"{self.object} lacks {lacking}; run the pipeline again, which writes it."
 
 
 class SnapshotMissing(LakeError):

@@ -85,7 +85,7 @@ class Lease:
                 started = time.monotonic()
                 if not self._etag or not self._take(self._etag):
                     raise LeaseLost(self._dataset.path)
-                # An answer that was long on its way says little about now.
+                # An answer that took long says little about the present.
                 if time.monotonic() - started < self._seconds / 2:
                     return
         raise StoreUnreachable(
@@ -128,7 +128,7 @@ class Lease:
                 return [found for found in pool.map(write, range(RACERS)) if found]
 
             try:
-                self._store.remove(layer, [key])  # a crash may have left it
+                self._store.remove(layer, [key])  # a crash may have left it here
                 first = winners(None)
                 second = winners(first[0]) if len(first) == 1 else first
             finally:
@@ -138,7 +138,7 @@ class Lease:
             raise RaceWonTwice(self._store.endpoint, RACERS, len(second))
 
     def acquire(self, limit: float) -> None:
-        """Acquire the lease once it is free or has expired.
+        """Wait until the lease is free or has expired, and acquire it.
 
         Raises:
             LeaseHeld: another run held it for longer than the limit, in seconds.
@@ -158,7 +158,7 @@ class Lease:
                 if self._take(newest):
                     return
                 alive = True
-            # The lease of a dead run may be longer than our limit: it is waited for all the same.
+            # A dead run's lease may last longer than our limit: wait for its end anyway.
             if alive and time.monotonic() > end:
                 raise LeaseHeld(self._dataset.path, theirs.run, limit)
             time.sleep(min(LOOK_SECONDS, self._seconds / 4))
@@ -171,10 +171,10 @@ class Lease:
             except LeaseLost:
                 return
             except StoreError:
-                continue  # whoever needs the store now sees that for himself
+                continue  # the block that needs the store will see the error itself
 
     def release(self) -> None:
-        """Free the dataset for others."""
+        """Release the lease, so that others can acquire it."""
         with suppress(StoreError, LeaseLost):
             self.renew()
             self._store.remove(self._dataset.layer, [self._dataset.lease])
@@ -187,7 +187,7 @@ class Lease:
         layer, key = self._dataset.layer, self._dataset.lease
         self._etag = self._store.put_if(layer, key, content, etag)
         if self._etag is None and etag:
-            # A renewal whose answer was lost is ours all the same.
+            # If the answer to our renewal was lost, the lease is still ours.
             there = self._store.get(layer, key)
             if there and Content.parse(there[0]).holder == self._holder:
                 self._etag = there[1]

@@ -1,4 +1,4 @@
-"""What an error becomes: one object under its layer's `logs/`, by way of a local spool."""
+"""Error logs: one object an error, under its layer's `logs/`; a local spool comes first."""
 
 from __future__ import annotations
 
@@ -123,7 +123,7 @@ def _spooled(folder: Path) -> list[Path]:
 
 
 def _be_able_to_remove(file: Path) -> None:
-    # Delivered anew in every run, it would look like a new failure each time.
+    # Delivered again in every run, it would look like a new failure each time.
     if not os.access(file.parent, os.W_OK):
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(file))
 

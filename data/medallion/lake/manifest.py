@@ -192,7 +192,7 @@ def version_of(content: bytes) -> int:
         ValueError: it does not say.
     """
     try:
-        # Of each object within, no more is kept: a manifest may name very many.
+        # Keep no more of each object: a manifest may name very many.
         return int(json.loads(content, object_hook=lambda found: found.get("manifest_version")))
     except (ValueError, TypeError, OverflowError, RecursionError):
         raise ValueError("no JSON object with a manifest_version") from None

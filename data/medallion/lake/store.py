@@ -32,7 +32,7 @@ from .refusals import LONGEST_MESSAGE, refusal
 from .tries import BUSY_TRIES, TRIES, tries, tries_of_a_cut_body
 
 CONNECT_SECONDS = 5.0
-SKEW_SECONDS = 900.0  # S3 refuses requests that are older, or later, than that
+SKEW_SECONDS = 900.0  # S3 refuses a request whose time is further off than that
 CHUNK = 1 << 20
 _CONDITION_FAILED = {"PreconditionFailed", "ConditionalRequestConflict", "NoSuchKey"}
 _CONNECTION = re.compile(r"^(?:<.*>|\w+\(host=[^)]*\)): ")
@@ -195,14 +195,14 @@ class Store:
         sent: Headers = {"Content-Type": CONTENT_TYPE, **(headers or {}), **condition}
         with self._asking(f"store {layer}/{key}"):
             try:
-                # minio-py 7.2.20 takes conditions here alone.
+                # In minio-py 7.2.20 only this function takes conditions.
                 written = self._client._put_object(self._bucket(layer), key, content, sent)
             except S3Error as error:
                 if error.code not in _CONDITION_FAILED:
                     raise
             else:
                 return written.etag
-        # Our own write fails so too, when its answer was lost and it was sent again.
+        # Our own write fails like this too, if its answer was lost and it was sent again.
         there = self.get(layer, key)
         return there[1] if there and there[0] == content else None
 
@@ -245,7 +245,7 @@ class Store:
     ) -> Iterator[bytes]:
         """An object's content from an offset to another, or to its end, in pieces of a MiB.
 
-        A body that is cut in the middle is taken up where it ended.
+        A body that is cut in the middle is continued from there.
 
         Raises:
             ObjectMissing: it is not there, or not that of the ETag any more.
@@ -286,7 +286,7 @@ class Store:
 
     @contextmanager
     def _asking(self, action: str, missing: str | None = None) -> Iterator[None]:
-        """Turn whatever the client raises into our tree."""
+        """Turn the client's errors into ours."""
         try:
             yield
         except S3Error as error:

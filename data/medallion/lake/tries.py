@@ -1,4 +1,4 @@
-"""How often a request to the store is sent again, and how long is waited before."""
+"""How often a request to the store is sent again, and how long we wait before."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def tries(unanswered: int, busy: int) -> urllib3.Retry:
         redirect=0,
         status=busy,
         status_forcelist=_BUSY_STATUS,
-        allowed_methods=None,  # POST too, by which objects are removed: again does no harm
+        allowed_methods=None,  # POST too: it removes objects, and removing twice does no harm
         raise_on_status=False,
         raise_on_redirect=False,
         respect_retry_after_header=False,

@@ -28,7 +28,7 @@ from .records import split_lines
 from .store import Store
 
 LARGEST_SINGLE_PUT = 16 << 20  # bytes; larger files go up in parts, without a condition
-# Between the PUT of an object and that of the manifest that describes it, and then some.
+# Longer than the time between the PUT of an object and that of its manifest.
 REPLACEMENT_SECONDS = 2.0
 
 R = TypeVar("R")
@@ -238,7 +238,7 @@ class Lake:
         return parsed, content, etag
 
     def follow(self, dataset: Dataset, read: Callable[[Version], R]) -> R:
-        """What reading a dataset gives; read anew where its version was replaced meanwhile.
+        """What reading a dataset gives; it is read again if its version was replaced meanwhile.
 
         Args:
             dataset: the one to read.

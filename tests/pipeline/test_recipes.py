@@ -12,15 +12,15 @@ def program(page):
     return "\n".join(block.text for block in page.blocks if block.language == "python")
 
 
-README = program(page("README.md"))
-OTHERS = [p for p in PAGES if program(p) not in {"", README} and str(p) not in FOLLOWED]
+LAKE = program(page("docs/lake.md"))
+OTHERS = [p for p in PAGES if program(p) not in {"", LAKE} and p.original not in FOLLOWED]
 
 
 @pytest.fixture
 def run(world, store):
     """Runs a program on a lake of 600 breweries; what it named."""
     if store.get("MINIO_SECURE") == "true":
-        pytest.skip("the README reads a store without TLS")
+        pytest.skip("the recipes read a store without TLS")
     world.run(test=False)
     file = world.folder / "store.env"
     file.write_text("".join(f"{name}={value}\n" for name, value in store.items()))
@@ -34,20 +34,20 @@ def run(world, store):
     return run
 
 
-def test_the_readme_reads_the_lake(run, capsys):
-    names = run(README)
+def test_the_recipes_read_the_lake(run, capsys):
+    names = run(LAKE)
     assert names["silver"].num_rows == 600
     assert set(names["silver"].column_names) >= {"id", "country", "state", "latitude"}
     assert "United States" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("page", OTHERS, ids=str)
-def test_the_others_go_on_where_it_ends(run, page):
-    run(README + program(page))
+def test_every_other_program_runs(run, page):
+    run(program(page))
 
 
 def test_a_reader_of_a_version_that_is_replaced_reads_the_new_one(run, world):
-    names = run(README + program(page("docs/lake.md")))
+    names = run(LAKE)
     follow, read_names = names["follow"], names["names"]
     world.set(BREWERIES_STOP_ON="none")
     runs = []

@@ -1,0 +1,136 @@
+"""Each setting is in the example, in docs/settings.md, and passed on where it must be."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from annotated_types import Ge, Gt, Le
+from pydantic.fields import FieldInfo
+
+from data.breweries.flow import FLOW
+from data.medallion.host.redaction import SECRET_VARIABLE
+from data.medallion.settings import FlowSettings, LakeSettings
+from tests.docs.code import CODE, COMPOSE_SETTINGS, OF_THE_LAKE, SERVICES, SETTINGS
+from tests.docs.pages import ROOT, Page, named, page
+
+ENGLISH, PORTUGUESE = page("docs/settings.md"), page("docs/settings.pt-BR.md")
+IN_BOTH = pytest.mark.parametrize("page", [ENGLISH, PORTUGUESE], ids=str)
+EXAMPLE = dict(
+    line.split("=", 1)
+    for line in CODE[ROOT / ".env.example"].splitlines()
+    if line and not line.startswith("#")
+)
+MAGE = SERVICES["mage"]["environment"]
+# Where compose says itself where the store is, and folders of this machine mean nothing.
+NOT_PASSED_ON = {
+    "MINIO_SECURE", "MINIO_CA_FILE", "MINIO_VIRTUAL_HOST_STYLE", "LAKE_SPOOL", "LAKE_VISUALIZATIONS"
+}  # fmt: skip
+UNITS = {
+    "SECONDS": ("seconds", "segundos"), "DAYS": ("days", "dias"), "PORT": ("port", "porta"),
+    "PERCENT": ("percent", "por cento"), "PER_MINUTE": ("requests", "pedidos"),
+}  # fmt: skip
+"""How a setting's name ends to what is counted."""
+WORDS = {" more": " mais", " or ": " ou ", " to ": " a ", "more than": "mais que"}
+
+
+def rows(page: Page) -> dict[str, tuple[str, str]]:
+    """Each setting of a page's tables to its default and to what it takes."""
+    found = {}
+    for line in re.findall(r"^\| (`[A-Z_]+`.*) \|$", page.prose, re.MULTILINE):
+        names, default, takes, meaning = line.split(" | ")
+        assert meaning
+        defaults = default.split(", ") if default.count(", ") == names.count(", ") else None
+        for place, name in enumerate(named(names)):
+            assert name not in found, name
+            found[name] = (defaults[place] if defaults else default, takes)
+    return found
+
+
+def test_every_setting_is_in_the_example_with_its_default():
+    assert EXAMPLE.keys() == SETTINGS.keys() | COMPOSE_SETTINGS.keys()
+    for name, value in EXAMPLE.items():
+        default = SETTINGS[name] if name in SETTINGS else COMPOSE_SETTINGS[name]
+        if isinstance(default, frozenset):
+            assert value == ",".join(sorted(default))
+        elif value:
+            assert str(default).lower() == value.lower() or float(default) == float(value)
+
+
+@pytest.mark.parametrize("name", sorted(OF_THE_LAKE))
+def test_compose_passes_every_setting_of_the_lake_on(name):
+    assert (MAGE[name] == "") == (name in NOT_PASSED_ON)
+
+
+def test_compose_passes_the_settings_of_every_flow_on():
+    assert SERVICES["mage"]["env_file"] == ".env"
+
+
+def test_a_service_has_no_secret_that_it_does_not_need():
+    secrets = {name for name in EXAMPLE if SECRET_VARIABLE.fullmatch(name)}
+    needed = {
+        name
+        for name in secrets
+        if name.startswith(FLOW.prefix) or f"${{{name}" in str(MAGE.get(name))
+    }
+    assert secrets - needed == {name for name in secrets if MAGE.get(name) == ""}
+    assert {"MINIO_SECRET_KEY", "JWT_SECRET", "BREWERIES_API_TOKEN"} <= needed
+    assert {"GRAFANA_PASSWORD", "MINIO_READER_SECRET_KEY"} <= secrets - needed
+    assert [name for name, service in SERVICES.items() if "env_file" in service] == ["mage"]
+
+
+@IN_BOTH
+def test_every_setting_has_one_row(page):
+    assert rows(page).keys() == SETTINGS.keys() | COMPOSE_SETTINGS.keys()
+
+
+@IN_BOTH
+def test_the_defaults_in_the_tables_are_those_of_the_code(page):
+    compared = 0
+    for name, (told, _) in rows(page).items():
+        plain = told.partition(":")[0] if told[0].isdigit() else told.strip("`")
+        known = SETTINGS[name] if name in SETTINGS else COMPOSE_SETTINGS[name]
+        if isinstance(known, frozenset):
+            assert plain == ",".join(sorted(known))
+        elif re.fullmatch(r"[\d.]+", plain):
+            assert float(plain) == float(known), name
+        elif told == f"`{plain}`":
+            assert plain == str(known).removeprefix(f"{ROOT}/").lower(), name
+        else:
+            assert not re.search(r"\d", str(known)) or name == "MINIO_IMAGE", name
+            continue
+        compared += 1
+    assert compared > 35
+
+
+@IN_BOTH
+def test_the_units_in_the_tables_are_those_of_the_names(page):
+    place = (ENGLISH, PORTUGUESE).index(page)
+    for name, (_, takes) in rows(page).items():
+        for end, units in UNITS.items():
+            assert not name.endswith(f"_{end}") or units[place] in takes, name
+
+
+@IN_BOTH
+def test_the_limits_in_the_tables_are_those_of_the_code(page):
+    told, compared = rows(page), 0
+    for prefix, kind in (("", LakeSettings), (FLOW.prefix, FlowSettings)):
+        for field in kind.model_fields.values():
+            if limits := limits_of(field):
+                for english, portuguese in WORDS.items() if page is PORTUGUESE else ():
+                    limits = limits.replace(english, portuguese)
+                takes = told[f"{prefix}{field.validation_alias}"][1]
+                assert takes.endswith(f", {limits}"), (field.validation_alias, limits)
+                compared += 1
+    assert compared > 15
+
+
+def limits_of(field: FieldInfo) -> str:
+    """What a number may be, as the page tells it."""
+    least = next((limit.ge for limit in field.metadata if isinstance(limit, Ge)), None)
+    most = next((limit.le for limit in field.metadata if isinstance(limit, Le)), None)
+    if most is not None:
+        return f"{least} to {most}"
+    if any(isinstance(limit, Gt) for limit in field.metadata):
+        return "more than 0"
+    return "" if least is None else f"{least} or more"
