@@ -14,10 +14,10 @@ from data.medallion.lake.errors import SnapshotMissing
 from data.medallion.lake.manifest import StoredObject
 from data.medallion.layers.errors import DriftStopped
 from data.medallion.settings import PROJECT
-from sandbox.breweries.generator import generate
 from sandbox.faults import Faults
 from tests.conftest import raw_get
 from tests.faults.runs import through_doors
+from tests.world import breweries
 
 
 def changed(world, change):
@@ -36,7 +36,7 @@ def noted(world):
 
 def test_a_jump_of_15_percent_passes(world):
     world.run(test=False)
-    world.api.records = generate(690, seed=1)
+    world.api.records = breweries(690)
     world.run(test=False)
     assert world.manifest(FLOW.silver).rows_out == 690
 
@@ -331,7 +331,7 @@ def test_any_kept_answer_comes_out_byte_for_byte_as_it_did(world):
     world.set(BREWERIES_STOP_ON="none")
     published = {}
     for count in (600, 480, 590):
-        world.api.records = world.api.records[:count] if count < 500 else generate(count, seed=1)
+        world.api.records = world.api.records[:count] if count < 500 else breweries(count)
         world.run(test=False)
         objects = {k: c for k, c in world.published().items() if "visualizations" not in k}
         published[world.manifest(FLOW.gold[0]).snapshot] = objects
