@@ -60,8 +60,8 @@ def test_a_third_of_all_requests_fails_in_every_way(world, tally, every):
 
 
 @pytest.mark.parametrize("name", NEVER_COMPLETE)
+@pytest.mark.usefixtures("filled")
 def test_what_cannot_be_proved_complete_is_not_published(world, tally, name):
-    world.run(test=False)
     before, asked = world.published(), len(world.api.requests)
     world.api.records = breweries(500, seed=9)
     world.api.faults = Faults(rate_limit=0, **NEVER_COMPLETE[name])
