@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,7 +19,7 @@ from sandbox.store import embedded_store
 from tests.forward_proxy import NAMES
 
 if TYPE_CHECKING:
-    from tests.world import World
+    from tests.world import Stored, World
 
 STORE_SETTINGS = ("MINIO_ENDPOINT", "MINIO_ACCESS_KEY", "MINIO_SECRET_KEY", "MINIO_SECURE")
 
@@ -87,6 +88,14 @@ def raw_get(lake: Lake, layer: str, key: str) -> bytes:
         response.release_conn()
 
 
+def empty(lake: Lake) -> None:
+    """Remove all but the proof of today's race, which takes the embedded store two seconds."""
+    for layer in LAYERS:
+        lake.store.create_bucket(layer)
+        found = [key for key in lake.store.listed(layer, "") if not key.endswith(".race")]
+        lake.store.remove(layer, found)
+
+
 @pytest.fixture
 def world(
     store: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -95,3 +104,25 @@ def world(
     from tests.world import world_on  # what knows no brewery is tested without them
 
     yield from world_on(store, tmp_path, monkeypatch)
+
+
+@pytest.fixture(scope="session")
+def first_run(store: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> list[Stored]:
+    """Every object of a world in which the pipeline has run once."""
+    from tests.world import stored, world_on
+
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        contextmanager(world_on)(store, tmp_path_factory.mktemp("first"), patch) as world,
+    ):
+        world.run()
+        return stored(world.lake)
+
+
+@pytest.fixture
+def filled(world: World, first_run: list[Stored]) -> World:
+    """The world after its first run, whose objects are put there as that run left them."""
+    from tests.world import restore
+
+    restore(world.lake, first_run)
+    return world

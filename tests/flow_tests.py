@@ -17,7 +17,6 @@ from hypothesis import strategies as st
 
 from data.medallion import flows
 from data.medallion.flow import Flow
-from data.medallion.lake.datasets import LAYERS
 from data.medallion.lake.manifest import Manifest
 from data.medallion.lake.partitions import Partitioning
 from data.medallion.lake.versions import Lake
@@ -27,6 +26,7 @@ from data.medallion.settings import PROJECT, LakeSettings
 from data.medallion.steps import check_block, run_block
 from data.medallion.table import Column, Table
 from tests.cleaning import clean
+from tests.conftest import empty
 from tests.stations import InMemory
 
 SCREEN = 30, 88
@@ -264,11 +264,6 @@ def chain_of(
         monkeypatch.setenv(name, str(value))
     lake = Lake.connect(LakeSettings.load())
 
-    def empty() -> None:
-        for layer in LAYERS:
-            lake.store.create_bucket(layer)
-            lake.store.remove(layer, list(lake.store.listed(layer, "")))
-
-    empty()
+    empty(lake)
     yield Chain(flow, lake)
-    empty()
+    empty(lake)

@@ -12,6 +12,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
+from distributed import Client
 
 from data.medallion.settings import PROJECT
 from tests.waiting import wait_for
@@ -31,6 +32,11 @@ class Cluster:
     @property
     def address(self) -> str:
         return str(json.loads(self._file.read_text())["address"])
+
+    def wait_for_worker(self) -> None:
+        """Wait until there is one."""
+        with Client(self.address) as client:
+            client.wait_for_workers(1, timeout=60)
 
     def add_worker(self) -> subprocess.Popen[bytes]:
         """One more worker; without a nanny, so that a killed one stays dead."""

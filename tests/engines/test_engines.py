@@ -2,6 +2,7 @@
 
 import signal
 import threading
+from contextlib import contextmanager
 
 import pytest
 
@@ -20,24 +21,29 @@ from data.medallion.work.errors import (
     WorkerDiffers,
     WorkersFailed,
 )
-from sandbox.breweries.generator import generate
 from sandbox.faults import Faults
+from tests.conftest import empty
 from tests.faults.runs import through_doors
 from tests.waiting import wait_for
+from tests.world import breweries, world_on
 
-RECORDS = 3_000
+RECORDS = 1_500
 REPEATED = 7
 UNUSABLE = [{"id": "x", "name": "no place"}, {"id": "y", "name": ""}]
 
 
 @pytest.fixture
 def much(world, monkeypatch):
-    """A world in which three thousand records are many: several ranges, buckets and files."""
-    monkeypatch.setattr(silver_tasks, "ROWS_PER_FILE", 60)
-    world.api.records = [*generate(RECORDS, seed=3), *UNUSABLE]
-    world.api.faults = Faults(rate_limit=0, duplicate=REPEATED)
+    """A world whose records are many: several ranges, buckets and files."""
+    make_much(world, monkeypatch)
     divide(monkeypatch)
     return world
+
+
+def make_much(world, patch):
+    patch.setattr(silver_tasks, "ROWS_PER_FILE", 60)
+    world.api.records = [*breweries(RECORDS, seed=3), *UNUSABLE]
+    world.api.faults = Faults(rate_limit=0, duplicate=REPEATED)
 
 
 def divide(monkeypatch, part=150_000, task=100_000):
@@ -48,8 +54,7 @@ def divide(monkeypatch, part=150_000, task=100_000):
 
 def published_anew(world):
     """What a run publishes into an empty lake, but for bronze, whose answers come in any order."""
-    for layer in ("bronze", "silver", "gold"):
-        world.lake.store.remove(layer, list(world.lake.store.listed(layer, "")))
+    empty(world.lake)
     world.run()
     manifest = world.manifest(FLOW.silver)
     assert manifest.rows_duplicate == REPEATED
@@ -58,15 +63,20 @@ def published_anew(world):
     return {k: v for k, v in world.published().items() if not k.startswith("bronze/")}
 
 
-@pytest.fixture
-def expected(much, monkeypatch):
+@pytest.fixture(scope="module")
+def expected(store, tmp_path_factory):
     """The same in one task."""
-    with pytest.MonkeyPatch.context() as patch:
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        contextmanager(world_on)(store, tmp_path_factory.mktemp("expected"), patch) as world,
+    ):
+        make_much(world, patch)
         divide(patch, part=1 << 30, task=1 << 30)
-        return published_anew(much)
+        return published_anew(world)
 
 
 def test_a_location_of_many_rows_has_several_files_and_one_of_few_has_one(expected, much):
+    assert published_anew(much) == expected
     files, rows = {}, {}
     for entry in much.manifest(FLOW.silver).objects:
         folder = entry.key.rpartition("/")[0]
@@ -103,9 +113,9 @@ def test_a_cluster_writes_what_this_machine_writes(expected, much, cluster, work
     assert published_anew(much) == expected
 
 
-def test_no_rows_pass_through_this_process(expected, world, cluster, monkeypatch):
+def test_no_rows_pass_through_this_process(much, world, cluster, monkeypatch):
     cluster.add_worker()
-    world.api.records = generate(RECORDS, seed=3)
+    world.api.records = breweries(RECORDS, seed=3)
 
     def refuse(*_, **__):
         raise AssertionError("rows were read or written here")
@@ -137,6 +147,7 @@ def test_a_cluster_that_loses_its_last_worker_is_told(much, cluster, monkeypatch
     divide(monkeypatch, part=30_000)
     monkeypatch.setattr(engine, "WORKER_SECONDS", 1.0)
     victim = cluster.add_worker()
+    cluster.wait_for_worker()
 
     def kill():
         wait_for(lambda: much.lake.store.listed("silver", SCRATCH), pause=0.01)

@@ -8,9 +8,9 @@ import pytest
 from data.breweries import api
 from data.breweries.flow import FLOW
 from data.medallion.source.errors import ApiGaveUp, CrawlIncomplete, FatalApiError
-from sandbox.breweries.generator import generate
 from sandbox.faults import Faults
 from tests.conftest import raw_get
+from tests.world import breweries
 
 EVERY_KIND = {
     "error_rate": 0.07,
@@ -46,7 +46,7 @@ def test_a_third_of_all_requests_fails_in_every_way(world, tally, every):
     world.set(BREWERIES_API_PAGE_SIZE=10, BREWERIES_API_ATTEMPTS=12, BREWERIES_STOP_ON="none")
     failed = found = 0
     for seed in range(5 if every else 1):
-        world.api.records = generate(600, seed=seed)
+        world.api.records = breweries(600, seed)
         world.api.faults = Faults(rate_limit=0, seed=seed, **EVERY_KIND)
         before = len(world.api.requests)
         world.run(test=False)
@@ -60,10 +60,10 @@ def test_a_third_of_all_requests_fails_in_every_way(world, tally, every):
 
 
 @pytest.mark.parametrize("name", NEVER_COMPLETE)
+@pytest.mark.usefixtures("filled")
 def test_what_cannot_be_proved_complete_is_not_published(world, tally, name):
-    world.run(test=False)
     before, asked = world.published(), len(world.api.requests)
-    world.api.records = generate(500, seed=9)
+    world.api.records = breweries(500, seed=9)
     world.api.faults = Faults(rate_limit=0, **NEVER_COMPLETE[name])
     world.set(
         BREWERIES_API_PAGE_SIZE=50,
@@ -121,7 +121,7 @@ def test_without_an_address_of_its_own_each_crawl_would_be_answered_by_the_cache
 def test_spellings_that_the_api_counts_as_one_are_published_with_a_note(world):
     world.api.records = [
         {**record, "brewery_type": "Micro" if number == 0 else "micro"}
-        for number, record in enumerate(generate(301, seed=2))
+        for number, record in enumerate(breweries(301))
     ]
     world.run()
     (noted,) = (check for check in world.manifest(FLOW.bronze).checks if check.note)

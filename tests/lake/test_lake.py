@@ -78,8 +78,8 @@ def test_a_spoilt_manifest_is_told(world, content):
         world.lake.version(FLOW.silver)
 
 
+@pytest.mark.usefixtures("filled")
 def test_a_manifest_of_a_later_version_is_not_guessed_at(world):
-    world.run(test=False)
     newer = b'{"manifest_version": 99, "of another": "shape"}'
     world.lake.store.put("silver", FLOW.silver.manifest, newer)
     with pytest.raises(ManifestTooNew, match="version 99, newer than our 2"):
@@ -106,12 +106,12 @@ def test_any_error_of_a_step_is_logged_with_its_attempt_and_without_secrets(worl
             FLOW.silver,
             fail,
             {"retry": {"attempts": 2}},
-            {"run": "20260101T000000Z-bbbbbb", "rows_out": 3},
+            {"run": world.earlier_run, "rows_out": 3},
         )
     assert caught.value.__cause__ is caught.value.__context__ is None
-    log = world.logs("silver")["logs/20260101T000000Z-bbbbbb-transform_breweries.json"]
+    log = world.logs("silver")[f"logs/{world.earlier_run}-transform_breweries.json"]
     assert log["attempt"] == 2
-    assert log["working_on"] == {"run": "20260101T000000Z-bbbbbb", "rows_out": 3}
+    assert log["working_on"] == {"run": world.earlier_run, "rows_out": 3}
     assert log["message"] == "the key is ***"
     assert "RuntimeError: the key is ***" in log["traceback"]
 
@@ -129,9 +129,9 @@ def test_spooled_logs_are_delivered_once(world):
 @pytest.mark.parametrize(
     "dataset", [FLOW.bronze, FLOW.gold[0], FLOW.chart], ids=lambda dataset: dataset.name
 )
+@pytest.mark.usefixtures("filled")
 def test_an_object_whose_manifest_never_followed_is_read_as_it_says(world, dataset):
     """A crash between the two PUTs: the object's own is the publish."""
-    world.run(test=False)
     old = raw_get(world.lake, dataset.layer, dataset.manifest)
     world.api.records = world.api.records[:-20]
     world.run(test=False)
@@ -203,10 +203,8 @@ def test_a_spool_of_another_user_is_told_and_survived(world, monkeypatch, capsys
 def test_a_log_that_no_spool_takes_goes_to_its_layer(world):
     world.set(LAKE_SPOOL="/proc/spool")
     with pytest.raises(ValueError, match="boom"):
-        run_block(
-            FLOW, FLOW.silver, lambda step: 1 / int("boom"), {}, {"run": "20260101T000000Z-dddddd"}
-        )
-    assert list(world.logs("silver")) == ["logs/20260101T000000Z-dddddd-transform_breweries.json"]
+        run_block(FLOW, FLOW.silver, lambda step: 1 / int("boom"), {}, {"run": world.earlier_run})
+    assert list(world.logs("silver")) == [f"logs/{world.earlier_run}-transform_breweries.json"]
 
 
 def test_a_folder_that_takes_no_picture_fails_no_chart(world, capsys):
@@ -219,19 +217,19 @@ def test_a_folder_that_takes_no_picture_fails_no_chart(world, capsys):
 
 
 @pytest.mark.parametrize("content", [b"no parquet", b"PAR1" + bytes(40) + b"PAR1", b""])
+@pytest.mark.usefixtures("filled")
 def test_an_object_that_is_named_but_no_parquet_is_told(world, content):
-    world.run(test=False)
     manifest = world.manifest(FLOW.silver)
     first, *rest = manifest.objects
     hostile = first.model_copy(update={"sha256": sha256(content), "bytes": len(content)})
     world.lake.store.put("silver", first.key, content)
     world.publish_manifest(FLOW.silver, manifest.model_copy(update={"objects": (hostile, *rest)}))
     with pytest.raises(ObjectUnreadable, match=f"{first.key} cannot be read"):
-        run_block(FLOW, FLOW.gold, gold.aggregate, {}, {"run": "20260101T000000Z-eeeeee"})
+        run_block(FLOW, FLOW.gold, gold.aggregate, {}, {"run": world.earlier_run})
 
 
+@pytest.mark.usefixtures("filled")
 def test_an_object_without_a_location_is_told(world):
-    world.run(test=False)
     manifest = world.manifest(FLOW.silver)
     first, *rest = manifest.objects
     content = raw_get(world.lake, "silver", first.key)
@@ -239,7 +237,7 @@ def test_an_object_without_a_location_is_told(world):
     hostile = first.model_copy(update={"key": "data/breweries/elsewhere.parquet"})
     world.publish_manifest(FLOW.silver, manifest.model_copy(update={"objects": (hostile, *rest)}))
     with pytest.raises(ObjectUnreadable, match="its key has no country and state"):
-        run_block(FLOW, FLOW.gold, gold.aggregate, {}, {"run": "20260101T000000Z-eeeeee"})
+        run_block(FLOW, FLOW.gold, gold.aggregate, {}, {"run": world.earlier_run})
 
 
 @pytest.mark.parametrize("rows", ["many", "-1", "1e9", "9" * 400, "³"])
@@ -251,8 +249,8 @@ def test_metadata_of_somebody_else_are_no_error(world, rows):
 
 def test_an_unforeseen_error_says_what_to_do(world, capsys):
     with pytest.raises(ZeroDivisionError):
-        run_block(FLOW, FLOW.silver, lambda step: 1 / 0, {}, {"run": "20260101T000000Z-ffffff"})
+        run_block(FLOW, FLOW.silver, lambda step: 1 / 0, {}, {"run": world.earlier_run})
     said = capsys.readouterr().out
     assert "ZeroDivisionError: division by zero" in said
     assert "run again, and if it comes back, report it with its error log" in said
-    assert "The error log is silver/logs/20260101T000000Z-ffffff-transform_breweries.json" in said
+    assert f"The error log is silver/logs/{world.earlier_run}-transform_breweries.json" in said

@@ -31,10 +31,10 @@ from typing_extensions import Self
 
 from compose import monitoring, passwords
 from sandbox.breweries.api import LocalBreweryApi
-from sandbox.breweries.generator import generate
 from sandbox.faults import Faults
 from sandbox.store import embedded_store
 from tests.waiting import wait_for
+from tests.world import breweries
 
 ROOT = Path(__file__).resolve().parents[2]
 SHIPPED = ROOT / "monitoring"
@@ -172,7 +172,7 @@ def pipeline(folder: Path) -> Iterator[Pipeline]:
     """A pipeline with all it needs, set in the environment."""
     with (
         ExitStack() as store,
-        LocalBreweryApi(generate(600, seed=1), faults=Faults(rate_limit=0)) as api,
+        LocalBreweryApi(breweries(), faults=Faults(rate_limit=0)) as api,
         pytest.MonkeyPatch.context() as patch,
     ):
         settings = {

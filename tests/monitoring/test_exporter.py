@@ -72,8 +72,8 @@ def test_a_lake_after_a_run(world, seen):
     }  # fmt: skip
 
 
+@pytest.mark.usefixtures("filled")
 def test_an_error_and_the_success_after_it(world, seen):
-    run()
     records, world.api.records = world.api.records, []
     with pytest.raises(Exception, match="no breweries"):
         run()
@@ -102,8 +102,8 @@ def test_rows_that_are_rejected_and_doubled(world, seen):
     assert metrics["drift_flags", "silver"] == len(manifest.drift)
 
 
+@pytest.mark.usefixtures("filled")
 def test_a_check_that_did_not_hold_is_seen(world, seen):
-    run()
     manifest = world.manifest(FLOW.silver)
     wrong = manifest.checks[0].model_copy(update={"found": manifest.checks[0].expected + 1})
     world.publish_manifest(FLOW.silver, manifest.model_copy(update={"checks": (wrong,)}))
@@ -130,8 +130,8 @@ CUT = {
 
 @pytest.mark.parametrize("damage", CUT)
 @pytest.mark.parametrize("known", [True, False], ids=["known before", "never known"])
+@pytest.mark.usefixtures("filled")
 def test_a_manifest_that_cannot_be_understood(world, seen, damage, known):
-    run()
     before = seen.metrics() if known else {}
     content, _ = world.lake.store.get("silver", FLOW.silver.manifest)
     put(world, "silver", FLOW.silver.manifest, CUT[damage](content))
@@ -144,16 +144,16 @@ def test_a_manifest_that_cannot_be_understood(world, seen, damage, known):
     assert "silver/data/breweries/_manifest.json" in seen.problem("silver")
 
 
+@pytest.mark.usefixtures("filled")
 def test_the_chart_belongs_to_gold(world, seen):
-    run()
     world.lake.store.remove("gold", [FLOW.chart.manifest])
     metrics = seen.metrics()
     assert metrics["layer_last_success_timestamp_seconds", "gold"] == 0
     assert not only_unreadable(metrics)
 
 
+@pytest.mark.usefixtures("filled")
 def test_a_bucket_that_is_missing(world, seen):
-    run()
     before = seen.metrics()
     with without_buckets(world.lake, "gold"):
         metrics = seen.metrics()
@@ -175,20 +175,20 @@ LOGS = {
 }
 
 
-@pytest.mark.parametrize("kind", LOGS)
-def test_a_log_that_is_not_as_ours(world, seen, kind):
-    run()
+@pytest.mark.usefixtures("filled")
+def test_a_log_that_is_not_as_ours(world, see):
     next_second()
-    content, said = LOGS[kind]
-    put(world, "silver", "logs/strange-transform_breweries.json", content)
-    metrics = seen.metrics()
-    assert only_failed(metrics) == {"silver"}
-    assert not only_unreadable(metrics)
-    error = seen.error("silver")
-    assert said in error["message"] and len(error["message"]) < 3000
-    assert error["log"] == "silver/logs/strange-transform_breweries.json"
-    assert 0 < len(error["failure"]) <= errorlog.LONGEST_LINE
-    assert "\\u0000" not in json.dumps(error)
+    for kind, (content, said) in LOGS.items():
+        seen = see()  # that knows nothing of the log before
+        put(world, "silver", "logs/strange-transform_breweries.json", content)
+        metrics = seen.metrics()
+        assert only_failed(metrics) == {"silver"}, kind
+        assert not only_unreadable(metrics), kind
+        error = seen.error("silver")
+        assert said in error["message"] and len(error["message"]) < 3000, kind
+        assert error["log"] == "silver/logs/strange-transform_breweries.json"
+        assert 0 < len(error["failure"]) <= errorlog.LONGEST_LINE, kind
+        assert "\\u0000" not in json.dumps(error), kind
 
 
 @pytest.mark.parametrize("year", ["1999", "2199"])
@@ -210,8 +210,8 @@ def test_a_clock_that_is_off_misleads_nobody(world, seen, year):
     assert seen.error("silver")["message"] == "the newest"
 
 
+@pytest.mark.usefixtures("filled")
 def test_of_thousands_of_logs_one_is_read(world, see, store):
-    run()
     content = json.dumps({"message": "old"}).encode()
     world.lake.store.each(lambda n: put(world, "silver", log_of(f"{n:05}"), content), range(3000))
     next_second()
@@ -229,8 +229,8 @@ def test_of_thousands_of_logs_one_is_read(world, see, store):
     assert len(operations) < 40
 
 
+@pytest.mark.usefixtures("filled")
 def test_the_store_goes_down_and_comes_back(world, see, store):
-    run()
     with StoreProxy(store["MINIO_ENDPOINT"]) as proxy:
         world.set(MINIO_ENDPOINT=proxy.endpoint)
         seen = see()
@@ -275,8 +275,8 @@ def test_a_store_that_is_down_from_the_start_is_told_of(world, see, how):
     assert not only_failed(metrics)
 
 
+@pytest.mark.usefixtures("filled")
 def test_refused_keys_are_not_a_store_that_is_down(world, see):
-    run()
     world.set(MINIO_SECRET_KEY="wrong-wrong-wrong")
     metrics = see().metrics()
     assert metrics["up",] == 1
@@ -358,8 +358,8 @@ def test_the_command_serves_and_says_where(world):
 
 
 @pytest.mark.skipif(not shutil.which("promtool"), reason="promtool is missing")
+@pytest.mark.usefixtures("filled")
 def test_promtool_finds_nothing_to_mend(world, seen):
-    run()
     done = subprocess.run(
         ["promtool", "check", "metrics"], input=seen.text(), capture_output=True, text=True
     )

@@ -22,8 +22,8 @@ def both(world, see):
     return see(*ALL)
 
 
+@pytest.mark.usefixtures("filled")
 def test_two_datasets_are_told_apart(world, both):
-    run()
     for dataset, rows in (
         (STATIONS.bronze, 7),
         (STATIONS.silver, 5),
@@ -63,8 +63,8 @@ def test_a_failure_of_one_dataset_is_not_hidden_by_a_success_of_another(world, b
     assert both.error(layer, STATIONS.name)["failure"] == ""
 
 
+@pytest.mark.usefixtures("filled")
 def test_what_is_wrong_with_one_dataset_is_not_the_other_s(world, both):
-    run()
     put(world, "silver", STATIONS.silver.manifest, b"{")
     assert not only_unreadable(both.metrics())
     assert only_unreadable(both.metrics(STATIONS.name)) == {"silver"}
@@ -84,8 +84,8 @@ def test_each_bucket_is_listed_once_whatever_the_number_of_datasets(world, see, 
     assert len(lists) == len(set(lists)) == 2 * len(LAYERS), "data/ and logs/ of each"
 
 
+@pytest.mark.usefixtures("filled")
 def test_what_is_no_dataset_s_is_counted(world, seen):
-    run()
     put(world, "silver", log_of("1", STATIONS.silver), json.dumps({"message": "no stations"}))
     next_second()
     put(world, "silver", "logs/strange", b"")

@@ -57,8 +57,8 @@ def closed_port():
     ],
     ids=lambda value: repr(value) if isinstance(value, Faults) else None,
 )
+@pytest.mark.usefixtures("filled")
 def test_an_api_that_cannot_be_trusted_changes_nothing(world, faults, kind, says):
-    world.run(test=False)
     before = world.published()
     world.api.faults = faults
     world.set(BREWERIES_API_ATTEMPTS=3)
@@ -106,10 +106,10 @@ def test_a_slow_api_is_given_up_within_the_time_limit(world):
     ],
 )
 @pytest.mark.parametrize("spoilt", [True, False])
+@pytest.mark.usefixtures("filled")
 def test_a_source_that_is_not_what_its_manifest_says_is_not_used(
     world, source, folder, block, layer, spoilt
 ):
-    world.run(test=False)
     before = world.published()
     (victim, *_) = world.manifest(source).objects
     if spoilt:
@@ -119,15 +119,15 @@ def test_a_source_that_is_not_what_its_manifest_says_is_not_used(
     door = runpy.run_path(str(PROJECT / folder / f"{block}.py"))[block]
     kind = ObjectDiffers if spoilt else ObjectMissing
     with pytest.raises(kind, match=re.escape(f"{source.layer}/{victim.key}")):
-        door({"run": "20260101T000000Z-cccccc"})
+        door({"run": world.earlier_run})
     (key,) = world.logs(layer)
-    assert key == f"logs/20260101T000000Z-cccccc-{block}.json"
+    assert key == f"logs/{world.earlier_run}-{block}.json"
     world.lake.store.put(source.layer, victim.key, before[f"{source.layer}/{victim.key}"])
     assert world.published() == before
 
 
+@pytest.mark.usefixtures("filled")
 def test_gold_refuses_silver_without_a_column(world):
-    world.run(test=False)
     manifest = world.manifest(FLOW.silver)
     (first, *rest) = manifest.objects
     content = parquet.write(pa.table({"id": ["1"] * first.rows}))
@@ -136,7 +136,7 @@ def test_gold_refuses_silver_without_a_column(world):
     world.publish_manifest(FLOW.silver, manifest.model_copy(update={"objects": (poorer, *rest)}))
     door = runpy.run_path(str(PROJECT / "transformers/aggregated_columns.py"))["aggregated_columns"]
     with pytest.raises(ColumnsDiffer, match=r"lacks brewery_type \(string\)"):
-        door({"run": "20260101T000000Z-cccccc"})
+        door({"run": world.earlier_run})
 
 
 @pytest.mark.parametrize(
@@ -149,8 +149,8 @@ def test_gold_refuses_silver_without_a_column(world):
     ],
     ids=lambda value: getattr(value, "block", None),
 )
+@pytest.mark.usefixtures("filled")
 def test_the_tests_of_a_block_catch_a_wrong_output(world, dataset, kind):
-    world.run(test=False)
     (victim, *_) = world.manifest(dataset).objects
     world.lake.store.put(dataset.layer, victim.key, b"spoilt")
     (file,) = PROJECT.glob(f"*/{dataset.block}.py")
@@ -161,12 +161,12 @@ def test_the_tests_of_a_block_catch_a_wrong_output(world, dataset, kind):
     ]
     assert len(tests) == 1
     with pytest.raises(kind):
-        tests[0]({"run": "20260101T000000Z-cccccc"})
-    assert list(world.logs(dataset.layer)) == [f"logs/20260101T000000Z-cccccc-{dataset.block}.json"]
+        tests[0]({"run": world.earlier_run})
+    assert list(world.logs(dataset.layer)) == [f"logs/{world.earlier_run}-{dataset.block}.json"]
 
 
+@pytest.mark.usefixtures("filled")
 def test_the_tests_of_a_block_count_for_themselves(world):
-    world.run(test=False)
     for dataset in (FLOW.bronze, FLOW.silver, FLOW.gold[0]):
         manifest = world.manifest(dataset)
         wrong = manifest.model_copy(update={"rows_in": 1, "rows_out": 1})
@@ -228,8 +228,8 @@ def test_duplicate_ids_are_resolved_and_counted(world):
     assert (silver.rows_in, silver.rows_out, silver.rows_duplicate) == (605, 600, 5)
 
 
+@pytest.mark.usefixtures("filled")
 def test_a_store_that_is_down_leaves_the_log_in_the_spool_for_the_next_run(world, store):
-    world.run(test=False)
     before = world.published()
     world.set(MINIO_ENDPOINT=f"127.0.0.1:{closed_port()}")
     with pytest.raises(StoreUnreachable, match="check MINIO_ENDPOINT"):
@@ -265,8 +265,8 @@ def test_a_missing_setting_is_named_and_logged(world, variable):
     assert json.loads(spooled.read_text())["exception_type"] == "SettingError"
 
 
+@pytest.mark.usefixtures("filled")
 def test_an_unknown_snapshot_is_refused(world):
-    world.run(test=False)
     before = world.published()
     log = world.fails(SnapshotMissing, "bronze", snapshot="20200101T000000Z-000000")
     assert "20200101T000000Z-000000" in log["message"]

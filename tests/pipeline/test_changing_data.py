@@ -14,10 +14,10 @@ from data.medallion.lake.errors import SnapshotMissing
 from data.medallion.lake.manifest import StoredObject
 from data.medallion.layers.errors import DriftStopped
 from data.medallion.settings import PROJECT
-from sandbox.breweries.generator import generate
 from sandbox.faults import Faults
 from tests.conftest import raw_get
 from tests.faults.runs import through_doors
+from tests.world import breweries
 
 
 def changed(world, change):
@@ -34,9 +34,9 @@ def noted(world):
     return {(drift.rule, drift.subject) for drift in world.manifest(FLOW.silver).drift}
 
 
+@pytest.mark.usefixtures("filled")
 def test_a_jump_of_15_percent_passes(world):
-    world.run(test=False)
-    world.api.records = generate(690, seed=1)
+    world.api.records = breweries(690)
     world.run(test=False)
     assert world.manifest(FLOW.silver).rows_out == 690
 
@@ -54,8 +54,8 @@ UNREADABLE = {
 
 
 @pytest.mark.parametrize("rule", STOPPING)
+@pytest.mark.usefixtures("filled")
 def test_a_change_that_needs_a_person_stops(world, rule):
-    world.run(test=False)
     before = {key: c for key, c in world.published().items() if not key.startswith("bronze")}
     changed(world, STOPPING[rule])
     log = world.fails(DriftStopped, "silver")
@@ -74,26 +74,26 @@ def test_a_change_that_needs_a_person_stops(world, rule):
 
 
 @pytest.mark.parametrize("form", UNREADABLE)
+@pytest.mark.usefixtures("filled")
 def test_a_column_that_loses_all_its_values_stops(world, form):
-    world.run(test=False)
     changed(world, UNREADABLE[form])
     log = world.fails(DriftStopped, "silver")
     assert re.search(r"phone had \d+ values and has none", log["message"])
 
 
+@pytest.mark.usefixtures("filled")
 def test_a_replay_lets_nobody_elses_data_pass(world):
-    world.run(test=False)
     first = world.manifest(FLOW.bronze).snapshot
     world.api.records = world.api.records[:100]
     world.fails(DriftStopped, "silver")
     # Bronze holds the other answer when the replay's silver block comes to it.
     door = runpy.run_path(str(PROJECT / "transformers/transform_breweries.py"))
     with pytest.raises(DriftStopped):
-        door["transform_breweries"]({"run": "20260101T000000Z-cccccc"}, snapshot=first)
+        door["transform_breweries"]({"run": world.earlier_run}, snapshot=first)
 
 
+@pytest.mark.usefixtures("filled")
 def test_a_damaged_object_of_the_same_size_is_written_anew(world):
-    world.run(test=False)
     (victim, *_) = world.manifest(FLOW.silver).objects
     good = world.published()
     world.lake.store.put("silver", victim.key, b"x" * victim.bytes)
@@ -112,8 +112,8 @@ def test_what_is_no_run_is_no_snapshot(world):
     assert "keeps no snapshot" in log["message"]
 
 
+@pytest.mark.usefixtures("filled")
 def test_a_change_that_does_not_is_noted_in_the_manifest(world):
-    world.run(test=False)
     first = world.api.records[0]["id"]
 
     def change(record):
@@ -163,8 +163,8 @@ def test_a_leap_is_noted_once(world):
     assert found == {leap: {leap} for leap in LEAPS}
 
 
+@pytest.mark.usefixtures("filled")
 def test_what_stops_at_ids_that_change_leaves_nothing_behind(world):
-    world.run(test=False)
     before = world.keys("silver")
     changed(world, LEAPS["ids_replaced", "id"])
     world.api.records = [*world.api.records[20:], {"id": "x"}]
@@ -209,16 +209,16 @@ def test_a_manifest_of_a_release_that_counted_less_is_read(world):
     assert world.manifest(FLOW.silver).profile.unreadable["latitude"] > 10
 
 
+@pytest.mark.usefixtures("filled")
 def test_a_rule_can_be_made_to_stop(world):
-    world.run(test=False)
     changed(world, lambda record: {**record, "taps": 3})
     world.set(BREWERIES_STOP_ON="row_fall,new_field")
     log = world.fails(DriftStopped, "silver")
     assert "the field taps is new (number)" in log["message"]
 
 
+@pytest.mark.usefixtures("filled")
 def test_the_change_report_says_what_changed(world):
-    world.run(test=False)
     first = report(world)
     assert (first["before"], first["counts"]["added"]) == (None, 600)
     records = [dict(record) for record in world.api.records]
@@ -255,8 +255,8 @@ def test_the_change_report_says_what_changed(world):
     assert report(world) == told
 
 
+@pytest.mark.usefixtures("filled")
 def test_a_report_survives_a_damaged_version_before(world):
-    world.run(test=False)
     (victim, *_) = world.manifest(FLOW.silver).objects
     world.lake.store.remove("silver", [victim.key])
     changed(world, lambda record: {**record, "phone": "1"})
@@ -265,8 +265,8 @@ def test_a_report_survives_a_damaged_version_before(world):
     assert report(world)["counts"]["added"] == 600
 
 
+@pytest.mark.usefixtures("filled")
 def test_a_version_of_a_release_with_other_columns_is_compared_all_the_same(world):
-    world.run(test=False)
     manifest = world.manifest(FLOW.silver)
     entries = []
     for entry in manifest.objects:
@@ -331,7 +331,7 @@ def test_any_kept_answer_comes_out_byte_for_byte_as_it_did(world):
     world.set(BREWERIES_STOP_ON="none")
     published = {}
     for count in (600, 480, 590):
-        world.api.records = world.api.records[:count] if count < 500 else generate(count, seed=1)
+        world.api.records = world.api.records[:count] if count < 500 else breweries(count)
         world.run(test=False)
         objects = {k: c for k, c in world.published().items() if "visualizations" not in k}
         published[world.manifest(FLOW.gold[0]).snapshot] = objects

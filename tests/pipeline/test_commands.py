@@ -31,8 +31,8 @@ def test_mage_run_fills_the_lake(world):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("filled")
 def test_mage_run_replays_a_snapshot(world):
-    world.run(test=False)
     first = world.manifest(FLOW.silver)
     world.api.records = world.api.records[:-1]
     world.run(test=False)
@@ -68,8 +68,8 @@ def test_a_block_that_fails_ends_mage_run_with_1_and_a_log(world, store):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("filled")
 def test_a_block_run_alone_is_tried_again_as_the_project_says(world):
-    world.run(test=False)
     world.lake.store.put("bronze", "data/breweries/breweries_raw.json", b"spoilt")
     done = mage_run("--block-uuid", "transform_breweries")
     assert done.returncode != 0
