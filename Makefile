@@ -18,7 +18,7 @@ unexport PYTHONHOME PYTHONPATH PYTHONSAFEPATH PYTHONSTARTUP PYTHONPLATLIBDIR PYT
 # The project's own code: what lint and format look at.
 CODE := data monitoring sandbox compose tests benchmarks image
 
-.PHONY: help demo run web store dataset api env up monitor zabbix down logs trigger setup test test-all test-fast test-faults \
+.PHONY: help demo run web report store dataset api env up monitor zabbix down logs trigger setup test test-all test-fast test-faults \
   test-compose test-monitoring lint audit format bench images dashboards lock clean
 
 help: ## List the targets
@@ -32,6 +32,9 @@ run: environment-sandbox ## Run the pipeline on the real API and your store (emb
 
 web: environment-sandbox ## Open Mage's page on http://127.0.0.1:6789 (WEB_PORT=...)
 	@exec $(BIN)/python -m sandbox web --flow "$(FLOW)" --lake "$(LAKE)" --port "$(WEB_PORT)"
+
+report: environment-sandbox ## Make the page of what a lake holds and proves (LAKE=demo, FLOW=breweries)
+	@exec $(BIN)/python -m sandbox report --flow "$(FLOW)" --lake "$(LAKE)"
 
 store: environment-sandbox ## Serve the embedded store alone, to read a lake (LAKE=demo or main)
 	@exec $(BIN)/python -m sandbox store --flow "$(FLOW)" --lake "$(LAKE)"

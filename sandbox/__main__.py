@@ -77,6 +77,7 @@ def _parser() -> argparse.ArgumentParser:
     with_flow(with_api(command("demo", "the real pipeline on the embedded store and a local API")))
     running = with_flow(with_lake(command("run", "the pipeline on the settings' API and store")))
     running.add_argument("--snapshot", default="", help="a kept answer to replay")
+    with_flow(with_lake(command("report", "what the lake holds and proves, as a page to open")))
     with_flow(with_lake(command("store", "the embedded store alone, until interrupted")))
     serving = with_flow(with_api(command("api", "a local API alone, until interrupted")))
     serving.add_argument("--port", type=port, default=8000)

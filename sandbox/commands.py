@@ -17,6 +17,10 @@ from tornado.netutil import bind_sockets
 from data.medallion import flows
 from data.medallion.host.command import Interrupted
 from data.medallion.host.envfile import read_envfile
+from data.medallion.lake.manifest import now
+from data.medallion.lake.versions import Lake
+from data.medallion.report import publishing
+from data.medallion.settings import LakeSettings
 
 from . import ROOT, SANDBOX, new_flow, runner
 from .local import LOOPBACK
@@ -48,6 +52,18 @@ def run(chosen: argparse.Namespace) -> int:
     flow = flows.load(chosen.flow)
     with _configured_store(chosen.lake):
         return runner.run_pipeline(flow, chosen.snapshot)
+
+
+def report(chosen: argparse.Namespace) -> int:
+    """What the configured or the embedded store holds of a flow, as a page of this machine."""
+    flow = flows.load(chosen.flow)
+    with _configured_store(chosen.lake):
+        settings = LakeSettings.load()
+        file, facts = publishing.write(Lake.connect(settings), flow, settings, now())
+    for sentence in facts.missing:
+        print(f"  missing  {sentence}")
+    print(f"  page     {file}")
+    return 0
 
 
 def store(chosen: argparse.Namespace) -> int:

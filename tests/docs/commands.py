@@ -35,6 +35,8 @@ RUN = {
     "make run SNAPSHOT=<run>": Run(f"{MAKE}::test_run_and_replay", "make run SNAPSHOT="),
     "make store": Run(f"{MAKE}::test_the_readme_reads_the_lake_that_store_serves"),
     "make store LAKE=demo": Run(f"{MAKE}::test_the_readme_reads_the_lake_that_store_serves"),
+    "make report": Run(f"{MAKE}::test_report_makes_the_page_of_a_lake"),
+    "make report LAKE=demo": Run(f"{MAKE}::test_report_makes_the_page_of_a_lake"),
     "make api": Run(f"{MAKE}::test_api_serves_ones_own_records"),
     'make api ARGS="--dataset FILE"': Run(
         f"{MAKE}::test_api_serves_ones_own_records", 'make api ARGS="--dataset'

@@ -82,7 +82,7 @@ def test_the_defaults_in_the_tables_are_those_of_the_code(page):
 
 def test_every_object_and_block_is_named():
     keys = {key for d in FLOW.datasets for key in (d.object, *d.beside) if key}
-    assert len(keys) == 5 and all(key in README.text for key in keys)
+    assert len(keys) == 6 and all(key in README.text for key in keys)
     assert {dataset.block for dataset in FLOW.datasets} <= set(README.names)
 
 

@@ -115,6 +115,14 @@ def test_run_and_replay(checkout, world):
     assert (again.snapshot, again.objects) == (first.snapshot, first.objects)
 
 
+def test_report_makes_the_page_of_a_lake(checkout, demo):
+    (printed,) = re.findall(r"^  page +(.+)$", demo, re.MULTILINE)
+    for command in ("", "make report LAKE=demo"):
+        assert not command or printed in run(checkout, command)
+        assert "11,800 rows" in Path(printed).read_text(encoding="utf-8")
+        Path(printed).unlink()
+
+
 def test_api_serves_ones_own_records(checkout):
     (checkout / "own.json").write_text('[{"id": "own"}]')
     with running(checkout, 'make api ARGS="--dataset own.json --port 0"') as server:
