@@ -81,6 +81,8 @@ def _parser() -> argparse.ArgumentParser:
     serving = with_flow(with_api(command("api", "a local API alone, until interrupted")))
     serving.add_argument("--port", type=port, default=8000)
     serving.add_argument("--host", default=LOOPBACK, help="the address to listen on")
+    reading = with_lake(command("read", "python -m data.medallion.read on the settings' store"))
+    reading.add_argument("words", nargs=argparse.REMAINDER, help="what that command is given")
     page = with_flow(with_lake(command("web", "Mage's page, and the store that it needs")))
     page.add_argument("--port", type=port, default=WEB_PORT)
     writing = command("dataset", "write the files of a new flow, as a start to edit")

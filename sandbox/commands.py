@@ -17,6 +17,7 @@ from tornado.netutil import bind_sockets
 from data.medallion import flows
 from data.medallion.host.command import Interrupted
 from data.medallion.host.envfile import read_envfile
+from data.medallion.read import __main__ as reader
 
 from . import ROOT, SANDBOX, new_flow, runner
 from .local import LOOPBACK
@@ -63,6 +64,12 @@ def store(chosen: argparse.Namespace) -> int:
         )
         signal.pause()
     return 0
+
+
+def read(chosen: argparse.Namespace) -> int:
+    """Read the lake of the settings, or of the embedded store: SQL, versions, changes, a check."""
+    with _configured_store(chosen.lake, there=True):
+        return reader.main(chosen.words)
 
 
 def api(chosen: argparse.Namespace) -> int:
@@ -113,11 +120,15 @@ def _ended_as_asked() -> Iterator[None]:
 
 
 @contextmanager
-def _configured_store(lake: str) -> Iterator[None]:
-    """The store that the environment or .env names, else the embedded one."""
+def _configured_store(lake: str, there: bool = False) -> Iterator[None]:
+    """The store that the environment or .env names, else the embedded one, if need be as it is."""
     if os.environ.get("MINIO_ENDPOINT") or read_envfile(DOTENV).get("MINIO_ENDPOINT"):
         yield
     else:
+        if there and not (SANDBOX / lake).exists():
+            made = sorted(folder.parent.name for folder in SANDBOX.glob("*/data"))
+            remedy = f"read another by LAKE={made[0]}" if made else "make it by make run"
+            raise SandboxError(f"There is no lake {lake!r} in {SANDBOX} yet: {remedy}.")
         with embedded_store(SANDBOX / lake) as environment, runner.environment(environment):
             yield
 
