@@ -18,7 +18,8 @@ unexport PYTHONHOME PYTHONPATH PYTHONSAFEPATH PYTHONSTARTUP PYTHONPLATLIBDIR PYT
 # The project's own code: what lint and format look at.
 CODE := data monitoring sandbox compose tests benchmarks image
 
-.PHONY: help demo run web store dataset api env up monitor zabbix down logs trigger setup test test-all test-fast test-faults \
+.PHONY: help demo run web report store sql versions changes check dataset api env up monitor zabbix down logs trigger \
+  setup test test-all test-fast test-faults \
   test-compose test-monitoring lint audit format bench images dashboards lock clean
 
 help: ## List the targets
@@ -33,8 +34,27 @@ run: environment-sandbox ## Run the pipeline on the real API and your store (emb
 web: environment-sandbox ## Open Mage's page on http://127.0.0.1:6789 (WEB_PORT=...)
 	@exec $(BIN)/python -m sandbox web --flow "$(FLOW)" --lake "$(LAKE)" --port "$(WEB_PORT)"
 
+report: environment-sandbox ## Make the page of what a lake holds and proves (LAKE=demo, FLOW=breweries)
+	@exec $(BIN)/python -m sandbox report --flow "$(FLOW)" --lake "$(LAKE)"
+
 store: environment-sandbox ## Serve the embedded store alone, to read a lake (LAKE=demo or main)
 	@exec $(BIN)/python -m sandbox store --flow "$(FLOW)" --lake "$(LAKE)"
+
+# As they were typed: a $ in SQL is no variable of make.
+sql: override export Q := $(value Q)
+READ = exec $(BIN)/python -m sandbox read --lake "$(LAKE)"
+
+sql: environment-sandbox ## Ask the lake in SQL (Q="SELECT ..." for one query; AT=2026-11-18; LAKE=demo)
+	@$(READ) sql --flow "$(FLOW)" --query "$$Q" --at "$(AT)"
+
+versions: environment-sandbox ## List the versions that can be asked for, and what changed in each
+	@$(READ) versions --flow "$(FLOW)"
+
+changes: environment-sandbox ## What changed between two versions (FROM=2026-11-18 TO=...)
+	@$(READ) changes --flow "$(FLOW)" --start "$(FROM)" --end "$(TO)"
+
+check: environment-sandbox ## Check every object and manifest of the lake
+	@$(READ) check --flow "$(FLOW)"
 
 dataset: environment-sandbox ## Write the files of a new flow, as a start to edit (NAME=stations)
 	@exec $(BIN)/python -m sandbox dataset --name "$(NAME)"

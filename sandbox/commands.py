@@ -17,6 +17,11 @@ from tornado.netutil import bind_sockets
 from data.medallion import flows
 from data.medallion.host.command import Interrupted
 from data.medallion.host.envfile import read_envfile
+from data.medallion.lake.manifest import now
+from data.medallion.lake.versions import Lake
+from data.medallion.read import __main__ as reader
+from data.medallion.report import publishing
+from data.medallion.settings import LakeSettings
 
 from . import ROOT, SANDBOX, new_flow, runner
 from .local import LOOPBACK
@@ -62,9 +67,21 @@ def _next(lake: str) -> str:
     named = "" if lake == "main" else f" LAKE={lake}"
     return (
         f"  lake     {SANDBOX / lake}\n\n"
-        f"  next     make web{named:12} Mage's page, on this lake\n"
-        f"           make store{named:10} serve this lake, to read it"
+        f"  next     make sql{named:12} ask this lake in SQL\n"
+        f"           make web{named:12} Mage's page, on this lake"
     )
+
+
+def report(chosen: argparse.Namespace) -> int:
+    """What the configured or the embedded store holds of a flow, as a page of this machine."""
+    flow = flows.load(chosen.flow)
+    with _configured_store(chosen.lake):
+        settings = LakeSettings.load()
+        file, facts = publishing.write(Lake.connect(settings), flow, settings, now())
+    for sentence in facts.missing:
+        print(f"  missing  {sentence}")
+    print(f"  page     {file}")
+    return 0
 
 
 def store(chosen: argparse.Namespace) -> int:
@@ -80,6 +97,12 @@ def store(chosen: argparse.Namespace) -> int:
         )
         signal.pause()
     return 0
+
+
+def read(chosen: argparse.Namespace) -> int:
+    """Read the lake of the settings, or of the embedded store: SQL, versions, changes, a check."""
+    with _configured_store(chosen.lake, there=True):
+        return reader.main(chosen.words)
 
 
 def api(chosen: argparse.Namespace) -> int:
@@ -130,11 +153,20 @@ def _ended_as_asked() -> Iterator[None]:
 
 
 @contextmanager
-def _configured_store(lake: str) -> Iterator[bool]:
-    """The store that the environment or .env names, else the embedded one; whether it is that."""
+def _configured_store(lake: str, there: bool = False) -> Iterator[bool]:
+    """The store that the settings name, else the embedded one; whether it is the embedded one.
+
+    Args:
+        lake: the folder of the embedded store.
+        there: whether that folder must exist.
+    """
     if os.environ.get("MINIO_ENDPOINT") or read_envfile(DOTENV).get("MINIO_ENDPOINT"):
         yield False
     else:
+        if there and not (SANDBOX / lake).exists():
+            made = sorted(folder.parent.name for folder in SANDBOX.glob("*/data"))
+            remedy = f"read another by LAKE={made[0]}" if made else "make it by make run"
+            raise SandboxError(f"There is no lake {lake!r} in {SANDBOX} yet: {remedy}.")
         with embedded_store(SANDBOX / lake) as environment, runner.environment(environment):
             yield True
 

@@ -14,6 +14,7 @@ from data.medallion.flow import Flow
 from data.medallion.lake.datasets import LAYERS, LOGS
 from data.medallion.lake.manifest import Changes, Manifest
 from data.medallion.lake.versions import Lake
+from data.medallion.report.publishing import local_file
 from data.medallion.settings import Folders, LakeSettings
 
 from .leash import leashed
@@ -95,6 +96,7 @@ def report(flow: Flow, lake: Lake, before: Manifest | None = None) -> str:
     if flow.chart:
         picture = Path(str(flow.chart.object)).name
         lines.append(f"  picture  {Folders.load().visualizations / picture}")
+    lines.append(f"  page     {local_file(flow, Folders.load().visualizations)}")
     if errors:
         lines.append(f"  errors   {errors} logs of failed runs under <layer>/{LOGS}")
     return "\n".join(lines)

@@ -257,6 +257,7 @@ def chain_of(
     told = {
         **store,
         "LAKE_SPOOL": folder / "spool",
+        "LAKE_VISUALIZATIONS": folder / "visualizations",
         f"{flow.prefix}STOP_ON": "none",
         f"{flow.prefix}HISTORY_VERSIONS": 3,
     }

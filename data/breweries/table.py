@@ -49,4 +49,5 @@ TABLE = Table(
     ),
     partitions=("country", "state"),
     shown=("name", "brewery_type"),
+    coordinates=("longitude", "latitude"),
 )

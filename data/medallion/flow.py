@@ -105,22 +105,25 @@ class Flow:
 
     @cached_property
     def gold(self) -> tuple[Dataset, ...]:
-        """A dataset for each of the aggregates."""
+        """A dataset for each of the aggregates; beside the first the page, if there is no chart."""
         block = self.blocks.gold
+        # The last block writes the page.
+        page = () if self.drawing else (self.report,)
+        stem = f"{self.name}_aggregated.parquet"
         return tuple(
-            Dataset("gold", a.name, block, f"data/{a.name}/{self.name}_aggregated.parquet")
-            for a in self.aggregates
+            Dataset("gold", a.name, block, f"data/{a.name}/{stem}", () if number else page)
+            for number, a in enumerate(self.aggregates)
         )
 
     @cached_property
     def chart(self) -> Dataset | None:
-        """The picture, in its first format; beside it the others."""
+        """The picture, in its first format; beside it the others, and the page."""
         if not self.drawing:
             return None
         name = self.drawing.name or f"{self.name}_chart"
         stem = f"data/{name}/{self.name}_aggregated"
         first, *others = (f"{stem}.{kind}" for kind in self.drawing.formats)
-        return Dataset("gold", name, self.blocks.chart, first, tuple(others))
+        return Dataset("gold", name, self.blocks.chart, first, (*others, self.report))
 
     @property
     def datasets(self) -> tuple[Dataset, ...]:
@@ -146,6 +149,11 @@ class Flow:
         return f"data/changes/{self.name}_changes.json"
 
     @property
+    def report(self) -> str:
+        """The key of the page of this flow, in gold's bucket."""
+        return f"data/report/{self.name}.html"
+
+    @property
     def prefix(self) -> str:
         """How the names of its settings begin."""
         return f"{self.name.upper()}_"
@@ -154,10 +162,8 @@ class Flow:
         """Whether an object is this flow's, by its key."""
         if key.startswith("logs/"):
             return any(key.endswith(f"-{block}.json") for block in self._blocks_of(layer))
-        prefixes = tuple(dataset.prefix for dataset in self.datasets if dataset.layer == layer)
-        return key.startswith(prefixes) or (
-            layer == "silver" and key in (self.rejected, self.changes)
-        )
+        mine = (dataset for dataset in self.datasets if dataset.layer == layer)
+        return any(key.startswith(dataset.prefix) or key in dataset.beside for dataset in mine)
 
     def load_settings(self) -> FlowSettings:
         """Its settings, from the environment and `.env`.

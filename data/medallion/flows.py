@@ -26,7 +26,7 @@ MAGE_FOLDERS = (
 """Of a Mage project, and of what runs leave in it."""
 
 RESERVED = frozenset(
-    {"lake", "medallion", "mage", "minio", "rejected", "changes", "housekeeping"}
+    {"lake", "medallion", "mage", "minio", "rejected", "changes", "report", "housekeeping"}
     | {*keyword.kwlist, *MAGE_FOLDERS.split()}
 )
 """What no flow can be called: its settings, its folder or its objects would be another's, or Python
@@ -119,6 +119,8 @@ def _problems(flow: Flow) -> Iterator[Problem]:
             yield f"the name {name!r} cannot stand in a key", "use small letters, digits and _"
     if flow.name in RESERVED:
         yield f"the name {flow.name} is taken", "choose another"
+    if any(dataset.name == "report" for dataset in flow.datasets):
+        yield "the name report is taken by the page", "name its dataset otherwise"
     twice = [
         path for path, n in Counter(dataset.path for dataset in flow.datasets).items() if n > 1
     ]
@@ -172,7 +174,10 @@ def _problems_of_table(table: Table) -> Iterator[Problem]:
                 f"its column {column.name} is made of {of}, which is no timestamp",
                 "declare that as a column of the type timestamp",
             )
-    for name in (table.key, *table.partitions, *table.shown):
+    for name in table.coordinates or ():
+        if name in table and table[name].type != "float64":
+            yield f"its coordinate {name} is of the type {table[name].type}", "use float64"
+    for name in (table.key, *table.partitions, *table.shown, *(table.coordinates or ())):
         if name not in table:
             yield f"no row has the column {name}, which its table names", "declare it as a column"
     if table.key in table and table[table.key].type not in KEY_TYPES:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from pydantic import (
@@ -108,6 +108,7 @@ class LakeSettings(Folders):
     lease_wait: float = _variable("LAKE_TURN_LIMIT_SECONDS", 1200, ge=0)
     processes: int = _variable("LAKE_PROCESSES", 0, ge=0, le=256)
     dask_scheduler: str = _variable("DASK_SCHEDULER_ADDRESS", "")
+    report_language: Literal["en", "pt-BR"] = _variable("REPORT_LANGUAGE", "en")
 
     @field_validator("endpoint")
     @classmethod

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from .errors import FlowUnusable, MedallionError, SecretBlanked
@@ -14,6 +15,7 @@ from .lake import lease, logs
 from .lake.datasets import Dataset
 from .lake.errors import StoreUnreachable
 from .lake.runs import new_run
+from .lake.store import Store
 from .lake.versions import Lake
 from .settings import LakeSettings, Settings, known_secrets, spool_folder
 from .work.engine import engine_of
@@ -50,20 +52,42 @@ def run_block(
 
     def leased(settings: Settings, lake: Lake) -> T:
         leases = Lake.connect(settings.lake.for_leases).store
-        limits = settings.lake.lease, settings.lake.lease_wait
-        with ExitStack() as stack:
-            # Always in the same order, so that two runs never wait for each other.
-            held = [stack.enter_context(lease.hold(leases, d, run, *limits)) for d in datasets]
-            engine = stack.enter_context(engine_of(settings.lake, lake, run, flow.package))
+        with (
+            engine_of(settings.lake, lake, run, flow.package) as engine,
+            step_of(View(lake, engine, flow), datasets, run, settings, leases) as step,
+        ):
             if not upstream:
-                held[0].race_once_a_day()
-            writers = [
-                Writer.of(flow, lake, settings, dataset, run, mine)
-                for dataset, mine in zip(datasets, held, strict=True)
-            ]
-            return work(Step(lake, engine, flow, run, settings, tuple(writers), variables))
+                step.writer.lease.race_once_a_day()
+            return work(replace(step, variables=variables))
 
     return _logged(flow, datasets[0], run, variables, upstream, leased)
+
+
+@contextmanager
+def step_of(
+    view: View, datasets: Sequence[Dataset], run: str, settings: Settings, leases: Store
+) -> Iterator[Step]:
+    """A block at work on some datasets of a flow, for as long as it holds their leases.
+
+    Args:
+        view: the lake, the engine and the flow.
+        datasets: that the block writes.
+        run: its run.
+        settings: of the lake and of the flow.
+        leases: the store by which the leases are held.
+
+    Raises:
+        LeaseHeld: another run holds one.
+    """
+    limits = settings.lake.lease, settings.lake.lease_wait
+    with ExitStack() as stack:
+        # Always in the same order, so that two runs never wait for each other.
+        held = [stack.enter_context(lease.hold(leases, d, run, *limits)) for d in datasets]
+        writers = tuple(
+            Writer.of(view.flow, view.lake, settings, dataset, run, mine)
+            for dataset, mine in zip(datasets, held, strict=True)
+        )
+        yield Step(view.lake, view.engine, view.flow, run, settings, writers)
 
 
 def check_block(

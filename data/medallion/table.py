@@ -89,6 +89,8 @@ class Table:
     """The column whose value comes once; it is required."""
     shown: tuple[str, ...] = ()
     """Columns that a report of changes shows beside the key and the partitions."""
+    coordinates: tuple[str, str] | None = None
+    """The columns of longitude and latitude in degrees, of the type float64, for a map."""
 
     def __getitem__(self, name: str) -> Column:
         return self._by_name[name]

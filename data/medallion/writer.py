@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
+import pyarrow as pa
 from tenacity import (
     Retrying,
     retry_if_exception_type,
@@ -140,7 +141,8 @@ class Writer:
             LeaseLost: another run has written it since this one holds the lease.
         """
         layer, before = self.dataset.layer, self.stored[entry.key]
-        return self._leased(self.lake.publish, layer, entry, content, content_type, origin, before)
+        told = replace(origin, made_by=made_by(self.flow.package))
+        return self._leased(self.lake.publish, layer, entry, content, content_type, told, before)
 
     def copy(self, key: str, version: Stat, to: str) -> None:
         """Copy a version of an object of the layer to another key of it."""
@@ -235,6 +237,15 @@ class Writer:
             **more,
             "seconds": manifest.seconds,
         }
+
+
+def made_by(package: str) -> str:
+    """What equal data are equal bytes of: this code, a flow's, and the library that writes Parquet.
+
+    Args:
+        package: of the flow's folder.
+    """
+    return f"{code_version(package)}, pyarrow {pa.__version__}"
 
 
 def _previous(lake: Lake, dataset: Dataset) -> tuple[Manifest | None, str | None]:

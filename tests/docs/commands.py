@@ -33,8 +33,20 @@ RUN = {
     "make web WEB_PORT=6790": Run(f"{MAKE}::test_web_serves_mages_page", "make web WEB_PORT="),
     "make run": Run(f"{MAKE}::test_run_and_replay"),
     "make run SNAPSHOT=<run>": Run(f"{MAKE}::test_run_and_replay", "make run SNAPSHOT="),
-    "make store": Run(f"{MAKE}::test_the_recipes_read_the_lake_that_store_serves"),
-    "make store LAKE=demo": Run(f"{MAKE}::test_the_recipes_read_the_lake_that_store_serves"),
+    "make store": Run(f"{MAKE}::test_the_readme_reads_the_lake_that_store_serves"),
+    "make store LAKE=demo": Run(f"{MAKE}::test_the_readme_reads_the_lake_that_store_serves"),
+    "make sql": Run(f"{MAKE}::test_the_demo_is_asked_in_sql"),
+    "make sql LAKE=demo": Run(f"{MAKE}::test_the_demo_is_asked_in_sql"),
+    'make sql Q="SELECT ..."': Run(f"{MAKE}::test_the_demo_is_asked_in_sql", " Q="),
+    "make sql AT=2026-11-18": Run(f"{MAKE}::test_the_demo_is_asked_in_sql", " AT="),
+    "make versions": Run(f"{MAKE}::test_the_demo_is_asked_in_sql"),
+    "make changes FROM=<run>": Run(
+        f"{MAKE}::test_the_demo_is_asked_in_sql", "make changes LAKE=demo FROM="
+    ),
+    "make changes FROM=<run> TO=<run>": Run(f"{MAKE}::test_the_demo_is_asked_in_sql", " TO="),
+    "make check": Run(f"{MAKE}::test_the_demo_is_asked_in_sql"),
+    "make report": Run(f"{MAKE}::test_report_makes_the_page_of_a_lake"),
+    "make report LAKE=demo": Run(f"{MAKE}::test_report_makes_the_page_of_a_lake"),
     "make api": Run(f"{MAKE}::test_api_serves_ones_own_records"),
     'make api ARGS="--dataset FILE"': Run(
         f"{MAKE}::test_api_serves_ones_own_records", 'make api ARGS="--dataset'

@@ -6,6 +6,7 @@ import json
 import re
 from io import StringIO
 
+import duckdb
 import pytest
 import yaml
 from dotenv import dotenv_values
@@ -41,6 +42,7 @@ LANGUAGES = {
     "text": is_shown,
     "ini": is_dotenv,
     "json": json.loads,
+    "sql": duckdb.extract_statements,
     "yaml": yaml.safe_load,
 }
 BLOCKS = [(str(page), block) for page in PAGES for block in page.blocks]

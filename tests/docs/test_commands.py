@@ -60,8 +60,8 @@ def told(text: str, function: str) -> str:
 
 
 FIRST = {
-    "api", "dataset", "demo", "down", "env", "help", "logs", "monitor", "run", "store", "test",
-    "trigger", "up", "web", "zabbix",
+    "api", "changes", "check", "dataset", "demo", "down", "env", "help", "logs", "monitor",
+    "report", "run", "sql", "store", "test", "trigger", "up", "versions", "web", "zabbix",
 }  # fmt: skip
 
 

@@ -105,6 +105,7 @@ def is_in_the_code(name: str, page: Page) -> bool:
 TOP = "|".join(map(re.escape, (*FOLDERS, "docs", ".ci", ".sandbox", ".venv")))
 KINDS = {
     RUN: lambda *_: True,
+    r"(bronze|silver|gold)/\w+": lambda name, _: name in {d.path for d in FLOW.datasets},
     r"[A-Z]+_\*": lambda name, _: any(known.startswith(name[:-1]) for known in VARIABLES),
     r"[A-Z][A-Z0-9_]+(=.*)?": is_variable,
     r"(bronze|silver|gold|<layer>)/.+": lambda name, _: is_object(name),

@@ -62,7 +62,7 @@ def test_the_columns(section, schema):
 
 def test_what_an_object_says_of_itself():
     entry, source = StoredObject.of("key", 0, b""), Source(key="", sha256="")
-    said = versions._metadata(entry, versions.Origin("", "", source))
+    said = versions._metadata(entry, versions.Origin("", "", source), None)
     assert first_names("What an object says of itself") == list(said)
 
 

@@ -18,13 +18,29 @@ import requests
 
 from data.breweries.flow import FLOW
 from data.medallion.host.envfile import read_envfile
+from data.medallion.lake.runs import RUN
 from tests.compose.stack import copy
 from tests.docs.code import TARGETS
 from tests.docs.pages import ROOT, page
 from tests.waiting import wait_for
 
 # What the make of `make test` hands down.
-MAKE = {"MAKEFLAGS", "MFLAGS", "MAKELEVEL", "ARGS", "LAKE", "SNAPSHOT", "WEB_PORT"}
+MAKE = {
+    "MAKEFLAGS",
+    "MFLAGS",
+    "MAKELEVEL",
+    "ARGS",
+    "LAKE",
+    "SNAPSHOT",
+    "Q",
+    "AT",
+    "FROM",
+    "TO",
+    "WEB_PORT",
+}
+
+
+FLOW_RUN = re.compile(f"  run +({RUN})")
 
 
 @pytest.fixture(scope="module")
@@ -98,15 +114,31 @@ def without_the_last_number(line: str) -> str:
     return re.sub(r" +[\d.,]+( s)?$", "", line)
 
 
-def test_the_recipes_read_the_lake_that_store_serves(checkout, demo):
-    blocks = [block.text for block in page("docs/lake.md").blocks if block.language == "python"]
+def test_the_readme_reads_the_lake_that_store_serves(checkout, demo):
+    blocks = [block.text for block in page("README.md").blocks if block.language == "python"]
     (checkout / "read.py").write_text("\n".join(blocks), encoding="utf-8")
     file = checkout / ".sandbox" / "demo" / "store.env"
     with running(checkout, "make store LAKE=demo"):
         wait_for(file.exists, pause=0.2)
         printed = run(checkout, ".venv/bin/python read.py")
-    assert "United States" in printed and "11800" in printed
+    assert printed.endswith(" 11800\n") and "name" in printed
     wait_for(lambda: not file.exists(), pause=0.2)
+
+
+def test_the_demo_is_asked_in_sql(checkout, demo):
+    run_of_it = FLOW_RUN.search(demo)
+    assert run_of_it
+    day = f"{run_of_it[1][:4]}-{run_of_it[1][4:6]}-{run_of_it[1][6:8]}"
+    query = "SELECT count(*)::int AS n, '$US' AS d FROM silver"
+    with running(checkout, "make store LAKE=demo"):
+        shown = run(checkout, "make sql LAKE=demo Q=" + shlex.quote(query) + " AT=" + day)
+        assert "11800" in shown and "$US" in shown
+        assert run_of_it[1] in run(checkout, "make versions LAKE=demo")
+        command = "make changes LAKE=demo FROM=" + run_of_it[1] + " TO=" + run_of_it[1]
+        assert '"added": 0' in run(checkout, command)
+        assert "The lake is whole" in run(checkout, "make check LAKE=demo")
+    with pytest.raises(AssertionError, match=r"There is no lake 'other'.*LAKE=demo"):
+        run(checkout, "make sql LAKE=other")
 
 
 def test_run_and_replay(checkout, world):
@@ -117,6 +149,14 @@ def test_run_and_replay(checkout, world):
     again = world.manifest(FLOW.chart)
     assert again.run > first.run
     assert (again.snapshot, again.objects) == (first.snapshot, first.objects)
+
+
+def test_report_makes_the_page_of_a_lake(checkout, demo):
+    (printed,) = re.findall(r"^  page +(.+)$", demo, re.MULTILINE)
+    for command in ("", "make report LAKE=demo"):
+        assert not command or printed in run(checkout, command)
+        assert "11,800 rows" in Path(printed).read_text(encoding="utf-8")
+        Path(printed).unlink()
 
 
 def test_api_serves_ones_own_records(checkout):

@@ -8,6 +8,7 @@ from minio.commonconfig import CopySource
 from minio.error import S3Error
 
 from data.breweries.flow import FLOW
+from data.medallion import read
 from data.medallion.lake.datasets import LAYERS
 from data.medallion.lake.errors import StoreRefused
 from data.medallion.lake.versions import Lake
@@ -45,6 +46,8 @@ def test_the_whole_pipeline_works_with_its_policy(world, users, root):
     world.run()
     world.run(snapshot=Lake.connect(LakeSettings.load()).version(FLOW.silver).manifest.snapshot)
     assert Lake.connect(LakeSettings.load()).version(FLOW.silver).manifest.rows_out == 550
+    world.set(**users["store-policy-read"])
+    assert len(read.table("silver/breweries", ["id"])) == 550
 
 
 REFUSED = {

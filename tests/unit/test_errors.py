@@ -29,7 +29,7 @@ SAYING = [
 
 def test_each_room_has_its_branch():
     rooms = {module.__name__.split(".")[2] for module in MODULES}
-    assert rooms == {"errors", "lake", "layers", "source", "work"}
+    assert rooms == {"errors", "lake", "layers", "read", "source", "work"}
     assert len(SAYING) > 40
 
 

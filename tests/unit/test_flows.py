@@ -224,7 +224,9 @@ def test_the_names_of_a_flow_in_the_lake():
         "gold/stations_chart",
         "data/stations_chart/stations_aggregated.svg",
     )
-    assert drawn.beside == ("data/stations_chart/stations_aggregated.png",)
+    page = "data/report/stations.html"
+    assert drawn.beside == ("data/stations_chart/stations_aggregated.png", page)
+    assert [d.beside for d in STATIONS.gold] == [(page,), ()]
     assert STATIONS.clean is unchanged
 
 

@@ -31,6 +31,8 @@ LARGEST_SINGLE_PUT = 16 << 20  # bytes; larger files go up in parts, without a c
 # Longer than the time between the PUT of an object and that of its manifest.
 REPLACEMENT_SECONDS = 2.0
 
+UNKNOWN, NOTHING = "unknown", "none"  # some stores refuse metadata that are empty
+
 R = TypeVar("R")
 M = TypeVar("M")
 
@@ -43,6 +45,8 @@ class Origin:
     snapshot: str
     source: Source
     rows_in: int = 0
+    made_by: str = UNKNOWN
+    """The code and the library that wrote it, on which its bytes depend."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +62,9 @@ class Stat:
     rows: int
     rows_in: int
     source: Source
+    made_by: str
+    replaces: str
+    """The snapshot of the object that stood there before; "" where none did, or it is not told."""
 
     @property
     def entry(self) -> StoredObject:
@@ -148,6 +155,8 @@ class Lake:
             source=Source(
                 key=metadata.get("source-key", ""), sha256=metadata.get("source-sha256", "")
             ),
+            made_by=metadata.get("made-by", UNKNOWN),
+            replaces=metadata.get("replaces", NOTHING).replace(NOTHING, ""),
         )
 
     def publish(
@@ -177,7 +186,7 @@ class Lake:
         """
         if previous and (previous.sha256, previous.snapshot) == (entry.sha256, origin.snapshot):
             return False
-        metadata = _metadata(entry, origin)
+        metadata = _metadata(entry, origin, previous)
         if entry.bytes > LARGEST_SINGLE_PUT and isinstance(content, Path):
             if self.stat(layer, entry.key) != previous:
                 raise LeaseLost(f"{layer}/{entry.key}")
@@ -299,7 +308,7 @@ def _number(text: str) -> int:
     return int(text) if text.isascii() and text.isdecimal() and len(text) < 20 else 0
 
 
-def _metadata(entry: StoredObject, origin: Origin) -> dict[str, str]:
+def _metadata(entry: StoredObject, origin: Origin, previous: Stat | None) -> dict[str, str]:
     return {
         "run": origin.run,
         "snapshot": origin.snapshot,
@@ -308,4 +317,6 @@ def _metadata(entry: StoredObject, origin: Origin) -> dict[str, str]:
         "rows-in": str(origin.rows_in),
         "source-key": origin.source.key,
         "source-sha256": origin.source.sha256,
+        "made-by": origin.made_by,
+        "replaces": previous.snapshot if previous and previous.snapshot else NOTHING,
     }

@@ -14,6 +14,7 @@ from ..host.console import tell
 from ..lake.datasets import Dataset
 from ..lake.manifest import Check, StoredObject
 from ..lake.versions import Origin
+from ..report.publishing import keep_locally, publish
 from ..writer import Step, Summary, View
 from . import gold
 from .errors import CheckFailed
@@ -29,7 +30,7 @@ EDITOR_DPI = 60
 
 
 def visualize(step: Step) -> tuple[Summary, Figure]:
-    """Draw a gold table; publish the picture to the lake and to the local folder.
+    """Draw a gold table; publish the picture to the lake and to the local folder, then the page.
 
     Returns:
         What the block returns, and the figure, for `show`.
@@ -49,11 +50,12 @@ def visualize(step: Step) -> tuple[Summary, Figure]:
 
     count, files = 0, []
     keys = (str(step.writer.dataset.object), *step.writer.dataset.beside)
-    # The first is the version, so that it comes last.
-    for key, kind in reversed(list(zip(keys, drawing.formats, strict=True))):
+    # The first is the version, so that it comes last; beside them is the page.
+    for key, kind in reversed(list(zip(keys, drawing.formats, strict=False))):
         content = to_bytes(figure, kind)
         entry = StoredObject.of(key, len(table), content)
-        files.append(_keep_locally(step.settings.lake.visualizations / Path(key).name, content))
+        local = step.settings.lake.visualizations / Path(key).name
+        files.append(keep_locally("chart", local, content))
         if key == keys[0]:
             manifest, written = step.writer.publish_object(
                 entry, content, CONTENT_TYPES[kind], origin, (check,)
@@ -61,7 +63,8 @@ def visualize(step: Step) -> tuple[Summary, Figure]:
         else:
             written = step.writer.store(entry, content, CONTENT_TYPES[kind], origin)
         count += written
-    return step.writer.summary(manifest, objects_written=count, picture=files[-1]), figure
+    more = {"picture": files[-1], "report": publish(step, origin)}
+    return step.writer.summary(manifest, objects_written=count, **more), figure
 
 
 def verify(view: View) -> None:
@@ -129,19 +132,3 @@ def _drawn(drawing: Chart, table: Any, caption: str) -> Figure:
 
 def _count(flow: Flow, drawing: Chart) -> str:
     return next(a.count for a in flow.aggregates if a.name == drawing.of)
-
-
-def _keep_locally(file: Path, content: bytes) -> str:
-    """Put the picture into a folder of this machine; where it is, or "" where it cannot be."""
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        draft = file.with_suffix(".draft")
-        draft.write_bytes(content)
-        draft.replace(file)
-    except OSError as error:
-        tell(
-            f"The chart is in gold, but not at {file} ({error.strerror}); give the folder to this "
-            "user, or set LAKE_VISUALIZATIONS to another."
-        )
-        return ""
-    return str(file)

@@ -13,6 +13,7 @@ from ..lake import parquet
 from ..lake.datasets import Dataset
 from ..lake.manifest import Check, StoredObject
 from ..lake.versions import Lake, Origin, Version
+from ..report.publishing import publish
 from ..table import Table
 from ..work.shuffle import grouped
 from ..writer import Step, Summary, View
@@ -24,7 +25,7 @@ ROWS_AT_ONCE = 1_000_000
 
 
 def aggregate(step: Step) -> Summary:
-    """Group silver's rows, and publish each table.
+    """Group silver's rows, and publish each table; then the page, where no chart comes after.
 
     Raises:
         LakeError: silver is missing, or not what its manifest says.
@@ -48,7 +49,8 @@ def aggregate(step: Step) -> Summary:
         manifests.append(manifest)
         count += written
     rows = {m.dataset: m.rows_out for m in manifests}
-    return step.writer.summary(manifests[0], tables=rows, objects_written=count)
+    more = {} if flow.drawing else {"report": publish(step, origin)}
+    return step.writer.summary(manifests[0], tables=rows, objects_written=count, **more)
 
 
 def schema_of(table: Table, aggregate: Aggregate) -> pa.Schema:

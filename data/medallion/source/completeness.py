@@ -17,6 +17,9 @@ from ..table import Table
 Facets = Mapping[str, str]
 """What an API counts its records by, by its own name, to the column."""
 
+VALUES_OF = "values of the API's {}"
+"""The check of a facet, by its name: each of its values had the count that the API told."""
+
 Differences = dict[str, dict[str, int]]
 """What does not agree, to the counts `fetched` and `told`."""
 
@@ -122,7 +125,7 @@ class Tally:
         )
         recounts = (
             Check(
-                name=f"values of the API's {name}",
+                name=VALUES_OF.format(name),
                 expected=len(told),
                 found=len(fold(self._facets[name])),
             )

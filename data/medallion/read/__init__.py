@@ -1,0 +1,123 @@
+"""What is in the lake, in a line: `from data.medallion import read`.
+
+It needs the settings of the store alone (`MINIO_ENDPOINT` and so on), and a user that reads; it
+writes nothing there. A dataset is named by layer and name, such as "silver/stations". `at` asks for
+the version of a day (its end, in UTC), of a time with its zone, or of a run: one that is no longer
+published is made anew from bronze's history, in a temporary folder.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pyarrow as pa
+
+from ..lake.manifest import Manifest
+from ..lake.versions import Lake
+from ..settings import LakeSettings
+from . import differences, history, tables
+from .history import Kept, Moment
+from .past import MadeByOtherCode, lake_at
+from .tables import named
+
+__all__ = ["MadeByOtherCode", "changes", "manifest", "rejected", "table", "versions"]
+
+
+def table(
+    dataset: str,
+    columns: Sequence[str] | None = None,
+    where: Mapping[str, Any] | None = None,
+    at: Moment | None = None,
+) -> pa.Table:
+    """One whole version of a dataset, with its partition columns, typed as the flow declares.
+
+    A version that is replaced meanwhile is read anew. Each object is checked against its manifest:
+    its bytes by their sha256, its rows, its columns. Bronze gives `position` and `record`, the
+    JSON as received. The schema's metadata has the version's `run` and `snapshot`.
+
+    Args:
+        dataset: such as "silver/stations" or "gold/kind_heights".
+        columns: those to give, in this order; all by default.
+        where: columns to a value, or a list of them, that rows must have, such as
+            `{"country": ["Norway", "Chile"]}`; of silver, other partitions are not fetched.
+        at: of which moment; by default the published version.
+
+    Raises:
+        ReadError: there is no such table, column, value or version.
+        LakeError: it is not published, or not what its manifest says.
+        StoreError: the store does not answer, or refuses.
+        SettingError: a setting of the store is missing.
+
+    Warns:
+        MadeByOtherCode: the version of then was made by other code than it is made anew by.
+    """
+    flow, known = named(dataset)
+    with lake_at(_lake(), flow, at) as lake:
+        return tables.rows(lake, flow, known, columns, where or {})
+
+
+def rejected(dataset: str, at: Moment | None = None) -> pa.Table:
+    """The records that a silver could not use: `reason`, `position` in bronze, `record` as JSON.
+
+    Args:
+        dataset: such as "silver/stations"; any other of its flow means the same.
+        at: as for `table`.
+
+    Raises:
+        HalfPublished: they are of another version than silver.
+        ReadError, LakeError, StoreError, SettingError: as `table`.
+    """
+    flow, _ = named(dataset)
+    with lake_at(_lake(), flow, at) as lake:
+        return tables.rejected(lake, flow)
+
+
+def manifest(dataset: str, at: Moment | None = None) -> Manifest:
+    """What a dataset's version is: its objects, rows, source and checks.
+
+    Args:
+        dataset: as for `table`; a picture too, where it is the published one.
+        at: as for `table`.
+
+    Raises:
+        ReadError, LakeError, StoreError, SettingError: as `table`.
+    """
+    flow, known = named(dataset)
+    with lake_at(_lake(), flow, at) as lake:
+        return lake.version(known).manifest
+
+
+def versions(dataset: str) -> list[Kept]:
+    """The versions that `at` can give, the oldest first, and what changed in each.
+
+    Args:
+        dataset: as for `rejected`.
+
+    Raises:
+        ReadError, LakeError, StoreError, SettingError: as `table`.
+    """
+    flow, _ = named(dataset)
+    return list(history.versions(_lake(), flow))
+
+
+def changes(dataset: str, start: Moment | None = None, end: Moment | None = None) -> dict[str, Any]:
+    """What changed in silver from one version to another, as a publish reports it.
+
+    Args:
+        dataset: as for `rejected`.
+        start: the version before, as `at`; without it, the report of the newest publish that
+            changed something.
+        end: the version after; by default the published one.
+
+    Raises:
+        ReadError, LakeError, StoreError, SettingError: as `table`.
+    """
+    flow, _ = named(dataset)
+    report: dict[str, Any] = json.loads(differences.report(_lake(), flow, start, end))
+    return report
+
+
+def _lake() -> Lake:
+    return Lake.connect(LakeSettings.load())

@@ -1,0 +1,106 @@
+"""What goes wrong for a reader, besides the lake's own errors."""
+
+from __future__ import annotations
+
+from ..errors import MedallionError
+
+
+class ReadError(MedallionError):
+    """Base of what a reader asked for and cannot have."""
+
+
+class DatasetUnknown(ReadError):
+    """The project has no dataset of that name, or none that is a table."""
+
+    dataset: str
+    known: list[str]
+
+    def __str__(self) -> str:
+        """The sentence, with those that there are."""
+        return f"There is no {self.dataset!r} to read; choose one of {', '.join(self.known)}."
+
+
+class ColumnUnknown(ReadError):
+    """A table has no such column."""
+
+    dataset: str
+    column: str
+    known: list[str]
+
+    def __str__(self) -> str:
+        """The sentence, with the columns that it has."""
+        known = ", ".join(self.known)
+        return f"{self.dataset} has no column {self.column!r}; choose some of {known}."
+
+
+class ValueOfOtherType(ReadError):
+    """A filter compares a column with what it cannot hold."""
+
+    column: str
+    type: str
+    problem: str
+    says = "{column} cannot be compared with that ({problem}); give values of its type, {type}."
+
+
+class HalfPublished(ReadError):
+    """What stands beside silver is of another version than silver is."""
+
+    object: str
+    snapshot: str
+    expected: str
+    says = (
+        "{object} is of the version {snapshot}, and silver of {expected}: a run ended half-way. "
+        "Run the pipeline again."
+    )
+
+
+class TimeUnclear(ReadError):
+    """A moment is neither a day, nor a time with its zone, nor a run."""
+
+    moment: str
+    says = (
+        "{moment!r} is no moment; give a day (2026-11-18), a time with its zone "
+        "(2026-11-18T12:00:00Z) or a run (20261118T120000Z-4f2a9c)."
+    )
+
+
+class NoVersionThen(ReadError):
+    """Bronze keeps no answer of a moment: it is before the first one, or what was is removed."""
+
+    moment: str
+    oldest: str
+
+    def __str__(self) -> str:
+        """The sentence, with the oldest that is kept."""
+        if not self.oldest:
+            return f"Bronze has no answer yet, of {self.moment} or later; run the pipeline first."
+        return (
+            f"Bronze keeps no answer of {self.moment}: the oldest is of the run {self.oldest}; "
+            "choose a later moment (make versions lists them), and raise the flow's "
+            "HISTORY_VERSIONS to keep more from now on."
+        )
+
+
+class HistoryThinned(ReadError):
+    """What was current at a moment is not known, as an answer in between was removed."""
+
+    moment: str
+    removed: str
+    later: str
+    says = (
+        "What was current at {moment} is not known: of the answers before {later}, that of "
+        "{removed} was removed; name one that is kept by its run (make versions lists them)."
+    )
+
+
+class DuckDBMissing(ReadError):
+    """DuckDB is not installed."""
+
+    says = "SQL needs DuckDB, which is not installed here; make sql installs it."
+
+
+class QueryRefused(ReadError):
+    """DuckDB does not take a query."""
+
+    problem: str
+    says = "DuckDB refused the query ({problem}); SHOW ALL TABLES lists the tables and columns."

@@ -1,0 +1,217 @@
+"""What a page tells, gathered from the lake alone; what cannot be had is left out, and said."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter, defaultdict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from operator import attrgetter
+from typing import Any, TypeVar
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from pydantic import BaseModel, ValidationError
+
+from ..flow import Flow
+from ..lake import parquet
+from ..lake.datasets import LAYERS, LOGS, Dataset, Layer
+from ..lake.errors import BucketMissing, LakeError, ObjectMissing, ObjectUnreadable
+from ..lake.manifest import Changes, Manifest, StoredObject, first_problem
+from ..lake.records import record_texts, split_lines
+from ..lake.versions import Lake, Stat, Version
+from ..work.shuffle import grouped
+
+EXAMPLES = 3
+"""Rejected records that are shown of each reason."""
+LONGEST_EXAMPLE = 240  # characters
+VERSIONS = 8
+"""Kept answers that are shown with their records."""
+LARGEST_LOG = 1 << 20  # bytes; a larger error log is named, but not read
+ROWS_AT_ONCE = 1_000_000
+"""Rows of silver whose coordinates are held at once."""
+CELLS_A_DEGREE = 4
+REJECTED = re.compile(rb'\{"reason":("(?:[^"\\]|\\.)*"),"position":(\d+),"record":')
+
+Cells = Counter[tuple[int, int]]
+"""Rows by where they are: quarters of a degree of longitude and latitude, rounded down."""
+
+R = TypeVar("R")
+M = TypeVar("M", bound=BaseModel)
+
+
+class ChangeReport(BaseModel):
+    """The report of changes beside silver, as far as the page shows it."""
+
+    snapshot: str
+    before: str | None
+    counts: Changes
+    added: tuple[dict[str, Any], ...] = ()
+    removed: tuple[dict[str, Any], ...] = ()
+    moved: tuple[dict[str, Any], ...] = ()
+    retyped: tuple[dict[str, Any], ...] = ()
+    changed: tuple[dict[str, Any], ...] = ()
+    partitions: tuple[dict[str, Any], ...] = ()
+
+
+class ErrorLog(BaseModel):
+    """An error log, as far as the page shows it."""
+
+    block: str
+    run: str
+    exception_type: str
+    message: str
+
+
+@dataclass
+class Rejects:
+    """The records that cannot be used for one reason: how many, and the text of the first, cut."""
+
+    count: int = 0
+    examples: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What a page tells of a flow; None, or nothing, is what the lake does not have."""
+
+    flow: Flow
+    manifests: Mapping[str, Manifest]
+    """By the dataset's path; those that can be read."""
+    rejects: Mapping[str, Rejects] | None
+    """By the reason."""
+    changes: ChangeReport | None
+    kept: list[str]
+    """The snapshots of the history, newest first."""
+    shown: list[Stat]
+    """What the newest of them say of themselves."""
+    errors: Mapping[Layer, ErrorLog]
+    """The newest of each layer."""
+    cells: Cells
+    chart: bytes | None
+    missing: tuple[str, ...]
+    """Why parts are left out, in sentences."""
+
+
+def gather(lake: Lake, flow: Flow) -> Facts:
+    """Read what a page tells.
+
+    Raises:
+        StoreError: the store does not answer, or refuses.
+    """
+    missing: dict[str, None] = {}
+
+    def had(read: Callable[[], R]) -> R | None:
+        try:
+            return read()
+        except (LakeError, BucketMissing) as error:
+            missing[str(error)] = None
+            return None
+
+    versions = {dataset.path: had(partial(lake.version, dataset)) for dataset in flow.datasets}
+    manifests = {path: version.manifest for path, version in versions.items() if version}
+    silver = flow.silver.path in manifests
+    drawn = flow.chart and flow.chart.path in manifests
+    kept = had(partial(_kept, lake, flow)) or []
+    errors = {layer: had(partial(_newest_error, lake, flow, layer)) for layer in LAYERS}
+    return Facts(
+        flow=flow,
+        manifests=manifests,
+        rejects=had(partial(_rejects, lake, flow.rejected)) if silver else None,
+        changes=had(partial(_parsed, lake, "silver", flow.changes, ChangeReport))
+        if silver
+        else None,
+        kept=[key.removeprefix(flow.bronze.history).removesuffix(".json") for key in kept],
+        shown=[s for s in lake.store.each(partial(lake.stat, "bronze"), kept[:VERSIONS]) if s],
+        errors={layer: error for layer, error in errors.items() if error},
+        cells=(had(partial(_cells, lake, flow)) if silver else None) or Counter(),
+        chart=had(partial(_chart, lake, flow.chart)) if flow.chart and drawn else None,
+        missing=tuple(missing),
+    )
+
+
+def _chart(lake: Lake, dataset: Dataset) -> bytes:
+    return lake.follow(dataset, lambda v: lake.read("gold", v.manifest.only_object()))
+
+
+def _kept(lake: Lake, flow: Flow) -> list[str]:
+    return sorted(lake.store.listed("bronze", flow.bronze.history), reverse=True)
+
+
+def _parsed(lake: Lake, layer: Layer, key: str, kind: type[M]) -> M:
+    """A JSON object of the lake.
+
+    Raises:
+        ObjectMissing, ObjectUnreadable: it is not there, or of another form.
+    """
+    name = f"{layer}/{key}"
+    stored = lake.store.get(layer, key)
+    if stored is None:
+        raise ObjectMissing(name)
+    try:
+        return kind.model_validate_json(stored[0])
+    except ValidationError as error:
+        raise ObjectUnreadable(name, first_problem(error)) from None
+
+
+def _rejects(lake: Lake, key: str) -> Mapping[str, Rejects]:
+    """Count the rejected records as they stream by; there may be very many."""
+    found: dict[bytes, Rejects] = defaultdict(Rejects)
+    for text in record_texts(split_lines(lake.store.stream("silver", key))):
+        head = REJECTED.match(text)
+        if not head:
+            raise ObjectUnreadable(f"silver/{key}", "a line is no rejected record")
+        one = found[head[1]]
+        one.count += 1
+        if one.count <= EXAMPLES:
+            record = text[head.end() : -1].decode(errors="replace")
+            cut = "…" if len(record) > LONGEST_EXAMPLE else ""
+            one.examples.append(record[:LONGEST_EXAMPLE] + cut)
+    return {json.loads(reason): one for reason, one in found.items()}
+
+
+def _newest_error(lake: Lake, flow: Flow, layer: Layer) -> ErrorLog | None:
+    logs = {k: v for k, v in lake.store.listed(layer, LOGS).items() if flow.owns(layer, k)}
+    if not logs:
+        return None
+    key = max(logs, key=lambda name: (logs[name].modified, name))
+    if logs[key].bytes > LARGEST_LOG:
+        raise ObjectUnreadable(f"{layer}/{key}", f"it has {logs[key].bytes:,} bytes")
+    return _parsed(lake, layer, key, ErrorLog)
+
+
+def _cells(lake: Lake, flow: Flow) -> Cells:
+    """Silver's rows by where they are; nothing where the table declares no coordinates."""
+    table = flow.table
+    if not table.coordinates:
+        return Counter()
+    columns = [table.schema.field(name) for name in table.coordinates]
+
+    def read(entry: StoredObject) -> pa.Table:
+        content = lake.read("silver", entry)
+        return parquet.read(f"silver/{entry.key}", content, entry, columns, missing_as_null=True)
+
+    def count(version: Version) -> Cells:
+        found = Cells()
+        for some in grouped(version.manifest.objects, attrgetter("rows"), ROWS_AT_ONCE):
+            found.update(cells_of(pa.concat_tables(lake.store.each(read, some))))
+        return found
+
+    return lake.follow(flow.silver, count)
+
+
+def cells_of(rows: pa.Table) -> Cells:
+    """Rows by where they are.
+
+    Args:
+        rows: two columns, longitude and latitude in degrees; rows without both count nowhere, nor
+            do those that are not on the globe.
+    """
+    east, north = rows.columns
+    on_globe = pc.and_(pc.less_equal(pc.abs(east), 180), pc.less_equal(pc.abs(north), 90))
+    columns = rows.filter(on_globe).columns
+    cells = [pc.floor(pc.multiply(column, CELLS_A_DEGREE)).cast(pa.int32()) for column in columns]
+    counted = pa.table(cells, "xy").group_by(["x", "y"]).aggregate([([], "count_all")])
+    return Counter({(one["x"], one["y"]): one["count_all"] for one in counted.to_pylist()})

@@ -1,0 +1,45 @@
+"""The page of what a lake holds, in a real browser: it fits, and breaks no rule of its own."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.page.mage_page import browser_page, needs_chromium
+from tests.reports import facts, page_of
+
+pytestmark = needs_chromium
+
+
+@pytest.fixture(scope="module")
+def page():
+    with browser_page() as page:
+        yield page
+
+
+@pytest.mark.parametrize("width", [390, 1440])
+@pytest.mark.parametrize("language", ["en", "pt-BR"])
+def test_it_fits_and_loads_nothing(page, tmp_path, language, width):
+    file = tmp_path / "page.html"
+    file.write_text(page_of(facts(), language), encoding="utf-8")
+    told, asked = [], []
+    page.on("console", lambda message: told.append(message.text))
+    page.on("request", lambda request: asked.append(request.url))
+    page.set_viewport_size({"width": width, "height": 900})
+    page.goto(file.as_uri())
+    assert page.evaluate("document.documentElement.scrollWidth") == width
+    shown = [page.locator(f".way.{shape}").is_visible() for shape in ("tall", "wide")]
+    assert shown == [width == 390, width == 1440]
+    assert not told
+    assert [url for url in asked if not url.startswith("data:")] == [file.as_uri()]
+
+
+def test_it_is_dark_where_the_reader_is(page, tmp_path):
+    file = tmp_path / "page.html"
+    file.write_text(page_of(facts()), encoding="utf-8")
+    paper = {}
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)
+        page.goto(file.as_uri())
+        colour = page.evaluate("getComputedStyle(document.body).backgroundColor")
+        paper[scheme] = sum(map(int, colour.removeprefix("rgb(").removesuffix(")").split(",")))
+    assert paper["dark"] < 150 < 700 < paper["light"]

@@ -1,0 +1,149 @@
+"""The page of a real lake: what runs publish, what `make report` makes, and what stops neither."""
+
+from __future__ import annotations
+
+import json
+from contextlib import contextmanager, redirect_stdout
+from io import StringIO
+
+import pytest
+
+from data.breweries.flow import FLOW
+from data.medallion.errors import SettingError
+from data.medallion.lake.errors import StoreUnreachable
+from data.medallion.lake.versions import Lake
+from data.medallion.report import publishing
+from data.medallion.report.facts import gather
+from data.medallion.settings import LakeSettings
+from data.medallion.source.errors import ApiEmpty
+from sandbox import __main__ as sandbox
+from sandbox.breweries.generator import generate
+from tests.conftest import raw_get
+from tests.reports import Elements
+from tests.world import world_on
+
+EVIL = "<script>alert(1)</script>"
+STATES = ("California", "Ohio", "Bayern")
+
+
+@pytest.fixture(scope="module")
+def patch():
+    with pytest.MonkeyPatch.context() as patch:
+        yield patch
+
+
+@pytest.fixture(scope="module")
+def world(store, patch, tmp_path_factory):
+    """A lake that one run has made, of few records."""
+    with contextmanager(world_on)(store, tmp_path_factory.mktemp("report"), patch) as world:
+        first, *others = [r for r in generate(600, seed=1) if r["state_province"] in STATES]
+        world.api.records = [*others, {**first, "name": EVIL}, {"id": "1"}, {"id": "2"}]
+        world.set(BREWERIES_STOP_ON="none", BREWERIES_API_ATTEMPTS=1)
+        world.run(test=False)
+        yield world
+
+
+def made():
+    """The page as `make report` makes it."""
+    settings = LakeSettings.load()
+    file, facts = publishing.write(Lake.connect(settings), FLOW, settings)
+    return file.read_text(encoding="utf-8"), facts
+
+
+def test_a_run_publishes_the_page_of_what_it_made(world):
+    content = raw_get(world.lake, "gold", FLOW.report)
+    assert (world.folder / "visualizations" / "breweries_report.html").read_bytes() == content
+    stored = world.lake.store.head("gold", FLOW.report)
+    assert stored.metadata["content-type"] == "text/html; charset=utf-8"
+    assert stored.metadata["snapshot"] == world.manifest(FLOW.chart).snapshot
+    page, facts = made()
+    assert page.encode() == content
+    assert not facts.missing and not facts.errors
+    assert {reason: one.count for reason, one in facts.rejects.items()} == {"no name": 2}
+    rows = world.manifest(FLOW.silver).rows_out
+    assert 0.5 * rows < facts.cells.total() < rows
+    assert f"{rows + 2} <span>bronze</span> = {rows} <span>silver" in page
+    assert "<script" not in page
+    assert Elements(page).tags >= {"svg", "img", "table"}
+
+
+def test_it_is_in_the_language_of_the_settings(world, monkeypatch):
+    monkeypatch.setenv("REPORT_LANGUAGE", "pt-BR")
+    assert "2 <span>rejeitadas" in made()[0]
+    monkeypatch.setenv("REPORT_LANGUAGE", "de")
+    with pytest.raises(SettingError, match=r"^REPORT_LANGUAGE is not usable"):
+        LakeSettings.load()
+
+
+def test_very_many_rejected_records_stream_by(world):
+    line = '{"reason":"no %s","position":%d,"record":{"a":"' + "x" * 300 + '"}}'
+    lines = ",\n".join(line % (("name", "id")[n % 2], n) for n in range(50_000))
+    world.lake.store.put("silver", FLOW.rejected, f"[\n{lines}\n]\n".encode())
+    page, facts = made()
+    counts = {reason: (one.count, len(one.examples)) for reason, one in facts.rejects.items()}
+    assert counts == {"no name": (25_000, 3), "no id": (25_000, 3)}
+    assert len(page) < 500_000 and "50,000 records cannot be used" in page
+    assert "these are of another version" in page
+
+
+def test_a_page_that_cannot_be_made_stops_no_run(world, monkeypatch):
+    secret = LakeSettings.load().secret_key.get_secret_value()
+
+    def broken(*_):
+        raise ZeroDivisionError(f"with {secret}")
+
+    first, everything = world.manifest(FLOW.bronze).snapshot, world.api.records
+    world.api.records = []
+    world.fails(ApiEmpty, "bronze")
+    page, facts = made()
+    assert facts.errors["bronze"].exception_type == "ApiEmpty"
+    assert "ApiEmpty" in page and "published since" not in page
+
+    monkeypatch.setattr(publishing, "gather", broken)
+    world.api.records = everything[1:]
+    with redirect_stdout(StringIO()) as told:
+        world.run(test=False)
+    assert "The page of this run could not be made (ZeroDivisionError" in told.getvalue()
+    assert "make report FLOW=breweries" in told.getvalue()
+    assert secret not in told.getvalue() and not world.logs("gold")
+    assert world.manifest(FLOW.chart).snapshot == world.manifest(FLOW.bronze).snapshot > first
+    assert first.encode() not in raw_get(world.lake, "gold", FLOW.report).partition(b"<footer")[2]
+
+    monkeypatch.undo()
+    page, facts = made()
+    assert facts.kept == [first] and [one.rows for one in facts.shown] == [len(everything)]
+    assert facts.changes.counts.removed == 1
+    assert "published since" in page and first in page
+
+
+# It damages the lake.
+def test_the_page_of_a_lake_that_is_not_whole(world):
+    lost = world.manifest(FLOW.silver).objects[0].key
+    world.lake.store.remove("gold", [FLOW.gold[0].manifest])
+    world.lake.store.remove("silver", [FLOW.rejected, lost])
+    too_new = json.loads(raw_get(world.lake, "gold", FLOW.chart.manifest)) | {"manifest_version": 9}
+    world.lake.store.put("gold", FLOW.chart.manifest, json.dumps(too_new).encode())
+    world.lake.store.put("silver", FLOW.changes, b'{"run": 1}')
+    page, facts = made()
+    assert "Not whole" in page and "The way of the rows" in page
+    assert [sentence.partition("; ")[0].partition(" (")[0] for sentence in facts.missing] == [
+        "There is no gold/data/state_brewery_type/_manifest.json yet",
+        "gold/data/visualizations/_manifest.json is of version 9, newer than our 2",
+        "silver/data/rejected/breweries_rejected.json is missing",
+        "silver/data/changes/breweries_changes.json cannot be read",
+        f"silver/{lost} is missing",
+    ]
+    for dataset in FLOW.datasets:
+        world.lake.store.remove(dataset.layer, [dataset.manifest])
+    page, facts = made()
+    assert "Nothing is published here yet" in page and len(facts.missing) == 4
+
+
+def test_a_store_that_is_down_is_one_sentence(world, monkeypatch, capsys):
+    monkeypatch.setenv("MINIO_ENDPOINT", "127.0.0.1:9")
+    lake = Lake.connect(LakeSettings.load(), patient=False)
+    with pytest.raises(StoreUnreachable, match="check MINIO_ENDPOINT"):
+        gather(lake, FLOW)
+    monkeypatch.setenv("MINIO_ENDPOINT", "nowhere/")
+    assert sandbox.main(["report"]) == 1
+    assert capsys.readouterr().err.count("\n") == 1

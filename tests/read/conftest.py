@@ -1,0 +1,103 @@
+"""One lake that real runs have made, for all tests that only read it."""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import pytest
+
+from data.breweries.flow import FLOW
+from data.medallion.lake import versions
+from data.medallion.lake.manifest import Manifest
+from data.medallion.lake.runs import new_run
+from data.medallion.layers import bronze, chart, gold, silver
+from data.medallion.steps import run_block
+from tests.world import World, world_on
+
+UNUSABLE = [{"id": 'é"1'}, "text\u2028 \\"]
+
+
+@dataclass
+class Past:
+    """A lake after three runs, and what was published by each."""
+
+    world: World
+    manifests: list[dict[str, Manifest]]
+    """The manifests after each run, by layer and name."""
+
+    @property
+    def snapshots(self) -> list[str]:
+        return [found[FLOW.silver.path].snapshot for found in self.manifests]
+
+
+SETTING = re.compile("MINIO_|LAKE_|BREWERIES_")
+PREFIX = "past-"
+"""Of its buckets, so that a test may have an empty lake of its own beside it."""
+
+
+def publish(*, drawn: bool = True, **variables: str) -> str:
+    """What a run of the pipeline does, without Mage; its snapshot."""
+    time.sleep(1 - time.time() % 1)  # the ids of runs tell seconds
+    done = run_block(FLOW, FLOW.bronze, bronze.extract, variables)
+    done = run_block(FLOW, FLOW.silver, silver.transform, variables, done)
+    done = run_block(FLOW, FLOW.gold, gold.aggregate, variables, done)
+    if drawn:
+        done, _ = run_block(FLOW, FLOW.chart, chart.visualize, variables, done)
+    return str(done["snapshot"])
+
+
+@pytest.fixture(scope="session")
+def past_lake(store, tmp_path_factory):
+    """The lake, and the settings by which it is read; they hold while it is made."""
+    patch = pytest.MonkeyPatch()
+    patch.setenv("LAKE_BUCKET_PREFIX", PREFIX)
+    with contextmanager(world_on)(store, tmp_path_factory.mktemp("past"), patch) as world:
+        world.lake.store.put("bronze", FLOW.bronze.race, new_run().encode())  # it takes seconds
+        first, second, *others = world.api.records[:60]
+        answers = [
+            [first, second, *others, *UNUSABLE],
+            [{**first, "name": "Another"}, *others, *UNUSABLE],
+            [first, second, *others[:-3], UNUSABLE[0]],
+        ]
+        manifests = []
+        try:
+            for answer in answers:
+                world.api.records = answer
+                publish(drawn=answer is answers[-1])
+                written = [d for d in FLOW.datasets if d != FLOW.chart or answer is answers[-1]]
+                manifests.append({d.path: world.manifest(d) for d in written})
+            settings = {name: os.environ[name] for name in os.environ if SETTING.match(name)}
+        finally:
+            patch.undo()
+        yield Past(world, manifests), settings
+
+
+@pytest.fixture
+def past(past_lake, monkeypatch):
+    found, settings = past_lake
+    for name, value in settings.items():
+        monkeypatch.setenv(name, value)
+    return found
+
+
+@pytest.fixture
+def small(store, tmp_path, monkeypatch):
+    """An empty lake."""
+    monkeypatch.delenv("LAKE_BUCKET_PREFIX", raising=False)
+    with contextmanager(world_on)(store, tmp_path, monkeypatch) as world:
+        world.set(BREWERIES_STOP_ON="none", MINIO_REGION="us-east-1")
+        monkeypatch.setattr(versions, "REPLACEMENT_SECONDS", 0.2)
+        yield world
+
+
+def named(name: str, count: int) -> list[dict[str, str]]:
+    """Breweries of one name, so many in each of three places."""
+    places = [("Land", "North"), ("Land", "South"), ("Isle", "11")]
+    return [
+        {"id": f"{n:09}", "name": name, "brewery_type": "micro", "country": c, "state_province": s}
+        for n, (c, s) in enumerate(places * count)
+    ]

@@ -1,0 +1,192 @@
+"""`read.table` and its kin: whole, typed, checked, and by a user that only reads."""
+
+from __future__ import annotations
+
+import json
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pyarrow as pa
+import pytest
+
+from data.breweries.flow import FLOW
+from data.medallion import read
+from data.medallion.errors import SettingError
+from data.medallion.lake import store
+from data.medallion.lake.errors import (
+    BucketMissing,
+    ManifestMissing,
+    ManifestTooNew,
+    ObjectDiffers,
+    ObjectMissing,
+    StoreUnreachable,
+)
+from data.medallion.lake.store import Store
+from data.medallion.layers.gold import schema_of
+from data.medallion.read.errors import (
+    ColumnUnknown,
+    DatasetUnknown,
+    HalfPublished,
+    ValueOfOtherType,
+)
+from tests.read.conftest import UNUSABLE, named, publish
+
+pytestmark = pytest.mark.server
+SILVER, GOLD, BRONZE = "silver/breweries", "gold/state_brewery_type", "bronze/breweries"
+
+
+def test_a_whole_version(past):
+    table = read.table(SILVER)
+    assert table.schema.equals(FLOW.table.located_schema)
+    names = {r["id"]: r["name"].strip() for r in past.world.api.records if "name" in r}
+    assert dict(zip(*table.select(["id", "name"]).to_pydict().values(), strict=True)) == names
+    assert table.schema.metadata == {
+        b"run": past.manifests[-1][SILVER].run.encode(),
+        b"snapshot": past.snapshots[-1].encode(),
+    }
+    counts = read.table(GOLD)
+    assert counts.schema.equals(schema_of(FLOW.table, FLOW.aggregates[0]))
+    assert sum(counts["brewery_count"].to_pylist()) == len(names) == 57
+    records = read.table(BRONZE)
+    assert records["position"].to_pylist() == list(range(58))
+    assert sorted(map(json.loads, records["record"].to_pylist()), key=str) == sorted(
+        past.world.api.records, key=str
+    )
+
+
+def test_what_is_asked_for_alone_is_fetched(past, monkeypatch):
+    fetched = []
+    real = Store.stream
+    monkeypatch.setattr(
+        Store, "stream", lambda s, layer, key, *m: fetched.append(key) or real(s, layer, key, *m)
+    )
+    country = read.table(SILVER, ["country"])["country"].to_pylist()
+    wanted = sorted(set(country))[:2]
+    fetched.clear()
+    table = read.table(SILVER, ["country", "id"], {"country": wanted})
+    assert table.column_names == ["country", "id"]
+    assert len(table) == sum(country.count(name) for name in wanted)
+    assert len(fetched) == len({key.rpartition("/")[0] for key in fetched}) < len(set(country))
+    micro = read.table(SILVER, ["id"], {"country": wanted, "brewery_type": {"micro", None}})
+    assert 0 < len(micro) <= len(table)
+    assert len(read.table(GOLD, where={"country": "Atlantis"})) == 0
+
+
+def test_what_stands_beside_silver(past):
+    (row,) = read.rejected(SILVER).to_pylist()
+    assert (row["reason"], json.loads(row["record"])) == ("no name", UNUSABLE[0])
+    assert json.loads(read.table(BRONZE)["record"][row["position"]].as_py()) == UNUSABLE[0]
+    assert read.changes(SILVER)["counts"] == past.manifests[-1][SILVER].changes.model_dump()
+    assert read.manifest("gold/visualizations") == past.manifests[-1]["gold/visualizations"]
+
+
+@pytest.mark.parametrize(
+    ("call", "kind", "says"),
+    [
+        (lambda: read.table("silver/brewery"), DatasetUnknown, "choose one of bronze/breweries, "),
+        (lambda: read.table("gold/visualizations"), DatasetUnknown, "choose one of bronze"),
+        (lambda: read.table(SILVER, ["nome"]), ColumnUnknown, "no column 'nome'; choose some of"),
+        (lambda: read.table(SILVER, where={"id": 5}), ValueOfOtherType, "of its type, string"),
+    ],
+)
+def test_what_cannot_be_is_told_in_a_sentence(past, call, kind, says):
+    with pytest.raises(kind, match=says):
+        call()
+
+
+def test_a_store_that_is_down_or_not_told_of(past, monkeypatch):
+    monkeypatch.setattr(store, "TRIES", 0)
+    monkeypatch.setenv("MINIO_ENDPOINT", "127.0.0.1:9")
+    with pytest.raises(StoreUnreachable, match="check MINIO_ENDPOINT"):
+        read.table(SILVER)
+    monkeypatch.delenv("MINIO_ENDPOINT")
+    with pytest.raises(SettingError, match="MINIO_ENDPOINT is required"):
+        read.table(SILVER)
+
+
+def test_nothing_is_written(past, monkeypatch):
+    """tests/security reads as a user that may do no more."""
+    for method in ("put", "put_if", "put_file", "remove", "copy_if", "create_bucket"):
+        monkeypatch.setattr(Store, method, None)
+    assert len(read.table(SILVER)) == 57 and len(read.rejected(SILVER)) == 1
+    monkeypatch.setenv("LAKE_BUCKET_PREFIX", "nobody-")
+    with pytest.raises(BucketMissing, match="it has no bucket nobody-silver; run the pipeline"):
+        read.table(SILVER)
+
+
+# -- lakes that are not whole; each has its own ---
+
+
+def answer(world, name, count, *more):
+    """Publish some breweries; the snapshot."""
+    world.api.records = [*named(name, count), *more]
+    return publish(drawn=False)
+
+
+def test_a_thousand_reads_while_a_run_publishes_in_a_loop(small):
+    snapshots = [answer(small, "A", 2), answer(small, "B", 3)]
+    ended, published = threading.Event(), []
+
+    def loop():
+        while not ended.is_set():
+            for snapshot in snapshots:
+                published.append(publish(drawn=False, snapshot=snapshot))
+
+    def look(number):
+        if number % 4:
+            return tuple(read.table(SILVER, ["name"])["name"].to_pylist())
+        return ("gold", sum(read.table(GOLD)["brewery_count"].to_pylist()))
+
+    publishing = threading.Thread(target=loop)
+    publishing.start()
+    try:
+        with ThreadPoolExecutor(4) as pool:
+            seen = list(pool.map(look, range(1000)))
+    finally:
+        ended.set()
+        publishing.join()
+    assert set(seen) == {("A",) * 6, ("B",) * 9, ("gold", 6), ("gold", 9)}
+    assert len(published) >= 4
+
+
+def test_an_empty_lake(small):
+    for path in (SILVER, GOLD, BRONZE):
+        with pytest.raises(ManifestMissing, match="run the block"):
+            read.table(path)
+
+
+def test_a_state_of_digits_stays_text(small):
+    answer(small, "A", 1)
+    assert read.table(SILVER, ["state"], {"country": "Isle"}).to_pylist() == [{"state": "11"}]
+
+
+def test_a_lake_that_is_damaged(small):
+    answer(small, "A", 2, "no brewery")
+    store, manifest = small.lake.store, small.manifest(FLOW.silver)
+    more = manifest.model_copy(update={"rows_out": 7})
+    small.publish_manifest(FLOW.silver, more)
+    with pytest.raises(ObjectDiffers, match="rows of its objects 6 where its manifest says 7"):
+        read.table(SILVER)
+    small.publish_manifest(FLOW.silver, manifest.model_copy(update={"manifest_version": 3}))
+    with pytest.raises(ManifestTooNew, match="bring this installation to the release"):
+        read.table(SILVER)
+    stored = store.get("silver", FLOW.silver.manifest)
+    store.put_if("silver", FLOW.silver.manifest, manifest.to_bytes(), stored[1])
+    # A run that died when what stands beside silver was written, and silver not yet.
+    stat = small.lake.stat("silver", FLOW.rejected)
+    content = store.get("silver", FLOW.rejected)[0]
+    store.put("silver", FLOW.rejected, content, metadata={"sha256": stat.sha256, "snapshot": "new"})
+    with pytest.raises(HalfPublished, match="a run ended half-way"):
+        read.rejected(SILVER)
+    store.put("silver", manifest.objects[0].key, b"other")
+    with pytest.raises(ObjectDiffers, match="run the pipeline from its first block"):
+        read.table(SILVER)
+    store.remove("silver", [manifest.objects[0].key])
+    with pytest.raises(ObjectMissing, match="is missing; run the pipeline"):
+        read.table(SILVER)
+
+
+def test_many_rejected_rows(small):
+    answer(small, "A", 1, *({"id": f"x{n}"} for n in range(6_000)))
+    table = read.rejected(SILVER)
+    assert len(table) == 6_000 and table.schema.field("position").type == pa.int64()

@@ -1,0 +1,133 @@
+"""What a lake may tell of a small dataset, made by hand, for tests of its page."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import datetime, timezone
+from html.parser import HTMLParser
+from typing import Any
+
+from data.medallion.flow import Chart
+from data.medallion.lake.manifest import Changes, Check, Drift, Manifest, Profile, Source
+from data.medallion.lake.versions import Stat
+from data.medallion.report.facts import ChangeReport, ErrorLog, Facts, Rejects
+from data.medallion.report.language import Language
+from data.medallion.report.page import render
+from data.medallion.source.completeness import VALUES_OF
+from tests.stations import STATIONS, InMemory
+
+EVIL = '<script>alert("1")</script>&<b>\'\0\x1b'
+SNAPSHOT, BEFORE = "20261122T193000Z-4f2a9c", "20261121T193000Z-000000"
+SOURCE = Source(key="https://api.example.org/v1", sha256="0")
+
+
+class Counting(InMemory):
+    facets = {"by_kind": "kind", "by_country": "country"}  # noqa: RUF012
+
+
+FLOW = replace(
+    STATIONS, api=Counting([]), drawing=Chart(lambda counts, caption: None, "kind_heights")
+)
+
+
+def manifest(dataset: Any, **more: Any) -> Manifest:
+    told = {
+        "flow": FLOW.name, "layer": dataset.layer, "dataset": dataset.name, "run": SNAPSHOT,
+        "snapshot": SNAPSHOT, "created_at": datetime(2026, 11, 22, tzinfo=timezone.utc),
+        "source": SOURCE, "objects": (), "rows_in": 12_345, "rows_out": 12_345,
+        "rows_rejected": 0, "rows_duplicate": 0, "checks": (), "seconds": 1.0, "code_version": "1",
+    }  # fmt: skip
+    return Manifest(**{**told, **more})
+
+
+def facts(**more: Any) -> Facts:
+    """Those of a whole lake, whose texts are out to do harm."""
+    checks = (
+        Check(name="distinct records = the API's total", expected=12_345, found=12_345),
+        Check(name=VALUES_OF.format("by_kind"), expected=3, found=3),
+        Check(name=f"the API's by_kind {EVIL!r}", expected=1, found=2, note=EVIL),
+    )
+    profile = Profile(rows=12_342, fields={}, values={}, counts={"kind": {EVIL: 12_342}})
+    silver = manifest(
+        FLOW.silver,
+        rows_out=12_342,
+        rows_rejected=2,
+        rows_duplicate=1,
+        profile=profile,
+        drift=(Drift(rule="new_value", subject=EVIL, what=EVIL),),
+    )
+    entry = {"key": str(FLOW.bronze.object), "rows": 12_345, "bytes": 5_171_900, "sha256": "0"}
+    bronze = manifest(FLOW.bronze, checks=checks, objects=(entry,))
+    others = [manifest(d, rows_in=12_342) for d in FLOW.datasets if d.layer == "gold"]
+    row = {"number": 7, "name": EVIL, "kind": EVIL, "country": EVIL, "year": None}
+    whole = Facts(
+        flow=FLOW,
+        manifests={f"{m.layer}/{m.dataset}": m for m in (bronze, silver, *others)},
+        rejects={EVIL: Rejects(2, [EVIL, "\ud800"])},
+        changes=ChangeReport(
+            snapshot=SNAPSHOT,
+            before=BEFORE,
+            counts=Changes(added=1, partitions=1),
+            added=(row,),
+        ),
+        kept=[BEFORE],
+        shown=[Stat("", "", 5_100_000, BEFORE, BEFORE, "", 12_000, 12_000, SOURCE, "", "")],
+        errors={
+            "bronze": ErrorLog(block=EVIL, run=BEFORE, exception_type=EVIL, message=EVIL * 100)
+        },
+        cells=Counter({(-480, 160): 200, (40, 200): 1}),
+        chart=b"\x89PNG",
+        missing=(),
+    )
+    return replace(whole, **more)
+
+
+NOTHING = Facts(FLOW, {}, None, None, [], [], {}, Counter(), None, ("There is nothing.",))
+
+
+def page_of(facts: Facts, language: str = "en", made: datetime | None = None) -> str:
+    return render(facts, Language.load(language), made).decode()
+
+
+class Elements(HTMLParser):
+    """The elements of a page; one that is not closed, or closed twice, is refused."""
+
+    EMPTY = frozenset({"meta", "br", "img"})
+    DRAWN = frozenset({"path", "rect"})
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.found: list[tuple[str, dict[str, str | None]]] = []
+        self.texts: list[str] = []
+        self._open: list[str] = []
+        self.feed(page)
+        self.close()
+        assert not self._open
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.found.append((tag, dict(attrs)))
+        assert len(dict(attrs)) == len(attrs), (tag, attrs)
+        if tag not in self.EMPTY:
+            assert tag not in self.DRAWN, f"{tag} is not closed"
+            self._open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        assert tag in self.DRAWN
+        self.found.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self._open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.texts.append(data)
+
+    @property
+    def tags(self) -> set[str]:
+        return {tag for tag, _ in self.found}
+
+    def values(self, *names: str) -> Iterator[str]:
+        """Of some attributes."""
+        for _, attributes in self.found:
+            yield from (attributes[name] or "" for name in names if name in attributes)

@@ -1,0 +1,254 @@
+"""The page of what a lake holds: its languages, its drawings, and HTML that does nobody harm."""
+
+import json
+import re
+from collections import Counter
+from dataclasses import replace
+from datetime import datetime, timezone
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from data.medallion import flows
+from data.medallion.errors import FlowUnusable
+from data.medallion.report import facts as gathering
+from data.medallion.report import pictures
+from data.medallion.report.language import Language
+from data.medallion.report.pictures import draw_map, way
+from data.medallion.rules import RULES
+from data.medallion.settings import LakeSettings
+from tests.reports import BEFORE, EVIL, FLOW, NOTHING, Elements, facts, page_of
+from tests.stations import STATIONS
+
+ENGLISH, PORTUGUESE = map(Language.load, ("en", "pt-BR"))
+LANGUAGES = LakeSettings.model_fields["report_language"].annotation.__args__
+
+
+# Languages
+
+
+def test_every_language_says_the_same():
+    def shape(told):
+        if isinstance(told, dict):
+            return {key: shape(value) for key, value in told.items()}
+        if isinstance(told, list):
+            return [shape(value) for value in told]
+        return sorted(re.findall(r"\{\w+\}", told))
+
+    shapes = []
+    for name in LANGUAGES:
+        texts = Language.load(name).texts
+        assert texts["rules"].keys() == RULES.keys()
+        shapes.append(shape({key: value for key, value in texts.items() if key != "said"}))
+    assert shapes[0] == shapes[1]
+
+
+def test_every_text_is_used():
+    page = (Path(pictures.__file__).with_name("page.html")).read_text(encoding="utf-8")
+    code = Path(pictures.__file__).with_name("language.py").read_text(encoding="utf-8")
+    made = {f"node_{name}" for name in pictures.BARS}
+    made |= {f"kind_{kind}" for kind in ("added", "removed", "moved", "retyped", "changed")}
+    unused = {key for key in ENGLISH.texts if f'"{key}"' not in page + code}
+    assert unused - made == {"rules"}
+
+
+@pytest.mark.parametrize(
+    ("language", "told"),
+    [
+        (ENGLISH, ["1,234,567", "12.5%", "5.2 MB", "4 KB", "1 row has", "45.5° S"]),
+        (PORTUGUESE, ["1.234.567", "12,5%", "5,2 MB", "4 KB", "1 linha tem", "45,5° S"]),
+    ],
+    ids=LANGUAGES,
+)  # fmt: skip
+def test_numbers_are_written_as_the_language_does(language, told):
+    one = " ".join(language("map_note", count=1, share="").split()[:3])
+    assert told == [
+        language.number(1_234_567), language.percent(1, 8), language.size(5_171_900),
+        language.size(4_096), one, language.degrees(-45.5, "north_south"),
+    ]  # fmt: skip
+
+
+def test_days_are_written_as_the_language_does():
+    moment = datetime(2026, 3, 9, 7, 5)
+    assert ENGLISH.time(moment) == "9 March 2026, 07:05 UTC"
+    assert PORTUGUESE.time(moment) == "9 de março de 2026, 07:05 UTC"
+    assert ENGLISH.day(moment, short=True) == "9 Mar 2026"
+
+
+def test_what_the_machinery_says_is_translated_as_far_as_it_is_known():
+    assert PORTUGUESE.said("no name") == "sem name"
+    assert PORTUGUESE.said("sum(stations) = silver") == "soma de stations = silver"
+    assert PORTUGUESE.said(EVIL) == EVIL
+    assert ENGLISH.said("no name") == "no name"
+
+
+# The way of the rows
+
+
+@given(st.integers(0, 10**9), st.integers(0, 10**9), st.integers(0, 10**9))
+def test_the_way_is_as_wide_as_its_rows(silver, rejected, duplicate):
+    all_rows = silver + rejected + duplicate
+    rows = {"api": all_rows, "bronze": all_rows, "silver": silver, "gold": silver}
+    bars, bands = way({**rows, "rejected": rejected, "duplicate": duplicate})
+    width = {bar.name: bar.width for bar in bars}
+    assert width.keys() == pictures.BARS.keys()
+    assert {band.name for band in bands} <= pictures.BARS.keys() - {"api"}
+    assert ("rejected" in {band.name for band in bands}) == (rejected > 0)
+    for name, count in (("silver", silver), ("rejected", rejected), ("duplicate", duplicate)):
+        share = pictures.BAND * count / max(all_rows, 1)
+        assert width[name] == pytest.approx(max(pictures.HAIR, share))
+
+
+def test_a_way_that_ends_early():
+    bars, bands = way({"api": 5, "bronze": 5})
+    assert [bar.name for bar in bars] == ["api", "bronze"]
+    assert [band.name for band in bands] == ["bronze"]
+    assert way({}) == ([], [])
+
+
+# The map
+
+
+def test_rows_are_counted_by_where_they_are():
+    east, north = [1.1, 1.2, -0.1, None, 5.0, 200.0, 180.0], [2.1, 2.2, 0.0, 1.0, None, 0.0, -90.0]
+    rows = pa.table({"east": pa.array(east), "north": pa.array(north)})
+    expected = {(4, 8): 2, (-1, 0): 1, (720, -360): 1}
+    assert gathering.cells_of(rows) == expected
+
+
+places = st.tuples(st.integers(-720, 719), st.integers(-360, 359))
+
+
+@settings(max_examples=30)
+@given(st.dictionaries(places, st.integers(1, 10**6), min_size=1, max_size=200))
+def test_every_row_with_coordinates_is_on_the_map(cells):
+    drawn = draw_map(Counter(cells))
+    assert drawn.rows == sum(cells.values())
+    dots = re.findall(r"M(\S+) (\S+)h0", "".join(drawn.dots))
+    assert len(dots) == len(cells)
+    for x, y in dots:
+        assert 0 <= float(x) <= pictures.MAP_WIDTH and 0 <= float(y) <= drawn.height
+    assert 150 < drawn.height < 1300
+    assert 2 <= len(drawn.meridians) <= 14
+    for _, at in drawn.meridians:
+        assert 0 <= at <= pictures.MAP_WIDTH
+
+
+def test_many_cells_become_few():
+    cells = Counter({(x, y): 1 for x in range(-720, 720, 4) for y in range(-300, 300, 4)})
+    drawn = draw_map(cells)
+    assert drawn.rows == cells.total()
+    assert "".join(drawn.dots).count("M") <= pictures.MOST_DOTS
+    assert drawn.degrees > 1
+
+
+def test_no_row_is_no_map():
+    assert draw_map(Counter()) is None
+
+
+def test_the_outlines_are_on_the_globe_and_say_where_they_are_from():
+    told = json.loads(Path(pictures.__file__).with_name("land.json").read_text(encoding="utf-8"))
+    assert "public domain" in told["source"]
+    for ring in told["rings"]:
+        assert len(ring) % 2 == 0 and max(map(abs, ring[1::2])) <= 90
+
+
+def test_coordinates_are_columns_of_floats():
+    table = replace(STATIONS.table, coordinates=("height", "height"))
+    flows.check(replace(STATIONS, table=table))
+    for names, problem in ((("height", "depth"), "depth"), (("height", "name"), "type text")):
+        with pytest.raises(FlowUnusable, match=problem):
+            flows.check(replace(STATIONS, table=replace(table, coordinates=names)))
+
+
+# The page
+
+GATHERED = {"whole": facts(), "empty": NOTHING}
+GATHERED["half"] = facts(
+    manifests={"bronze/stations": facts().manifests["bronze/stations"]},
+    rejects=None,
+    changes=None,
+    chart=None,
+    missing=("There is no silver/data/stations/_manifest.json yet.",),
+)
+no_bronze = {p: m for p, m in facts().manifests.items() if not p.startswith("bronze/")}
+GATHERED["without bronze"] = facts(manifests=no_bronze)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("name", GATHERED)
+def test_the_page_is_html_that_loads_nothing_and_runs_nothing(name, language):
+    page = page_of(GATHERED[name], language, datetime(2026, 11, 23, tzinfo=timezone.utc))
+    elements = Elements(page)
+    assert page.startswith("<!DOCTYPE html>")
+    assert not elements.tags & {
+        "script",
+        "link",
+        "iframe",
+        "object",
+        "embed",
+        "base",
+        "form",
+        "b\0",
+    }
+    assert not [n for _, attributes in elements.found for n in attributes if n.startswith("on")]
+    assert all(url.startswith("data:image/png;base64,") for url in elements.values("src"))
+    assert not list(elements.values("href", "xlink:href", "srcset", "style", "action"))
+    assert not re.search(r"url\(|@import|@font-face", page)
+    policy = next(elements.values("content"))
+    assert policy.startswith("default-src 'none'")
+    assert not re.search("[\0-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]", page)
+    assert next(elements.values("lang")) == language
+    assert "viewport" in list(elements.values("name"))
+
+
+def test_text_of_the_data_is_shown_as_it_is():
+    page = page_of(facts())
+    assert page.count("&lt;script&gt;") > 7
+    assert any('<script>alert("1")</script>&<b>\'' in text for text in Elements(page).texts)
+
+
+@pytest.mark.parametrize(("language", "bronze"), [("en", "12,345"), ("pt-BR", "12.345")])
+def test_the_numbers_of_the_way_add_up(language, bronze):
+    (told,) = re.findall(r'<p class="sum">(.*?bronze.*?)</p>', page_of(facts(), language))
+    numbers = [
+        int(re.sub("[.,]", "", n)) for n in re.findall(r"\d[\d.,]*", re.sub("<.*?>", " ", told))
+    ]
+    assert bronze in told
+    assert numbers[0] == sum(numbers[1:]) == 12_345
+
+
+def test_what_is_missing_is_said():
+    assert "Nothing is published here yet" in page_of(NOTHING)
+    assert "There is nothing." in page_of(NOTHING)
+    half = page_of(GATHERED["half"])
+    assert "There is no silver/data/stations/_manifest.json yet." in half
+    assert half.count("not there") == 4
+    assert "Whole" not in half and "Not whole" in page_of(facts(missing=("This.",)))
+    assert "Whole: all 3 checks held" in page_of(facts())
+
+
+def test_layers_of_different_answers_are_told_of():
+    manifests = dict(facts().manifests)
+    path = FLOW.silver.path
+    manifests[path] = manifests[path].model_copy(update={"snapshot": BEFORE})
+    page = page_of(facts(manifests=manifests))
+    assert "The layers are of different answers" in page and "Not whole" in page
+
+
+def test_an_error_that_a_later_run_has_overcome_is_told_apart():
+    assert "published since" in page_of(facts())
+    later = {"bronze": facts().errors["bronze"].model_copy(update={"run": "20261123T000000Z-0"})}
+    assert "published since" not in page_of(facts(errors=later))
+
+
+def test_equal_facts_are_equal_bytes():
+    assert page_of(facts()) == page_of(facts())
+    confirmed = {
+        path: m.model_copy(update={"run": "20261125T000000Z-1", "seconds": 9.0})
+        for path, m in facts().manifests.items()
+    }
+    assert page_of(facts(manifests=confirmed)) == page_of(facts())
