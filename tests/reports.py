@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timezone
@@ -49,7 +48,13 @@ def facts(**more: Any) -> Facts:
         Check(name=VALUES_OF.format("by_kind"), expected=3, found=3),
         Check(name=f"the API's by_kind {EVIL!r}", expected=1, found=2, note=EVIL),
     )
-    profile = Profile(rows=12_342, fields={}, values={}, counts={"kind": {EVIL: 12_342}})
+    profile = Profile(
+        rows=12_342,
+        fields={},
+        values={},
+        counts={"kind": {EVIL: 12_342}},
+        cells=((-480, 160, 200), (40, 200, 1)),
+    )
     silver = manifest(
         FLOW.silver,
         rows_out=12_342,
@@ -77,14 +82,13 @@ def facts(**more: Any) -> Facts:
         errors={
             "bronze": ErrorLog(block=EVIL, run=BEFORE, exception_type=EVIL, message=EVIL * 100)
         },
-        cells=Counter({(-480, 160): 200, (40, 200): 1}),
         chart=b"\x89PNG",
         missing=(),
     )
     return replace(whole, **more)
 
 
-NOTHING = Facts(FLOW, {}, None, None, [], [], {}, Counter(), None, ("There is nothing.",))
+NOTHING = Facts(FLOW, {}, None, None, [], [], {}, None, ("There is nothing.",))
 
 
 def page_of(facts: Facts, language: str = "en", made: datetime | None = None) -> str:

@@ -92,6 +92,12 @@ class Changes(BaseModel):
     partitions: int = 0
 
 
+CELLS_A_DEGREE = 4
+
+Cells = tuple[tuple[int, int, int], ...]
+"""Rows by where they are, sorted: a quarter of a degree of longitude, one of latitude, both rounded
+down, and how many rows are there."""
+
 Fields = dict[str, tuple[str, ...]]
 """Each field of the records to the JSON types of its values, sorted, `null` left out."""
 
@@ -110,6 +116,8 @@ class Profile(BaseModel):
     unreadable: dict[str, int] | None = None
     """Each column to how many records had a value that it cannot hold, if any; rejected records
     count too. None in the manifest of a release that did not count."""
+    cells: Cells = ()
+    """Of the rows with coordinates, where the table has any."""
 
 
 class Drift(BaseModel):

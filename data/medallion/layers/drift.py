@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from ..lake.manifest import Drift, Fields, Profile
+from ..lake.manifest import CELLS_A_DEGREE, Cells, Drift, Fields, Profile
 from ..rules import RULES
 from ..table import Table
 
@@ -63,16 +64,34 @@ def profile_of(table: Table, rows: pa.Table) -> Profile:
         fields={},
         values={name: len(rows) - rows[name].null_count for name in table.schema.names},
         counts={column.name: counts(column.name) for column in table.columns if column.counted},
+        cells=cells_of(rows.select(table.coordinates)) if table.coordinates else (),
     )
+
+
+def cells_of(rows: pa.Table) -> Cells:
+    """Rows by where they are.
+
+    Args:
+        rows: two columns, longitude and latitude in degrees; rows without both count nowhere, nor
+            do those that are not on the globe.
+    """
+    east, north = rows.columns
+    on_globe = pc.and_(pc.less_equal(pc.abs(east), 180), pc.less_equal(pc.abs(north), 90))
+    columns = rows.filter(on_globe).columns
+    cells = [pc.floor(pc.multiply(column, CELLS_A_DEGREE)).cast(pa.int32()) for column in columns]
+    counted = pa.table(cells, "xy").group_by(["x", "y"], use_threads=False)
+    found = counted.aggregate([([], "count_all")]).select(["x", "y", "count_all"])
+    return tuple(sorted(zip(*found.to_pydict().values(), strict=True)))
 
 
 def whole(parts: Iterable[Profile], seen: Seen) -> Profile:
     """The profiles of several parts of the rows as that of all, with what the records look like."""
-    rows, values = 0, Counter[str]()
+    rows, values, cells = 0, Counter[str](), Counter[tuple[int, int]]()
     counts: dict[str, Counter[str]] = defaultdict(Counter)
     for part in parts:
         rows += part.rows
         values.update(part.values)
+        cells.update({(x, y): count for x, y, count in part.cells})
         for column, counted in part.counts.items():
             counts[column].update(counted)
     return Profile(
@@ -81,6 +100,7 @@ def whole(parts: Iterable[Profile], seen: Seen) -> Profile:
         values=values,
         counts={column: dict(sorted(counted.items())) for column, counted in counts.items()},
         unreadable=dict(sorted(seen.unreadable.items())),
+        cells=tuple((*place, count) for place, count in sorted(cells.items())),
     )
 
 

@@ -4,25 +4,20 @@ from __future__ import annotations
 
 import json
 import re
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from operator import attrgetter
 from typing import Any, TypeVar
 
-import pyarrow as pa
-import pyarrow.compute as pc
 from pydantic import BaseModel, ValidationError
 
 from ..flow import Flow
-from ..lake import parquet
 from ..lake.datasets import LAYERS, LOGS, Dataset, Layer
 from ..lake.errors import BucketMissing, LakeError, ObjectMissing, ObjectUnreadable
-from ..lake.manifest import Changes, Manifest, StoredObject, first_problem
+from ..lake.manifest import Changes, Manifest, first_problem
 from ..lake.records import record_texts, split_lines
-from ..lake.versions import Lake, Stat, Version
-from ..work.shuffle import grouped
+from ..lake.versions import Lake, Stat
 
 EXAMPLES = 3
 """Rejected records that are shown of each reason."""
@@ -30,13 +25,7 @@ LONGEST_EXAMPLE = 240  # characters
 VERSIONS = 8
 """Kept answers that are shown with their records."""
 LARGEST_LOG = 1 << 20  # bytes; a larger error log is named, but not read
-ROWS_AT_ONCE = 1_000_000
-"""Rows of silver whose coordinates are held at once."""
-CELLS_A_DEGREE = 4
 REJECTED = re.compile(rb'\{"reason":("(?:[^"\\]|\\.)*"),"position":(\d+),"record":')
-
-Cells = Counter[tuple[int, int]]
-"""Rows by where they are: quarters of a degree of longitude and latitude, rounded down."""
 
 R = TypeVar("R")
 M = TypeVar("M", bound=BaseModel)
@@ -89,7 +78,6 @@ class Facts:
     """What the newest of them say of themselves."""
     errors: Mapping[Layer, ErrorLog]
     """The newest of each layer."""
-    cells: Cells
     chart: bytes | None
     missing: tuple[str, ...]
     """Why parts are left out, in sentences."""
@@ -126,7 +114,6 @@ def gather(lake: Lake, flow: Flow) -> Facts:
         kept=[key.removeprefix(flow.bronze.history).removesuffix(".json") for key in kept],
         shown=[s for s in lake.store.each(partial(lake.stat, "bronze"), kept[:VERSIONS]) if s],
         errors={layer: error for layer, error in errors.items() if error},
-        cells=(had(partial(_cells, lake, flow)) if silver else None) or Counter(),
         chart=had(partial(_chart, lake, flow.chart)) if flow.chart and drawn else None,
         missing=tuple(missing),
     )
@@ -180,38 +167,3 @@ def _newest_error(lake: Lake, flow: Flow, layer: Layer) -> ErrorLog | None:
     if logs[key].bytes > LARGEST_LOG:
         raise ObjectUnreadable(f"{layer}/{key}", f"it has {logs[key].bytes:,} bytes")
     return _parsed(lake, layer, key, ErrorLog)
-
-
-def _cells(lake: Lake, flow: Flow) -> Cells:
-    """Silver's rows by where they are; nothing where the table declares no coordinates."""
-    table = flow.table
-    if not table.coordinates:
-        return Counter()
-    columns = [table.schema.field(name) for name in table.coordinates]
-
-    def read(entry: StoredObject) -> pa.Table:
-        content = lake.read("silver", entry)
-        return parquet.read(f"silver/{entry.key}", content, entry, columns, missing_as_null=True)
-
-    def count(version: Version) -> Cells:
-        found = Cells()
-        for some in grouped(version.manifest.objects, attrgetter("rows"), ROWS_AT_ONCE):
-            found.update(cells_of(pa.concat_tables(lake.store.each(read, some))))
-        return found
-
-    return lake.follow(flow.silver, count)
-
-
-def cells_of(rows: pa.Table) -> Cells:
-    """Rows by where they are.
-
-    Args:
-        rows: two columns, longitude and latitude in degrees; rows without both count nowhere, nor
-            do those that are not on the globe.
-    """
-    east, north = rows.columns
-    on_globe = pc.and_(pc.less_equal(pc.abs(east), 180), pc.less_equal(pc.abs(north), 90))
-    columns = rows.filter(on_globe).columns
-    cells = [pc.floor(pc.multiply(column, CELLS_A_DEGREE)).cast(pa.int32()) for column in columns]
-    counted = pa.table(cells, "xy").group_by(["x", "y"]).aggregate([([], "count_all")])
-    return Counter({(one["x"], one["y"]): one["count_all"] for one in counted.to_pylist()})

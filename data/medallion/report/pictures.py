@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from .facts import CELLS_A_DEGREE, Cells
+from ..lake.manifest import CELLS_A_DEGREE, Cells
 
 BAND, NODE = 104.0, 7.0
 """How wide all rows are, and how thick a bar is."""
@@ -97,10 +97,10 @@ def draw_map(cells: Cells) -> Map | None:
     """Draw where rows are, on as much of the globe as they need; None where none is anywhere."""
     if not cells:
         return None
-    size, merged = 1, cells
+    size, merged = 1, {(x, y): count for x, y, count in cells}
     while len(merged) > MOST_DOTS:
         size, merged = size * 2, Counter()
-        for (x, y), count in cells.items():
+        for x, y, count in cells:
             merged[x // size, y // size] += count
     degrees = size / CELLS_A_DEGREE
     view = View.around(
@@ -116,7 +116,7 @@ def draw_map(cells: Cells) -> Map | None:
         meridians=[Line(d, view.x(d)) for d in view.graticule(view.west, view.east)],
         parallels=[Line(d, view.y(d)) for d in view.graticule(view.south, view.north)],
         dots=["".join(paths[number]) for number in range(len(SIZES))],
-        rows=cells.total(),
+        rows=sum(merged.values()),
         degrees=degrees,
     )
 
