@@ -74,7 +74,7 @@ class World:
         pipeline = Pipeline.get("breweries", repo_path=str(PROJECT))
         pipeline.execute_sync(global_vars=variables, run_tests=test, update_status=False)
 
-    def fails(self, kind: type[Exception], layer: str, **variables: Any) -> dict[str, Any]:
+    def fails(self, kind: type[Exception], layer: Layer, **variables: Any) -> dict[str, Any]:
         """Run, see it fail with an error of that kind, and give its one new error log."""
         before = self.logs(layer).keys()
         with pytest.raises(Exception) as caught:
@@ -113,12 +113,12 @@ class World:
         found[f"silver/{FLOW.rejected}"] = raw_get(self.lake, "silver", FLOW.rejected)
         return found
 
-    def keys(self, layer: str) -> list[str]:
+    def keys(self, layer: Layer) -> list[str]:
         """Keys of a layer but the error logs, and the proof of today's race."""
         found = self.lake.store.listed(layer, "")
         return [k for k in found if not (k.startswith("logs/") or k.endswith(".race"))]
 
-    def logs(self, layer: str) -> dict[str, Any]:
+    def logs(self, layer: Layer) -> dict[str, dict[str, Any]]:
         """Error logs of a layer by key."""
         return {
             key: json.loads(raw_get(self.lake, layer, key))
