@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import settings as hypothesis_settings
 
-from data.medallion.lake.datasets import LAYERS
+from data.medallion.lake.datasets import LAYERS, Layer
 from data.medallion.lake.versions import Lake
 from data.medallion.settings import LakeSettings
 from sandbox.store import embedded_store
@@ -78,7 +78,7 @@ def _refuse_a_store_in_use(settings: dict[str, str]) -> None:
                 )
 
 
-def raw_get(lake: Lake, layer: str, key: str) -> bytes:
+def raw_get(lake: Lake, layer: Layer, key: str) -> bytes:
     """An object's content, by the client's own means."""
     response = lake.store._client.get_object(layer, key)
     try:

@@ -83,8 +83,7 @@ class World:
         assert any(isinstance(error, kind) for error in chain), chain
         after = self.logs(layer)
         (key,) = after.keys() - before
-        log: dict[str, Any] = after[key]
-        return log
+        return after[key]
 
     @property
     def earlier_run(self) -> str:
@@ -119,7 +118,7 @@ class World:
         found = self.lake.store.listed(layer, "")
         return [k for k in found if not (k.startswith("logs/") or k.endswith(".race"))]
 
-    def logs(self, layer: Layer) -> dict[str, Any]:
+    def logs(self, layer: Layer) -> dict[str, dict[str, Any]]:
         """Error logs of a layer by key."""
         return {
             key: json.loads(raw_get(self.lake, layer, key))

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, ViewportSize, expect, sync_playwright
+from playwright.sync_api import Browser, Page, ViewportSize, expect, sync_playwright
+
+from tests.waiting import wait_for
 
 CHROMIUM = Path("/usr/bin/chromium")
 SIZE: ViewportSize = {"width": 1440, "height": 900}
@@ -24,18 +26,30 @@ needs_chromium = pytest.mark.skipif(
 
 
 @contextmanager
-def browser_page() -> Iterator[Page]:
-    """An empty page of a headless chromium."""
+def a_browser() -> Iterator[Browser]:
+    """A headless chromium."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=CHROMIUM,
             args=["--no-sandbox", "--disable-gpu"],  # it may be run by root
         )
-        page = browser.new_page(viewport=SIZE)
-        page.set_default_timeout(60 * SECONDS)
-        expect.set_options(timeout=60 * SECONDS)  # a busy machine draws the page slowly
-        yield page
+        yield browser
         browser.close()
+
+
+def new_page(browser: Browser) -> Page:
+    """An empty page, of somebody who has never logged in."""
+    page = browser.new_page(viewport=SIZE)
+    page.set_default_timeout(60 * SECONDS)
+    expect.set_options(timeout=60 * SECONDS)  # a busy machine draws the page slowly
+    return page
+
+
+@contextmanager
+def browser_page() -> Iterator[Page]:
+    """An empty page of a browser of its own."""
+    with a_browser() as browser:
+        yield new_page(browser)
 
 
 @dataclass
@@ -98,6 +112,14 @@ class MagePage:
 
     def logs(self) -> str:
         """What the page of logs shows once the last block is in it."""
-        self.page.goto(f"{self.address}{PIPELINE}/logs")
-        expect(self.page.get_by_role("link", name="data_viz").first).to_be_visible()
-        return self.page.locator("body").inner_text()
+
+        def shown() -> str | None:
+            # It asks for them once: when it missed some, it is opened again.
+            self.page.goto(f"{self.address}{PIPELINE}/logs")
+            with suppress(AssertionError):
+                last = self.page.get_by_role("link", name="data_viz").first
+                expect(last).to_be_visible(timeout=20 * SECONDS)
+                return self.page.locator("body").inner_text()
+            return None
+
+        return wait_for(shown)

@@ -13,7 +13,7 @@ from data.medallion.host.envfile import read_envfile
 from sandbox.breweries.api import LocalBreweryApi
 from sandbox.breweries.generator import generate
 from sandbox.faults import Faults
-from tests.page.mage_page import MagePage, browser_page, needs_chromium
+from tests.page.mage_page import MagePage, a_browser, needs_chromium, new_page
 from tests.page.web import web
 from tests.waiting import wait_for
 
@@ -32,28 +32,33 @@ def server(tmp_path_factory, api):
         yield up
 
 
+@pytest.fixture(scope="module")
+def browser():
+    with a_browser() as browser:
+        yield browser
+
+
 @pytest.fixture
-def stranger(server):
+def stranger(server, browser):
     """The page before anybody has logged in."""
-    with browser_page() as page:
-        yield MagePage(page, server.address)
+    page = new_page(browser)
+    yield MagePage(page, server.address)
+    page.close()
 
 
-@pytest.fixture
-def owner(stranger, server):
-    """The page as its owner sees it."""
-    stranger.log_in(server.email, server.password)
-    stranger.entered()
-    return stranger
+@pytest.fixture(scope="module")
+def owner(browser, server):
+    """The page as its owner sees it, who logs in once."""
+    owner = MagePage(new_page(browser), server.address)
+    owner.log_in(server.email, server.password)
+    owner.entered()
+    return owner
 
 
-@pytest.mark.parametrize("path", ["/pipelines/breweries/edit", "/pipelines/breweries/triggers"])
-def test_a_stranger_is_sent_to_the_login(stranger, path):
-    stranger.page.goto(f"{stranger.address}{path}")
-    stranger.page.wait_for_url(re.compile("/sign-in"))
-
-
-def test_the_well_known_login_is_refused(stranger):
+def test_a_stranger_is_sent_to_the_login_and_the_well_known_one_is_refused(stranger):
+    for path in ("/pipelines/breweries/edit", "/pipelines/breweries/triggers"):
+        stranger.page.goto(f"{stranger.address}{path}")
+        stranger.page.wait_for_url(re.compile("/sign-in"))
     stranger.log_in("admin@admin.com", "admin")
     expect(stranger.page.get_by_text("password invalid")).to_be_visible()
 

@@ -47,11 +47,15 @@ def family(mark: Path) -> list[psutil.Process]:
     found = []
     for process in psutil.process_iter():
         try:
-            if process.environ().get("TEST_MARK") == str(mark) and process.pid != os.getpid():
+            if (
+                process.environ().get("TEST_MARK") == str(mark)
+                and process.pid != os.getpid()
+                and process.status() != psutil.STATUS_ZOMBIE
+            ):
                 found.append(process)
         except psutil.Error:
             continue
-    return [process for process in found if process.status() != psutil.STATUS_ZOMBIE]
+    return found
 
 
 def names(mark: Path) -> str:
@@ -73,19 +77,20 @@ def free_port() -> int:
 
 
 SERVING = "Ctrl-C ends it"
+SLOW = pytest.mark.slow
 ENDS = [
     ("make store", "weed", "group", signal.SIGHUP, SERVING),
     ("make store", "weed", "make", signal.SIGKILL, SERVING),
     # Where there is no /proc, a make that alone is told waits for its command.
     pytest.param(
         *("make store", "weed", "make", signal.SIGHUP, SERVING),
-        marks=pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="no /proc"),
+        marks=[SLOW, pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="no /proc")],
     ),
-    ("make api", "sandbox api", "group", signal.SIGHUP, SERVING),
+    pytest.param("make api", "sandbox api", "group", signal.SIGHUP, SERVING, marks=SLOW),
     ("make api", "sandbox api", "make", signal.SIGKILL, SERVING),
     ("make run", "run data breweries", "group", signal.SIGINT, "Interrupted: "),
-    ("make run", "run data breweries", "python", signal.SIGKILL, ""),
-    ("make web", "start data", "group", signal.SIGHUP, "Mage's page"),
+    pytest.param("make run", "run data breweries", "python", signal.SIGKILL, "", marks=SLOW),
+    pytest.param("make web", "start data", "group", signal.SIGHUP, "Mage's page", marks=SLOW),
     ("make web", "scheduler", "make", signal.SIGKILL, "Mage's page"),
 ]
 
@@ -108,7 +113,7 @@ def test_whatever_ends_a_command_ends_all_that_it_started(tmp_path, target, up, 
             wait_for(lambda: answers(port), 60, 0.2)
         else:
             wait_for(lambda: up in names(tmp_path), 60, 0.1)
-        time.sleep(1)
+        time.sleep(0.3)
         if who == "group":
             os.killpg(process.pid, number)
         elif who == "make":

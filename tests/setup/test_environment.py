@@ -128,6 +128,7 @@ def test_a_terminal_sees_how_far_it_is_and_no_list_of_packages(made):
     assert shown.count("\n") == 1 and "pathspec" not in shown and shown.endswith("\r")
 
 
+@pytest.mark.slow
 def test_an_index_of_pips_settings_is_asked_by_uv_too(made):
     with index() as (address, asked):
         (made / LOCK).write_text((made / LOCK).read_text() + locked("zict"))
@@ -194,6 +195,7 @@ def test_one_that_is_interrupted_leaves_nothing(empty):
     assert list(empty.glob(".venv*")) == []
 
 
+@pytest.mark.slow
 def test_two_at_once_make_one_environment(empty):
     both = [start(empty) for _ in range(2)]
     said = sorted(process.communicate(timeout=300)[0] for process in both)
