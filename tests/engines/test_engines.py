@@ -12,7 +12,7 @@ from data.medallion.lake.store import Store
 from data.medallion.lake.versions import Lake
 from data.medallion.layers import bronze, silver, silver_tasks, writing
 from data.medallion.layers.silver_tasks import files_for
-from data.medallion.work import engine
+from data.medallion.work import engine, regrouping
 from data.medallion.work.errors import (
     ClusterEmpty,
     ClusterUnreachable,
@@ -46,9 +46,10 @@ def make_much(world, patch):
     world.api.faults = Faults(rate_limit=0, duplicate=REPEATED)
 
 
-def divide(monkeypatch, part=150_000, task=100_000):
+def divide(monkeypatch, part=150_000, task=100_000, fan_out=3):
     monkeypatch.setattr(bronze, "PART_BYTES", part)
-    for module in (silver, writing):
+    monkeypatch.setattr(regrouping, "FAN_OUT", fan_out)
+    for module in (silver, writing, regrouping):
         monkeypatch.setattr(module, "TASK_BYTES", task)
 
 

@@ -14,17 +14,9 @@ from ..lake import parquet
 from ..lake.errors import LakeError
 from ..lake.manifest import Changes, Manifest, StoredObject
 from ..lake.versions import Version
-from ..work.shuffle import (
-    Part,
-    Piece,
-    Place,
-    buckets_for,
-    buckets_of,
-    gather,
-    grouped,
-    parts_of,
-    scatter,
-)
+from ..work import regrouping
+from ..work.regrouping import few_buckets
+from ..work.shuffle import Part, Piece, Place, buckets_of, gather, grouped, scatter
 from ..writer import Step, View
 from . import changes
 from .changes import Comparison
@@ -46,11 +38,13 @@ def verify(view: View) -> None:
 
     def count(version: Version) -> tuple[int, int]:
         rows = version.manifest.rows_out
-        buckets = buckets_for(rows, ROWS_AT_ONCE)
+        buckets = few_buckets(rows, ROWS_AT_ONCE)
         pieces = _scattered(view, silver, "keys", version.manifest.objects, [key], buckets)
         tasks = [
-            partial(count_keys, silver=silver, parts=parts_of(pieces, bucket))
-            for bucket in range(buckets)
+            partial(count_keys, silver=silver, parts=parts)
+            for (parts,) in regrouping.by_key(
+                view.engine, _keys_schema(silver), key, buckets, pieces
+            )
         ]
         return rows, sum(view.engine.run(tasks, "counting silver's keys"))
 
@@ -61,7 +55,7 @@ def verify(view: View) -> None:
 
 def buckets_to_compare(rows: int, previous: Manifest | None) -> int:
     """Into how many buckets of keys the rows of two versions are scattered that may differ."""
-    return buckets_for(rows + (previous.rows_out if previous else 0), ROWS_AT_ONCE)
+    return few_buckets(rows + (previous.rows_out if previous else 0), ROWS_AT_ONCE)
 
 
 def report(
@@ -96,13 +90,10 @@ def report(
         return counts, changes.to_json({**said, "counts": counts.model_dump()})
     now = [one.new for one in written]
     tasks = [
-        partial(
-            compare,
-            silver=silver,
-            before=parts_of(was, bucket),
-            after=parts_of(now, bucket),
+        partial(compare, silver=silver, before=earlier, after=later)
+        for earlier, later in regrouping.by_key(
+            step.engine, silver.table.located_schema, silver.table.key, buckets, was, now
         )
-        for bucket in range(buckets)
     ]
     compared = step.engine.run(tasks, "comparing with the version before")
     found = changes.joined(silver.table, compared)
@@ -152,10 +143,13 @@ def compare(
 
 def count_keys(place: Place, silver: Silver, parts: Sequence[Part]) -> int:
     """How many distinct keys a bucket has."""
-    table = silver.table
-    schema = pa.schema([table[table.key].field, *table.partition_schema])
-    distinct = pc.count_distinct(gather(place.scratch, parts, schema)[table.key])
-    return int(distinct.as_py())
+    keys = gather(place.scratch, parts, _keys_schema(silver))[silver.table.key]
+    return int(pc.count_distinct(keys).as_py())
+
+
+def _keys_schema(silver: Silver) -> pa.Schema:
+    """Of published objects' keys, with their partitions."""
+    return pa.schema([silver.table[silver.table.key].field, *silver.table.partition_schema])
 
 
 def by_key(entries: Sequence[StoredObject] | set[StoredObject]) -> tuple[StoredObject, ...]:

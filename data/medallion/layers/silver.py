@@ -19,7 +19,8 @@ from ..lake.runs import began
 from ..lake.store import Listed
 from ..lake.versions import Origin, Version
 from ..work.engine import Task
-from ..work.shuffle import TASK_BYTES, buckets_for, gather, parts_of
+from ..work.regrouping import few_buckets
+from ..work.shuffle import TASK_BYTES, gather, parts_of
 from ..writer import Step, Summary
 from . import drift, silver_tasks, writing
 from .cleaning import Rejected
@@ -116,7 +117,7 @@ def _clean(step: Step, silver: Silver, version: Version) -> Cleaned:
     stored = step.lake.stat("bronze", entry.key)
     if stored is None:
         raise ObjectMissing(f"bronze/{entry.key}")
-    buckets = buckets_for(stored.bytes, TASK_BYTES)
+    buckets = few_buckets(stored.bytes, TASK_BYTES)
     spans = ranges(entry.key, stored.etag, stored.bytes, version.manifest.parts)
     tasks: list[Task[CleanedRange | None]] = [
         partial(

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from ..lake.partitions import Partition
 from ..work.engine import Engine, Task
+from ..work.regrouping import by_key
 from ..work.shuffle import TASK_BYTES, Part, Piece, grouped, parts_of, size
 from . import silver_tasks
 from .silver_tasks import CleanedRange, Silver, Written
@@ -97,8 +98,8 @@ def _superseded(
     """The positions of the rows whose key comes again later, by partition."""
     keys = [cleaned.keys for cleaned in ranges]
     tasks = [
-        partial(silver_tasks.superseded, silver=silver, parts=parts_of(keys, bucket))
-        for bucket in range(buckets)
+        partial(silver_tasks.superseded, silver=silver, parts=parts)
+        for (parts,) in by_key(engine, silver.keys_schema, "key", buckets, keys)
     ]
     found: dict[Partition, list[npt.NDArray[np.int64]]] = defaultdict(list)
     for by_partition in engine.run(tasks, "looking for duplicates"):
