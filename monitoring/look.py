@@ -61,6 +61,10 @@ class LayerLook:
     manifests: Mapping[Dataset, ManifestLook] = field(default_factory=dict)
     summary: Summary | None = None
     """Of the layer's main dataset; the last one that could be read."""
+    leases: Mapping[str, str] = field(default_factory=dict)
+    """The keys of its datasets' leases to their ETags, which each renewal changes."""
+    behind: bool = False
+    """Whether it is of another version than the layer before it, with no run under way."""
 
     @property
     def up(self) -> bool:
@@ -143,10 +147,37 @@ def look(lake: Lake, flows: Sequence[Flow], before: LakeLook) -> LakeLook:
             seen, unowned[layer] = _look_at(lake, layer, flows, known, unowned[layer])
             for name, layer_look in seen.items():
                 datasets[name][layer] = layer_look
-        now = LakeLook(datasets, unowned, problem="", succeeded=time.time())
+        compared = {
+            name: _compared(datasets[name], known) for name, known in before.datasets.items()
+        }
+        now = LakeLook(compared, unowned, problem="", succeeded=time.time())
     except StoreUnreachable as error:
         now = before.unanswered(str(error))
     return replace(now, seconds=time.monotonic() - started)
+
+
+def _compared(
+    layers: Mapping[Layer, LayerLook], before: Mapping[Layer, LayerLook]
+) -> dict[Layer, LayerLook]:
+    """The layers of a flow, each with whether it stays behind the one before it.
+
+    A run is under way while a lease is new, or was renewed since the look before.
+    """
+    under_way = any(
+        before[layer].leases.get(key) != etag
+        for layer, seen in layers.items()
+        for key, etag in seen.leases.items()
+    )
+    compared, snapshot = dict(layers), ""
+    for layer, seen in layers.items():
+        own = {
+            manifest.summary.snapshot if manifest.summary else ""
+            for manifest in seen.manifests.values()
+        }
+        behind = bool(snapshot) and not under_way and own != {snapshot}
+        compared[layer] = replace(seen, behind=behind)
+        snapshot = seen.summary.snapshot if seen.summary else ""
+    return compared
 
 
 def _look_at(
@@ -162,7 +193,7 @@ def _look_at(
         StoreUnreachable: the store does not answer.
     """
     try:
-        data, logs = lake.store.listed(layer, "data/"), lake.store.listed(layer, LOGS)
+        data, logs, leases = (lake.store.listed(layer, p) for p in ("data/", LOGS, "leases/"))
     except StoreUnreachable:
         raise
     except BucketMissing as error:  # each layer's first run makes its own
@@ -173,7 +204,7 @@ def _look_at(
         return missing, unowned
     except Exception as error:  # whatever a layer holds, the others are seen
         return _unread(before, _sentence(error)), unowned
-    bucket = Bucket(layer, data, logs, flows)
+    bucket = Bucket(layer, data, logs, leases, flows)
     named = {flow.name: flow for flow in flows}
     seen = {name: _look_at_flow(lake, bucket, named[name], last) for name, last in before.items()}
     return seen, bucket.unowned
@@ -186,6 +217,7 @@ class Bucket:
         layer: the bucket's.
         data: what stands under `data/`.
         logs: the error logs.
+        leases: those of runs under way, or of runs that died.
         flows: whose objects and logs they may be.
     """
 
@@ -194,10 +226,12 @@ class Bucket:
         layer: Layer,
         data: Mapping[str, Listed],
         logs: Mapping[str, Listed],
+        leases: Mapping[str, Listed],
         flows: Sequence[Flow],
     ) -> None:
         self.layer = layer
         self.data = data
+        self.leases = leases
         self.objects: Counter[str] = Counter()
         self.bytes: Counter[str] = Counter()
         self.logs: dict[str, dict[str, Listed]] = {NOBODY: {}, **{f.name: {} for f in flows}}
@@ -244,6 +278,11 @@ def _look_at_flow(lake: Lake, bucket: Bucket, flow: Flow, before: LayerLook) -> 
         error=error,
         manifests=manifests,
         summary=before.summary if problem else manifests[datasets[0]].summary,
+        leases={
+            dataset.lease: bucket.leases[dataset.lease].etag
+            for dataset in datasets
+            if dataset.lease in bucket.leases
+        },
     )
 
 

@@ -87,6 +87,11 @@ LAYER_METRICS: tuple[Metric[LayerLook], ...] = (
         lambda v: v.failed,
     ),
     Metric(
+        "lake_layer_behind",
+        "1 if it is of another version than the layer before it, and no run is under way.",
+        lambda v: v.behind,
+    ),
+    Metric(
         "lake_run_input_rows",
         "Rows that the current version was made from.",
         _told(lambda m: m.rows_in),

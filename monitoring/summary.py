@@ -17,6 +17,7 @@ class Summary(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
+    snapshot: str = ""
     rows_in: Number
     rows_out: Number
     rows_rejected: Number

@@ -145,6 +145,10 @@ SILENCES = {
         ],
         {"ExporterDown", "MessagesLost"},
     ),
+    "a layer failed and is behind": (
+        ["LayerFailed breweries gold", *(f"LayerBehind breweries {at}" for at in LAYERS[1:])],
+        {"LayerFailed breweries gold", "LayerBehind breweries silver"},
+    ),
     "a layer failed and is stale": (
         ["LayerFailed breweries gold", "StaleData breweries gold", "StaleData breweries silver"],
         {"LayerFailed breweries gold", "StaleData breweries silver"},

@@ -21,6 +21,7 @@ from monitoring.metrics import LAYER_METRICS, table
 from monitoring.watch import Watch
 from sandbox import ROOT
 from tests.faults.proxy import StoreProxy
+from tests.faults.runs import through_doors
 from tests.monitoring.seen import log_of, next_second, only_failed, only_unreadable, put, run
 from tests.waiting import wait_for
 
@@ -90,6 +91,26 @@ def test_an_error_and_the_success_after_it(world, seen):
     run()
     assert not only_failed(seen.metrics())
     assert seen.error("bronze")["failure"] == ""
+
+
+def behind(metrics):
+    return {layer for layer in LAYERS if metrics["layer_behind", layer]}
+
+
+def test_a_gold_that_stays_behind_its_silver_is_seen_unless_a_run_is_under_way(world, seen):
+    run()
+    assert not behind(seen.metrics())
+    world.api.records = world.api.records[:-1]
+    through_doors((FLOW.bronze, FLOW.silver))
+    assert behind(seen.metrics()) == {"gold"}
+    for renewal in ("one", "another"):
+        put(world, "gold", FLOW.gold[0].lease, renewal)
+        assert not behind(seen.metrics())
+    # Nobody renews it: that run has died.
+    assert behind(seen.metrics()) == {"gold"}
+    world.lake.store.remove("gold", [FLOW.gold[0].lease])
+    run()
+    assert not behind(seen.metrics())
 
 
 def test_rows_that_are_rejected_and_doubled(world, seen):

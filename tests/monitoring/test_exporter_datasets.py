@@ -81,7 +81,7 @@ def test_each_bucket_is_listed_once_whatever_the_number_of_datasets(world, see, 
         world.set(MINIO_ENDPOINT=proxy.endpoint)
         see(*ALL).metrics()
     lists = [o.path for o in operations if "list-type" in o.path]
-    assert len(lists) == len(set(lists)) == 2 * len(LAYERS), "data/ and logs/ of each"
+    assert len(lists) == len(set(lists)) == 3 * len(LAYERS), "data/, logs/, leases/ of each"
 
 
 @pytest.mark.usefixtures("filled")

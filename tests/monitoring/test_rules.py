@@ -52,6 +52,7 @@ def healthy(interval: str, datasets: tuple[str, ...]) -> dict[str, str]:
             for name, values in {
                 "layer_up": "1x9000",
                 "layer_failed": "0x9000",
+                "layer_behind": "0x9000",
                 "layer_last_success_timestamp_seconds": f"0+{step}x9000",
                 "layer_last_error_timestamp_seconds": "0x9000",
                 "run_input_rows": "11800x9000",
@@ -99,6 +100,16 @@ CASES = [
             "6m": {"LayerUnreadable breweries silver"},
             "15m45s": {"LayerUnreadable breweries silver"},
             "16m15s": set(),
+        },
+    ),
+    Case(
+        "a layer stays behind, and then is not",
+        {of("layer_behind", "gold"): "0x3 1x60 0x9000"},
+        {
+            "10m45s": set(),
+            "11m": {"LayerBehind breweries gold"},
+            "20m45s": {"LayerBehind breweries gold"},
+            "21m30s": set(),
         },
     ),
     Case(
