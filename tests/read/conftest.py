@@ -57,7 +57,9 @@ def past_lake(store, tmp_path_factory):
     patch.setenv("LAKE_BUCKET_PREFIX", PREFIX)
     with contextmanager(world_on)(store, tmp_path_factory.mktemp("past"), patch) as world:
         world.lake.store.put("bronze", FLOW.bronze.race, new_run().encode())  # it takes seconds
-        first, second, *others = world.api.records[:60]
+        # A column whose only value goes would be drift.
+        plain = [one for one in world.api.records if not one["address_2"] and not one["address_3"]]
+        first, second, *others = plain[:60]
         answers = [
             [first, second, *others, *UNUSABLE],
             [{**first, "name": "Another"}, *others, *UNUSABLE],

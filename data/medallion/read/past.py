@@ -6,9 +6,10 @@ earlier version need be kept. The live lake is only read.
 
 from __future__ import annotations
 
+import sys
 import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass, replace
 
 from ..flow import Flow
@@ -96,7 +97,11 @@ def made_anew(live: Lake, flow: Flow, *snapshots: str) -> Iterator[Lake]:
             _fetch(live, flow, store, snapshot)
             run = new_run()
             for datasets, work in LAYERS:
-                with step_of(view, datasets(flow), run, both, store) as step:
+                # What the blocks print is no part of an answer.
+                with (
+                    step_of(view, datasets(flow), run, both, store) as step,
+                    redirect_stdout(sys.stderr),
+                ):
                     work(replace(step, variables={"snapshot": snapshot}))
         yield lake
 
