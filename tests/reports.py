@@ -53,7 +53,7 @@ def facts(**more: Any) -> Facts:
         fields={},
         values={},
         counts={"kind": {EVIL: 12_342}},
-        cells=((-480, 160, 200), (40, 200, 1)),
+        cells={"-240 80": 200, "20 100": 1},
     )
     silver = manifest(
         FLOW.silver,

@@ -92,11 +92,11 @@ class Changes(BaseModel):
     partitions: int = 0
 
 
-CELLS_A_DEGREE = 4
+CELLS_A_DEGREE = 2
 
-Cells = tuple[tuple[int, int, int], ...]
-"""Rows by where they are, sorted: a quarter of a degree of longitude, one of latitude, both rounded
-down, and how many rows are there."""
+Cells = dict[str, int]
+"""Rows by where they are: `<x> <y>`, halves of a degree of longitude and latitude rounded down, to
+how many rows are there."""
 
 Fields = dict[str, tuple[str, ...]]
 """Each field of the records to the JSON types of its values, sorted, `null` left out."""
@@ -116,7 +116,7 @@ class Profile(BaseModel):
     unreadable: dict[str, int] | None = None
     """Each column to how many records had a value that it cannot hold, if any; rejected records
     count too. None in the manifest of a release that did not count."""
-    cells: Cells = ()
+    cells: Cells = {}
     """Of the rows with coordinates, where the table has any."""
 
 

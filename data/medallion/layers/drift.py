@@ -64,7 +64,7 @@ def profile_of(table: Table, rows: pa.Table) -> Profile:
         fields={},
         values={name: len(rows) - rows[name].null_count for name in table.schema.names},
         counts={column.name: counts(column.name) for column in table.columns if column.counted},
-        cells=cells_of(rows.select(table.coordinates)) if table.coordinates else (),
+        cells=cells_of(rows.select(table.coordinates)) if table.coordinates else {},
     )
 
 
@@ -81,17 +81,17 @@ def cells_of(rows: pa.Table) -> Cells:
     cells = [pc.floor(pc.multiply(column, CELLS_A_DEGREE)).cast(pa.int32()) for column in columns]
     counted = pa.table(cells, "xy").group_by(["x", "y"], use_threads=False)
     found = counted.aggregate([([], "count_all")]).select(["x", "y", "count_all"])
-    return tuple(sorted(zip(*found.to_pydict().values(), strict=True)))
+    return {f"{x} {y}": rows for x, y, rows in zip(*found.to_pydict().values(), strict=True)}
 
 
 def whole(parts: Iterable[Profile], seen: Seen) -> Profile:
     """The profiles of several parts of the rows as that of all, with what the records look like."""
-    rows, values, cells = 0, Counter[str](), Counter[tuple[int, int]]()
+    rows, values, cells = 0, Counter[str](), Counter[str]()
     counts: dict[str, Counter[str]] = defaultdict(Counter)
     for part in parts:
         rows += part.rows
         values.update(part.values)
-        cells.update({(x, y): count for x, y, count in part.cells})
+        cells.update(part.cells)
         for column, counted in part.counts.items():
             counts[column].update(counted)
     return Profile(
@@ -100,7 +100,7 @@ def whole(parts: Iterable[Profile], seen: Seen) -> Profile:
         values=values,
         counts={column: dict(sorted(counted.items())) for column, counted in counts.items()},
         unreadable=dict(sorted(seen.unreadable.items())),
-        cells=tuple((*place, count) for place, count in sorted(cells.items())),
+        cells=dict(sorted(cells.items())),
     )
 
 

@@ -55,7 +55,7 @@ def render(facts: Facts, language: Language, made: datetime | None = None) -> by
             for name, column in flow.api.facets.items()
         ],
         checks=[(dataset, check) for dataset, m in layers if m for check in m.checks],
-        map=draw_map(silver.profile.cells if silver and silver.profile else ()),
+        map=draw_map(silver.profile.cells if silver and silver.profile else {}),
         sizes=SIZES,
         source=urlsplit(source).hostname or source,  # a replayed answer has a key
         snapshots={m.snapshot for m in manifests.values()},

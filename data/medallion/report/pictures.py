@@ -97,10 +97,13 @@ def draw_map(cells: Cells) -> Map | None:
     """Draw where rows are, on as much of the globe as they need; None where none is anywhere."""
     if not cells:
         return None
-    size, merged = 1, {(x, y): count for x, y, count in cells}
+    places = {
+        (int(x), int(y)): count for (x, y), count in ((k.split(), n) for k, n in cells.items())
+    }
+    size, merged = 1, places
     while len(merged) > MOST_DOTS:
         size, merged = size * 2, Counter()
-        for x, y, count in cells:
+        for (x, y), count in places.items():
             merged[x // size, y // size] += count
     degrees = size / CELLS_A_DEGREE
     view = View.around(
