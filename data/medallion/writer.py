@@ -94,6 +94,8 @@ class Writer:
     previous_etag: str | None
     stored: Mapping[str, Stat | None]
     """The single objects that the block writes, by key, as they were found under the lease."""
+    say: Callable[[str], object] = tell
+    """Given a line for people, once a version is published."""
     started: float = field(default_factory=time.monotonic)
 
     @classmethod
@@ -212,7 +214,7 @@ class Writer:
         self.lease.renew()
         if not self.lake.publish_manifest(self.dataset, manifest, self.previous_etag):
             raise LeaseLost(self.dataset.path)
-        tell(self._published(manifest))
+        self.say(self._published(manifest))
         return manifest
 
     def _published(self, manifest: Manifest) -> str:
