@@ -55,6 +55,7 @@ def past_lake(store, tmp_path_factory):
     """The lake, and the settings by which it is read; they hold while it is made."""
     patch = pytest.MonkeyPatch()
     patch.setenv("LAKE_BUCKET_PREFIX", PREFIX)
+    patch.setenv("BREWERIES_STOP_ON", "none")
     with contextmanager(world_on)(store, tmp_path_factory.mktemp("past"), patch) as world:
         world.lake.store.put("bronze", FLOW.bronze.race, new_run().encode())  # it takes seconds
         # A column whose only value goes would be drift.
