@@ -29,9 +29,9 @@ def command() -> tuple[str, ...]:
     named = os.environ.get("COMPOSE", "docker-compose")
     command = tuple(named.split())
     if not (shutil.which(command[0]) and shutil.which("docker")):
-        pytest.skip(f"{named} is missing")
+        pytest.skip(f"missing {named}: apt-get install docker.io docker-compose")
     if subprocess.run(["docker", "info"], capture_output=True, check=False).returncode:
-        pytest.skip("no Docker engine answers")
+        pytest.skip("no Docker engine answers: start Docker Desktop, or dockerd as root")
     return command
 
 

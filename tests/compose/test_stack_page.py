@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from tests.page.mage_page import MagePage, browser_page, needs_chromium
+from tests.page.mage_page import MagePage, browser_page
+from tests.programs import needs_chromium
 from tests.waiting import wait_for
 
 pytestmark = needs_chromium

@@ -46,12 +46,6 @@ SECRETS = {
 STATIONS_TOO = "tests.monitoring.stations"
 """The module of an exporter that watches a second dataset."""
 
-MISSING = [
-    name
-    for name in ("prometheus", "prometheus-alertmanager", "promtool", "amtool")
-    if not shutil.which(name)
-]
-
 
 def free_port(below: int = 1 << 16) -> int:
     while True:

@@ -10,18 +10,16 @@ import yaml
 from compose import alerts, monitoring
 from data.medallion.lake.datasets import LAYERS
 from tests.monitoring.servers import (
-    MISSING,
     SECRETS,
     SHIPPED,
     Messages,
     alertmanager,
     write_alertmanager,
 )
+from tests.programs import needs_prometheus
 from tests.waiting import wait_for
 
-pytestmark = pytest.mark.skipif(
-    bool(MISSING), reason="apt-get install prometheus prometheus-alertmanager"
-)
+pytestmark = needs_prometheus
 
 ALL = Messages().settings
 WAYS = {

@@ -17,6 +17,7 @@ from tests.monitoring.boards import (
     templates,
     variables,
 )
+from tests.programs import OLD_PYTHON
 
 COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))["services"]
 RULES = yaml.safe_load((ROOT / "monitoring/prometheus/rules.yml").read_text(encoding="utf-8"))
@@ -30,7 +31,10 @@ def provisioned(kind):
 
 
 def test_what_is_committed_is_what_the_code_makes():
-    pytest.importorskip("grafana_foundation_sdk", reason="it needs Python 3.11")
+    pytest.importorskip(
+        "grafana_foundation_sdk",
+        reason=OLD_PYTHON,
+    )
     from monitoring.grafana.__main__ import files
 
     committed = {

@@ -4,7 +4,6 @@ import os
 import time
 from contextlib import ExitStack
 
-import pytest
 import requests
 
 from data.medallion.lake.datasets import LAYERS, LOGS
@@ -12,7 +11,6 @@ from data.medallion.lake.versions import Lake
 from data.medallion.settings import LakeSettings
 from tests.monitoring.seen import log_of
 from tests.monitoring.servers import (
-    MISSING,
     STATIONS_TOO,
     Messages,
     alertmanager,
@@ -21,11 +19,10 @@ from tests.monitoring.servers import (
     prometheus,
 )
 from tests.monitoring.stations import STATIONS, publish
+from tests.programs import needs_prometheus
 from tests.waiting import wait_for
 
-pytestmark = pytest.mark.skipif(
-    bool(MISSING), reason="apt-get install prometheus prometheus-alertmanager"
-)
+pytestmark = needs_prometheus
 
 MINUTE = 60
 BY = ("slack", "mail")

@@ -1,7 +1,6 @@
 """The exporter on a real store: what it says of a lake that is well, damaged, or gone."""
 
 import json
-import shutil
 import socket
 import subprocess
 import sys
@@ -23,6 +22,7 @@ from sandbox import ROOT
 from tests.faults.proxy import StoreProxy
 from tests.faults.runs import through_doors
 from tests.monitoring.seen import log_of, next_second, only_failed, only_unreadable, put, run
+from tests.programs import needs_promtool
 from tests.waiting import wait_for
 
 
@@ -378,7 +378,7 @@ def test_the_command_serves_and_says_where(world):
         process.stdout.close()
 
 
-@pytest.mark.skipif(not shutil.which("promtool"), reason="promtool is missing")
+@needs_promtool
 @pytest.mark.usefixtures("filled")
 def test_promtool_finds_nothing_to_mend(world, seen):
     done = subprocess.run(

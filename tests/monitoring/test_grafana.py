@@ -7,19 +7,17 @@ import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-import pytest
 import requests
 
 from compose import monitoring
 from data.breweries.flow import FLOW
 from data.medallion.lake.datasets import LAYERS
 from tests.monitoring.boards import METRIC, ROOT, SAMPLES, expressions
-from tests.monitoring.servers import MISSING, SECRETS, exporter, prometheus, write_alertmanager
+from tests.monitoring.servers import SECRETS, exporter, prometheus, write_alertmanager
+from tests.programs import needs_prometheus
 from tests.waiting import wait_for
 
-pytestmark = pytest.mark.skipif(
-    bool(MISSING), reason="apt-get install prometheus prometheus-alertmanager"
-)
+pytestmark = needs_prometheus
 
 REAL_MINIO = "MINIO_ENDPOINT" in os.environ
 NOBODY = "127.0.0.1:9"

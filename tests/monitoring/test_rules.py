@@ -1,7 +1,6 @@
 """The rules of Prometheus by `promtool test rules`: when each fires, resolves, and stays silent."""
 
 import re
-import shutil
 import subprocess
 from pathlib import Path
 from typing import NamedTuple
@@ -10,6 +9,7 @@ import pytest
 import yaml
 
 from tests.docs.pages import anchors
+from tests.programs import needs_promtool
 
 ROOT = Path(__file__).resolve().parents[2]
 RULES_FILE = ROOT / "monitoring" / "prometheus" / "rules.yml"
@@ -27,9 +27,7 @@ INTERVAL = f'lake_schedule_interval_seconds{{dataset="{ONE}"}}'
 UNOWNED = 'lake_unowned_error_logs{layer="silver"}'
 LOST = 'alertmanager_notifications_failed_total{integration="slack"}'
 
-pytestmark = pytest.mark.skipif(
-    not shutil.which("promtool"), reason="promtool is missing: apt-get install prometheus"
-)
+pytestmark = needs_promtool
 
 
 class Case(NamedTuple):

@@ -48,7 +48,11 @@ class Packages:
 
 # The first that the template is for, and that of the profile.
 VERSIONS = (
-    Packages("6.0", Path("/"), "docs/monitoring.md names the packages"),
+    Packages(
+        "6.0",
+        Path("/"),
+        "apt-get install zabbix-server-pgsql zabbix-frontend-php php-cli php-pgsql postgresql",
+    ),
     Packages("7.0", Path("/opt/zabbix-7.0"), "sh tests/monitoring/zabbix-7.sh"),
 )
 PASSWORD = "of-the-test-0"

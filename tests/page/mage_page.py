@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
-import pytest
 from playwright.sync_api import Browser, Page, ViewportSize, expect, sync_playwright
 
 from tests.waiting import wait_for
@@ -19,10 +18,6 @@ SIZE: ViewportSize = {"width": 1440, "height": 900}
 SECONDS = 1000  # Playwright counts in milliseconds
 TYPES = ("Data loader", "Transformer", "Data exporter")
 PIPELINE = "/pipelines/breweries"
-
-needs_chromium = pytest.mark.skipif(
-    not CHROMIUM.exists(), reason="chromium is missing: apt-get install chromium"
-)
 
 
 @contextmanager

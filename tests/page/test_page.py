@@ -13,8 +13,9 @@ from data.medallion.host.envfile import read_envfile
 from sandbox.breweries.api import LocalBreweryApi
 from sandbox.breweries.generator import generate
 from sandbox.faults import Faults
-from tests.page.mage_page import MagePage, a_browser, needs_chromium, new_page
+from tests.page.mage_page import MagePage, a_browser, new_page
 from tests.page.web import web
+from tests.programs import needs_chromium
 from tests.waiting import wait_for
 
 pytestmark = needs_chromium

@@ -22,6 +22,7 @@ from data.medallion.lake.runs import RUN
 from tests.compose.stack import copy
 from tests.docs.code import TARGETS
 from tests.docs.pages import ROOT, page
+from tests.programs import OLD_PYTHON
 from tests.waiting import wait_for
 
 # What the make of `make test` hands down.
@@ -99,6 +100,7 @@ def demo(checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
     with pytest.MonkeyPatch.context() as patch:
         for name, value in {**hostile, "PYTHONWARNINGS": "error"}.items():
             patch.setenv(name, value)
+        patch.setenv("BREWERIES_API_BACKOFF_SECONDS", "0.05")
         patch.setenv("BREWERIES_API_ATTEMPTS", "16")  # by chance, 8 fail once in 400 demos
         return run(checkout, 'make demo ARGS="--error-rate 0.2 --cut-rate 0.1"')
 
@@ -218,7 +220,10 @@ def test_format_mends(checkout):
 
 
 def test_dashboards_are_those_that_are_committed(checkout):
-    pytest.importorskip("grafana_foundation_sdk", reason="it needs Python 3.11")
+    pytest.importorskip(
+        "grafana_foundation_sdk",
+        reason=OLD_PYTHON,
+    )
     folder = checkout / "monitoring" / "grafana" / "dashboards"
     (folder / "old.json").write_text("{}")
     run(checkout, "make dashboards")
