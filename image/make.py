@@ -1,6 +1,6 @@
 """Renew the pictures of this folder from the running system: `make images`.
 
-All but the architecture, flow.svg, which is drawn by hand.
+All but two: flow.svg is drawn by hand, and minio.png is MinIO's own console after a run.
 """
 
 from __future__ import annotations
@@ -19,7 +19,6 @@ from playwright.sync_api import Page
 from compose.trigger import ENDED
 from data.breweries.flow import FLOW
 from data.medallion.host.envfile import read_envfile
-from data.medallion.lake.datasets import LAYERS
 from data.medallion.lake.versions import Lake
 from data.medallion.report.publishing import local_file
 from data.medallion.settings import LakeSettings
@@ -34,15 +33,12 @@ from tests.waiting import wait_for
 IMAGE = Path(__file__).resolve().parent
 BREWERIES = 11_800
 UNUSABLE = 21
-KEYS_SHOWN = 9  # of a bucket
+WIDTH, WIDE = 1440, 1760
 STYLE = """
 body { margin: 0; }
 main { font: 15px/1.5 'DejaVu Sans Mono', monospace; padding: 24px; color: #24292f; }
 h1 { font: bold 19px 'DejaVu Sans', sans-serif; margin: 0 0 12px; }
-.buckets { display: grid; gap: 20px; }
 section { border: 1px solid #d0d7de; border-radius: 6px; padding: 14px 18px; }
-table { border-collapse: collapse; width: 100%; } td { padding: 1px 0; }
-td + td { text-align: right; color: #57606a; white-space: nowrap; }
 pre { margin: 0; white-space: pre-wrap; overflow-wrap: anywhere; }
 """
 
@@ -68,17 +64,18 @@ def main() -> int:
 
         picture = Path(str(FLOW.datasets[-1].object)).name
         shutil.copy(Path(name) / "visualizations" / picture, IMAGE / "chart.png")
+        page.set_viewport_size({"width": WIDE, "height": 900})  # so that no line of code is cut
         owner.edit()
         page.get_by_text("Memory:").wait_for()  # the kernel is there
         _fit_tree(page)
-        _shoot(page, "mage-tree")
+        _shoot(page, "mage-tree", width=WIDE)
+        page.set_viewport_size({"width": WIDTH, "height": 900})
         owner.triggers()
         _shoot(page, "mage-triggers", height=300)
         owner.wait_for_done(1)
         _shoot(page, "mage-runs", height=350)
         with runner.environment(read_envfile(up.store)):
             lake = Lake.connect(LakeSettings.load())
-            _show(page, "buckets", _buckets(lake))
             _show(page, "error-log", _error_log(lake))
         _report(page, local_file(FLOW, Path(name) / "visualizations"))
     return 0
@@ -98,7 +95,7 @@ def _report(page: Page, file: Path) -> None:
     end = page.locator(".facets").bounding_box()
     assert end  # noqa: S101  (it is on the page)
     height = round(end["y"] + end["height"]) + 40
-    page.set_viewport_size({"width": 1440, "height": height})
+    page.set_viewport_size({"width": WIDTH, "height": height})
     page.screenshot(path=IMAGE / "report.png")
 
 
@@ -116,21 +113,6 @@ def _fit_tree(page: Page) -> None:
     page.mouse.click(box["x"] + box["width"] / 2 - 160, box["y"] + box["height"] / 2)
     page.mouse.move(0, 0)
     page.wait_for_timeout(1000)  # the tree glides into its place
-
-
-def _buckets(lake: Lake) -> str:
-    """Every bucket with its objects; of silver's many partitions, some."""
-    sections = []
-    for layer in LAYERS:
-        sizes = {key: found.bytes for key, found in lake.store.listed(layer, "").items()}
-        shown = sorted(sizes, key=lambda key: ("country=" in key, key))[:KEYS_SHOWN]
-        rows = [(html.escape(key), f"{sizes[key]:,} bytes") for key in sorted(shown)]
-        if len(sizes) > len(shown):
-            rows.append((f"… and {len(sizes) - len(shown):,} more", ""))
-        cells = "".join(f"<tr><td>{key}</td><td>{size}</td></tr>" for key, size in rows)
-        title = f"{layer} · {len(sizes):,} objects · {sum(sizes.values()) / 1024:,.0f} KiB"
-        sections.append(f"<section><h1>{title}</h1><table>{cells}</table></section>")
-    return f"<div class=buckets>{''.join(sections)}</div>"
 
 
 def _error_log(lake: Lake) -> str:
@@ -151,10 +133,10 @@ def _show(page: Page, name: str, body: str) -> None:
     page.locator("main").screenshot(path=IMAGE / f"{name}.png")
 
 
-def _shoot(page: Page, name: str, height: int = 900) -> None:
+def _shoot(page: Page, name: str, height: int = 900, width: int = WIDTH) -> None:
     page.wait_for_timeout(2000)  # the bar that tells of loading fades away
     page.screenshot(
-        path=IMAGE / f"{name}.png", clip={"x": 0, "y": 0, "width": 1440, "height": height}
+        path=IMAGE / f"{name}.png", clip={"x": 0, "y": 0, "width": width, "height": height}
     )
 
 
