@@ -2,7 +2,6 @@
 
 import io
 import json
-import os
 import random
 import re
 import subprocess
@@ -17,6 +16,7 @@ from minio import Minio
 
 from sandbox.store import embedded_store
 from tests.compose.stack import copy
+from tests.pipeline.test_make import environment
 
 ROOT = Path(__file__).resolve().parents[2]
 GUIDE = (ROOT / "docs" / "make-it-yours.md").read_text(encoding="utf-8")
@@ -60,10 +60,11 @@ def quakes() -> list[dict]:
 
 def shell(folder: Path, script: str, **more: str) -> str:
     ours = ("MINIO_", "BREWERIES_", "LAKE_", "DASK_")
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
-    environment["PYTEST_ADDOPTS"] = "-k TestQuakes"  # of the others, that they can be collected
+    theirs = environment()
+    settings = {name: value for name, value in theirs.items() if not name.startswith(ours)}
+    settings["PYTEST_ADDOPTS"] = "-k TestQuakes"  # of the others, that they can be collected
     done = subprocess.run(
-        ["bash", "-euo", "pipefail", "-c", script], cwd=folder, env={**environment, **more},
+        ["bash", "-euo", "pipefail", "-c", script], cwd=folder, env={**settings, **more},
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout

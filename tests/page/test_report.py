@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.page.mage_page import browser_page, needs_chromium
+from tests.page.mage_page import browser_page
+from tests.programs import needs_chromium
 from tests.reports import facts, page_of
 
 pytestmark = needs_chromium
