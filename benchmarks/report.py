@@ -13,8 +13,20 @@ ROOT = Path(__file__).parents[1]
 TEMPLATE = Path(__file__).with_name("performance.md.template")
 PAGE = ROOT / "docs" / "performance.md"
 PICTURE = ROOT / "image" / "performance.png"
-NAMES = {"breweries": "this pipeline", "duckdb": "DuckDB", "pandas": "pandas", "spark": "PySpark"}
-COLOURS = {"breweries": "#b45309", "duckdb": "#475569", "pandas": "#94a3b8", "spark": "#0f766e"}
+NAMES = {
+    "breweries": "this pipeline",
+    "plain_duckdb": "plain DuckDB",
+    "duckdb": "DuckDB",
+    "pandas": "pandas",
+    "spark": "PySpark",
+}
+COLOURS = {
+    "breweries": "#b45309",
+    "plain_duckdb": "#7c3aed",
+    "duckdb": "#475569",
+    "pandas": "#94a3b8",
+    "spark": "#0f766e",
+}
 EXTRACTION = {"breweries": "this pipeline's crawl", "loop": "a loop over the pages"}
 OVERHEAD = {"empty": "four empty blocks", "breweries": "this pipeline"}
 CLUSTER = {"0": "this machine", "1": "a cluster of one worker", "2": "a cluster of two workers"}
