@@ -32,6 +32,8 @@ def pytest_configure(config: pytest.Config) -> None:
     folder = tempfile.TemporaryDirectory(prefix="breweries-mage-")
     config.add_cleanup(folder.cleanup)
     os.environ["MAGE_DATA_DIR"] = folder.name  # Mage reads it when it is first imported
+    # Else each process that a test starts would compile our modules anew.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     for name in NAMES:
         os.environ.pop(name, None)  # tests speak to this machine; those of proxies set their own
 

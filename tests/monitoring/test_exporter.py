@@ -212,7 +212,7 @@ def test_a_log_that_is_not_as_ours(world, see):
         assert "\\u0000" not in json.dumps(error), kind
 
 
-@pytest.mark.parametrize("year", ["1999", "2199"])
+@pytest.mark.parametrize("year", [pytest.param("1999", marks=pytest.mark.slow), "2199"])
 def test_a_clock_that_is_off_misleads_nobody(world, seen, year):
     """What blocks write of time is theirs; the order is that of the store."""
     next_second()

@@ -46,7 +46,10 @@ def test_two_datasets_are_told_apart(world, both):
     assert theirs["schedule_interval_seconds",] == 0, "it has no trigger"
 
 
-@pytest.mark.parametrize("layer", LAYERS)
+@pytest.mark.parametrize(
+    "layer",
+    ["silver", *(pytest.param(layer, marks=pytest.mark.slow) for layer in ("bronze", "gold"))],
+)
 def test_a_failure_of_one_dataset_is_not_hidden_by_a_success_of_another(world, both, layer):
     failing = STATIONS.layers[layer][0]
     put(world, layer, log_of("1", failing), json.dumps({"message": "no stations"}))

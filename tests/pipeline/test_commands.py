@@ -77,6 +77,7 @@ def test_a_block_run_alone_is_tried_again_as_the_project_says(world):
     assert (log["exception_type"], log["attempt"]) == ("ObjectDiffers", 3)
 
 
+@pytest.mark.slow
 def test_a_missing_setting_ends_mage_run_with_1_and_a_sentence(world):
     world.set(MINIO_SECRET_KEY="")
     done = mage_run()

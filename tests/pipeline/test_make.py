@@ -170,6 +170,7 @@ def test_api_serves_ones_own_records(checkout):
     assert answer.json() == [{"id": "own"}]
 
 
+@pytest.mark.slow
 def test_web_serves_mages_page(checkout, world):
     world.set(MAGE_DATA_DIR=world.folder / "mage")
     with socket.socket() as free:

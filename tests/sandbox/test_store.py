@@ -138,7 +138,13 @@ def test_the_last_one_out_ends_it_however_the_others_ended(tmp_path):
     wait_for(lambda: not of(tmp_path, ""), 5, 0.05)
 
 
-@pytest.mark.parametrize("killed", [["sandbox.keeper"], ["sandbox.keeper", "sandbox.leash"]])
+@pytest.mark.parametrize(
+    "killed",
+    [
+        pytest.param(["sandbox.keeper"], marks=pytest.mark.slow),
+        ["sandbox.keeper", "sandbox.leash"],
+    ],
+)
 def test_a_keeper_that_was_killed_stands_in_nobodys_way(tmp_path, killed):
     with embedded_store(tmp_path) as first:
         client(first).make_bucket("bronze")
