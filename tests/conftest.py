@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import tempfile
 from collections.abc import Iterator
@@ -64,6 +65,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
     else:
         with embedded_store(tmp_path_factory.mktemp("store")) as environment:
             yield environment
+            gc.collect()  # it waits for connections that are open
 
 
 def _refuse_a_store_in_use(settings: dict[str, str]) -> None:
