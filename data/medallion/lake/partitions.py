@@ -53,6 +53,14 @@ class Partitioning:
             raise ObjectUnreadable(key, f"its key has no {' and '.join(self.schema.names)}")
         return found
 
+    def values(self, key: str) -> dict[str, str | int | bool]:
+        """The same by the names of the columns.
+
+        Raises:
+            ObjectUnreadable: the key holds none.
+        """
+        return dict(zip(self.schema.names, self.of_key(key), strict=True))
+
     def problem(self, partition: Partition) -> str | None:
         """Why some values cannot be a partition, or None."""
         for name, value in zip(self.schema.names, map(_text, partition), strict=True):

@@ -6,6 +6,7 @@ Such a file is plain JSON to any reader, and streams: a record is a line, less t
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +18,10 @@ CONTENT_TYPE = "application/json"
 NEWLINE = ord("\n")
 NO_RECORD = {b"", b"[", b"]"}
 """What else a line may hold, without space and comma."""
+
+REJECTED_LINE = re.compile(rb'\{"reason":("(?:[^"\\]|\\.)*"),"position":(\d+),"record":(.*)\}')
+"""A record that cannot be used, as silver's block writes it: the reason as JSON, its position in
+bronze, and the record as received."""
 
 Item = tuple[str, Any]
 """A record: its JSON text as received, on one line, and its value."""

@@ -24,6 +24,15 @@ def began(time: datetime) -> str:
     return f"{time:%Y%m%dT%H%M%SZ}"
 
 
+def time_of(run: str) -> datetime:
+    """When a run began, to the second, in UTC, by its id: the inverse of `began`.
+
+    Raises:
+        ValueError: the id tells no time.
+    """
+    return datetime.strptime(run[:16], "%Y%m%dT%H%M%SZ").replace(tzinfo=timezone.utc)
+
+
 def day_of(run: str) -> str:
     """The day in UTC on which a run began: the first part of its id."""
     return run.partition("T")[0]

@@ -13,7 +13,8 @@ import pyarrow.compute as pc
 from ..lake import parquet
 from ..lake.errors import LakeError
 from ..lake.manifest import Changes, Manifest, StoredObject
-from ..lake.versions import Version
+from ..lake.partitions import Partitioning
+from ..lake.versions import Lake, Version
 from ..work import regrouping
 from ..work.regrouping import few_buckets
 from ..work.shuffle import Part, Piece, Place, buckets_of, gather, grouped, scatter
@@ -114,22 +115,32 @@ def scatter_objects(
     Raises:
         LakeError: an object is not what its manifest says.
     """
-    schema = pa.schema([silver.table.schema.field(column) for column in columns])
-    partition_schema = silver.table.partition_schema
-
-    def read(entry: StoredObject) -> pa.Table:
-        content = place.lake.read("silver", entry)
-        name = f"silver/{entry.key}"
-        table = parquet.read(name, content, entry, schema, missing_as_null=True)
-        partition = silver.partitioning.of_key(entry.key)
-        for field, value in zip(partition_schema, partition, strict=True):
-            repeated = pa.repeat(pa.scalar(value, field.type), len(table))
-            table = table.append_column(field, repeated)
-        return table
-
+    fields = [silver.table.schema.field(column) for column in columns]
+    schema = pa.schema([*fields, *silver.table.partition_schema])
+    read = partial(read_located, place.lake, silver.partitioning, schema)
     rows = pa.concat_tables(place.lake.store.each(read, entries))
     by_key = buckets_of(rows[silver.table.key], buckets)
     return scatter(place.scratch, name, rows, by_key, buckets)
+
+
+def read_located(
+    lake: Lake, partitioning: Partitioning, schema: pa.Schema, entry: StoredObject
+) -> pa.Table:
+    """Some columns of an object of silver, those of its key too.
+
+    Raises:
+        LakeError: it is not what its manifest says.
+    """
+    name, located = f"silver/{entry.key}", partitioning.values(entry.key)
+    stored = [field for field in schema if field.name not in located]
+    found = parquet.read(name, lake.read("silver", entry), entry, stored, missing_as_null=True)
+    columns = [
+        pa.repeat(pa.scalar(located[field.name], field.type), entry.rows)
+        if field.name in located
+        else found[field.name]
+        for field in schema
+    ]
+    return pa.table(columns, schema) if columns else found
 
 
 def compare(

@@ -15,7 +15,7 @@ from ..flow import Flow
 from ..lake.datasets import Dataset
 from ..lake.manifest import Manifest
 from ..lake.records import record_texts
-from ..lake.runs import RUN, began
+from ..lake.runs import RUN, began, time_of
 from ..lake.versions import Lake, Stat
 from .errors import HistoryThinned, NoVersionThen, TimeUnclear
 
@@ -51,7 +51,7 @@ def versions(lake: Lake, flow: Flow) -> Iterator[Kept]:
     before: dict[bytes, bytes] | None = None
     for snapshot, stat in answers(lake, flow.bronze).items():
         now = _hashes(lake, flow, stat)
-        then = datetime.strptime(snapshot[:16], "%Y%m%dT%H%M%SZ").replace(tzinfo=timezone.utc)
+        then = time_of(snapshot)
         kept = Kept(snapshot, then, stat.rows)
         if before is not None:
             common = before.keys() & now.keys()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from itertools import chain, islice
@@ -17,18 +16,16 @@ from ..flows import load_all
 from ..lake import parquet
 from ..lake.datasets import Dataset
 from ..lake.errors import ObjectDiffers, ObjectMissing, ObjectUnreadable
-from ..lake.manifest import StoredObject
 from ..lake.partitions import Partitioning
-from ..lake.records import record_texts
+from ..lake.records import REJECTED_LINE, record_texts
 from ..lake.versions import Lake, Stat, Version
 from ..layers import gold
+from ..layers.comparison import read_located
 from .errors import ColumnUnknown, DatasetUnknown, HalfPublished, ValueOfOtherType
 
 RECORDS = pa.schema([("position", pa.int64()), ("record", pa.string())])
 """Bronze: where each record stands, and its JSON as received."""
 REJECTED = pa.schema([("reason", pa.string()), *RECORDS])
-LINE = re.compile(r'\{"reason":("(?:[^"\\]|\\.)*"),"position":(\d+),"record":(.*)\}')
-"""A rejected record, as silver's block writes it."""
 BATCH = 5_000  # records that are Python objects at a time
 
 Where = Mapping[str, Any]
@@ -156,13 +153,13 @@ def _read(
     if dataset.layer == "silver":
         partitioning = Partitioning(flow.table.partition_schema)
         allowed = {name: set(values.to_pylist()) for name, values in wanted.items()}
-        read = partial(_silver, lake, partitioning, schema)
+        read = partial(read_located, lake, partitioning, schema)
         entries = [
             entry
             for entry in manifest.objects
             if all(
                 value in allowed.get(name, {value})
-                for name, value in _partition(partitioning, entry).items()
+                for name, value in partitioning.values(entry.key).items()
             )
         ]
         return pa.concat_tables([schema.empty_table(), *lake.store.each(read, entries)])
@@ -174,26 +171,6 @@ def _read(
     if len(found) != entry.rows:
         raise ObjectDiffers(f"bronze/{entry.key}", "rows", entry.rows, len(found))
     return found.select(schema.names)
-
-
-def _partition(partitioning: Partitioning, entry: StoredObject) -> dict[str, Any]:
-    return dict(zip(partitioning.schema.names, partitioning.of_key(entry.key), strict=True))
-
-
-def _silver(
-    lake: Lake, partitioning: Partitioning, schema: pa.Schema, entry: StoredObject
-) -> pa.Table:
-    """Some columns of an object of silver, those of its key too."""
-    name, located = f"silver/{entry.key}", _partition(partitioning, entry)
-    stored = [field for field in schema if field.name not in located]
-    found = parquet.read(name, lake.read("silver", entry), entry, stored, missing_as_null=True)
-    columns = [
-        pa.repeat(pa.scalar(located[field.name], field.type), entry.rows)
-        if field.name in located
-        else found[field.name]
-        for field in schema
-    ]
-    return pa.table(columns, schema) if columns else found
 
 
 def _records(lines: Iterator[bytes], key: str, schema: pa.Schema) -> pa.Table:
@@ -208,8 +185,8 @@ def _records(lines: Iterator[bytes], key: str, schema: pa.Schema) -> pa.Table:
 def _row(text: bytes, position: int, key: str, schema: pa.Schema) -> dict[str, Any]:
     if schema is RECORDS:
         return {"position": position, "record": text.decode()}
-    found = LINE.fullmatch(text.decode())
+    found = REJECTED_LINE.fullmatch(text)
     if not found:
         raise ObjectUnreadable(f"silver/{key}", f"line {position + 2} is no rejected record")
     reason, where, record = found.groups()
-    return {"reason": json.loads(reason), "position": int(where), "record": record}
+    return {"reason": json.loads(reason), "position": int(where), "record": record.decode()}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -16,7 +15,7 @@ from ..flow import Flow
 from ..lake.datasets import LAYERS, LOGS, Dataset, Layer
 from ..lake.errors import BucketMissing, LakeError, ObjectMissing, ObjectUnreadable
 from ..lake.manifest import Changes, Manifest, first_problem
-from ..lake.records import record_texts, split_lines
+from ..lake.records import REJECTED_LINE, record_texts, split_lines
 from ..lake.versions import Lake, Stat
 
 EXAMPLES = 3
@@ -25,7 +24,6 @@ LONGEST_EXAMPLE = 240  # characters
 VERSIONS = 8
 """Kept answers that are shown with their records."""
 LARGEST_LOG = 1 << 20  # bytes; a larger error log is named, but not read
-REJECTED = re.compile(rb'\{"reason":("(?:[^"\\]|\\.)*"),"position":(\d+),"record":')
 
 R = TypeVar("R")
 M = TypeVar("M", bound=BaseModel)
@@ -147,13 +145,13 @@ def _rejects(lake: Lake, key: str) -> Mapping[str, Rejects]:
     """Count the rejected records as they stream by; there may be very many."""
     found: dict[bytes, Rejects] = defaultdict(Rejects)
     for text in record_texts(split_lines(lake.store.stream("silver", key))):
-        head = REJECTED.match(text)
-        if not head:
+        line = REJECTED_LINE.fullmatch(text)
+        if not line:
             raise ObjectUnreadable(f"silver/{key}", "a line is no rejected record")
-        one = found[head[1]]
+        one = found[line[1]]
         one.count += 1
         if one.count <= EXAMPLES:
-            record = text[head.end() : -1].decode(errors="replace")
+            record = line[3].decode(errors="replace")
             cut = "…" if len(record) > LONGEST_EXAMPLE else ""
             one.examples.append(record[:LONGEST_EXAMPLE] + cut)
     return {json.loads(reason): one for reason, one in found.items()}

@@ -14,6 +14,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
 from ..lake.manifest import Manifest
 from ..lake.partitions import Partitioning
+from ..lake.runs import time_of
 from ..source.completeness import VALUES_OF
 from ..table import Table
 from .facts import Facts
@@ -81,7 +82,7 @@ def _template() -> Template:
 def began(run: str) -> datetime | None:
     """When a run began, by its id; None where that is none of ours."""
     try:
-        return datetime.strptime(run[:16], "%Y%m%dT%H%M%SZ")
+        return time_of(run)
     except ValueError:
         return None
 
@@ -105,8 +106,7 @@ def counted(table: Table, silver: Manifest | None, column: str) -> Counter[str]:
     if silver and column in table.partitions:
         partitioning = Partitioning(table.partition_schema)
         for entry in silver.objects:
-            values = dict(zip(table.partitions, partitioning.of_key(entry.key), strict=True))
-            found[str(values[column])] += entry.rows
+            found[str(partitioning.values(entry.key)[column])] += entry.rows
     elif silver and silver.profile:
         found.update(silver.profile.counts.get(column, {}))
     return found
