@@ -1,4 +1,4 @@
-"""This machine's threads beside a Dask cluster on it: what going through a cluster costs.
+"""This machine alone beside a Dask cluster on it: what going through a cluster costs.
 
 A scheduler and one or two workers on loopback, each worker a process of one thread; the same rows,
 the same tasks, and the same objects to the byte, which is checked.

@@ -27,6 +27,11 @@ COLOURS = {
     "pandas": "#94a3b8",
     "spark": "#0f766e",
 }
+PLAIN = (
+    "*Plain DuckDB* is the script that most people would write (`with_plain_duckdb.py`): it trims "
+    "and counts, and leaves out NFC, invisible characters, aliases, bounds, duplicates and "
+    "rejected rows, so it counts otherwise. "
+)
 EXTRACTION = {"breweries": "this pipeline's crawl", "loop": "a loop over the pages"}
 OVERHEAD = {"empty": "four empty blocks", "breweries": "this pipeline"}
 CLUSTER = {"0": "this machine", "1": "a cluster of one worker", "2": "a cluster of two workers"}
@@ -122,12 +127,14 @@ def _scale(found: list[Result]) -> dict[str, str]:
             return ""
         return f"{ours[one.size].median_seconds / one.median_seconds:.2f}"
 
+    has_plain = any(one.job == "plain_duckdb" for one in found)
     middle, large = (ours[size] for size in sorted(ours)[-2:])
     return {
         "scale": _table(
             ("rows", "job", "rounds", "seconds", "peak memory, MB", "ours / that, in time"),
             ((f"{one.size:,}", NAMES[one.job], *_rounds(one), beside(one)) for one in found),
         ),
+        "plain": PLAIN if has_plain else "",
         "middle": f"{middle.size:,}",
         "large": f"{large.size:,}",
         "growth": f"{large.median_megabytes / middle.median_megabytes:.2f}",
