@@ -157,3 +157,14 @@ def test_awkward_partitions_of_the_past(tmp_path, state):
 )
 def test_what_cannot_be_a_key_is_told(state, problem):
     assert TEXTS.problem(("Land", state)) == problem
+
+
+long = st.builds(str.__mul__, st.sampled_from(["x", "é", "🍺", "%"]), st.integers(1, 260))
+value_or_none = st.none() | texts | long | st.just("__HIVE_DEFAULT_PARTITION__")
+
+
+@given(st.lists(st.tuples(value_or_none, value_or_none)))
+def test_what_cannot_be_a_key_is_told_of_each_row(partitions):
+    rows = pa.table(TEXTS.columns(partitions), TEXTS.schema)
+    expected = [None if None in each else TEXTS.problem(each) for each in partitions]
+    assert TEXTS.problems(rows).to_pylist() == expected

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import reduce
 from urllib.parse import quote
 
 import pyarrow as pa
@@ -69,6 +70,20 @@ class Partitioning:
             if value == PYARROW_NULL:
                 return f"{name} is the mark for null"
         return None
+
+    def problems(self, rows: pa.Table) -> pa.Array:
+        """The same for each row; null too where a value is null."""
+        suspects = []
+        for name in self.schema.names:
+            values = rows[name].cast(pa.string())
+            # Percent-encoded, a byte is three at most.
+            safe = (LONGEST_SEGMENT - len(_segment(name, ""))) // 3
+            is_long = pc.greater(pc.binary_length(values), safe)
+            suspects.append(pc.or_(is_long, pc.equal(values, PYARROW_NULL)))
+        suspect = pc.fill_null(reduce(pc.or_, suspects), False).combine_chunks()
+        texts = self.texts(rows.filter(suspect)).to_pylist()
+        problems = pa.array([self.problem(self.of_text(text)) for text in texts], pa.string())
+        return pc.replace_with_mask(pa.nulls(len(rows), pa.string()), suspect, problems)
 
     def texts(self, rows: pa.Table) -> pa.ChunkedArray:
         """The partition of each row as one text; null where a value is."""

@@ -93,16 +93,8 @@ class Cleaner:
             [strangers, *missing], names=["stranger", *required]
         )
         reasons = ["not an object", *(f"no {name}" for name in required)]
-        return pc.case_when(conditions, *reasons, self._problems(table))
-
-    def _problems(self, table: pa.Table) -> pa.Array:
-        """Why a row's partition cannot be one, or null."""
-        partitioning = Partitioning(self.table.partition_schema)
-        # There are few, so each is looked at once.
-        texts = partitioning.texts(table).combine_chunks().dictionary_encode()
-        partitions = map(partitioning.of_text, texts.dictionary.to_pylist())
-        problems = pa.array(map(partitioning.problem, partitions), pa.string())
-        return problems.take(texts.indices)
+        problems = Partitioning(self.table.partition_schema).problems(table)
+        return pc.case_when(conditions, *reasons, problems)
 
 
 def _found(column: Column, block: Block) -> pa.Array:

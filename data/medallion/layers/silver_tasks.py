@@ -125,17 +125,17 @@ def clean_range(
         records += len(lines)
     rows = pa.concat_tables(tables)
     unusable = pa.Table.from_pylist(rejected, REJECTED_SCHEMA)
-    columns = [rows[silver.table.key], rows[POSITION], _partitions(silver, rows)]
-    keys = pa.table(columns, silver.keys_schema)
+    partitions = _partitions(silver, rows)
+    keys = pa.table([rows[silver.table.key], rows[POSITION], partitions], silver.keys_schema)
     scratch = place.scratch
-    by_partition = _by_partition(silver, rows, buckets)
+    by_partition = _by_partition(partitions, buckets)
     return CleanedRange(
         records=records,
         rows=scatter(scratch, f"{name}-rows", rows, by_partition, buckets),
         keys=scatter(scratch, f"{name}-keys", keys, buckets_of(keys["key"], buckets), buckets),
         rejected=scatter(scratch, f"{name}-rejected", unusable, _all_in_one(unusable), 1),
         unusable=len(rejected),
-        by_partition=_count(silver, keys["partition"]),
+        by_partition=_count(silver, partitions),
         seen=drift.seen_in_all(batches),
     )
 
@@ -261,10 +261,10 @@ def _count(silver: Silver, partitions: pa.ChunkedArray) -> Counter[Partition]:
     return Counter({of_text(found["values"]): found["counts"] for found in counted})
 
 
-def _by_partition(silver: Silver, rows: pa.Table, buckets: int) -> Buckets:
+def _by_partition(partitions: pa.ChunkedArray, buckets: int) -> Buckets:
     if buckets == 1:
-        return _all_in_one(rows)
-    texts = _partitions(silver, rows).combine_chunks()
+        return _all_in_one(partitions)
+    texts = partitions.combine_chunks()
     known: Buckets = hashes(pa.chunked_array([texts.dictionary])) % buckets
     found: Buckets = known[texts.indices.to_numpy()]
     return found

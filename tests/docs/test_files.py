@@ -1,0 +1,24 @@
+"""What the repository holds: texts, and the pictures of image/."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.docs.pages import ROOT
+
+
+def test_nothing_but_texts_and_pictures_is_kept():
+    if not (ROOT / ".git").exists():
+        pytest.skip("this is no clone: git clone the repository")
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True)
+    kept = [ROOT / name for name in listed.stdout.decode().split("\0") if name]
+    binary = [path for path in kept if path.is_file() and b"\0" in path.read_bytes()]
+    assert binary
+    assert [path for path in binary if not _is_picture(path)] == []
+
+
+def _is_picture(path: Path) -> bool:
+    return path.parent == ROOT / "image" and path.suffix == ".png"
