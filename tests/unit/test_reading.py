@@ -45,7 +45,7 @@ def test_an_odd_record_is_read_as_it_is_and_the_others_by_arrow(odd, place):
     texts = [PLAIN] * 40
     texts[place] = odd
     clean(CLEANER, texts)
-    blocks = list(reading.read(Lines.joined(texts), TABLE))
+    blocks = list(reading.read(Lines.joined(texts), TABLE, set()))
     by_arrow = sum(len(b.numbers) for b in blocks if isinstance(b, reading.Columns))
     # A few beside it are not worth a call of Arrow.
     assert by_arrow >= 40 - 2 * reading.FEW
@@ -89,7 +89,7 @@ def test_many_odd_records_are_left_to_themselves_after_a_few_calls(monkeypatch):
 
     monkeypatch.setattr(reading.arrow_json, "read_json", counting)
     texts = [b'{"number":1,"name":%d}' % number for number in range(5_000)]
-    (block,) = reading.read(Lines.joined(texts), TABLE)
+    (block,) = reading.read(Lines.joined(texts), TABLE, set())
     assert isinstance(block, reading.OneByOne)
     assert len(calls) < 20
 
@@ -106,8 +106,18 @@ def test_one_kind_of_odd_records_costs_one_refusal(monkeypatch):
     monkeypatch.setattr(reading._Reader, "_read", counting)
     odd = PLAIN.replace(b'"phone": "555"', b'"phone": 5')
     texts = [odd if number % 50 == 30 else PLAIN for number in range(2_000)]
-    list(reading.read(Lines.joined(texts), TABLE))
+    known = set[bytes]()
+    list(reading.read(Lines.joined(texts), TABLE, known))
     assert len(refused) == 1
+    later = [odd if number % 50 == 7 else PLAIN for number in range(2_000)]
+    list(reading.read(Lines.joined(later), TABLE, known))
+    assert len(refused) == 1
+
+
+def test_what_was_refused_before_is_read_by_arrow_where_all_records_have_it():
+    texts = [b'{"number":%d,"name":"n","height":4.5}' % number for number in range(2_000)]
+    blocks = list(reading.read(Lines.joined(texts), TABLE, {b'"height":4'}))
+    assert sum(len(b.numbers) for b in blocks if isinstance(b, reading.Columns)) == 2_000
 
 
 def test_a_field_that_is_null_in_all_records_is_told_from_one_that_is_missing():

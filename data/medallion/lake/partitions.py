@@ -9,11 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import reduce
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from pyarrow.dataset import HivePartitioning, get_partition_keys
 
 from .errors import ObjectUnreadable
 
@@ -45,12 +44,13 @@ class Partitioning:
         Raises:
             ObjectUnreadable: the key holds none.
         """
+        told = dict(segment.partition("=")[::2] for segment in key.split("/"))
         try:
-            values = get_partition_keys(HivePartitioning(self.schema).parse(key))
-        except (pa.ArrowException, ValueError):
-            values = {}
-        found = tuple(values.get(name) for name in self.schema.names)
-        if None in found:
+            texts = [unquote(told[name], errors="strict") for name in self.schema.names]
+            found = tuple(map(_value, self.schema.types, texts))
+        except (KeyError, ValueError):
+            texts = [PYARROW_NULL]
+        if PYARROW_NULL in texts:
             raise ObjectUnreadable(key, f"its key has no {' and '.join(self.schema.names)}")
         return found
 
@@ -113,9 +113,8 @@ def _text(value: str | int | bool) -> str:
 
 
 def _value(kind: pa.DataType, text: str) -> str | int | bool:
-    if pa.types.is_boolean(kind):
-        return text == "true"
-    return int(text) if pa.types.is_integer(kind) else text
+    found: str | int | bool = pa.scalar(text).cast(kind).as_py()
+    return found
 
 
 def _segment(name: str, value: str) -> str:

@@ -14,8 +14,9 @@ import pyarrow.compute as pc
 from ..lake.partitions import Partitioning
 from ..lake.records import Lines
 from ..table import POSITION, Clean, Column, Table
+from .blocks import Block
 from .drift import Seen, seen_in_all
-from .reading import Block, read
+from .reading import read
 from .tidying import tidied
 
 
@@ -41,19 +42,22 @@ class Cleaner:
     table: Table
     clean: Clean
 
-    def __call__(self, lines: Lines, start: int = 0) -> tuple[pa.Table, list[Rejected], Seen]:
+    def __call__(
+        self, lines: Lines, start: int = 0, refused: set[bytes] | None = None
+    ) -> tuple[pa.Table, list[Rejected], Seen]:
         """Clean some records.
 
         Args:
             lines: the records' JSON, as received, in UTF-8.
             start: the position of the first in bronze, from 0.
+            refused: what `reading.read` keeps between the lines of a range.
 
         Returns:
             A table of `clean_schema` with the usable rows, in no order; the others by position;
             and what the records look like.
         """
         tables, rejected, seen = [self.table.clean_schema.empty_table()], [], []
-        for block in read(lines, self.table):
+        for block in read(lines, self.table, set() if refused is None else refused):
             columns, unreadable = self._columns(block)
             columns[POSITION] = pa.array(block.numbers + start, pa.int64())
             schema = self.table.clean_schema

@@ -10,24 +10,21 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from itertools import takewhile
-from typing import Any, Protocol
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice, takewhile
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import json as arrow_json
 
 from ..lake.manifest import Fields
-from ..lake.records import Lines, parse
+from ..lake.records import Lines
 from ..table import Column, Table, field_of
-from .drift import fields_of
-from .tidying import as_text
-from .types import EXACT, has_value, typed
+from .blocks import Block, Columns, Numbers, OneByOne, as_object
+from .types import EXACT
 
 FEW = 16
 """Records, of which it does not pay to ask Arrow; and as many as tell what a field holds."""
@@ -41,118 +38,30 @@ LARGE = EXACT / 1_000_000
 REFUSED = re.compile(r"(?:Column\(/(?P<field>.*)\) changed from .*)?in row (?P<row>\d+)$")
 """How Arrow's message ends, where it tells the record."""
 
-# A record that is no object is read as this one, and told apart by identity.
-_NOT_AN_OBJECT: dict[str, Any] = {}
 
-Numbers = npt.NDArray[np.int64]
-
-
-class Block(Protocol):
-    """Some records, read; each array has a value for each of them."""
-
-    @property
-    def numbers(self) -> Numbers:
-        """Which of the lines they are, from 0."""
-
-    @property
-    def fields(self) -> Fields:
-        """Their fields, and the types that these have in JSON."""
-
-    @property
-    def strangers(self) -> pa.Array:
-        """Whether each is no object."""
-
-    def text(self, field: str) -> pa.Array:
-        """A field as text, not tidied; null where it has none."""
-
-    def typed(self, column: Column, field: str) -> pa.Array:
-        """A field in the type of a column, which is no text; null where it has no such value."""
-
-    def is_lost(self, column: Column, field: str) -> pa.Array:
-        """Whether a field has a value, of which a column without one cannot make any."""
-
-
-def read(lines: Lines, table: Table) -> Iterator[Block]:
+def read(lines: Lines, table: Table, refused: set[bytes]) -> Iterator[Block]:
     """The records of some lines, in blocks of no order.
+
+    Args:
+        lines: to read.
+        table: whose fields are read.
+        refused: texts of fields, such as `"id":4`, that Arrow refused in earlier lines; those that
+            it refuses in these are added, so that later ones are not tried in vain.
 
     Raises:
         ValueError: one of them is no JSON.
     """
-    reader = _Reader(lines, table)
+    reader = _Reader(lines, table, refused)
     yield from reader.columns()
     odd = np.flatnonzero(reader.odd)
     if len(odd):
         yield OneByOne(lines, odd)
 
 
-@dataclass(frozen=True)
-class Columns:
-    """A block that Arrow has read."""
-
-    numbers: Numbers
-    values: Mapping[str, pa.Array]
-    """Of the fields that columns are read from."""
-    fields: Fields
-
-    @property
-    def strangers(self) -> pa.Array:  # noqa: D102 - as Block says
-        return pa.repeat(pa.scalar(False), len(self.numbers))
-
-    def text(self, field: str) -> pa.Array:  # noqa: D102
-        found = self.values[field]
-        # What it is else is an object, of which another column takes a field.
-        return found if pa.types.is_string(found.type) else pa.nulls(len(found), pa.string())
-
-    def typed(self, column: Column, field: str) -> pa.Array:  # noqa: D102
-        return typed(column, self.values[field])
-
-    def is_lost(self, column: Column, field: str) -> pa.Array:  # noqa: D102
-        found = self.values[field]
-        if not pa.types.is_string(found.type):
-            return pc.is_valid(found)
-        if column.type == "text":
-            return pa.repeat(pa.scalar(False), len(found))
-        return pa.array(map(has_value, found.to_pylist()), pa.bool_())
-
-
-class OneByOne:
-    """A block of records that are read by Python's own rules."""
-
-    def __init__(self, lines: Lines, numbers: Numbers) -> None:
-        self.numbers = numbers
-        self._texts = [lines.text(number) for number in numbers]
-        self._records = [_as_object(text) for text in self._texts]
-
-    @property
-    def fields(self) -> Fields:  # noqa: D102 - as Block says
-        return fields_of(self._records)
-
-    @property
-    def strangers(self) -> pa.Array:  # noqa: D102
-        return pa.array([record is _NOT_AN_OBJECT for record in self._records], pa.bool_())
-
-    def text(self, field: str) -> pa.Array:  # noqa: D102
-        values = self._values(field)
-        for number, value in enumerate(values):
-            if isinstance(value, float):
-                values[number] = field_of(_as_object(self._texts[number], exact=True), field)
-        return pa.array(map(as_text, values), pa.string())
-
-    def typed(self, column: Column, field: str) -> pa.Array:  # noqa: D102
-        return typed(column, self._values(field))
-
-    def is_lost(self, column: Column, field: str) -> pa.Array:  # noqa: D102
-        is_lost = _is_no_text if column.type == "text" else has_value
-        return pa.array(map(is_lost, self._values(field)), pa.bool_())
-
-    def _values(self, field: str) -> list[Any]:
-        return [field_of(record, field) for record in self._records]
-
-
 class _Reader:
     """Reads lines by Arrow, and marks those that it cannot read."""
 
-    def __init__(self, lines: Lines, table: Table) -> None:
+    def __init__(self, lines: Lines, table: Table, refused: set[bytes]) -> None:
         self.odd = ~lines.are_braced | (lines.ends - lines.starts >= LONG)
         """Of each line, whether it is to be read by itself."""
         self._lines = lines
@@ -160,6 +69,11 @@ class _Reader:
         self._paths = [field for column in table.columns for field in column.fields]
         for name in _dotted(self._paths):
             self.odd[list(lines.with_text(_key(name)))] = True
+        for text in refused:
+            alike = list(islice(lines.with_text(text), len(lines) // FEW))
+            if len(alike) < len(lines) // FEW:  # where they are many, Arrow may read them here
+                self.odd[alike] = True
+        self._refused = refused
         self._content = lines.separated()
         self._leave(np.flatnonzero(self.odd))
         self._schema = _schema(_as_texts(table, self._first_records()))
@@ -190,7 +104,7 @@ class _Reader:
                 left += [numbers[row + step :], numbers[:row]]
 
     def _first_records(self) -> list[dict[str, Any]]:
-        return [_as_object(self._lines.text(n)) for n in np.flatnonzero(~self.odd)[:FEW]]
+        return [as_object(self._lines.text(n)) for n in np.flatnonzero(~self.odd)[:FEW]]
 
     def _read(self, numbers: Numbers) -> tuple[pa.Table | None, re.Match[str] | None]:
         """Some records; or where Arrow stopped, if it says so."""
@@ -217,8 +131,11 @@ class _Reader:
         """The later lines in which a field begins as in one that Arrow refused for it."""
         key = re.escape(_key((field or "").rpartition("/")[2]))
         value = re.search(key + rb"\s*:\s*\S", self._lines.text(number))
-        later = self._lines.with_text(value[0], number + 1) if field and value else ()
-        return np.fromiter(later, np.int64)
+        if not field or not value:
+            return np.empty(0, np.int64)
+        if len(self._refused) < FEW:
+            self._refused.add(value[0])
+        return np.fromiter(self._lines.with_text(value[0], number + 1), np.int64)
 
     def _exact(self, numbers: Numbers, rows: pa.Table) -> Iterator[Columns]:
         """The rows in which Arrow lost nothing."""
@@ -249,7 +166,7 @@ class _Reader:
         """Whether some of the lines have a field, which is null in all."""
         some = self._lines.with_text(_key(name), numbers[0])
         return any(
-            name in _as_object(self._lines.text(n)) for n in takewhile(numbers[-1].__ge__, some)
+            name in as_object(self._lines.text(n)) for n in takewhile(numbers[-1].__ge__, some)
         )
 
 
@@ -327,18 +244,3 @@ def _kind(kind: pa.DataType) -> str:
 
 def _key(name: str) -> bytes:
     return json.dumps(name, ensure_ascii=False).encode()
-
-
-def _as_object(text: bytes, exact: bool = False) -> dict[str, Any]:
-    """A record; exactly, its numbers of more than 64 bits keep the digits that orjson loses."""
-    try:
-        value = orjson.loads(text)
-    except orjson.JSONDecodeError:
-        exact = True  # JSON all the same: half a surrogate pair, or a deep nesting
-    if exact:
-        value, _ = parse(text.decode())
-    return value if isinstance(value, dict) else _NOT_AN_OBJECT
-
-
-def _is_no_text(value: Any) -> bool:
-    return isinstance(value, (bool, dict, list))

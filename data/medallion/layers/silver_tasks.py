@@ -117,8 +117,9 @@ def clean_range(
         ObjectDiffers: the range is not what the manifest says.
     """
     tables, rejected, batches, records = [silver.table.clean_schema.empty_table()], [], [], 0
+    refused = set[bytes]()
     for lines in lines_of(place, span):
-        table, some, seen = silver.cleaner(lines, first + records)
+        table, some, seen = silver.cleaner(lines, first + records, refused)
         tables.append(table)
         rejected += [vars(row) for row in some]
         batches.append(seen)

@@ -1,0 +1,129 @@
+"""Blocks of records that are read: by Arrow as columns, or one by one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+import orjson
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ..lake.manifest import Fields
+from ..lake.records import Lines, parse
+from ..table import Column, field_of
+from .drift import fields_of
+from .tidying import as_text
+from .types import has_value, typed
+
+# A record that is no object is read as this one, and told apart by identity.
+_NOT_AN_OBJECT: dict[str, Any] = {}
+
+Numbers = npt.NDArray[np.int64]
+
+
+class Block(Protocol):
+    """Some records, read; each array has a value for each of them."""
+
+    @property
+    def numbers(self) -> Numbers:
+        """Which of the lines they are, from 0."""
+
+    @property
+    def fields(self) -> Fields:
+        """Their fields, and the types that these have in JSON."""
+
+    @property
+    def strangers(self) -> pa.Array:
+        """Whether each is no object."""
+
+    def text(self, field: str) -> pa.Array:
+        """A field as text, not tidied; null where it has none."""
+
+    def typed(self, column: Column, field: str) -> pa.Array:
+        """A field in the type of a column, which is no text; null where it has no such value."""
+
+    def is_lost(self, column: Column, field: str) -> pa.Array:
+        """Whether a field has a value, of which a column without one cannot make any."""
+
+
+@dataclass(frozen=True)
+class Columns:
+    """A block that Arrow has read."""
+
+    numbers: Numbers
+    values: Mapping[str, pa.Array]
+    """Of the fields that columns are read from."""
+    fields: Fields
+
+    @property
+    def strangers(self) -> pa.Array:  # noqa: D102 - as Block says
+        return pa.repeat(pa.scalar(False), len(self.numbers))
+
+    def text(self, field: str) -> pa.Array:  # noqa: D102
+        found = self.values[field]
+        # What it is else is an object, of which another column takes a field.
+        return found if pa.types.is_string(found.type) else pa.nulls(len(found), pa.string())
+
+    def typed(self, column: Column, field: str) -> pa.Array:  # noqa: D102
+        return typed(column, self.values[field])
+
+    def is_lost(self, column: Column, field: str) -> pa.Array:  # noqa: D102
+        found = self.values[field]
+        if not pa.types.is_string(found.type):
+            return pc.is_valid(found)
+        if column.type == "text":
+            return pa.repeat(pa.scalar(False), len(found))
+        return pa.array(map(has_value, found.to_pylist()), pa.bool_())
+
+
+class OneByOne:
+    """A block of records that are read by Python's own rules."""
+
+    def __init__(self, lines: Lines, numbers: Numbers) -> None:
+        self.numbers = numbers
+        self._texts = [lines.text(number) for number in numbers]
+        self._records = [as_object(text) for text in self._texts]
+
+    @property
+    def fields(self) -> Fields:  # noqa: D102 - as Block says
+        return fields_of(self._records)
+
+    @property
+    def strangers(self) -> pa.Array:  # noqa: D102
+        return pa.array([record is _NOT_AN_OBJECT for record in self._records], pa.bool_())
+
+    def text(self, field: str) -> pa.Array:  # noqa: D102
+        values = self._values(field)
+        for number, value in enumerate(values):
+            if isinstance(value, float):
+                values[number] = field_of(as_object(self._texts[number], exact=True), field)
+        return pa.array(map(as_text, values), pa.string())
+
+    def typed(self, column: Column, field: str) -> pa.Array:  # noqa: D102
+        return typed(column, self._values(field))
+
+    def is_lost(self, column: Column, field: str) -> pa.Array:  # noqa: D102
+        is_lost = _is_no_text if column.type == "text" else has_value
+        return pa.array(map(is_lost, self._values(field)), pa.bool_())
+
+    def _values(self, field: str) -> list[Any]:
+        return [field_of(record, field) for record in self._records]
+
+
+def as_object(text: bytes, exact: bool = False) -> dict[str, Any]:
+    """A record; exactly, its numbers of more than 64 bits keep the digits that orjson loses."""
+    try:
+        value = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        exact = True  # JSON all the same: half a surrogate pair, or a deep nesting
+    if exact:
+        value, _ = parse(text.decode())
+    return value if isinstance(value, dict) else _NOT_AN_OBJECT
+
+
+def _is_no_text(value: Any) -> bool:
+    return isinstance(value, (bool, dict, list))
