@@ -102,7 +102,8 @@ test-compose: environment-tests ## Run the tests of the stack, where there is Do
 	COMPOSE="$(COMPOSE)" $(BIN)/python -m pytest tests/compose $(ARGS)
 
 test-monitoring: environment-tests ## Run the tests of the monitoring, with the servers of Debian's packages
-	$(BIN)/python -m pytest tests/monitoring -n 4 --dist loadfile $(ARGS)  # most of it is waiting
+	# Most of it is waiting. The tests of the exporter and the dashboards are part of make test.
+	$(BIN)/python -m pytest tests/monitoring --ignore-glob='*/test_exporter*' --ignore-glob='*/test_dashboards*' -n 5 --dist loadgroup $(ARGS)
 
 lint: environment-tests ## Check style, format, types and the order of imports
 	$(BIN)/ruff check $(CODE)

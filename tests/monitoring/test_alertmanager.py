@@ -212,6 +212,7 @@ def test_what_follows_from_another_alert_is_not_told(tmp_path, situation):
         assert texts(messages.titles["slack"]) == told == texts(messages.titles["mail"])
 
 
+@pytest.mark.waits
 def test_the_gateway_is_told_of_what_is_critical_and_lasts(tmp_path):
     with Messages() as messages, alertmanager(tmp_path, **messages.settings) as address:
 

@@ -4,6 +4,7 @@ import os
 import time
 from contextlib import ExitStack
 
+import pytest
 import requests
 
 from data.medallion.lake.datasets import LAYERS, LOGS
@@ -60,6 +61,7 @@ class Asked:
         }
 
 
+@pytest.mark.waits
 def test_from_a_block_that_fails_to_the_messages_and_back(tmp_path):
     with ExitStack() as stack:
         flow = stack.enter_context(pipeline(tmp_path))

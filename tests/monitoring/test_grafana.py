@@ -7,6 +7,7 @@ import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+import pytest
 import requests
 
 from compose import monitoring
@@ -91,6 +92,7 @@ def real_reader(folder):
     monitoring.make_reader({**os.environ, **SECRETS}, folder)
 
 
+@pytest.mark.waits
 def test_every_expression_gives_data_and_a_renamed_metric_is_seen(world, tmp_path):
     write_alertmanager(tmp_path)  # MinIO's token too
     if REAL_MINIO:

@@ -74,7 +74,13 @@ def test_a_secret_that_is_none_is_named_before_the_profile_starts(name):
     assert sentence.startswith(f"{name} has 7 characters as Compose reads it and needs 8")
 
 
-@pytest.fixture(scope="module", params=VERSIONS, ids=lambda packages: packages.version)
+# Each version's tests stay together, since its servers take long to start.
+GROUPED = [
+    pytest.param(v, id=v.version, marks=pytest.mark.xdist_group(v.version)) for v in VERSIONS
+]
+
+
+@pytest.fixture(scope="module", params=GROUPED)
 def page(request):
     if not request.param.complete:
         pytest.skip(f"Zabbix {request.param.version} is missing: {request.param.remedy}")
