@@ -11,6 +11,9 @@ LAYERS: tuple[Layer, ...] = ("bronze", "silver", "gold")
 LOGS = "logs/"
 """Where the error logs of a layer are, relative to its bucket."""
 
+LEASES = "leases/"
+"""Where the leases of a layer's datasets are, relative to its bucket."""
+
 SCRATCH = "scratch/"
 """In silver, what workers hand to each other during a run."""
 
@@ -45,7 +48,7 @@ class Dataset:
     @property
     def lease(self) -> str:
         """The key of the lease that a run holds while it writes, relative to the bucket."""
-        return f"leases/{self.name}.json"
+        return f"{LEASES}{self.name}.json"
 
     @property
     def race(self) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ..host.workspace import workspace
 from ..lake.datasets import Dataset
-from ..lake.errors import LakeError, ManifestMissing, SnapshotMissing, StoreError
+from ..lake.errors import LakeError, SnapshotMissing, StoreError
 from ..lake.manifest import PART_BYTES, Check, Parts, Source, StoredObject, now, sha256
 from ..lake.records import CONTENT_TYPE, record_texts
 from ..lake.runs import RUN, began
@@ -137,15 +137,11 @@ def _expire_history(step: Step) -> int:
     kept = _snapshots(step.lake, bronze)
     if not expired(kept, *limits, in_use=()):
         return 0
-    in_use = set()
-    for dataset in step.flow.datasets:
-        try:
-            in_use.add(step.lake.version(dataset).manifest.snapshot)
-        except ManifestMissing:
-            continue
-        except (LakeError, StoreError):
-            return 0  # what is in use is not known, so nothing may go
-    gone = expired(kept, *limits, in_use)
+    try:
+        published = [step.lake.published(dataset) for dataset in step.flow.datasets]
+    except (LakeError, StoreError):
+        return 0  # what is in use is not known, so nothing may go
+    gone = expired(kept, *limits, {manifest.snapshot for manifest in published if manifest})
     step.writer.remove([_archived(bronze, snapshot) for snapshot in gone])
     return len(gone)
 

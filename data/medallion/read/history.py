@@ -5,14 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta, timezone
+from datetime import date, datetime, timedelta, timezone
 from functools import partial
 from hashlib import blake2b
 
 import orjson
 
 from ..flow import Flow
-from ..lake.datasets import Dataset
 from ..lake.manifest import Manifest
 from ..lake.records import record_texts
 from ..lake.runs import RUN, began, time_of
@@ -31,16 +30,16 @@ class Kept:
     began: datetime
     """When that run began; the versions of its day are published some minutes later at most."""
     records: int
-    added: int = 0
-    """Records against the version before, by their key."""
-    removed: int = 0
-    changed: int = 0
+    added: int
+    """Records against the version before, by their key; 0 for the oldest."""
+    removed: int
+    changed: int
 
 
-def answers(lake: Lake, bronze: Dataset) -> dict[str, Stat]:
+def answers(lake: Lake, flow: Flow) -> dict[str, Stat]:
     """The answers that bronze keeps, by their snapshots, the oldest first."""
     # A replayed answer stands in both places; in the history it is as it was first published.
-    keys = [str(bronze.object), *lake.store.listed("bronze", bronze.history)]
+    keys = [str(flow.bronze.object), *lake.store.listed("bronze", flow.bronze.history)]
     stats = lake.store.each(partial(lake.stat, "bronze"), keys)
     found = {stat.snapshot: stat for stat in stats if stat and stat.snapshot}
     return dict(sorted(found.items()))
@@ -49,22 +48,14 @@ def answers(lake: Lake, bronze: Dataset) -> dict[str, Stat]:
 def versions(lake: Lake, flow: Flow) -> Iterator[Kept]:
     """Each version that can be asked for, the oldest first, and what changed."""
     before: dict[bytes, bytes] | None = None
-    for snapshot, stat in answers(lake, flow.bronze).items():
+    for snapshot, stat in answers(lake, flow).items():
         now = _hashes(lake, flow, stat)
-        then = time_of(snapshot)
-        kept = Kept(snapshot, then, stat.rows)
-        if before is not None:
-            common = before.keys() & now.keys()
-            kept = Kept(
-                snapshot,
-                then,
-                stat.rows,
-                added=len(now) - len(common),
-                removed=len(before) - len(common),
-                changed=sum(before[key] != now[key] for key in common),
-            )
+        was = now if before is None else before
+        both = was.keys() & now.keys()
+        added, removed = len(now) - len(both), len(was) - len(both)
+        changed = sum(was[key] != now[key] for key in both)
+        yield Kept(snapshot, time_of(snapshot), stat.rows, added, removed, changed)
         before = now
-        yield kept
 
 
 def snapshot_at(kept: Sequence[Stat], moment: Moment, published: Manifest | None = None) -> str:
@@ -82,7 +73,7 @@ def snapshot_at(kept: Sequence[Stat], moment: Moment, published: Manifest | None
     known = {stat.snapshot for stat in kept}
     if moment in known:
         return str(moment)
-    limit = _limit(moment)
+    limit = _limit(str(moment))
     if published and published.run < limit:
         return published.snapshot
     until = [stat for stat in kept if stat.snapshot < limit]
@@ -94,28 +85,19 @@ def snapshot_at(kept: Sequence[Stat], moment: Moment, published: Manifest | None
     return until[-1].snapshot
 
 
-def _limit(moment: Moment) -> str:
+def _limit(moment: str) -> str:
     """A text that the ids of later runs are not less than."""
-    if isinstance(moment, str):
-        if re.fullmatch(RUN, moment):
-            return moment + "~"
-        moment = _parsed(moment)
-    if not isinstance(moment, datetime):
-        return began(datetime.combine(moment + timedelta(days=1), time(), timezone.utc))
-    if moment.tzinfo is None:
-        raise TimeUnclear(str(moment))
-    return began(moment.astimezone(timezone.utc)) + "~"
-
-
-def _parsed(text: str) -> date:
-    # Python 3.10 reads no Z.
-    forms = (date.fromisoformat, lambda t: datetime.fromisoformat(re.sub("[zZ]$", "+00:00", t)))
-    for form in forms:
-        try:
-            return form(text)
-        except ValueError:
-            continue
-    raise TimeUnclear(text)
+    if re.fullmatch(RUN, moment):
+        return f"{moment}~"
+    try:
+        time = datetime.fromisoformat(re.sub("[zZ]$", "+00:00", moment))  # Python 3.10 reads no Z
+    except ValueError:
+        raise TimeUnclear(moment) from None
+    if re.fullmatch(r"\d{4}-\d\d-\d\d", moment):
+        return began(time + timedelta(days=1))
+    if time.tzinfo is None:
+        raise TimeUnclear(moment)
+    return f"{began(time.astimezone(timezone.utc))}~"
 
 
 def _hashes(lake: Lake, flow: Flow, stat: Stat) -> dict[bytes, bytes]:

@@ -6,12 +6,12 @@ import re
 from base64 import b64encode
 from collections import Counter
 from datetime import datetime
-from functools import cache
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from ..flow import MEDIA_TYPES
 from ..lake.manifest import Manifest
 from ..lake.partitions import Partitioning
 from ..lake.runs import time_of
@@ -23,7 +23,6 @@ from .pictures import SIZES, draw_map, way
 
 UNPRINTABLE = re.compile("[\0-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 """What HTML may not hold."""
-MEDIA_TYPES = {"png": "image/png", "svg": "image/svg+xml"}
 
 
 def render(facts: Facts, language: Language, made: datetime | None = None) -> bytes:
@@ -37,38 +36,10 @@ def render(facts: Facts, language: Language, made: datetime | None = None) -> by
     flow, manifests = facts.flow, facts.manifests
     layers = [(dataset, manifests.get(dataset.path)) for dataset in flow.datasets]
     bronze, silver = manifests.get(flow.bronze.path), manifests.get(flow.silver.path)
-    tables = [(d, m) for d, m in layers if m and d in flow.gold]
-    checks = {check.name: check for check in (bronze.checks if bronze else ())}
-    source = bronze.source.key if bronze else ""
-    page = _template().render(
-        facts=facts,
-        flow=flow,
-        t=language,
-        made=made,
-        bronze=bronze,
-        silver=silver,
-        layers=layers,
-        tables=tables,
-        rows=(rows := rows_on_the_way(bronze, silver, tables[0][1] if tables else None)),
-        way=way(rows),
-        facets=[
-            (column, checks.get(VALUES_OF.format(name)), counted(flow.table, silver, column))
-            for name, column in flow.api.facets.items()
-        ],
-        checks=[(dataset, check) for dataset, m in layers if m for check in m.checks],
-        map=draw_map(silver.profile.cells if silver and silver.profile else {}),
-        sizes=SIZES,
-        source=urlsplit(source).hostname or source,  # a replayed answer has a key
-        snapshots={m.snapshot for m in manifests.values()},
-        base64=b64encode,
-        media=MEDIA_TYPES,
-        began=began,
+    gold = next(
+        (manifest for dataset, manifest in layers if manifest and dataset in flow.gold), None
     )
-    return UNPRINTABLE.sub("\ufffd", page).encode()
-
-
-@cache
-def _template() -> Template:
+    source = bronze.source.key if bronze else ""
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
         autoescape=True,
@@ -76,7 +47,28 @@ def _template() -> Template:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    return environment.get_template("page.html")
+    page = environment.get_template("page.html").render(
+        facts=facts,
+        flow=flow,
+        t=language,
+        made=made,
+        bronze=bronze,
+        silver=silver,
+        layers=layers,
+        rows=(rows := rows_on_the_way(bronze, silver, gold)),
+        way=way(rows),
+        facets=[
+            (column, VALUES_OF.format(name), counted(flow.table, silver, column))
+            for name, column in flow.api.facets.items()
+        ],
+        map=draw_map(silver.profile.cells if silver and silver.profile else {}),
+        sizes=SIZES,
+        source=urlsplit(source).hostname or source,  # a replayed answer has a key
+        base64=b64encode,
+        media=MEDIA_TYPES,
+        began=began,
+    )
+    return UNPRINTABLE.sub("\ufffd", page).encode()
 
 
 def began(run: str) -> datetime | None:
@@ -91,10 +83,8 @@ def rows_on_the_way(
     bronze: Manifest | None, silver: Manifest | None, gold: Manifest | None
 ) -> dict[str, int]:
     """The rows of each layer that is there, and those that are left out between them."""
-    if not bronze:
-        return {}
-    rows = {"api": bronze.rows_in, "bronze": bronze.rows_out}
-    if silver:
+    rows = {"api": bronze.rows_in, "bronze": bronze.rows_out} if bronze else {}
+    if bronze and silver:
         rows |= {"rejected": silver.rows_rejected, "duplicate": silver.rows_duplicate}
         rows |= {"silver": silver.rows_out} | ({"gold": gold.rows_in} if gold else {})
     return rows

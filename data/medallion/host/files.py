@@ -1,0 +1,17 @@
+"""Files of this machine, written whole or not at all."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+def write_whole(file: Path, content: bytes) -> None:
+    """Put some content in a file's place, in a folder that is made where it is missing.
+
+    Raises:
+        OSError: the folder or the file cannot be written.
+    """
+    file.parent.mkdir(parents=True, exist_ok=True)
+    draft = file.with_suffix(".draft")
+    draft.write_bytes(content)
+    draft.replace(file)
