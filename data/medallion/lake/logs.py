@@ -18,7 +18,14 @@ from .datasets import LAYERS, LOGS, Dataset, Layer
 from .errors import StoreError
 from .manifest import now
 from .records import CONTENT_TYPE
-from .store import Store
+from .store import Listed, Store
+
+LARGEST = 1 << 20  # bytes; a larger error log is told of, but not read
+
+
+def newest(logs: Mapping[str, Listed]) -> str:
+    """The key of the log that the store took last; "" where there is none."""
+    return max(logs, key=lambda key: (logs[key].modified, key), default="")
 
 
 def describe(

@@ -21,9 +21,8 @@ import pyarrow as pa
 from ..lake.manifest import Manifest
 from ..lake.versions import Lake
 from ..settings import LakeSettings
-from . import history, past, tables
-from .history import Kept, Moment
-from .past import MadeByOtherCode, lake_at
+from . import past, tables
+from .past import Kept, MadeByOtherCode, Moment, lake_at
 from .tables import named
 
 __all__ = ["MadeByOtherCode", "changes", "manifest", "rejected", "table", "versions"]
@@ -77,7 +76,7 @@ def manifest(dataset: str, at: Moment | None = None) -> Manifest:
 def versions(dataset: str) -> list[Kept]:
     """The versions that `at` can give, the oldest first, and what changed in each."""
     flow, _ = named(dataset)
-    return list(history.versions(_lake(), flow))
+    return list(past.versions(_lake(), flow))
 
 
 def changes(dataset: str, start: Moment | None = None, end: Moment | None = None) -> dict[str, Any]:

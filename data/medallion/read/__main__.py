@@ -34,13 +34,13 @@ def _do(arguments: list[str] | None) -> int:
 
 
 def _sql(lake: Lake, flow: Flow, chosen: argparse.Namespace) -> int:
-    from .sql import database
+    from .sql import Database
 
-    with database(lake, load_all(), flow, chosen.at or None) as answering:
+    with Database(lake, load_all(), flow, chosen.at or None) as database:
         if chosen.query or not sys.stdin.isatty():
-            answering.answer(chosen.query or sys.stdin.read())
+            database.answer(chosen.query or sys.stdin.read())
         else:
-            _talk(answering.answer)
+            _talk(database.answer)
     return 0
 
 
@@ -65,7 +65,7 @@ def _talk(answer: Callable[[str], None]) -> None:
 
 
 def _versions(lake: Lake, flow: Flow, _: argparse.Namespace) -> int:
-    from .history import versions
+    from .past import versions
 
     print(f"{'run':26}{'day':12}{'records':>10}{'added':>9}{'removed':>9}{'changed':>9}")
     for one in versions(lake, flow):

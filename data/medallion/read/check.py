@@ -19,7 +19,7 @@ from ..settings import LakeSettings
 from ..work.engine import Machine
 from ..writer import View
 from . import tables
-from .history import answers
+from .past import answers
 
 TURNS = 3  # looks at a lake that is published meanwhile
 AGAIN = "Run the pipeline again."
@@ -69,8 +69,7 @@ def _of_flow(lake: Lake, flow: Flow, under_way: bool) -> Iterator[Checked]:
             try:
                 manifest = lake.version(dataset).manifest
                 found += _of_objects(lake, flow, dataset, manifest)
-                found += _of_manifest(manifest)
-                found += _of_source(manifest, source, under_way) if source else []
+                found += _of_manifest(manifest, source, under_way)
                 if not found and dataset in verify:
                     verify[dataset](view)
             except StoreError:
@@ -102,8 +101,8 @@ def _of_object(lake: Lake, layer: Layer, entry: StoredObject) -> str:
     return ""
 
 
-def _of_manifest(manifest: Manifest) -> Iterator[str]:
-    """What does not add up in a manifest itself."""
+def _of_manifest(manifest: Manifest, source: Manifest | None, under_way: bool) -> Iterator[str]:
+    """What does not add up in a manifest, and why it is not of its source's version."""
     rows = sum(entry.rows for entry in manifest.objects)
     if rows != manifest.rows_out:
         yield f"its objects have {rows:,} rows, and it says {manifest.rows_out:,}. {AGAIN}"
@@ -113,15 +112,10 @@ def _of_manifest(manifest: Manifest) -> Iterator[str]:
     for one in manifest.checks:
         if not one.held:
             yield f"the check {one.name} found {one.found:,} and not {one.expected:,}. {AGAIN}"
-
-
-def _of_source(manifest: Manifest, source: Manifest, under_way: bool) -> Iterator[str]:
-    """Why a dataset is not of the version that its source has."""
-    if manifest.snapshot == source.snapshot:
-        if manifest.rows_in != source.rows_out:
-            made = f"it was made from {manifest.rows_in:,} rows, and {source.layer} has"
-            yield f"{made} {source.rows_out:,}. {AGAIN}"
-    elif not under_way:
+    if source and source.snapshot == manifest.snapshot and source.rows_out != manifest.rows_in:
+        made = f"it was made from {manifest.rows_in:,} rows, and {source.layer} has"
+        yield f"{made} {source.rows_out:,}. {AGAIN}"
+    if source and source.snapshot != manifest.snapshot and not under_way:
         yield (
             f"it is of {manifest.snapshot} and {source.layer} of {source.snapshot}, with no run "
             "under way: the block failed or did not run; look at its newest error log, and run the "

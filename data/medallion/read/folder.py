@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import count
 from pathlib import Path
@@ -14,7 +13,11 @@ from ..settings import LakeSettings
 
 
 class FolderStore(Store):
-    """As `Store`, but what it says of objects is in memory, and their files are named by ETags."""
+    """As `Store`, as far as a version that is made anew needs it.
+
+    What it says of objects is in memory; their files are named by ETags. No two threads write one
+    key, so that nothing is locked.
+    """
 
     def __init__(self, folder: Path, settings: LakeSettings) -> None:
         self.endpoint = str(folder)
@@ -22,7 +25,6 @@ class FolderStore(Store):
         self._folder = folder
         self._heads: dict[tuple[Layer, str], Head] = {}
         self._etags = count()
-        self._lock = threading.Lock()
 
     def add(
         self, layer: Layer, key: str, content: Iterable[bytes], metadata: Mapping[str, str] | None
@@ -67,10 +69,9 @@ class FolderStore(Store):
         content_type: str = "",
         metadata: Mapping[str, str] | None = None,
     ) -> str | None:
-        with self._lock:
-            head = self.head(layer, key)
-            same = (head.etag if head else None) == etag
-            return self.add(layer, key, [content], metadata) if same else None
+        head = self.head(layer, key)
+        same = (head.etag if head else None) == etag
+        return self.add(layer, key, [content], metadata) if same else None
 
     def get(self, layer: Layer, key: str) -> tuple[bytes, str] | None:  # noqa: D102
         head = self.head(layer, key)
@@ -95,11 +96,3 @@ class FolderStore(Store):
             while chunk := file.read(min(CHUNK, left)):
                 left -= len(chunk)
                 yield chunk
-
-    def copy_if(self, layer: Layer, key: str, etag: str, to: str) -> bool:  # noqa: D102
-        with self._lock:
-            head = self.head(layer, key)
-            if head is None or head.etag != etag:
-                return False
-            self._heads[layer, to] = head
-            return True

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from functools import cache, partial
-from typing import Any
 
 import pyarrow as pa
 
@@ -14,8 +13,7 @@ from ..flow import Flow
 from ..lake.versions import Lake
 from . import tables
 from .errors import DuckDBMissing, QueryRefused
-from .history import Moment
-from .past import lake_at
+from .past import Moment, lake_at
 
 ROWS = 1_000
 """Printed of an answer, at most."""
@@ -23,11 +21,10 @@ ROWS = 1_000
 Read = Callable[[Lake], pa.Table]
 
 
-@contextmanager
-def database(
-    lake: Lake, flows: Sequence[Flow], main: Flow, moment: Moment | None = None
-) -> Iterator[Database]:
+class Database(ExitStack):
     """The lake of some flows as a database, in memory: what is changed there changes no lake.
+
+    Its tables are empty until they are named. It is closed as any `ExitStack` is.
 
     Args:
         lake: the live one.
@@ -38,42 +35,27 @@ def database(
     Raises:
         DuckDBMissing: it is not installed.
     """
-    try:
-        import duckdb
-    except ModuleNotFoundError:
-        raise DuckDBMissing() from None
-    with ExitStack() as stack, duckdb.connect() as connection:
+
+    def __init__(
+        self, lake: Lake, flows: Sequence[Flow], main: Flow, moment: Moment | None
+    ) -> None:
+        super().__init__()
+        try:
+            import duckdb
+        except ModuleNotFoundError:
+            raise DuckDBMissing() from None
+        self._refused = duckdb.Error
+        self._duckdb = self.enter_context(duckdb.connect())
         # Else a name that is no table's would be looked for among the variables of this code.
-        connection.execute("SET python_enable_replacements = false")
-        found = Database(connection, duckdb.Error)
-        for flow in flows:
-            at = lake_at(lake, flow, moment)
-            found.add(flow, cache(partial(stack.enter_context, at)))
-        for layer, name, *_ in _tables(main):
-            connection.execute(f'CREATE VIEW IF NOT EXISTS {layer} AS FROM {layer}."{name}"')
-        yield found
-
-
-def _tables(flow: Flow) -> Iterator[tuple[str, str, pa.Schema, Read]]:
-    """Each table's schema in the database, its name, its columns, and what reads it of a lake."""
-    for dataset in (flow.bronze, flow.silver, *flow.gold):
-        read = partial(tables.rows, flow=flow, dataset=dataset)
-        yield dataset.layer, dataset.name, tables.schema_of(flow, dataset), read
-    yield "rejected", flow.name, tables.REJECTED, partial(tables.rejected, flow=flow)
-
-
-class Database:
-    """Tables that are empty until they are named; `database` is the way to one."""
-
-    def __init__(self, connection: Any, refused: type[Exception]) -> None:
-        self._duckdb, self._refused = connection, refused
+        self._duckdb.execute("SET python_enable_replacements = false")
         self._empty: dict[tuple[str, str], tuple[Read, Callable[[], Lake]]] = {}
-
-    def add(self, flow: Flow, lake: Callable[[], Lake]) -> None:
-        """Make the tables of a flow, without their rows."""
-        for layer, name, schema, read in _tables(flow):
-            self._put(layer, name, schema.empty_table())
-            self._empty[layer, name] = read, lake
+        for flow in flows:
+            then = cache(partial(self.enter_context, lake_at(lake, flow, moment)))
+            for layer, name, schema, read in _tables(flow):
+                self._put(layer, name, schema.empty_table())
+                self._empty[layer, name] = read, then
+        for layer, name, *_ in _tables(main):
+            self._duckdb.execute(f'CREATE VIEW IF NOT EXISTS {layer} AS FROM {layer}."{name}"')
 
     def answer(self, text: str) -> None:
         """Print what each statement of some SQL gives.
@@ -104,3 +86,11 @@ class Database:
             f'CREATE OR REPLACE TABLE {layer}."{name}" AS SELECT *{json} FROM arrow'  # noqa: S608 - of names of the code
         )
         self._duckdb.unregister("arrow")
+
+
+def _tables(flow: Flow) -> Iterator[tuple[str, str, pa.Schema, Read]]:
+    """Each table's schema in the database, its name, its columns, and what reads it of a lake."""
+    for dataset in (flow.bronze, flow.silver, *flow.gold):
+        read = partial(tables.rows, flow=flow, dataset=dataset)
+        yield dataset.layer, dataset.name, tables.schema_of(flow, dataset), read
+    yield "rejected", flow.name, tables.REJECTED, partial(tables.rejected, flow=flow)

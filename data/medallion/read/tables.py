@@ -62,19 +62,7 @@ def rows(
     columns: Sequence[str] | None = None,
     where: Mapping[str, Any] | None = None,
 ) -> pa.Table:
-    """Rows of a dataset's published version; read anew where that was replaced meanwhile.
-
-    Args:
-        lake: to read.
-        flow: whose dataset it is.
-        dataset: the table.
-        columns: those to give, in this order; None for all.
-        where: columns to the value, or the values, that rows must have in them.
-
-    Raises:
-        ReadError: there is no such table, column or value.
-        LakeError: it is not published, or not what its manifest says.
-    """
+    """As `read.table`, of the version that is published in a lake."""
     schema, where = schema_of(flow, dataset), where or {}
     names = schema.names if columns is None else list(columns)
     for name in (*names, *where):
@@ -94,11 +82,7 @@ def rows(
 
 
 def rejected(lake: Lake, flow: Flow) -> pa.Table:
-    """The records that the published silver could not use; a million of them are 1 GB at most.
-
-    Raises:
-        HalfPublished, LakeError: they are missing, or not those of that version.
-    """
+    """As `read.rejected`, of the published version; a million of them are 1 GB at most."""
     name = f"silver/{flow.rejected}"
 
     def table(version: Version) -> pa.Table:

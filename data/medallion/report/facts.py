@@ -13,16 +13,15 @@ from pydantic import BaseModel, ValidationError
 from ..flow import Flow
 from ..lake.datasets import LAYERS, LOGS, Layer
 from ..lake.errors import BucketMissing, LakeError, ObjectUnreadable
+from ..lake.logs import LARGEST, newest
 from ..lake.manifest import Changes, Manifest, first_problem
 from ..lake.records import rejected_records, split_lines
 from ..lake.versions import Lake, Stat
 
 EXAMPLES = 3
 """Rejected records that are shown of each reason."""
-LONGEST_EXAMPLE = 240  # characters
 VERSIONS = 8
 """Kept answers that are shown with their records."""
-LARGEST_LOG = 1 << 20  # bytes; a larger error log is named, but not read
 
 R = TypeVar("R")
 M = TypeVar("M", bound=BaseModel)
@@ -53,7 +52,7 @@ class ErrorLog(BaseModel):
 
 @dataclass
 class Rejects:
-    """The records that cannot be used for one reason: how many, and the text of the first, cut."""
+    """The records that cannot be used for one reason: how many, and the text of the first."""
 
     count: int = 0
     examples: list[str] = field(default_factory=list)
@@ -95,13 +94,11 @@ def gather(lake: Lake, flow: Flow) -> Facts:
             missing[str(error)] = None
             return None
 
-    versions = {dataset.path: had(lake.version, dataset) for dataset in flow.datasets}
-    manifests = {path: version.manifest for path, version in versions.items() if version}
+    manifests = {d.path: v.manifest for d in flow.datasets if (v := had(lake.version, d))}
     silver = flow.silver.path in manifests
     chart = flow.chart if flow.chart and flow.chart.path in manifests else None
     history = flow.bronze.history
     kept = sorted(had(lake.store.listed, "bronze", history) or (), reverse=True)
-    errors = {layer: had(_newest_error, lake, flow, layer) for layer in LAYERS}
     return Facts(
         flow=flow,
         manifests=manifests,
@@ -109,7 +106,7 @@ def gather(lake: Lake, flow: Flow) -> Facts:
         changes=had(_parsed, lake, "silver", flow.changes, ChangeReport) if silver else None,
         kept=[key.removeprefix(history).removesuffix(".json") for key in kept],
         shown=[s for s in lake.store.each(partial(lake.stat, "bronze"), kept[:VERSIONS]) if s],
-        errors={layer: error for layer, error in errors.items() if error},
+        errors={one: log for one in LAYERS if (log := had(_newest_error, lake, flow, one))},
         chart=had(lake.only_content, chart) if chart else None,
         missing=tuple(missing),
     )
@@ -135,17 +132,14 @@ def _rejects(lake: Lake, key: str) -> Mapping[str, Rejects]:
         one = found[reason]
         one.count += 1
         if one.count <= EXAMPLES:
-            text = record.decode(errors="replace")
-            cut = "…" if len(text) > LONGEST_EXAMPLE else ""
-            one.examples.append(text[:LONGEST_EXAMPLE] + cut)
+            one.examples.append(record.decode(errors="replace"))
     return found
 
 
 def _newest_error(lake: Lake, flow: Flow, layer: Layer) -> ErrorLog | None:
     logs = {k: v for k, v in lake.store.listed(layer, LOGS).items() if flow.owns(layer, k)}
-    if not logs:
+    if not (key := newest(logs)):
         return None
-    key = max(logs, key=lambda name: (logs[name].modified, name))
-    if logs[key].bytes > LARGEST_LOG:
+    if logs[key].bytes > LARGEST:
         raise ObjectUnreadable(f"{layer}/{key}", f"it has {logs[key].bytes:,} bytes")
     return _parsed(lake, layer, key, ErrorLog)
