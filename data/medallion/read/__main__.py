@@ -93,9 +93,8 @@ def _check(lake: Lake, _: Flow, __: argparse.Namespace) -> int:
         size = sum(entry.bytes for entry in objects) / 2**20
         counts = f"{manifest.rows_out if manifest else 0:>11,}{len(objects):>9,}{size:>9,.1f}"
         verdict = f"{len(found)} found" if found else "ok"
-        print(
-            f"{dataset.path:28}{counts}  {manifest.snapshot if manifest else 'none':24} {verdict}"
-        )
+        snapshot = manifest.snapshot if manifest else "none"
+        print(f"{dataset.path:28}{counts}  {snapshot:24} {verdict}")
     findings = [*chain.from_iterable(found for *_, found in checked), *others]
     print("\n".join([*findings, f"{len(findings)} findings" if findings else "The lake is whole."]))
     return bool(findings)

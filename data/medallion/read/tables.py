@@ -15,6 +15,7 @@ from ..flows import load_all
 from ..lake import parquet
 from ..lake.datasets import Dataset
 from ..lake.errors import ObjectDiffers, ObjectMissing
+from ..lake.manifest import Manifest
 from ..lake.partitions import Partitioning
 from ..lake.records import record_texts, rejected_records
 from ..lake.versions import Lake, Version
@@ -72,7 +73,7 @@ def rows(
     read = pa.schema([field for field in schema if field.name in {*names, *where}])
 
     def table(version: Version) -> pa.Table:
-        found = _read(lake, flow, dataset, version, read, wanted)
+        found = _read(lake, flow, version.manifest, read, wanted)
         for name, values in wanted.items():
             found = found.filter(pc.is_in(found[name], value_set=values))
         told = {"run": version.manifest.run, "snapshot": version.manifest.snapshot}
@@ -106,20 +107,14 @@ def _values(field: pa.Field, value: Any) -> pa.Array:
 
 
 def _read(
-    lake: Lake,
-    flow: Flow,
-    dataset: Dataset,
-    version: Version,
-    schema: pa.Schema,
-    wanted: Mapping[str, pa.Array],
+    lake: Lake, flow: Flow, manifest: Manifest, schema: pa.Schema, wanted: Mapping[str, pa.Array]
 ) -> pa.Table:
     """Some columns of a version; of silver, from the objects of the wanted partitions."""
-    manifest = version.manifest
     total = sum(entry.rows for entry in manifest.objects)
     if total != manifest.rows_out:
-        name = f"{dataset.layer}/{dataset.manifest}"
+        name = f"{manifest.layer}/{manifest.dataset}"
         raise ObjectDiffers(name, "rows of its objects", manifest.rows_out, total)
-    if dataset == flow.silver:
+    if manifest.layer == "silver":
         partitioning = Partitioning(flow.table.partition_schema)
         allowed = {name: set(values.to_pylist()) for name, values in wanted.items()}
         entries = [
@@ -133,8 +128,8 @@ def _read(
         read = partial(read_located, lake, partitioning, schema)
         return pa.concat_tables([schema.empty_table(), *lake.store.each(read, entries)])
     entry = manifest.only_object()
-    name = f"{dataset.layer}/{entry.key}"
-    if dataset == flow.bronze:
+    name = f"{manifest.layer}/{entry.key}"
+    if manifest.layer == "bronze":
         records = enumerate(record_texts(lake.lines("bronze", entry)))
         return _records(records, RECORDS, name, entry.rows).select(schema.names)
     return parquet.read(name, lake.read("gold", entry), entry, schema)

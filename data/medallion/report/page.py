@@ -33,13 +33,6 @@ def render(facts: Facts, language: Language, made: datetime | None = None) -> by
         language: in which.
         made: when, if the page should say so.
     """
-    flow, manifests = facts.flow, facts.manifests
-    layers = [(dataset, manifests.get(dataset.path)) for dataset in flow.datasets]
-    bronze, silver = manifests.get(flow.bronze.path), manifests.get(flow.silver.path)
-    gold = next(
-        (manifest for dataset, manifest in layers if manifest and dataset in flow.gold), None
-    )
-    source = bronze.source.key if bronze else ""
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
         autoescape=True,
@@ -47,27 +40,11 @@ def render(facts: Facts, language: Language, made: datetime | None = None) -> by
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    page = environment.get_template("page.html").render(
-        facts=facts,
-        flow=flow,
-        t=language,
-        made=made,
-        bronze=bronze,
-        silver=silver,
-        layers=layers,
-        rows=(rows := rows_on_the_way(bronze, silver, gold)),
-        way=way(rows),
-        facets=[
-            (column, VALUES_OF.format(name), counted(flow.table, silver, column))
-            for name, column in flow.api.facets.items()
-        ],
-        map=draw_map(silver.profile.cells if silver and silver.profile else {}),
-        sizes=SIZES,
-        source=urlsplit(source).hostname or source,  # a replayed answer has a key
-        base64=b64encode,
-        media=MEDIA_TYPES,
-        began=began,
-    )
+    functions = (b64encode, began, counted, draw_map, urlsplit, way)
+    environment.globals.update({function.__name__: function for function in functions})
+    environment.globals.update(media=MEDIA_TYPES, sizes=SIZES, values_of=VALUES_OF)
+    template = environment.get_template("page.html")
+    page = template.render(facts=facts, flow=facts.flow, t=language, made=made)
     return UNPRINTABLE.sub("\ufffd", page).encode()
 
 
@@ -77,17 +54,6 @@ def began(run: str) -> datetime | None:
         return time_of(run)
     except ValueError:
         return None
-
-
-def rows_on_the_way(
-    bronze: Manifest | None, silver: Manifest | None, gold: Manifest | None
-) -> dict[str, int]:
-    """The rows of each layer that is there, and those that are left out between them."""
-    rows = {"api": bronze.rows_in, "bronze": bronze.rows_out} if bronze else {}
-    if bronze and silver:
-        rows |= {"rejected": silver.rows_rejected, "duplicate": silver.rows_duplicate}
-        rows |= {"silver": silver.rows_out} | ({"gold": gold.rows_in} if gold else {})
-    return rows
 
 
 def counted(table: Table, silver: Manifest | None, column: str) -> Counter[str]:

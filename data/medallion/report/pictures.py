@@ -52,29 +52,30 @@ def way(rows: Mapping[str, int]) -> tuple[list[Bar], list[Bar]]:
         rows: of each bar that is there.
     """
     scale = BAND / max(rows.get("bronze", 0), rows.get("silver", 0), 1)
-    bars, lost = [], max(rows.get("silver", 0) * scale, HAIR if rows.get("silver") else 0.0)
+    width = {name: max(count * scale, HAIR) for name, count in rows.items()}
+    bars, lost = [], width["silver"] if rows.get("silver") else 0.0
     for name, (along, aside, source) in BARS.items():
         if name in rows:
-            width = max(rows[name] * scale, HAIR)
             begin = BARS[source or name][0] + NODE, lost if aside else 0.0
-            bars.append(Bar(name, along, aside, width, begin))
-            lost += width if aside and rows[name] else 0.0
+            bars.append(Bar(name, along, aside, width[name], begin))
+            lost += width[name] if aside and rows[name] else 0.0
     return bars, [bar for bar in bars if bar.name != "api" and rows[bar.name]]
 
 
 class Map(NamedTuple):
-    """A plate carrée, its standard parallel in the middle: land, graticule and dots."""
+    """A plate carrée, its standard parallel in the middle: land, graticule and dots.
+
+    A line of the graticule is its degrees, and where it meets the map's edge. `dots` has a path for
+    each size: points of no length, which round caps make dots. A dot's cell is `degrees` wide.
+    """
 
     height: int
     land: str
     meridians: list[tuple[float, float]]
-    """Each one's degrees, and where it meets the map's edge."""
     parallels: list[tuple[float, float]]
     dots: list[str]
-    """A path for each size: points of no length, which round caps make dots."""
     rows: int
     degrees: float
-    """How wide a dot's cell is."""
 
 
 def draw_map(cells: Cells) -> Map | None:
@@ -145,10 +146,8 @@ class View:
         file = Path(__file__).with_name("land.json")
         for ring in json.loads(file.read_text(encoding="utf-8"))["rings"]:
             east, north = ring[::2], ring[1::2]
-            if (
-                max(east) > self.west and min(east) < self.east
-                and max(north) > self.south and min(north) < self.north
-            ):  # fmt: skip
+            wide = min(east) < self.east and max(east) > self.west
+            if wide and min(north) < self.north and max(north) > self.south:
                 yield f"M{'L'.join(map(self.at, east, north))}Z"
 
     def graticule(self, low: float, high: float) -> Iterator[float]:
