@@ -24,7 +24,10 @@ class MedallionError(Exception):
 
     def __str__(self) -> str:
         """The sentence, with the facts in it; a list of them is told by its items."""
-        told = {n: ", ".join(f) if isinstance(f, list) else f for n, f in self.facts.items()}
+        told = {
+            name: ", ".join(map(str, fact)) if isinstance(fact, list) else fact
+            for name, fact in self.facts.items()
+        }
         return self.says.format_map(told)
 
     @property

@@ -59,3 +59,7 @@ class Dataset:
     def history(self) -> str:
         """Where earlier versions are kept, relative to the bucket."""
         return f"{self.prefix}history/"
+
+    def earlier(self, snapshot: str) -> str:
+        """The key of an earlier version, relative to the bucket."""
+        return f"{self.history}{snapshot}.json"

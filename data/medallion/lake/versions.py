@@ -145,6 +145,11 @@ class Lake:
         """Store an object that tells the hash of its content."""
         self.store.put(layer, entry.key, content, content_type, {"sha256": entry.sha256})
 
+    def history(self, dataset: Dataset) -> list[str]:
+        """The snapshots of a dataset's earlier versions, the oldest first."""
+        keys = self.store.listed(dataset.layer, dataset.history)
+        return [key.removeprefix(dataset.history).removesuffix(".json") for key in keys]
+
     # -- versions of one object ------------------------------------------------
 
     def stat(self, layer: Layer, key: str) -> Stat | None:

@@ -80,13 +80,10 @@ def versions(dataset: str) -> list[Kept]:
 
 
 def changes(dataset: str, start: Moment | None = None, end: Moment | None = None) -> dict[str, Any]:
-    """What changed in silver from one version to another, as a publish reports it.
+    """What changed in silver from the version of one moment to that of another, as a publish says.
 
-    Args:
-        dataset: any of the flow.
-        start: the version before, as `at`; without it, the report of the newest publish that
-            changed something.
-        end: the version after; by default the published one.
+    Without `end`, it is to the published version; without `start`, in the newest publish that
+    changed something.
     """
     flow, _ = named(dataset)
     return past.changes(_lake(), flow, start, end)

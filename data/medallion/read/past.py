@@ -61,8 +61,8 @@ class MadeByOtherCode(UserWarning):
 def answers(lake: Lake, flow: Flow) -> dict[str, Stat]:
     """The answers that bronze keeps, by their snapshots, the oldest first."""
     # A replayed answer stands in both places; in the history it is as it was first published.
-    keys = [str(flow.bronze.object), *lake.store.listed("bronze", flow.bronze.history)]
-    stats = lake.store.each(partial(lake.stat, "bronze"), keys)
+    earlier = map(flow.bronze.earlier, lake.history(flow.bronze))
+    stats = lake.store.each(partial(lake.stat, "bronze"), [str(flow.bronze.object), *earlier])
     found = {stat.snapshot: stat for stat in stats if stat and stat.snapshot}
     return dict(sorted(found.items()))
 
@@ -161,8 +161,8 @@ def changes(lake: Lake, flow: Flow, start: Moment | None, end: Moment | None) ->
         if manifest.changes != Changes():
             return _stored(past, flow)
     # A publish that changes nothing writes no report.
-    none = Changes().model_dump()
-    return {"run": manifest.run, "snapshot": after, "before": before, "counts": none}
+    said = {"run": manifest.run, "snapshot": after, "before": before}
+    return {**said, "counts": Changes().model_dump()}
 
 
 def _stored(lake: Lake, flow: Flow) -> dict[str, Any]:
@@ -202,7 +202,7 @@ def made_anew(live: Lake, flow: Flow, *snapshots: str) -> Iterator[Lake]:
 
 def _fetch(live: Lake, flow: Flow, store: FolderStore, snapshot: str) -> None:
     """Bring an answer into the history of the folder's lake."""
-    kept, key = answers(live, flow), f"{flow.bronze.history}{snapshot}.json"
+    kept, key = answers(live, flow), flow.bronze.earlier(snapshot)
     if (stat := kept.get(snapshot)) is None:
         raise NoVersionThen(snapshot, next(iter(kept), ""))
     told = {"run": stat.run, "snapshot": snapshot, "sha256": stat.sha256, "rows": f"{stat.rows}"}

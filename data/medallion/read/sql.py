@@ -24,13 +24,9 @@ Read = Callable[[Lake], pa.Table]
 class Database(ExitStack):
     """The lake of some flows as a database, in memory: what is changed there changes no lake.
 
-    Its tables are empty until they are named. It is closed as any `ExitStack` is.
-
-    Args:
-        lake: the live one.
-        flows: each of whose tables is `<layer>.<dataset>`.
-        main: whose tables are `bronze`, `silver`, `rejected` and `gold` besides.
-        moment: of which version, as `table`'s `at`; None for the published one.
+    Each flow's tables are called `<layer>.<dataset>`, and those of the main one `bronze`, `silver`,
+    `rejected` and `gold` besides. They are of the version of a moment, as `at` of `read.table`, and
+    empty until they are named.
 
     Raises:
         DuckDBMissing: it is not installed.

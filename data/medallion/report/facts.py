@@ -97,15 +97,15 @@ def gather(lake: Lake, flow: Flow) -> Facts:
     manifests = {d.path: v.manifest for d in flow.datasets if (v := had(lake.version, d))}
     silver = flow.silver.path in manifests
     chart = flow.chart if flow.chart and flow.chart.path in manifests else None
-    history = flow.bronze.history
-    kept = sorted(had(lake.store.listed, "bronze", history) or (), reverse=True)
+    kept = sorted(had(lake.history, flow.bronze) or (), reverse=True)
+    newest_kept = map(flow.bronze.earlier, kept[:VERSIONS])
     return Facts(
         flow=flow,
         manifests=manifests,
         rejects=had(_rejects, lake, flow.rejected) if silver else None,
         changes=had(_parsed, lake, "silver", flow.changes, ChangeReport) if silver else None,
-        kept=[key.removeprefix(history).removesuffix(".json") for key in kept],
-        shown=[s for s in lake.store.each(partial(lake.stat, "bronze"), kept[:VERSIONS]) if s],
+        kept=kept,
+        shown=[s for s in lake.store.each(partial(lake.stat, "bronze"), newest_kept) if s],
         errors={one: log for one in LAYERS if (log := had(_newest_error, lake, flow, one))},
         chart=had(lake.only_content, chart) if chart else None,
         missing=tuple(missing),
