@@ -45,11 +45,8 @@ def check(lake: Lake, flows: Sequence[Flow]) -> tuple[list[Checked], list[str]]:
         leases = renewed(lake.store)
         under_way = any(leases.values())
         checked = [one for flow in flows for one in _of_flow(lake, flow, under_way)]
-        others = [
-            f"{name}: this lease is held by nobody; the next run takes it over. {AGAIN}"
-            for name, alive in leases.items()
-            if not alive
-        ]
+        dead = "this lease is held by nobody; the next run takes it over"
+        others = [f"{name}: {dead}. {AGAIN}" for name, alive in leases.items() if not alive]
         others += [] if under_way else _leftovers(lake, flows)
         if before == manifests():
             break

@@ -116,15 +116,10 @@ def _read(
         raise ObjectDiffers(name, "rows of its objects", manifest.rows_out, total)
     if manifest.layer == "silver":
         partitioning = Partitioning(flow.table.partition_schema)
-        allowed = {name: set(values.to_pylist()) for name, values in wanted.items()}
-        entries = [
-            entry
-            for entry in manifest.objects
-            if all(
-                value in allowed.get(name, {value})
-                for name, value in partitioning.values(entry.key).items()
-            )
-        ]
+        entries = manifest.objects
+        for name in wanted.keys() & set(flow.table.partitions):
+            allowed = set(wanted[name].to_pylist())
+            entries = tuple(e for e in entries if partitioning.values(e.key)[name] in allowed)
         read = partial(read_located, lake, partitioning, schema)
         return pa.concat_tables([schema.empty_table(), *lake.store.each(read, entries)])
     entry = manifest.only_object()
