@@ -10,9 +10,9 @@ from typing import Any
 
 from data.medallion.lake.datasets import Layer
 from data.medallion.lake.errors import LakeError
+from data.medallion.lake.logs import LARGEST, newest
 from data.medallion.lake.store import Listed, Store
 
-LARGEST_LOG = 1 << 20  # bytes; a larger error log is told of, but not read
 LONGEST_TEXT = 2000  # characters of a message
 LONGEST_LINE = 400  # characters of a title
 
@@ -39,11 +39,6 @@ class ErrorLog:
 NO_ERROR = ErrorLog()
 
 
-def newest(logs: Mapping[str, Listed]) -> str:
-    """The key of the log that the store took last; "" where there is none."""
-    return max(logs, key=lambda key: (logs[key].modified, key), default="")
-
-
 def read_newest(
     store: Store, layer: Layer, logs: Mapping[str, Listed], before: ErrorLog
 ) -> ErrorLog:
@@ -55,7 +50,7 @@ def read_newest(
     if (before.log, before.timestamp) == (name, listed.modified):
         return before
     unread = ErrorLog(timestamp=listed.modified, log=name)
-    if listed.bytes > LARGEST_LOG:
+    if listed.bytes > LARGEST:
         return replace(unread, message=f"{name} has {listed.bytes:,} bytes: read it in the store.")
     try:
         content = b"".join(store.stream(layer, key, 0, listed.bytes))

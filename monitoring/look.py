@@ -21,11 +21,12 @@ from data.medallion.lake.errors import (
     ManifestUnreadable,
     StoreUnreachable,
 )
+from data.medallion.lake.logs import newest
 from data.medallion.lake.store import Listed
 from data.medallion.lake.versions import Lake
 from data.medallion.settings import LakeSettings
 
-from .errorlog import NO_ERROR, ErrorLog, newest, read_newest
+from .errorlog import NO_ERROR, ErrorLog, read_newest
 from .summary import Summary
 
 STORE_SECONDS = 2.0  # for one answer of the store; those who ask us wait too

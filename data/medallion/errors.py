@@ -23,8 +23,12 @@ class MedallionError(Exception):
         dataclass(eq=False, repr=False)(cls)
 
     def __str__(self) -> str:
-        """The sentence, with the facts in it."""
-        return self.says.format_map(self.facts)
+        """The sentence, with the facts in it; a list of them is told by its items."""
+        told = {
+            name: ", ".join(map(str, fact)) if isinstance(fact, list) else fact
+            for name, fact in self.facts.items()
+        }
+        return self.says.format_map(told)
 
     @property
     def facts(self) -> dict[str, Any]:

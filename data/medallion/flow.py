@@ -17,6 +17,9 @@ if TYPE_CHECKING:  # importing them costs half a second, so it is done by the bl
     from matplotlib.figure import Figure
 
 Function = Literal["count", "sum", "mean", "min", "max"]
+MEDIA_TYPES: Mapping[str, str] = {"png": "image/png", "svg": "image/svg+xml"}
+"""The formats of a chart, and what each is to a browser."""
+
 Draw = Callable[["pd.DataFrame", str], "Figure"]
 """Given a gold table and a caption, draws the chart."""
 

@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from .errors import FlowMissing, FlowUnusable
-from .flow import Aggregate, Chart, Flow
+from .flow import MEDIA_TYPES, Aggregate, Chart, Flow
 from .settings import PROJECT
 from .table import ARROW, PARTITION_TYPES, POSITION, Table
 
@@ -32,7 +32,6 @@ RESERVED = frozenset(
 """What no flow can be called: its settings, its folder or its objects would be another's, or Python
 could not import it."""
 
-FORMATS = ("png", "svg")
 KEY_TYPES = frozenset({"text", "int64"})
 """What comes once, and as itself in JSON."""
 
@@ -145,10 +144,11 @@ def _problems_of_chart(chart: Chart, flow: Flow) -> Iterator[Problem]:
     if not flow.blocks.chart:
         yield "its chart has no block", "name the block that draws it"
     if not chart.formats:
-        yield "its chart has no format", f"choose some of {', '.join(FORMATS)}"
+        yield "its chart has no format", f"choose some of {', '.join(MEDIA_TYPES)}"
     for kind in chart.formats:
-        if kind not in FORMATS:
-            yield f"its chart has the unknown format {kind!r}", f"choose {' or '.join(FORMATS)}"
+        if kind not in MEDIA_TYPES:
+            choice = " or ".join(MEDIA_TYPES)
+            yield f"its chart has the unknown format {kind!r}", f"choose {choice}"
 
 
 def _problems_of_table(table: Table) -> Iterator[Problem]:

@@ -13,7 +13,7 @@ from data.medallion.lake.manifest import Source
 from data.medallion.lake.versions import Stat
 from data.medallion.read import past as made
 from data.medallion.read.errors import HistoryThinned, NoVersionThen, TimeUnclear
-from data.medallion.read.history import snapshot_at
+from data.medallion.read.past import snapshot_at
 from tests.read.conftest import named, publish
 
 BRONZE, SILVER, GOLD = "bronze/breweries", "silver/breweries", "gold/state_brewery_type"

@@ -11,6 +11,9 @@ LAYERS: tuple[Layer, ...] = ("bronze", "silver", "gold")
 LOGS = "logs/"
 """Where the error logs of a layer are, relative to its bucket."""
 
+LEASES = "leases/"
+"""Where the leases of a layer's datasets are, relative to its bucket."""
+
 SCRATCH = "scratch/"
 """In silver, what workers hand to each other during a run."""
 
@@ -45,7 +48,7 @@ class Dataset:
     @property
     def lease(self) -> str:
         """The key of the lease that a run holds while it writes, relative to the bucket."""
-        return f"leases/{self.name}.json"
+        return f"{LEASES}{self.name}.json"
 
     @property
     def race(self) -> str:
@@ -56,3 +59,7 @@ class Dataset:
     def history(self) -> str:
         """Where earlier versions are kept, relative to the bucket."""
         return f"{self.prefix}history/"
+
+    def earlier(self, snapshot: str) -> str:
+        """The key of an earlier version, relative to the bucket."""
+        return f"{self.history}{snapshot}.json"

@@ -15,7 +15,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 
 from ..host.console import tell
-from .datasets import Dataset
+from .datasets import LAYERS, LEASES, Dataset, Layer
 from .errors import (
     ConditionsIgnored,
     LeaseHeld,
@@ -59,6 +59,30 @@ def hold(store: Store, dataset: Dataset, run: str, seconds: float, limit: float)
         ended.set()
         renewing.join()
         lease.release()
+
+
+def renewed(store: Store) -> dict[str, bool]:
+    """Each lease of the lake, as `<layer>/<key>`, to whether a run renews it.
+
+    One that is not renewed for its length is nobody's: where there is one, that is waited for.
+    """
+
+    def etags() -> dict[tuple[Layer, str], str]:
+        return {
+            (layer, key): found.etag
+            for layer in LAYERS
+            for key, found in store.listed(layer, LEASES).items()
+            if key.endswith(".json")
+        }
+
+    first = last = etags()
+    contents = [stored[0] for name in first if (stored := store.get(*name))]
+    end = time.monotonic() + max((Content.parse(c).seconds for c in contents), default=0)
+    while first.items() & last.items() and time.monotonic() < end:
+        time.sleep(LOOK_SECONDS / 2)
+        last = etags()
+    held = first.items() & last.items()
+    return {"/".join(name): (name, etag) not in held for name, etag in (first | last).items()}
 
 
 class Lease:

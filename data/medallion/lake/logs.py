@@ -13,11 +13,19 @@ from typing import Any
 
 from ..errors import MedallionError
 from ..host.console import tell
+from ..host.files import write_whole
 from .datasets import LAYERS, LOGS, Dataset, Layer
 from .errors import StoreError
 from .manifest import now
 from .records import CONTENT_TYPE
-from .store import Store
+from .store import Listed, Store
+
+LARGEST = 1 << 20  # bytes; a larger error log is told of, but not read
+
+
+def newest(logs: Mapping[str, Listed]) -> str:
+    """The key of the log that the store took last; "" where there is none."""
+    return max(logs, key=lambda key: (logs[key].modified, key), default="")
 
 
 def describe(
@@ -61,7 +69,7 @@ def keep(log: Mapping[str, Any], spool: Path, store: Store | None) -> str:
     layer, name = log["layer"], f"{log['run']}-{log['block']}.json"
     file = spool / layer / name
     try:
-        _spool(file, content)
+        write_whole(file, content)
     except OSError as error:
         with suppress(StoreError):
             if store:
@@ -103,13 +111,6 @@ def _put(store: Store, layer: Layer, name: str, content: bytes) -> str:
     store.create_bucket(layer)
     store.put(layer, key, content, CONTENT_TYPE)
     return f"{layer}/{key}"
-
-
-def _spool(file: Path, content: bytes) -> None:
-    file.parent.mkdir(parents=True, exist_ok=True)
-    draft = file.with_suffix(".draft")
-    draft.write_bytes(content)
-    draft.replace(file)
 
 
 def _spooled(folder: Path) -> list[Path]:

@@ -14,12 +14,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from .errors import ObjectUnreadable
+
 CONTENT_TYPE = "application/json"
 NEWLINE = ord("\n")
 NO_RECORD = {b"", b"[", b"]"}
 """What else a line may hold, without space and comma."""
 
-REJECTED_LINE = re.compile(rb'\{"reason":("(?:[^"\\]|\\.)*"),"position":(\d+),"record":(.*)\}')
+_REJECTED = re.compile(rb'\{"reason":("(?:[^"\\]|\\.)*"),"position":(\d+),"record":(.*)\}')
 """A record that cannot be used, as silver's block writes it: the reason as JSON, its position in
 bronze, and the record as received."""
 
@@ -199,3 +201,21 @@ def record_texts(lines: Iterable[bytes]) -> Iterator[bytes]:
         text = line.strip().removesuffix(b",")
         if text not in NO_RECORD:
             yield text
+
+
+def rejected_records(lines: Iterable[bytes], name: str) -> Iterator[tuple[str, int, bytes]]:
+    """The reason, the position in bronze and the JSON text of each record that cannot be used.
+
+    Args:
+        lines: of such a file, as silver's block writes it.
+        name: the object's, for errors: `<layer>/<key>`.
+
+    Raises:
+        ObjectUnreadable: a line is of another form.
+    """
+    for number, text in enumerate(record_texts(lines)):
+        found = _REJECTED.fullmatch(text)
+        if not found:
+            raise ObjectUnreadable(name, f"line {number + 2} is no rejected record")
+        reason, position, record = found.groups()
+        yield json.loads(reason), int(position), record

@@ -34,6 +34,7 @@ from .tries import BUSY_TRIES, TRIES, tries, tries_of_a_cut_body
 CONNECT_SECONDS = 5.0
 SKEW_SECONDS = 900.0  # S3 refuses a request whose time is further off than that
 CHUNK = 1 << 20
+META = "x-amz-meta-"
 _CONDITION_FAILED = {"PreconditionFailed", "ConditionalRequestConflict", "NoSuchKey"}
 _CONNECTION = re.compile(r"^(?:<.*>|\w+\(host=[^)]*\)): ")
 """How urllib3 begins its messages: with the object that failed."""
@@ -177,22 +178,25 @@ class Store:
         key: str,
         content: bytes,
         etag: str | None,
-        headers: Mapping[str, str] | None = None,
+        content_type: str = CONTENT_TYPE,
+        metadata: Mapping[str, str] | None = None,
     ) -> str | None:
         """Store an object if it still is the one of an ETag, or, for None, if there is none.
 
         Args:
             layer: the bucket.
             key: the object's.
-            content: the new one, JSON unless the headers say otherwise.
+            content: the new one.
             etag: of the object that it replaces.
-            headers: to keep with it.
+            content_type: its media type.
+            metadata: to keep with it.
 
         Returns:
             Its new ETag; None where another writer was faster.
         """
         condition = {"If-Match": f'"{etag}"'} if etag else {"If-None-Match": "*"}
-        sent: Headers = {"Content-Type": CONTENT_TYPE, **(headers or {}), **condition}
+        told = {f"{META}{name}": value for name, value in (metadata or {}).items()}
+        sent: Headers = {"Content-Type": content_type, **told, **condition}
         with self._asking(f"store {layer}/{key}"):
             try:
                 # In minio-py 7.2.20 only this function takes conditions.
@@ -235,8 +239,7 @@ class Store:
         except ObjectMissing:
             return None
         told = {
-            name.lower().removeprefix("x-amz-meta-"): value
-            for name, value in (found.metadata or {}).items()
+            name.lower().removeprefix(META): value for name, value in (found.metadata or {}).items()
         }
         return Head(found.etag or "", found.size or 0, told)
 

@@ -100,6 +100,16 @@ class Lake:
         """
         return b"".join(self.chunks(layer, entry))
 
+    def only_content(self, dataset: Dataset) -> bytes:
+        """The content of the one object of a dataset's version, checked against its manifest.
+
+        Raises:
+            LakeError: it is not published, or not what its manifest says.
+        """
+        return self.follow(
+            dataset, lambda version: self.read(dataset.layer, version.manifest.only_object())
+        )
+
     def chunks(self, layer: Layer, entry: StoredObject) -> Iterator[bytes]:
         """As `read`, in pieces of a MiB; the check comes with the last one."""
         name = f"{layer}/{entry.key}"
@@ -134,6 +144,11 @@ class Lake:
     ) -> None:
         """Store an object that tells the hash of its content."""
         self.store.put(layer, entry.key, content, content_type, {"sha256": entry.sha256})
+
+    def history(self, dataset: Dataset) -> list[str]:
+        """The snapshots of a dataset's earlier versions, the oldest first."""
+        keys = self.store.listed(dataset.layer, dataset.history)
+        return [key.removeprefix(dataset.history).removesuffix(".json") for key in keys]
 
     # -- versions of one object ------------------------------------------------
 
@@ -193,12 +208,8 @@ class Lake:
             self.store.put_file(layer, entry.key, content, content_type, metadata)
             return True
         whole = content.read_bytes() if isinstance(content, Path) else content
-        headers = {
-            "Content-Type": content_type,
-            **{f"x-amz-meta-{name}": value for name, value in metadata.items()},
-        }
         etag = previous.etag if previous else None
-        if not self.store.put_if(layer, entry.key, whole, etag, headers):
+        if not self.store.put_if(layer, entry.key, whole, etag, content_type, metadata):
             raise LeaseLost(f"{layer}/{entry.key}")
         return True
 
@@ -222,6 +233,17 @@ class Lake:
         """
         manifest, content, etag = self.read_manifest(dataset, Manifest.from_bytes)
         return Version(manifest, Source(key=dataset.manifest, sha256=sha256(content)), etag)
+
+    def published(self, dataset: Dataset) -> Manifest | None:
+        """The manifest of a dataset's published version, or None where there is none.
+
+        Raises:
+            ManifestUnreadable, ManifestTooNew: as `version`.
+        """
+        try:
+            return self.version(dataset).manifest
+        except ManifestMissing:
+            return None
 
     def read_manifest(self, dataset: Dataset, parse: Callable[[bytes], M]) -> tuple[M, bytes, str]:
         """What somebody takes from a dataset's manifest, its content, and its ETag.

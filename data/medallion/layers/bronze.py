@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ..host.workspace import workspace
 from ..lake.datasets import Dataset
-from ..lake.errors import LakeError, ManifestMissing, SnapshotMissing, StoreError
+from ..lake.errors import LakeError, SnapshotMissing, StoreError
 from ..lake.manifest import PART_BYTES, Check, Parts, Source, StoredObject, now, sha256
 from ..lake.records import CONTENT_TYPE, record_texts
 from ..lake.runs import RUN, began
@@ -73,15 +73,15 @@ def _fetched(step: Step, path: Path) -> Answer:
 def _kept(lake: Lake, bronze: Dataset, snapshot: str, path: Path) -> Answer:
     """Bring a kept answer into a file; `snapshot` is the run that fetched it."""
     if not re.fullmatch(RUN, snapshot):
-        raise SnapshotMissing(snapshot, _snapshots(lake, bronze))
-    for key in (_archived(bronze, snapshot), _key(bronze)):
+        raise SnapshotMissing(snapshot, lake.history(bronze))
+    for key in (bronze.earlier(snapshot), _key(bronze)):
         kept = lake.stat("bronze", key)
         if kept and kept.snapshot == snapshot:
             with path.open("wb") as file:
                 file.writelines(lake.chunks("bronze", kept.entry))
             digest, parts = _hashed(path)
             return Answer(kept.rows, snapshot, Source(key=key, sha256=digest), parts)
-    raise SnapshotMissing(snapshot, _snapshots(lake, bronze))
+    raise SnapshotMissing(snapshot, lake.history(bronze))
 
 
 def verify(view: View) -> None:
@@ -125,7 +125,7 @@ def _archive_current(step: Step, entry: StoredObject, snapshot: str) -> None:
     current = step.writer.stored[_key(bronze)]
     if current is None or (current.sha256, current.snapshot) == (entry.sha256, snapshot):
         return
-    key = _archived(bronze, current.snapshot)
+    key = bronze.earlier(current.snapshot)
     if step.lake.stat("bronze", key) is None:
         step.writer.copy(_key(bronze), current, key)
 
@@ -134,39 +134,26 @@ def _expire_history(step: Step) -> int:
     """Remove the snapshots that the settings keep no longer; returns how many."""
     settings, bronze = step.settings.flow, step.writer.dataset
     limits = settings.history_versions, settings.history_days, now()
-    kept = _snapshots(step.lake, bronze)
+    kept = step.lake.history(bronze)
     if not expired(kept, *limits, in_use=()):
         return 0
-    in_use = set()
-    for dataset in step.flow.datasets:
-        try:
-            in_use.add(step.lake.version(dataset).manifest.snapshot)
-        except ManifestMissing:
-            continue
-        except (LakeError, StoreError):
-            return 0  # what is in use is not known, so nothing may go
-    gone = expired(kept, *limits, in_use)
-    step.writer.remove([_archived(bronze, snapshot) for snapshot in gone])
+    try:
+        published = [step.lake.published(dataset) for dataset in step.flow.datasets]
+    except (LakeError, StoreError):
+        return 0  # what is in use is not known, so nothing may go
+    gone = expired(kept, *limits, {manifest.snapshot for manifest in published if manifest})
+    step.writer.remove([bronze.earlier(snapshot) for snapshot in gone])
     return len(gone)
 
 
 def _known_snapshot(lake: Lake, bronze: Dataset, digest: str) -> str | None:
     """The snapshot whose answer this is again: the current one, or the newest in `history/`."""
-    newest = [_archived(bronze, snapshot) for snapshot in _snapshots(lake, bronze)[-1:]]
+    newest = [bronze.earlier(snapshot) for snapshot in lake.history(bronze)[-1:]]
     for key in (_key(bronze), *newest):
         stored = lake.stat("bronze", key)
         if stored and stored.sha256 == digest:
             return stored.snapshot
     return None
-
-
-def _snapshots(lake: Lake, bronze: Dataset) -> list[str]:
-    keys = lake.store.listed("bronze", bronze.history)
-    return [key.removeprefix(bronze.history).removesuffix(".json") for key in keys]
-
-
-def _archived(bronze: Dataset, snapshot: str) -> str:
-    return f"{bronze.history}{snapshot}.json"
 
 
 def _key(bronze: Dataset) -> str:

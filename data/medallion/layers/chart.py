@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from ..errors import FlowUnusable
-from ..flow import Chart, Flow
+from ..flow import MEDIA_TYPES, Chart, Flow
 from ..host.console import tell
+from ..host.files import keep_locally
 from ..lake.datasets import Dataset
 from ..lake.manifest import Check, StoredObject
 from ..lake.versions import Origin
-from ..report.publishing import keep_locally, publish
+from ..report.publishing import publish
 from ..writer import Step, Summary, View
 from . import gold
 from .errors import CheckFailed
@@ -22,7 +23,6 @@ from .errors import CheckFailed
 if TYPE_CHECKING:  # importing it costs half a second, so it is done by the block that draws
     from matplotlib.figure import Figure
 
-CONTENT_TYPES = {"png": "image/png", "svg": "image/svg+xml"}
 STARTS = {"png": b"\x89PNG\r\n\x1a\n", "svg": b"<?xml"}
 """How a picture's file begins."""
 
@@ -58,10 +58,10 @@ def visualize(step: Step) -> tuple[Summary, Figure]:
         files.append(keep_locally("chart", local, content))
         if key == keys[0]:
             manifest, written = step.writer.publish_object(
-                entry, content, CONTENT_TYPES[kind], origin, (check,)
+                entry, content, MEDIA_TYPES[kind], origin, (check,)
             )
         else:
-            written = step.writer.store(entry, content, CONTENT_TYPES[kind], origin)
+            written = step.writer.store(entry, content, MEDIA_TYPES[kind], origin)
         count += written
     more = {"picture": files[-1], "report": publish(step, origin)}
     return step.writer.summary(manifest, objects_written=count, **more), figure
@@ -74,7 +74,7 @@ def verify(view: View) -> None:
         CheckFailed, LakeError: it is missing, or no picture.
     """
     drawing, dataset = _chart_of(view.flow)
-    content = view.lake.follow(dataset, lambda v: view.lake.read("gold", v.manifest.only_object()))
+    content = view.lake.only_content(dataset)
     start = STARTS[drawing.formats[0]]
     if not content.startswith(start):
         raise CheckFailed("the start of the chart's file", start, content[: len(start)])

@@ -1,14 +1,18 @@
 """What is in the lake, in a line: `from data.medallion import read`.
 
 It needs the settings of the store alone (`MINIO_ENDPOINT` and so on), and a user that reads; it
-writes nothing there. A dataset is named by layer and name, such as "silver/stations". `at` asks for
-the version of a day (its end, in UTC), of a time with its zone, or of a run: one that is no longer
-published is made anew from bronze's history, in a temporary folder.
+writes nothing there. A dataset is named by layer and name, such as "silver/stations"; where the
+whole of a flow is meant, any of its datasets names it. `at` asks for the version of a day (its end,
+in UTC), of a time with its zone, or of a run: one that is no longer published is made anew from
+bronze's history, in a temporary folder; where other code made it then, `MadeByOtherCode` warns.
+
+Each function raises ReadError for what there is not to read, LakeError for what is not published
+or not what its manifest says, StoreError for a store that does not answer or refuses, and
+SettingError for a setting of the store that is missing.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -17,9 +21,8 @@ import pyarrow as pa
 from ..lake.manifest import Manifest
 from ..lake.versions import Lake
 from ..settings import LakeSettings
-from . import differences, history, tables
-from .history import Kept, Moment
-from .past import MadeByOtherCode, lake_at
+from . import past, tables
+from .past import Kept, MadeByOtherCode, Moment, lake_at
 from .tables import named
 
 __all__ = ["MadeByOtherCode", "changes", "manifest", "rejected", "table", "versions"]
@@ -43,31 +46,17 @@ def table(
         where: columns to a value, or a list of them, that rows must have, such as
             `{"country": ["Norway", "Chile"]}`; of silver, other partitions are not fetched.
         at: of which moment; by default the published version.
-
-    Raises:
-        ReadError: there is no such table, column, value or version.
-        LakeError: it is not published, or not what its manifest says.
-        StoreError: the store does not answer, or refuses.
-        SettingError: a setting of the store is missing.
-
-    Warns:
-        MadeByOtherCode: the version of then was made by other code than it is made anew by.
     """
     flow, known = named(dataset)
     with lake_at(_lake(), flow, at) as lake:
-        return tables.rows(lake, flow, known, columns, where or {})
+        return tables.rows(lake, flow, known, columns, where)
 
 
 def rejected(dataset: str, at: Moment | None = None) -> pa.Table:
     """The records that a silver could not use: `reason`, `position` in bronze, `record` as JSON.
 
-    Args:
-        dataset: such as "silver/stations"; any other of its flow means the same.
-        at: as for `table`.
-
     Raises:
         HalfPublished: they are of another version than silver.
-        ReadError, LakeError, StoreError, SettingError: as `table`.
     """
     flow, _ = named(dataset)
     with lake_at(_lake(), flow, at) as lake:
@@ -77,12 +66,7 @@ def rejected(dataset: str, at: Moment | None = None) -> pa.Table:
 def manifest(dataset: str, at: Moment | None = None) -> Manifest:
     """What a dataset's version is: its objects, rows, source and checks.
 
-    Args:
-        dataset: as for `table`; a picture too, where it is the published one.
-        at: as for `table`.
-
-    Raises:
-        ReadError, LakeError, StoreError, SettingError: as `table`.
+    A picture has one too, where it is the published one.
     """
     flow, known = named(dataset)
     with lake_at(_lake(), flow, at) as lake:
@@ -90,33 +74,19 @@ def manifest(dataset: str, at: Moment | None = None) -> Manifest:
 
 
 def versions(dataset: str) -> list[Kept]:
-    """The versions that `at` can give, the oldest first, and what changed in each.
-
-    Args:
-        dataset: as for `rejected`.
-
-    Raises:
-        ReadError, LakeError, StoreError, SettingError: as `table`.
-    """
+    """The versions that `at` can give, the oldest first, and what changed in each."""
     flow, _ = named(dataset)
-    return list(history.versions(_lake(), flow))
+    return list(past.versions(_lake(), flow))
 
 
 def changes(dataset: str, start: Moment | None = None, end: Moment | None = None) -> dict[str, Any]:
-    """What changed in silver from one version to another, as a publish reports it.
+    """What changed in silver from the version of one moment to that of another, as a publish says.
 
-    Args:
-        dataset: as for `rejected`.
-        start: the version before, as `at`; without it, the report of the newest publish that
-            changed something.
-        end: the version after; by default the published one.
-
-    Raises:
-        ReadError, LakeError, StoreError, SettingError: as `table`.
+    Without `end`, it is to the published version; without `start`, in the newest publish that
+    changed something.
     """
     flow, _ = named(dataset)
-    report: dict[str, Any] = json.loads(differences.report(_lake(), flow, start, end))
-    return report
+    return past.changes(_lake(), flow, start, end)
 
 
 def _lake() -> Lake:

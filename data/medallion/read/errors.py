@@ -14,10 +14,7 @@ class DatasetUnknown(ReadError):
 
     dataset: str
     known: list[str]
-
-    def __str__(self) -> str:
-        """The sentence, with those that there are."""
-        return f"There is no {self.dataset!r} to read; choose one of {', '.join(self.known)}."
+    says = "There is no {dataset!r} to read; choose one of {known}."
 
 
 class ColumnUnknown(ReadError):
@@ -26,11 +23,7 @@ class ColumnUnknown(ReadError):
     dataset: str
     column: str
     known: list[str]
-
-    def __str__(self) -> str:
-        """The sentence, with the columns that it has."""
-        known = ", ".join(self.known)
-        return f"{self.dataset} has no column {self.column!r}; choose some of {known}."
+    says = "{dataset} has no column {column!r}; choose some of {known}."
 
 
 class ValueOfOtherType(ReadError):
@@ -69,16 +62,16 @@ class NoVersionThen(ReadError):
 
     moment: str
     oldest: str
+    says = (
+        "Bronze keeps no answer of {moment}: the oldest is of the run {oldest}; choose a later "
+        "moment (make versions lists them), and raise the flow's HISTORY_VERSIONS to keep more "
+        "from now on."
+    )
 
     def __str__(self) -> str:
-        """The sentence, with the oldest that is kept."""
-        if not self.oldest:
-            return f"Bronze has no answer yet, of {self.moment} or later; run the pipeline first."
-        return (
-            f"Bronze keeps no answer of {self.moment}: the oldest is of the run {self.oldest}; "
-            "choose a later moment (make versions lists them), and raise the flow's "
-            "HISTORY_VERSIONS to keep more from now on."
-        )
+        """The sentence; another where bronze keeps none at all."""
+        none = f"Bronze has no answer yet, of {self.moment} or later; run the pipeline first."
+        return super().__str__() if self.oldest else none
 
 
 class HistoryThinned(ReadError):

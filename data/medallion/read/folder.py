@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
-import threading
-import time
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 
 from ..lake.datasets import Layer
@@ -14,53 +11,36 @@ from ..lake.errors import ObjectMissing
 from ..lake.store import CHUNK, Head, Listed, Store
 from ..settings import LakeSettings
 
-META = "x-amz-meta-"
-
-
-@dataclass(frozen=True)
-class _Stored:
-    file: Path
-    head: Head
-    modified: float
-
 
 class FolderStore(Store):
-    """As `Store`, but the contents are files of a folder, and their names in memory."""
+    """As `Store`, as far as a version that is made anew needs it.
+
+    What it says of objects is in memory; their files are named by ETags. No two threads write one
+    key, so that nothing is locked.
+    """
 
     def __init__(self, folder: Path, settings: LakeSettings) -> None:
         self.endpoint = str(folder)
         self._settings = settings
         self._folder = folder
-        self._objects: dict[tuple[Layer, str], _Stored] = {}
-        self._files = 0
-        self._lock = threading.RLock()
+        self._heads: dict[tuple[Layer, str], Head] = {}
+        self._etags = count()
 
     def add(
-        self, layer: Layer, key: str, content: Iterable[bytes], metadata: Mapping[str, str]
+        self, layer: Layer, key: str, content: Iterable[bytes], metadata: Mapping[str, str] | None
     ) -> str:
         """Store some content that is given in pieces; its ETag."""
-        with self._lock:
-            self._files += 1
-            file, digest, size = (
-                self._folder / f"{self._files}",
-                hashlib.md5(usedforsecurity=False),
-                0,
-            )
-        with file.open("wb") as writing:
-            for chunk in content:
-                digest.update(chunk)
-                size += writing.write(chunk)
-        head = Head(digest.hexdigest(), size, dict(metadata))
-        self._objects[layer, key] = _Stored(file, head, time.time())
-        return head.etag
+        etag = str(next(self._etags))
+        with (self._folder / etag).open("wb") as file:
+            file.writelines(content)
+        size = (self._folder / etag).stat().st_size
+        self._heads[layer, key] = Head(etag, size, dict(metadata or {}))
+        return etag
 
-    def create_bucket(self, layer: Layer) -> None:  # noqa: D102 - as Store says
-        pass
-
-    def listed(self, layer: Layer, prefix: str) -> dict[str, Listed]:  # noqa: D102
+    def listed(self, layer: Layer, prefix: str) -> dict[str, Listed]:  # noqa: D102 - as Store says
         return {
-            key: Listed(found.head.bytes, found.modified, found.head.etag)
-            for (bucket, key), found in sorted(self._objects.items())
+            key: Listed(head.bytes, 0.0, head.etag)
+            for (bucket, key), head in sorted(self._heads.items())
             if bucket == layer and key.startswith(prefix)
         }
 
@@ -72,12 +52,13 @@ class FolderStore(Store):
         content_type: str = "",
         metadata: Mapping[str, str] | None = None,
     ) -> None:
-        self.add(layer, key, [content], metadata or {})
+        self.add(layer, key, [content], metadata)
 
     def put_file(  # noqa: D102
         self, layer: Layer, key: str, file: Path, content_type: str, metadata: Mapping[str, str]
     ) -> None:
-        self.add(layer, key, _chunks(file, 0, None), metadata)
+        with file.open("rb") as lines:
+            self.add(layer, key, lines, metadata)
 
     def put_if(  # noqa: D102
         self,
@@ -85,48 +66,33 @@ class FolderStore(Store):
         key: str,
         content: bytes,
         etag: str | None,
-        headers: Mapping[str, str] | None = None,
+        content_type: str = "",
+        metadata: Mapping[str, str] | None = None,
     ) -> str | None:
-        told = {k.removeprefix(META): v for k, v in (headers or {}).items() if k.startswith(META)}
-        with self._lock:
-            stored = self._objects.get((layer, key))
-            if (stored.head.etag if stored else None) != etag:
-                return None
-            return self.add(layer, key, [content], told)
+        head = self.head(layer, key)
+        same = (head.etag if head else None) == etag
+        return self.add(layer, key, [content], metadata) if same else None
 
     def get(self, layer: Layer, key: str) -> tuple[bytes, str] | None:  # noqa: D102
-        stored = self._objects.get((layer, key))
-        return (stored.file.read_bytes(), stored.head.etag) if stored else None
+        head = self.head(layer, key)
+        return ((self._folder / head.etag).read_bytes(), head.etag) if head else None
 
     def remove(self, layer: Layer, keys: Iterable[str]) -> None:  # noqa: D102
         for key in keys:
-            self._objects.pop((layer, key), None)
+            self._heads.pop((layer, key), None)
 
     def head(self, layer: Layer, key: str) -> Head | None:  # noqa: D102
-        stored = self._objects.get((layer, key))
-        return stored.head if stored else None
+        return self._heads.get((layer, key))
 
     def stream(  # noqa: D102
         self, layer: Layer, key: str, start: int = 0, end: int | None = None, etag: str = ""
     ) -> Iterator[bytes]:
-        stored = self._objects.get((layer, key))
-        if stored is None or etag not in {"", stored.head.etag}:
+        head = self.head(layer, key)
+        if head is None or etag not in {"", head.etag}:
             raise ObjectMissing(f"{layer}/{key}")
-        yield from _chunks(stored.file, start, end)
-
-    def copy_if(self, layer: Layer, key: str, etag: str, to: str) -> bool:  # noqa: D102
-        with self._lock:
-            stored = self._objects.get((layer, key))
-            if stored is None or stored.head.etag != etag:
-                return False
-            self._objects[layer, to] = stored
-            return True
-
-
-def _chunks(file: Path, start: int, end: int | None) -> Iterator[bytes]:
-    with file.open("rb") as reading:
-        reading.seek(start)
-        left = file.stat().st_size - start if end is None else end - start
-        while left > 0 and (chunk := reading.read(min(CHUNK, left))):
-            left -= len(chunk)
-            yield chunk
+        with (self._folder / head.etag).open("rb") as file:
+            file.seek(start)
+            left = (head.bytes if end is None else end) - start
+            while chunk := file.read(min(CHUNK, left)):
+                left -= len(chunk)
+                yield chunk

@@ -1,52 +1,136 @@
-"""A version made anew from bronze's history, by the pipeline's own code, in a local folder.
+"""The versions of then: which there are, which was current, and each made anew in a local folder.
 
-Equal answers are equal bytes, as long as the code and pyarrow are the same: nothing else of an
-earlier version need be kept. The live lake is only read.
+The pipeline's own code makes it from the answer in bronze's history. Equal answers are equal bytes,
+as long as the code and pyarrow are the same: nothing else of an earlier version need be kept. The
+live lake is only read.
 """
 
 from __future__ import annotations
 
+import json
+import re
 import sys
 import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, redirect_stdout
+from contextlib import ExitStack, contextmanager, redirect_stdout
 from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta, timezone
+from functools import partial
+from hashlib import blake2b
+from typing import Any
+
+import orjson
 
 from ..flow import Flow
 from ..host.workspace import workspace
-from ..lake.errors import LakeError, ManifestMissing
-from ..lake.runs import new_run
-from ..lake.versions import Lake
+from ..lake.errors import LakeError
+from ..lake.manifest import Changes, Manifest
+from ..lake.records import record_texts
+from ..lake.runs import RUN, began, new_run, time_of
+from ..lake.versions import Lake, Stat
 from ..layers import bronze, gold, silver
 from ..settings import LakeSettings, Settings
 from ..steps import step_of
-from ..work.engine import R, Task
-from ..work.shuffle import Folder, Place
+from ..work.engine import Machine
 from ..writer import View, made_by
-from .errors import NoVersionThen
+from .errors import HistoryThinned, NoVersionThen, TimeUnclear
 from .folder import FolderStore
-from .history import Moment, answers, snapshot_at
 
-LAYERS = (
-    (lambda flow: (flow.bronze,), bronze.extract),
-    (lambda flow: (flow.silver,), silver.transform),
-    (lambda flow: flow.gold, gold.aggregate),
-)
+Moment = str | date
+"""A day (its end, in UTC), a time with its zone, or a run."""
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A version: the run that fetched its answer, its records, and what changed before it."""
+
+    snapshot: str
+    began: datetime
+    """When that run began; the versions of its day are published some minutes later at most."""
+    records: int
+    added: int
+    """Records against the version before, by their key; 0 for the oldest."""
+    removed: int
+    changed: int
 
 
 class MadeByOtherCode(UserWarning):
     """A version was made by other code than it is made anew by; its bytes may differ."""
 
 
-@dataclass(frozen=True)
-class Here:
-    """An engine of this process, which alone knows the folder."""
+def answers(lake: Lake, flow: Flow) -> dict[str, Stat]:
+    """The answers that bronze keeps, by their snapshots, the oldest first."""
+    # A replayed answer stands in both places; in the history it is as it was first published.
+    earlier = map(flow.bronze.earlier, lake.history(flow.bronze))
+    stats = lake.store.each(partial(lake.stat, "bronze"), [str(flow.bronze.object), *earlier])
+    found = {stat.snapshot: stat for stat in stats if stat and stat.snapshot}
+    return dict(sorted(found.items()))
 
-    place: Place
 
-    def run(self, tasks: Sequence[Task[R]], doing: str) -> Iterator[R]:
-        """As `Engine.run`."""
-        return (task(self.place) for task in tasks)
+def versions(lake: Lake, flow: Flow) -> Iterator[Kept]:
+    """As `read.versions`, of a flow in a lake."""
+    before: dict[bytes, bytes] | None = None
+    for snapshot, stat in answers(lake, flow).items():
+        now = _hashes(lake, flow, stat)
+        was = now if before is None else before
+        both = was.keys() & now.keys()
+        added, removed = len(now) - len(both), len(was) - len(both)
+        changed = sum(was[key] != now[key] for key in both)
+        yield Kept(snapshot, time_of(snapshot), stat.rows, added, removed, changed)
+        before = now
+
+
+def snapshot_at(kept: Sequence[Stat], moment: Moment, published: Manifest | None = None) -> str:
+    """The snapshot of the version that was current at a moment.
+
+    Args:
+        kept: the answers that bronze keeps, the oldest first.
+        moment: when.
+        published: what silver is since the run that confirmed it, be it a replay.
+
+    Raises:
+        TimeUnclear: the moment is none of its forms.
+        NoVersionThen, HistoryThinned: bronze keeps no answer, or none for sure, of then.
+    """
+    known = {stat.snapshot for stat in kept}
+    if moment in known:
+        return str(moment)
+    limit = _limit(str(moment))
+    if published and published.run < limit:
+        return published.snapshot
+    until = [stat for stat in kept if stat.snapshot < limit]
+    if not until:
+        raise NoVersionThen(str(moment), kept[0].snapshot if kept else "")
+    later = kept[len(until) :][:1]
+    if later and later[0].replaces and later[0].replaces not in known:
+        raise HistoryThinned(str(moment), later[0].replaces, later[0].snapshot)
+    return until[-1].snapshot
+
+
+def _limit(moment: str) -> str:
+    """A text that the ids of later runs are not less than."""
+    if re.fullmatch(RUN, moment):
+        return f"{moment}~"
+    try:
+        time = datetime.fromisoformat(re.sub("[zZ]$", "+00:00", moment))  # Python 3.10 reads no Z
+    except ValueError:
+        raise TimeUnclear(moment) from None
+    if re.fullmatch(r"\d{4}-\d\d-\d\d", moment):
+        return began(time + timedelta(days=1))
+    if time.tzinfo is None:
+        raise TimeUnclear(moment)
+    return f"{began(time.astimezone(timezone.utc))}~"
+
+
+def _hashes(lake: Lake, flow: Flow, stat: Stat) -> dict[bytes, bytes]:
+    """Each record's key to a hash of its text; one without a key has its text's hash as key."""
+    found = {}
+    for text in record_texts(lake.lines("bronze", stat.entry)):
+        digest = blake2b(text, digest_size=16).digest()
+        record = orjson.loads(text)
+        key = flow.table.value(record, flow.table.key) if isinstance(record, dict) else None
+        found[digest if key is None else str(key).encode()] = digest
+    return found
 
 
 @contextmanager
@@ -56,24 +140,34 @@ def lake_at(live: Lake, flow: Flow, moment: Moment | None) -> Iterator[Lake]:
     Raises:
         TimeUnclear, NoVersionThen, HistoryThinned: it cannot be told what was current then.
     """
-    if moment is None:
+    with ExitStack() as stack:
+        if moment is not None:
+            now = [live.published(dataset) for dataset in (flow.bronze, flow.silver, *flow.gold)]
+            snapshot = snapshot_at([*answers(live, flow).values()], moment, now[1])
+            if not all(manifest and manifest.snapshot == snapshot for manifest in now):
+                live = stack.enter_context(made_anew(live, flow, snapshot))
         yield live
-        return
-    kept = answers(live, flow.bronze)
-    published = {}
-    for dataset in (flow.bronze, flow.silver, *flow.gold):
-        try:
-            published[dataset] = live.version(dataset).manifest
-        except ManifestMissing:
-            continue
-    snapshot = snapshot_at([*kept.values()], moment, published.get(flow.silver))
-    if len(published) == 2 + len(flow.gold) and {m.snapshot for m in published.values()} == {
-        snapshot
-    }:
-        yield live
-        return
-    with made_anew(live, flow, snapshot) as lake:
-        yield lake
+
+
+def changes(lake: Lake, flow: Flow, start: Moment | None, end: Moment | None) -> dict[str, Any]:
+    """As `read.changes`, of a flow in a lake."""
+    if start is None:
+        return _stored(lake, flow)
+    kept, now = [*answers(lake, flow).values()], lake.version(flow.silver).manifest
+    before = snapshot_at(kept, start, now)
+    after = now.snapshot if end is None else snapshot_at(kept, end, now)
+    with made_anew(lake, flow, before, after) as past:
+        manifest = past.version(flow.silver).manifest
+        if manifest.changes != Changes():
+            return _stored(past, flow)
+    # A publish that changes nothing writes no report.
+    said = {"run": manifest.run, "snapshot": after, "before": before}
+    return {**said, "counts": Changes().model_dump()}
+
+
+def _stored(lake: Lake, flow: Flow) -> dict[str, Any]:
+    report: dict[str, Any] = json.loads(b"".join(lake.store.stream("silver", flow.changes)))
+    return report
 
 
 @contextmanager
@@ -84,23 +178,23 @@ def made_anew(live: Lake, flow: Flow, *snapshots: str) -> Iterator[Lake]:
         NoVersionThen: bronze keeps no such answer.
         MadeByOtherCode: is warned of, where it is so.
     """
-    with workspace() as folder:
-        (folder / "objects").mkdir()
-        (folder / "scratch").mkdir()
-        settings = LakeSettings.load()
-        unlimited = {"history_versions": 0, "history_days": 0}
-        both = Settings(settings, flow.load_settings().model_copy(update=unlimited))
-        store = FolderStore(folder / "objects", settings)
-        lake = Lake(store)
-        view = View(lake, Here(Place(lake, Folder(folder / "scratch"))), flow)
+    unlimited = {"history_versions": 0, "history_days": 0}
+    settings = Settings(LakeSettings.load(), flow.load_settings().model_copy(update=unlimited))
+    blocks = (
+        ((flow.bronze,), bronze.extract), ((flow.silver,), silver.transform),
+        (flow.gold, gold.aggregate),
+    )  # fmt: skip
+    with workspace() as objects, workspace() as scratch:
+        lake = Lake(store := FolderStore(objects, settings.lake))
+        # Not the engine of the settings: no other machine knows the folder.
+        view = View(lake, Machine(settings.lake, lake, scratch), flow)
         for snapshot in snapshots:
             _fetch(live, flow, store, snapshot)
             run = new_run()
-            for datasets, work in LAYERS:
-                # What the blocks print is no part of an answer.
+            for datasets, work in blocks:
                 with (
-                    step_of(view, datasets(flow), run, both, store) as step,
-                    redirect_stdout(sys.stderr),
+                    step_of(view, datasets, run, settings, store) as step,
+                    redirect_stdout(sys.stderr),  # what the blocks print is no part of an answer
                 ):
                     work(replace(step, variables={"snapshot": snapshot}))
         yield lake
@@ -108,17 +202,11 @@ def made_anew(live: Lake, flow: Flow, *snapshots: str) -> Iterator[Lake]:
 
 def _fetch(live: Lake, flow: Flow, store: FolderStore, snapshot: str) -> None:
     """Bring an answer into the history of the folder's lake."""
-    stat = (kept := answers(live, flow.bronze)).get(snapshot)
-    if stat is None:
+    kept, key = answers(live, flow), flow.bronze.earlier(snapshot)
+    if (stat := kept.get(snapshot)) is None:
         raise NoVersionThen(snapshot, next(iter(kept), ""))
-    key = f"{flow.bronze.history}{snapshot}.json"
+    told = {"run": stat.run, "snapshot": snapshot, "sha256": stat.sha256, "rows": f"{stat.rows}"}
     try:
-        told = {
-            "run": stat.run,
-            "snapshot": snapshot,
-            "sha256": stat.sha256,
-            "rows": f"{stat.rows}",
-        }
         store.add("bronze", key, live.chunks("bronze", stat.entry), told)
     except LakeError:
         if stat.key == key:

@@ -3,115 +3,90 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from functools import cache, partial
 
 import pyarrow as pa
 
 from ..flow import Flow
-from ..lake.datasets import Dataset
 from ..lake.versions import Lake
 from . import tables
 from .errors import DuckDBMissing, QueryRefused
-from .history import Moment
-from .past import lake_at
+from .past import Moment, lake_at
+
+ROWS = 1_000
+"""Printed of an answer, at most."""
+
+Read = Callable[[Lake], pa.Table]
 
 
-@contextmanager
-def database(
-    lake: Lake, flows: Sequence[Flow], main: Flow, moment: Moment | None = None
-) -> Iterator[Database]:
+class Database(ExitStack):
     """The lake of some flows as a database, in memory: what is changed there changes no lake.
 
-    Args:
-        lake: the live one.
-        flows: each of whose tables is `<layer>.<dataset>`.
-        main: whose tables are `bronze`, `silver`, `rejected` and `gold` besides.
-        moment: of which version, as `table`'s `at`; None for the published one.
+    Each flow's tables are called `<layer>.<dataset>`, and those of the main one `bronze`, `silver`,
+    `rejected` and `gold` besides. They are of the version of a moment, as `at` of `read.table`, and
+    empty until they are named.
 
     Raises:
         DuckDBMissing: it is not installed.
     """
-    with ExitStack() as stack:
-        yield Database(stack, lake, flows, main, moment)
-
-
-class Database:
-    """Tables that are empty until they are named; `database` is the way to one."""
 
     def __init__(
-        self,
-        stack: ExitStack,
-        lake: Lake,
-        flows: Sequence[Flow],
-        main: Flow,
-        moment: Moment | None,
+        self, lake: Lake, flows: Sequence[Flow], main: Flow, moment: Moment | None
     ) -> None:
+        super().__init__()
         try:
             import duckdb
         except ModuleNotFoundError:
             raise DuckDBMissing() from None
-        self._stack, self._live, self._moment = stack, lake, moment
         self._refused = duckdb.Error
-        self._duckdb = duckdb.connect()
+        self._duckdb = self.enter_context(duckdb.connect())
         # Else a name that is no table's would be looked for among the variables of this code.
         self._duckdb.execute("SET python_enable_replacements = false")
-        stack.callback(self._duckdb.close)
-        self._lakes: dict[str, Lake] = {}
-        self._empty: dict[str, tuple[Flow, Dataset | None]] = {}
+        self._empty: dict[tuple[str, str], tuple[Read, Callable[[], Lake]]] = {}
         for flow in flows:
-            for dataset in flow.datasets:
-                if dataset != flow.chart:
-                    self._make(flow, dataset)
-            self._make(flow, None)
-        for view, name in (
-            ("bronze", main.bronze.name), ("silver", main.silver.name),
-            ("rejected", main.name), ("gold", main.gold[0].name),
-        ):  # fmt: skip
-            self._duckdb.execute(f'CREATE VIEW {view} AS FROM {view}."{name}"')
+            then = cache(partial(self.enter_context, lake_at(lake, flow, moment)))
+            for layer, name, schema, read in _tables(flow):
+                self._put(layer, name, schema.empty_table())
+                self._empty[layer, name] = read, then
+        for layer, name, *_ in _tables(main):
+            self._duckdb.execute(f'CREATE VIEW IF NOT EXISTS {layer} AS FROM {layer}."{name}"')
 
-    def answer(self, text: str, rows: int) -> None:
-        """Print what each statement of some SQL gives, so many rows at most.
+    def answer(self, text: str) -> None:
+        """Print what each statement of some SQL gives.
 
         Raises:
             QueryRefused: DuckDB does not take it.
             ReadError, LakeError, StoreError: a table that it names cannot be read.
         """
         words = {word.lower() for word in re.findall(r"\w+", text)}
-        for name in [n for n in self._empty if words & set(n.split("."))]:
-            self._fill(name, *self._empty[name])
-            del self._empty[name]
+        for named in [named for named in self._empty if words & set(named)]:
+            read, lake = self._empty[named]
+            self._put(*named, read(lake()))
+            del self._empty[named]
         try:
             for statement in self._duckdb.extract_statements(text):
                 if found := self._duckdb.sql(statement.query):
-                    found.show(max_rows=rows)
+                    found.show(max_rows=ROWS)
         except self._refused as error:
             said = str(error).partition("\n\nLINE")[0]
             raise QueryRefused(" ".join(said.split())) from None
 
-    def _make(self, flow: Flow, dataset: Dataset | None) -> None:
-        layer, name = (dataset.layer, dataset.name) if dataset else ("rejected", flow.name)
-        schema = tables.schema_of(flow, dataset) if dataset else tables.REJECTED
-        self._duckdb.execute(f"CREATE SCHEMA IF NOT EXISTS {layer}")
-        self._with(schema.empty_table(), f'CREATE TABLE {layer}."{name}" AS')
-        self._empty[f"{layer}.{name}"] = flow, dataset
-
-    def _fill(self, name: str, flow: Flow, dataset: Dataset | None) -> None:
-        if flow.name not in self._lakes:
-            at = lake_at(self._live, flow, self._moment)
-            self._lakes[flow.name] = self._stack.enter_context(at)
-        lake = self._lakes[flow.name]
-        found = (
-            tables.rows(lake, flow, dataset, None, {}) if dataset else tables.rejected(lake, flow)
-        )
-        layer, _, table = name.partition(".")
-        self._with(found, f'INSERT INTO {layer}."{table}"')
-
-    def _with(self, table: pa.Table, statement: str) -> None:
-        columns = ", ".join(
-            f"{name}::JSON AS {name}" if name == "record" else f'"{name}"'
-            for name in table.column_names
-        )
+    def _put(self, layer: str, name: str, table: pa.Table) -> None:
+        """A table of the database; what is in a record is JSON."""
+        json = " REPLACE (record::JSON AS record)" if "record" in table.column_names else ""
         self._duckdb.register("arrow", table)
-        self._duckdb.execute(f"{statement} SELECT {columns} FROM arrow")  # noqa: S608 - of names of the code
+        self._duckdb.execute(f"CREATE SCHEMA IF NOT EXISTS {layer}")
+        self._duckdb.execute(
+            f'CREATE OR REPLACE TABLE {layer}."{name}" AS SELECT *{json} FROM arrow'  # noqa: S608 - of names of the code
+        )
         self._duckdb.unregister("arrow")
+
+
+def _tables(flow: Flow) -> Iterator[tuple[str, str, pa.Schema, Read]]:
+    """Each table's schema in the database, its name, its columns, and what reads it of a lake."""
+    for dataset in (flow.bronze, flow.silver, *flow.gold):
+        read = partial(tables.rows, flow=flow, dataset=dataset)
+        yield dataset.layer, dataset.name, tables.schema_of(flow, dataset), read
+    yield "rejected", flow.name, tables.REJECTED, partial(tables.rejected, flow=flow)

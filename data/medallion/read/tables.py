@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
-from itertools import chain, islice
+from itertools import islice
 from typing import Any
 
 import pyarrow as pa
@@ -15,10 +14,11 @@ from ..flow import Flow
 from ..flows import load_all
 from ..lake import parquet
 from ..lake.datasets import Dataset
-from ..lake.errors import ObjectDiffers, ObjectMissing, ObjectUnreadable
+from ..lake.errors import ObjectDiffers, ObjectMissing
+from ..lake.manifest import Manifest
 from ..lake.partitions import Partitioning
-from ..lake.records import REJECTED_LINE, record_texts
-from ..lake.versions import Lake, Stat, Version
+from ..lake.records import record_texts, rejected_records
+from ..lake.versions import Lake, Version
 from ..layers import gold
 from ..layers.comparison import read_located
 from .errors import ColumnUnknown, DatasetUnknown, HalfPublished, ValueOfOtherType
@@ -27,9 +27,6 @@ RECORDS = pa.schema([("position", pa.int64()), ("record", pa.string())])
 """Bronze: where each record stands, and its JSON as received."""
 REJECTED = pa.schema([("reason", pa.string()), *RECORDS])
 BATCH = 5_000  # records that are Python objects at a time
-
-Where = Mapping[str, Any]
-"""Columns to the value that they must have, or to a list of such values."""
 
 
 def named(path: str) -> tuple[Flow, Dataset]:
@@ -51,33 +48,23 @@ def schema_of(flow: Flow, dataset: Dataset) -> pa.Schema:
     Raises:
         DatasetUnknown: it is a picture.
     """
-    if dataset == flow.chart:
-        raise DatasetUnknown(dataset.path, [d.path for d in flow.datasets if d != flow.chart])
-    if dataset.layer == "bronze":
-        return RECORDS
-    if dataset.layer == "silver":
-        return flow.table.located_schema
-    aggregate = next(a for a in flow.aggregates if a.name == dataset.name)
-    return gold.schema_of(flow.table, aggregate)
+    schemas = {flow.bronze: RECORDS, flow.silver: flow.table.located_schema}
+    for one, aggregate in zip(flow.gold, flow.aggregates, strict=True):
+        schemas[one] = gold.schema_of(flow.table, aggregate)
+    if dataset not in schemas:
+        raise DatasetUnknown(dataset.path, [one.path for one in schemas])
+    return schemas[dataset]
 
 
 def rows(
-    lake: Lake, flow: Flow, dataset: Dataset, columns: Sequence[str] | None, where: Where
+    lake: Lake,
+    flow: Flow,
+    dataset: Dataset,
+    columns: Sequence[str] | None = None,
+    where: Mapping[str, Any] | None = None,
 ) -> pa.Table:
-    """Rows of a dataset's published version; read anew where that was replaced meanwhile.
-
-    Args:
-        lake: to read.
-        flow: whose dataset it is.
-        dataset: the table.
-        columns: those to give, in this order; None for all.
-        where: which rows; objects of other partitions are not fetched.
-
-    Raises:
-        ReadError: there is no such table or column.
-        LakeError: it is not published, or not what its manifest says.
-    """
-    schema = schema_of(flow, dataset)
+    """As `read.table`, of the version that is published in a lake."""
+    schema, where = schema_of(flow, dataset), where or {}
     names = schema.names if columns is None else list(columns)
     for name in (*names, *where):
         if name not in schema.names:
@@ -86,7 +73,7 @@ def rows(
     read = pa.schema([field for field in schema if field.name in {*names, *where}])
 
     def table(version: Version) -> pa.Table:
-        found = _read(lake, flow, dataset, version, read, wanted)
+        found = _read(lake, flow, version.manifest, read, wanted)
         for name, values in wanted.items():
             found = found.filter(pc.is_in(found[name], value_set=values))
         told = {"run": version.manifest.run, "snapshot": version.manifest.snapshot}
@@ -96,36 +83,19 @@ def rows(
 
 
 def rejected(lake: Lake, flow: Flow) -> pa.Table:
-    """The records that the published silver could not use; a million of them are 1 GB at most.
-
-    Raises:
-        HalfPublished, LakeError: they are missing, or not those of that version.
-    """
+    """As `read.rejected`, of the published version; a million of them are 1 GB at most."""
+    name = f"silver/{flow.rejected}"
 
     def table(version: Version) -> pa.Table:
-        stat = beside(lake, flow.rejected, version)
-        found = _records(lake.lines("silver", stat.entry), stat.key, REJECTED)
-        if len(found) != version.manifest.rows_rejected:
-            expected = version.manifest.rows_rejected
-            raise ObjectDiffers(f"silver/{stat.key}", "rows", expected, len(found))
-        return found
+        stat, manifest = lake.stat("silver", flow.rejected), version.manifest
+        if stat is None:
+            raise ObjectMissing(name)
+        if stat.snapshot != manifest.snapshot:
+            raise HalfPublished(name, stat.snapshot, manifest.snapshot)
+        records = rejected_records(lake.lines("silver", stat.entry), name)
+        return _records(records, REJECTED, name, manifest.rows_rejected)
 
     return lake.follow(flow.silver, table)
-
-
-def beside(lake: Lake, key: str, version: Version) -> Stat:
-    """What an object beside silver says of itself.
-
-    Raises:
-        ObjectMissing, HalfPublished: it is not there, or of another version.
-    """
-    name, snapshot = f"silver/{key}", version.manifest.snapshot
-    stat = lake.stat("silver", key)
-    if stat is None:
-        raise ObjectMissing(name)
-    if stat.snapshot != snapshot:
-        raise HalfPublished(name, stat.snapshot, snapshot)
-    return stat
 
 
 def _values(field: pa.Field, value: Any) -> pa.Array:
@@ -137,56 +107,37 @@ def _values(field: pa.Field, value: Any) -> pa.Array:
 
 
 def _read(
-    lake: Lake,
-    flow: Flow,
-    dataset: Dataset,
-    version: Version,
-    schema: pa.Schema,
-    wanted: Mapping[str, pa.Array],
+    lake: Lake, flow: Flow, manifest: Manifest, schema: pa.Schema, wanted: Mapping[str, pa.Array]
 ) -> pa.Table:
     """Some columns of a version; of silver, from the objects of the wanted partitions."""
-    manifest = version.manifest
     total = sum(entry.rows for entry in manifest.objects)
     if total != manifest.rows_out:
-        name = f"{dataset.layer}/{dataset.manifest}"
+        name = f"{manifest.layer}/{manifest.dataset}"
         raise ObjectDiffers(name, "rows of its objects", manifest.rows_out, total)
-    if dataset.layer == "silver":
+    if manifest.layer == "silver":
         partitioning = Partitioning(flow.table.partition_schema)
-        allowed = {name: set(values.to_pylist()) for name, values in wanted.items()}
+        entries = manifest.objects
+        for name in wanted.keys() & set(flow.table.partitions):
+            allowed = set(wanted[name].to_pylist())
+            entries = tuple(e for e in entries if partitioning.values(e.key)[name] in allowed)
         read = partial(read_located, lake, partitioning, schema)
-        entries = [
-            entry
-            for entry in manifest.objects
-            if all(
-                value in allowed.get(name, {value})
-                for name, value in partitioning.values(entry.key).items()
-            )
-        ]
         return pa.concat_tables([schema.empty_table(), *lake.store.each(read, entries)])
     entry = manifest.only_object()
-    if dataset.layer == "gold":
-        content = lake.read("gold", entry)
-        return parquet.read(f"gold/{entry.key}", content, entry, schema)
-    found = _records(lake.lines("bronze", entry), entry.key, RECORDS)
-    if len(found) != entry.rows:
-        raise ObjectDiffers(f"bronze/{entry.key}", "rows", entry.rows, len(found))
-    return found.select(schema.names)
+    name = f"{manifest.layer}/{entry.key}"
+    if manifest.layer == "bronze":
+        records = enumerate(record_texts(lake.lines("bronze", entry)))
+        return _records(records, RECORDS, name, entry.rows).select(schema.names)
+    return parquet.read(name, lake.read("gold", entry), entry, schema)
 
 
-def _records(lines: Iterator[bytes], key: str, schema: pa.Schema) -> pa.Table:
-    """The lake's JSON form as a table; what is in a record stays JSON."""
-    texts, batches = enumerate(record_texts(lines)), [schema.empty_table()]
-    while some := list(islice(texts, BATCH)):
-        read = chain(_row(text, position, key, schema) for position, text in some)
-        batches.append(pa.Table.from_pylist(list(read), schema))
-    return pa.concat_tables(batches)
-
-
-def _row(text: bytes, position: int, key: str, schema: pa.Schema) -> dict[str, Any]:
-    if schema is RECORDS:
-        return {"position": position, "record": text.decode()}
-    found = REJECTED_LINE.fullmatch(text)
-    if not found:
-        raise ObjectUnreadable(f"silver/{key}", f"line {position + 2} is no rejected record")
-    reason, where, record = found.groups()
-    return {"reason": json.loads(reason), "position": int(where), "record": record.decode()}
+def _records(
+    records: Iterator[tuple[Any, ...]], schema: pa.Schema, name: str, expected: int
+) -> pa.Table:
+    """Records as a table, of whose rows the manifest tells the number."""
+    batches = [schema.empty_table()]
+    while some := list(islice(records, BATCH)):
+        batches.append(pa.table(list(zip(*some, strict=True)), schema))
+    found = pa.concat_tables(batches)
+    if len(found) != expected:
+        raise ObjectDiffers(name, "rows", expected, len(found))
+    return found

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -12,21 +11,21 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from ..flow import Flow
-from ..lake.datasets import LAYERS, LOGS, Dataset, Layer
-from ..lake.errors import BucketMissing, LakeError, ObjectMissing, ObjectUnreadable
+from ..lake.datasets import LAYERS, LOGS, Layer
+from ..lake.errors import BucketMissing, LakeError, ObjectUnreadable
+from ..lake.logs import LARGEST, newest
 from ..lake.manifest import Changes, Manifest, first_problem
-from ..lake.records import REJECTED_LINE, record_texts, split_lines
+from ..lake.records import rejected_records, split_lines
 from ..lake.versions import Lake, Stat
 
 EXAMPLES = 3
 """Rejected records that are shown of each reason."""
-LONGEST_EXAMPLE = 240  # characters
 VERSIONS = 8
 """Kept answers that are shown with their records."""
-LARGEST_LOG = 1 << 20  # bytes; a larger error log is named, but not read
 
 R = TypeVar("R")
 M = TypeVar("M", bound=BaseModel)
+Rows = tuple[dict[str, Any], ...]
 
 
 class ChangeReport(BaseModel):
@@ -35,12 +34,11 @@ class ChangeReport(BaseModel):
     snapshot: str
     before: str | None
     counts: Changes
-    added: tuple[dict[str, Any], ...] = ()
-    removed: tuple[dict[str, Any], ...] = ()
-    moved: tuple[dict[str, Any], ...] = ()
-    retyped: tuple[dict[str, Any], ...] = ()
-    changed: tuple[dict[str, Any], ...] = ()
-    partitions: tuple[dict[str, Any], ...] = ()
+    added: Rows = ()
+    removed: Rows = ()
+    moved: Rows = ()
+    retyped: Rows = ()
+    changed: Rows = ()
 
 
 class ErrorLog(BaseModel):
@@ -54,7 +52,7 @@ class ErrorLog(BaseModel):
 
 @dataclass
 class Rejects:
-    """The records that cannot be used for one reason: how many, and the text of the first, cut."""
+    """The records that cannot be used for one reason: how many, and the text of the first."""
 
     count: int = 0
     examples: list[str] = field(default_factory=list)
@@ -89,40 +87,29 @@ def gather(lake: Lake, flow: Flow) -> Facts:
     """
     missing: dict[str, None] = {}
 
-    def had(read: Callable[[], R]) -> R | None:
+    def had(read: Callable[..., R], *of: Any) -> R | None:
         try:
-            return read()
+            return read(*of)
         except (LakeError, BucketMissing) as error:
             missing[str(error)] = None
             return None
 
-    versions = {dataset.path: had(partial(lake.version, dataset)) for dataset in flow.datasets}
-    manifests = {path: version.manifest for path, version in versions.items() if version}
+    manifests = {d.path: v.manifest for d in flow.datasets if (v := had(lake.version, d))}
     silver = flow.silver.path in manifests
-    drawn = flow.chart and flow.chart.path in manifests
-    kept = had(partial(_kept, lake, flow)) or []
-    errors = {layer: had(partial(_newest_error, lake, flow, layer)) for layer in LAYERS}
+    chart = flow.chart if flow.chart and flow.chart.path in manifests else None
+    kept = sorted(had(lake.history, flow.bronze) or (), reverse=True)
+    newest_kept = map(flow.bronze.earlier, kept[:VERSIONS])
     return Facts(
         flow=flow,
         manifests=manifests,
-        rejects=had(partial(_rejects, lake, flow.rejected)) if silver else None,
-        changes=had(partial(_parsed, lake, "silver", flow.changes, ChangeReport))
-        if silver
-        else None,
-        kept=[key.removeprefix(flow.bronze.history).removesuffix(".json") for key in kept],
-        shown=[s for s in lake.store.each(partial(lake.stat, "bronze"), kept[:VERSIONS]) if s],
-        errors={layer: error for layer, error in errors.items() if error},
-        chart=had(partial(_chart, lake, flow.chart)) if flow.chart and drawn else None,
+        rejects=had(_rejects, lake, flow.rejected) if silver else None,
+        changes=had(_parsed, lake, "silver", flow.changes, ChangeReport) if silver else None,
+        kept=kept,
+        shown=[s for s in lake.store.each(partial(lake.stat, "bronze"), newest_kept) if s],
+        errors={one: log for one in LAYERS if (log := had(_newest_error, lake, flow, one))},
+        chart=had(lake.only_content, chart) if chart else None,
         missing=tuple(missing),
     )
-
-
-def _chart(lake: Lake, dataset: Dataset) -> bytes:
-    return lake.follow(dataset, lambda v: lake.read("gold", v.manifest.only_object()))
-
-
-def _kept(lake: Lake, flow: Flow) -> list[str]:
-    return sorted(lake.store.listed("bronze", flow.bronze.history), reverse=True)
 
 
 def _parsed(lake: Lake, layer: Layer, key: str, kind: type[M]) -> M:
@@ -131,37 +118,28 @@ def _parsed(lake: Lake, layer: Layer, key: str, kind: type[M]) -> M:
     Raises:
         ObjectMissing, ObjectUnreadable: it is not there, or of another form.
     """
-    name = f"{layer}/{key}"
-    stored = lake.store.get(layer, key)
-    if stored is None:
-        raise ObjectMissing(name)
     try:
-        return kind.model_validate_json(stored[0])
+        return kind.model_validate_json(b"".join(lake.store.stream(layer, key)))
     except ValidationError as error:
-        raise ObjectUnreadable(name, first_problem(error)) from None
+        raise ObjectUnreadable(f"{layer}/{key}", first_problem(error)) from None
 
 
 def _rejects(lake: Lake, key: str) -> Mapping[str, Rejects]:
     """Count the rejected records as they stream by; there may be very many."""
-    found: dict[bytes, Rejects] = defaultdict(Rejects)
-    for text in record_texts(split_lines(lake.store.stream("silver", key))):
-        line = REJECTED_LINE.fullmatch(text)
-        if not line:
-            raise ObjectUnreadable(f"silver/{key}", "a line is no rejected record")
-        one = found[line[1]]
+    found: dict[str, Rejects] = defaultdict(Rejects)
+    lines = split_lines(lake.store.stream("silver", key))
+    for reason, _, record in rejected_records(lines, f"silver/{key}"):
+        one = found[reason]
         one.count += 1
         if one.count <= EXAMPLES:
-            record = line[3].decode(errors="replace")
-            cut = "…" if len(record) > LONGEST_EXAMPLE else ""
-            one.examples.append(record[:LONGEST_EXAMPLE] + cut)
-    return {json.loads(reason): one for reason, one in found.items()}
+            one.examples.append(record.decode(errors="replace"))
+    return found
 
 
 def _newest_error(lake: Lake, flow: Flow, layer: Layer) -> ErrorLog | None:
     logs = {k: v for k, v in lake.store.listed(layer, LOGS).items() if flow.owns(layer, k)}
-    if not logs:
+    if not (key := newest(logs)):
         return None
-    key = max(logs, key=lambda name: (logs[name].modified, name))
-    if logs[key].bytes > LARGEST_LOG:
+    if logs[key].bytes > LARGEST:
         raise ObjectUnreadable(f"{layer}/{key}", f"it has {logs[key].bytes:,} bytes")
     return _parsed(lake, layer, key, ErrorLog)

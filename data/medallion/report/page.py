@@ -6,12 +6,12 @@ import re
 from base64 import b64encode
 from collections import Counter
 from datetime import datetime
-from functools import cache
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from ..flow import MEDIA_TYPES
 from ..lake.manifest import Manifest
 from ..lake.partitions import Partitioning
 from ..lake.runs import time_of
@@ -23,7 +23,6 @@ from .pictures import SIZES, draw_map, way
 
 UNPRINTABLE = re.compile("[\0-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 """What HTML may not hold."""
-MEDIA_TYPES = {"png": "image/png", "svg": "image/svg+xml"}
 
 
 def render(facts: Facts, language: Language, made: datetime | None = None) -> bytes:
@@ -34,41 +33,6 @@ def render(facts: Facts, language: Language, made: datetime | None = None) -> by
         language: in which.
         made: when, if the page should say so.
     """
-    flow, manifests = facts.flow, facts.manifests
-    layers = [(dataset, manifests.get(dataset.path)) for dataset in flow.datasets]
-    bronze, silver = manifests.get(flow.bronze.path), manifests.get(flow.silver.path)
-    tables = [(d, m) for d, m in layers if m and d in flow.gold]
-    checks = {check.name: check for check in (bronze.checks if bronze else ())}
-    source = bronze.source.key if bronze else ""
-    page = _template().render(
-        facts=facts,
-        flow=flow,
-        t=language,
-        made=made,
-        bronze=bronze,
-        silver=silver,
-        layers=layers,
-        tables=tables,
-        rows=(rows := rows_on_the_way(bronze, silver, tables[0][1] if tables else None)),
-        way=way(rows),
-        facets=[
-            (column, checks.get(VALUES_OF.format(name)), counted(flow.table, silver, column))
-            for name, column in flow.api.facets.items()
-        ],
-        checks=[(dataset, check) for dataset, m in layers if m for check in m.checks],
-        map=draw_map(silver.profile.cells if silver and silver.profile else {}),
-        sizes=SIZES,
-        source=urlsplit(source).hostname or source,  # a replayed answer has a key
-        snapshots={m.snapshot for m in manifests.values()},
-        base64=b64encode,
-        media=MEDIA_TYPES,
-        began=began,
-    )
-    return UNPRINTABLE.sub("\ufffd", page).encode()
-
-
-@cache
-def _template() -> Template:
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
         autoescape=True,
@@ -76,7 +40,12 @@ def _template() -> Template:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    return environment.get_template("page.html")
+    functions = (b64encode, began, counted, draw_map, urlsplit, way)
+    environment.globals.update({function.__name__: function for function in functions})
+    environment.globals.update(media=MEDIA_TYPES, sizes=SIZES, values_of=VALUES_OF)
+    template = environment.get_template("page.html")
+    page = template.render(facts=facts, flow=facts.flow, t=language, made=made)
+    return UNPRINTABLE.sub("\ufffd", page).encode()
 
 
 def began(run: str) -> datetime | None:
@@ -85,19 +54,6 @@ def began(run: str) -> datetime | None:
         return time_of(run)
     except ValueError:
         return None
-
-
-def rows_on_the_way(
-    bronze: Manifest | None, silver: Manifest | None, gold: Manifest | None
-) -> dict[str, int]:
-    """The rows of each layer that is there, and those that are left out between them."""
-    if not bronze:
-        return {}
-    rows = {"api": bronze.rows_in, "bronze": bronze.rows_out}
-    if silver:
-        rows |= {"rejected": silver.rows_rejected, "duplicate": silver.rows_duplicate}
-        rows |= {"silver": silver.rows_out} | ({"gold": gold.rows_in} if gold else {})
-    return rows
 
 
 def counted(table: Table, silver: Manifest | None, column: str) -> Counter[str]:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import math
-from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping
+from bisect import bisect
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -40,86 +41,65 @@ class Bar(NamedTuple):
     along: float
     aside: float
     width: float
+    begin: tuple[float, float]
+    """Where the band of the rows begins that leads to it."""
 
 
-class Band(NamedTuple):
-    """The path of the rows that lead to a bar."""
+def way(rows: Mapping[str, int]) -> tuple[list[Bar], list[Bar]]:
+    """The way of the rows: the bars that are there, by their rows, and those that a band leads to.
 
-    name: str
-    path: str
-
-
-def way(rows: Mapping[str, int]) -> tuple[list[Bar], list[Band]]:
-    """Draw the way of the rows, given those of each bar that is there."""
+    Args:
+        rows: of each bar that is there.
+    """
     scale = BAND / max(rows.get("bronze", 0), rows.get("silver", 0), 1)
-    width = {name: max(count * scale, HAIR if count else 0.0) for name, count in rows.items()}
-    bars, bands, lost = [], [], width.get("silver", 0.0)
+    width = {name: max(count * scale, HAIR) for name, count in rows.items()}
+    bars, lost = [], width["silver"] if rows.get("silver") else 0.0
     for name, (along, aside, source) in BARS.items():
-        if name not in rows:
-            continue
-        bars.append(Bar(name, along, aside, max(width[name], HAIR)))
-        if source and rows[name]:
-            begin = BARS[source][0] + NODE, lost if aside else 0.0
-            bands.append(Band(name, _ribbon(begin, (along, aside), width[name])))
-            lost += width[name] if aside else 0
-    return bars, bands
-
-
-def _ribbon(begin: tuple[float, float], end: tuple[float, float], width: float) -> str:
-    (x0, y0), (x1, y1) = begin, end
-    x, w0, w1 = (x0 + x1) / 2, y0 + width, y1 + width
-    there = f"M{x0:.1f},{y0:.1f}C{x:.1f},{y0:.1f} {x:.1f},{y1:.1f} {x1:.1f},{y1:.1f}"
-    return f"{there}V{w1:.1f}C{x:.1f},{w1:.1f} {x:.1f},{w0:.1f} {x0:.1f},{w0:.1f}Z"
-
-
-class Line(NamedTuple):
-    """A meridian or a parallel: its degrees, and where it meets the map's edge."""
-
-    degrees: float
-    at: float
+        if name in rows:
+            begin = BARS[source or name][0] + NODE, lost if aside else 0.0
+            bars.append(Bar(name, along, aside, width[name], begin))
+            lost += width[name] if aside and rows[name] else 0.0
+    return bars, [bar for bar in bars if bar.name != "api" and rows[bar.name]]
 
 
 class Map(NamedTuple):
-    """A plate carrée, its standard parallel in the middle: land, graticule and dots."""
+    """A plate carrée, its standard parallel in the middle: land, graticule and dots.
+
+    A line of the graticule is its degrees, and where it meets the map's edge. `dots` has a path for
+    each size: points of no length, which round caps make dots. A dot's cell is `degrees` wide.
+    """
 
     height: int
     land: str
-    meridians: list[Line]
-    parallels: list[Line]
+    meridians: list[tuple[float, float]]
+    parallels: list[tuple[float, float]]
     dots: list[str]
-    """A path for each size: points of no length, which round caps make dots."""
     rows: int
     degrees: float
-    """How wide a dot's cell is."""
 
 
 def draw_map(cells: Cells) -> Map | None:
     """Draw where rows are, on as much of the globe as they need; None where none is anywhere."""
     if not cells:
         return None
-    places = {
-        (int(x), int(y)): count for (x, y), count in ((k.split(), n) for k, n in cells.items())
-    }
-    size, merged = 1, places
-    while len(merged) > MOST_DOTS:
-        size, merged = size * 2, Counter()
-        for (x, y), count in places.items():
-            merged[x // size, y // size] += count
-    degrees = size / CELLS_A_DEGREE
-    view = View.around(
-        [(x + 0.5) * degrees for x, _ in merged], [(y + 0.5) * degrees for _, y in merged]
-    )
-    paths: dict[int, list[str]] = defaultdict(list)
-    for (x, y), count in sorted(merged.items()):
-        place = view.at((x + 0.5) * degrees, (y + 0.5) * degrees)
-        paths[sum(count >= fewest for fewest in SIZES[1:])].append(f"M{place}h0")
+    found = Counter({tuple(map(int, place.split())): count for place, count in cells.items()})
+    degrees = 1 / CELLS_A_DEGREE
+    while len(found) > MOST_DOTS:
+        finer, found, degrees = found, Counter(), degrees * 2
+        for (x, y), count in finer.items():
+            found[x // 2, y // 2] += count
+    middles = {tuple((n + 0.5) * degrees for n in place): found[place] for place in sorted(found)}
+    view = View.around(*zip(*middles, strict=True))
+    dots = [""] * len(SIZES)
+    for middle, count in middles.items():
+        dots[bisect(SIZES, count) - 1] += f"M{view.at(*middle)}h0"
     return Map(
         height=math.ceil(view.y(view.south)),
         land="".join(view.outlines()),
-        meridians=[Line(d, view.x(d)) for d in view.graticule(view.west, view.east)],
-        parallels=[Line(d, view.y(d)) for d in view.graticule(view.south, view.north)],
-        dots=["".join(paths[number]) for number in range(len(SIZES))],
-        rows=sum(merged.values()),
+        meridians=[(d, view.x(d)) for d in view.graticule(view.west, view.east)],
+        parallels=[(d, view.y(d)) for d in view.graticule(view.south, view.north)],
+        dots=dots,
+        rows=found.total(),
         degrees=degrees,
     )
 
@@ -134,7 +114,7 @@ class View:
     north: float
 
     @classmethod
-    def around(cls, east: list[float], north: list[float]) -> View:
+    def around(cls, east: Sequence[float], north: Sequence[float]) -> View:
         """The part that shows some places with a margin, in a shape that fits the page."""
         x, y = (min(east) + max(east)) / 2, (min(north) + max(north)) / 2
         wide, tall = (1.12 * (max(places) - min(places)) + 2 for places in (east, north))
@@ -166,10 +146,8 @@ class View:
         file = Path(__file__).with_name("land.json")
         for ring in json.loads(file.read_text(encoding="utf-8"))["rings"]:
             east, north = ring[::2], ring[1::2]
-            if (
-                max(east) > self.west and min(east) < self.east
-                and max(north) > self.south and min(north) < self.north
-            ):  # fmt: skip
+            wide = min(east) < self.east and max(east) > self.west
+            if wide and min(north) < self.north and max(north) > self.south:
                 yield f"M{'L'.join(map(self.at, east, north))}Z"
 
     def graticule(self, low: float, high: float) -> Iterator[float]:

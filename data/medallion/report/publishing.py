@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ..flow import Flow
 from ..host.console import tell
+from ..host.files import keep_locally, write_whole
 from ..lake.manifest import StoredObject
 from ..lake.versions import Lake, Origin
 from ..settings import LakeSettings, known_secrets
@@ -48,42 +49,17 @@ def publish(step: Step, origin: Origin) -> str:
 def write(
     lake: Lake, flow: Flow, settings: LakeSettings, made: datetime | None = None
 ) -> tuple[Path, Facts]:
-    """Make the page of what the lake holds now, on this machine alone.
-
-    Returns:
-        Where it is, and what it tells.
+    """Make the page of what the lake holds now, on this machine alone: where it is, what it tells.
 
     Raises:
         StoreError: the store does not answer, or refuses.
         OSError: the file cannot be written.
     """
-    facts = gather(lake, flow)
-    content = render(facts, Language.load(settings.report_language), made)
-    file = local_file(flow, settings.visualizations)
-    _replace(file, content)
+    facts, file = gather(lake, flow), local_file(flow, settings.visualizations)
+    write_whole(file, render(facts, Language.load(settings.report_language), made))
     return file, facts
 
 
 def local_file(flow: Flow, folder: Path) -> Path:
     """Where the page of a flow is on this machine."""
     return folder / f"{flow.name}_report.html"
-
-
-def keep_locally(what: str, file: Path, content: bytes) -> str:
-    """Put something that gold has into a folder of this machine; where it is, or "" if nowhere."""
-    try:
-        _replace(file, content)
-    except OSError as error:
-        tell(
-            f"The {what} is in gold, but not at {file} ({error.strerror}); give the folder to this "
-            "user, or set LAKE_VISUALIZATIONS to another."
-        )
-        return ""
-    return str(file)
-
-
-def _replace(file: Path, content: bytes) -> None:
-    file.parent.mkdir(parents=True, exist_ok=True)
-    draft = file.with_suffix(".draft")
-    draft.write_bytes(content)
-    draft.replace(file)
