@@ -1,7 +1,7 @@
 """Before anything starts: refuse invalid settings, and give the volumes to their users.
 
-Runs as root with the rights to look into folders, to change owners and to become another user, and
-no other, so that no service that stays needs root.
+It runs as root, with three rights only: to look into folders, to change owners and to become
+another user. So no service that stays needs root.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ def hand_over(settings: Mapping[str, str]) -> Iterator[str]:
 def refused(folder: Path, user: int, group: int) -> str:
     """Why a user cannot write into a folder; "" if it can.
 
-    It is tried, for neither owner nor mode tells: Docker Desktop shows root its own as the owner.
+    It tries to write, because owner and mode do not tell: Docker Desktop shows root as the owner.
     """
     child = os.fork()
     if child == 0:

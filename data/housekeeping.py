@@ -1,7 +1,7 @@
-"""Removes what Mage keeps of old runs.
+"""Remove Mage's own records of old runs, which Mage does not do by itself.
 
-Mage does not do so by itself. It has two commands for files, which look at names alone, those of a
-run under way too; and none for the rows of its database.
+Mage has two commands that remove files by their names alone, even the files of a run under way. It
+has none that removes rows of its database.
 """
 
 from __future__ import annotations
@@ -68,10 +68,10 @@ def retention_days() -> int:
 
 
 def remove_older(days: float, engine: Engine, folder: Path) -> Removed:
-    """Remove what Mage keeps of runs that ended so many days ago.
+    """Remove Mage's records of runs that ended so many days ago.
 
-    A run that has not ended stays, and the newest one of each active trigger, by which Mage sees
-    that its turn was taken. Interrupted, it leaves nothing that the next time does not remove.
+    A run that has not ended is retained. So is the newest run of each active trigger: by it Mage
+    sees when the trigger last fired. If this is interrupted, the next call removes the rest.
 
     Args:
         days: how old a run may get.

@@ -1,7 +1,7 @@
-"""Draw the two houses of `data/` and which room imports which; needs Graphviz (`tred` and `dot`).
+"""Draw the two packages of `data/` and their imports; needs Graphviz (`tred` and `dot`).
 
-A box is a room, or a module that is in none. In a room, a module imports what stands in lines below
-its own, never what stands above or beside it.
+A box is a subpackage, or a module that is in none. In a subpackage, a module imports from the lines
+below its own, never from a line above or from its own line.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ import grimp
 ROOT = Path(__file__).resolve().parents[1]
 PICTURE = ROOT / "image" / "imports.svg"
 MACHINERY, FLOW = "data.medallion", "data.breweries"
-HOUSES = {
+PACKAGES = {
     FLOW: ("data/breweries/", "all that there is to say about one dataset", "#fdf3dc", 21),
     MACHINERY: ("data/medallion/", "the machinery, which knows no dataset", "#eef3fa", 38),
 }
-"""A house to its name, what is in it, its colour, and the characters of a line in its boxes."""
+"""Each package to its name, its purpose, its colour, and the characters of a line in its boxes."""
 
 BLOCKS = "Mage's blocks"
-DOORS = ("data_loaders", "transformers", "data_exporters")
+BLOCK_FOLDERS = ("data_loaders", "transformers", "data_exporters")
 LOOK = """
   rankdir=TB; ranksep=0.5; nodesep=0.28; bgcolor=white; compound=true;
   fontname="Helvetica,Arial,sans-serif"; labeljust=l;
@@ -58,23 +58,23 @@ def imports() -> set[tuple[str, str]]:
     """Each pair of boxes of which the first imports the second."""
     pairs = {
         (box(module), box(imported))
-        for house in HOUSES
-        for module in graph().find_descendants(house)
+        for package in PACKAGES
+        for module in graph().find_descendants(package)
         for imported in graph().find_modules_directly_imported_by(module)
         if box(imported)
     }
-    return {(one, other) for one, other in pairs | set(_doors()) if one != other}
+    return {(one, other) for one, other in pairs | set(_imports_of_blocks()) if one != other}
 
 
 def box(module: str) -> str:
-    """A module's box: its room, or itself; "" where it is in no house."""
+    """A module's box: its subpackage, or itself; "" if it is in neither package."""
     names = module.split(".")
-    return ".".join(names[1:3]) if ".".join(names[:2]) in HOUSES and len(names) > 2 else ""
+    return ".".join(names[1:3]) if ".".join(names[:2]) in PACKAGES and len(names) > 2 else ""
 
 
-def _doors() -> Iterator[tuple[str, str]]:
-    """What Mage's blocks import, which are in no package."""
-    for folder in DOORS:
+def _imports_of_blocks() -> Iterator[tuple[str, str]]:
+    """What Mage's blocks import; they are in no package themselves."""
+    for folder in BLOCK_FOLDERS:
         for file in (ROOT / "data" / folder).glob("*.py"):
             for found in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
                 if isinstance(found, ast.ImportFrom) and (found.module or "").startswith("data."):
@@ -84,12 +84,12 @@ def _doors() -> Iterator[tuple[str, str]]:
 
 def drawing() -> str:
     """The picture in Graphviz's language."""
-    doors = f"a dozen lines each, in {', '.join(f'{name}/' for name in DOORS)}"
-    lines = ["digraph {", LOOK, f'"{BLOCKS}" [label={_label(BLOCKS, doors, [], 44)}];']
-    for house, (name, purpose, colour, width) in HOUSES.items():
-        boxes = sorted(graph().find_children(house))
+    about = f"a dozen lines each, in {', '.join(f'{name}/' for name in BLOCK_FOLDERS)}"
+    lines = ["digraph {", LOOK, f'"{BLOCKS}" [label={_label(BLOCKS, about, [], 44)}];']
+    for package, (name, purpose, colour, width) in PACKAGES.items():
+        boxes = sorted(graph().find_children(package))
         lines += [
-            f'subgraph "cluster {house}" {{',
+            f'subgraph "cluster {package}" {{',
             f'label=<<B>{name}</B>: {purpose}>; style="filled,rounded"; fillcolor="{colour}";',
             f'color="{colour}"; margin=14; fontsize=15;',
             *(f'"{box(one)}" [label={_label(*_told(one), width)}];' for one in boxes),
@@ -111,7 +111,7 @@ def _told(module: str) -> tuple[str, str, list[list[str]]]:
 
 
 def _lines(modules: set[str]) -> list[list[str]]:
-    """The modules of a room, in lines: each imports only what stands in lines below its own."""
+    """The modules of a subpackage, in lines: each imports only from lines below its own."""
 
     @cache
     def height(module: str) -> int:

@@ -93,7 +93,7 @@ class LayerLook:
 
 @dataclass(frozen=True)
 class Unowned:
-    """What a layer's bucket holds that is no flow's: of one that is gone, or of somebody else."""
+    """Objects in a layer's bucket that are of no flow: of a removed one, or of somebody else."""
 
     objects: int = 0
     error_logs: int = 0
@@ -288,7 +288,7 @@ def _look_at_flow(lake: Lake, bucket: Bucket, flow: Flow, before: LayerLook) -> 
 
 
 def _manifest(lake: Lake, dataset: Dataset, before: ManifestLook | None) -> ManifestLook:
-    """A dataset's manifest; it is read only when it is not the one of before."""
+    """A dataset's manifest; it is read only if it has changed."""
     head = lake.store.head(dataset.layer, dataset.manifest)
     if head is None:
         return ManifestLook()  # not published yet, which the time of its last success says
@@ -319,7 +319,7 @@ def _sentence(error: Exception) -> str:
 
 
 def connect() -> Lake:
-    """The lake of the settings, for one who must not wait long."""
+    """The lake of the settings, for a caller that must not wait long."""
     settings = LakeSettings.load()
     seconds = min(settings.store_timeout, STORE_SECONDS)
     return Lake.connect(settings.model_copy(update={"store_timeout": seconds}), patient=False)

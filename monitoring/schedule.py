@@ -37,7 +37,7 @@ def interval(file: Path) -> float:
     return _interval(text, datetime.now(timezone.utc).replace(minute=0, second=0, microsecond=0))
 
 
-@lru_cache  # many ask, and the turns take longer than all else that they are told
+@lru_cache  # many clients ask, and this is the slowest part of the response
 def _interval(text: str, since: datetime) -> float:
     try:
         schedules = [

@@ -110,7 +110,7 @@ class Handler(BaseHTTPRequestHandler):
         return self._json(404, {"paths": PATHS})
 
     def _json(self, status: int, content: Mapping[str, Any]) -> tuple[int, str, bytes]:
-        """The logs of a lake are anybody's, so that they may hold our own keys."""
+        """Anybody may have written the logs of a lake, so they may hold our own keys."""
         text = json.dumps(self.server.secrets.value(content), indent=1, ensure_ascii=False)
         return status, "application/json", text.encode(errors="replace")
 
@@ -142,10 +142,10 @@ def _interval(flow: str) -> float:
 
 
 def errors(lake: LakeLook) -> dict[str, Any]:
-    """The newest error log of each layer of each flow; a timestamp of 0 where there is none.
+    """The newest error log of each layer of each flow; its timestamp is 0 if there is none.
 
-    `failure` is what happened in one line while the layer has failed, else "": whether and why, in
-    one value, for those who would take the one before the other.
+    `failure` is one line on what happened while the layer has failed, else "". One value says
+    whether and why, so that no client reads the two at different moments.
     """
     return {
         dataset: {

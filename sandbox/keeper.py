@@ -1,7 +1,8 @@
 """The keeper of an embedded store: it starts SeaweedFS, and ends it after its last user.
 
-`python -m sandbox.keeper FOLDER FLAGS...` belongs to nobody: whoever starts it may end before those
-who come later. SeaweedFS comes from the package index; it serves loopback alone and enforces keys.
+`python -m sandbox.keeper FOLDER FLAGS...` is no child of the command that starts it: that command
+may end before later users of the store. SeaweedFS comes from the package index; it serves loopback
+alone and enforces keys.
 """
 
 from __future__ import annotations

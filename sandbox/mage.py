@@ -1,4 +1,4 @@
-"""Mage's own command for a run, without what it says that means nothing here.
+"""Mage's own command for a run, without the lines that mean nothing here.
 
     python -m sandbox.mage run data breweries
 

@@ -1,4 +1,4 @@
-"""How the Open Brewery DB is asked for its records and its totals.
+"""The requests to the Open Brewery DB: for its records and its totals.
 
 It behaves as github.com/openbrewerydb/openbrewerydb-laravel-api of August 2026: bare arrays of at
 most 200 records a page, `/meta` with a total and counts, 120 requests a minute.
@@ -12,17 +12,17 @@ from typing import Any
 from data.medallion.lake.records import Item, parse, split_array
 from data.medallion.settings import FlowSettings
 from data.medallion.source.api import Api
-from data.medallion.source.client import Answer, Client
+from data.medallion.source.client import Client, Response
 from data.medallion.source.completeness import Totals, fold
 from data.medallion.source.pagination import numbered
 
 UNIQUE = "fresh"
-"""The server ignores what it does not know; a shared cache keys by the whole address, and many heed
-no `no-cache`, so that only an address never asked before is sure to be answered by the server."""
+"""A parameter that the server ignores. A shared cache keys by the whole address, and many ignore
+`no-cache`, so only a request with a new address is sure to reach the server."""
 
 
 class OpenBreweryDB(Api):
-    """Its dialect."""
+    """The API of the Open Brewery DB."""
 
     title = "Open Brewery DB"
     unit = "breweries"
@@ -49,7 +49,7 @@ class OpenBreweryDB(Api):
         return client.get(
             f"{settings.api_url}/meta",
             {},
-            lambda answer: self.read_meta(parse(answer.text.strip())[0]),
+            lambda response: self.read_meta(parse(response.text.strip())[0]),
             UNIQUE,
         )
 
@@ -72,6 +72,6 @@ class OpenBreweryDB(Api):
         return Totals(int(body["total"]), facets)
 
 
-def records(answer: Answer) -> list[Item]:
+def records(response: Response) -> list[Item]:
     """The records of a page, as received."""
-    return split_array(answer.text)
+    return split_array(response.text)

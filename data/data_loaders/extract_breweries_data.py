@@ -12,8 +12,8 @@ if "test" not in globals():
 def extract_breweries_data(*args, **kwargs):
     """Ask the Open Brewery DB for every brewery.
 
-    The answer is kept in bronze, as received. With the runtime
-    variable `snapshot`, a kept one is published again instead.
+    Bronze keeps the records as received. With the runtime variable
+    `snapshot`, a retained snapshot is published again instead.
     """
     return run_block(FLOW, FLOW.bronze, bronze.extract, kwargs)
 

@@ -1,7 +1,7 @@
-"""The root of every error that is raised here, and those of no room: each says one sentence.
+"""The root of all errors, and the errors of no single subpackage; each is one sentence.
 
-The sentence names the thing and the remedy; the facts behind it are fields, so that an error log, a
-test or an alert need not parse text. Each room has its own branch of the tree in its `errors.py`.
+The sentence names the thing and the remedy. Its facts are fields, so that an error log, a test or
+an alert need not parse text. Each subpackage has its own branch of the tree in its `errors.py`.
 """
 
 from __future__ import annotations

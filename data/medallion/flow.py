@@ -1,4 +1,4 @@
-"""What the machinery is told of a dataset: one value, the flow, made in data/<name>/flow.py."""
+"""What a dataset declares to the machinery: one value, the flow, in data/<name>/flow.py."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ MEDIA_TYPES: Mapping[str, str] = {"png": "image/png", "svg": "image/svg+xml"}
 """The formats of a chart, and what each is to a browser."""
 
 Draw = Callable[["pd.DataFrame", str], "Figure"]
-"""Given a gold table and a caption, draws the chart."""
+"""Draws the chart from a gold table and a caption."""
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ class Flow:
 
     @cached_property
     def bronze(self) -> Dataset:
-        """The API's answer as received."""
+        """The API's records as received."""
         return Dataset("bronze", self.name, self.blocks.bronze, f"{self._data}_raw.json")
 
     @cached_property

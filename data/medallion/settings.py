@@ -1,4 +1,4 @@
-"""What the environment says, read once and checked at the start: of the lake, and of a flow."""
+"""The settings of the lake and of a flow, read from the environment and checked at the start."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ PROJECT = Path(__file__).resolve().parents[1]
 """The Mage project, `data/`."""
 
 DOTENV = PROJECT.parent / ".env"
-"""Beside docker-compose.yml."""
+"""The file of settings, next to docker-compose.yml."""
 
 
 HISTORY_VERSIONS = 30
-"""Answers of the API that are kept, where no setting says otherwise."""
+"""How many snapshots bronze retains by default."""
 
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
@@ -132,7 +132,7 @@ class LakeSettings(Folders):
     @field_validator("access_key")
     @classmethod
     def _in_a_header(cls, value: SecretStr) -> SecretStr:
-        """The access key stands in each request's header, between these signs."""
+        """The access key is in the header of each request, where `,` and `=` separate fields."""
         if not re.fullmatch(r"[ -~]+", text := value.get_secret_value()) or set(text) & set(",="):
             raise ValueError("holds a sign that no store takes: a comma, = or one beyond ASCII")
         return value
@@ -176,7 +176,7 @@ class LakeSettings(Folders):
 
     @property
     def for_leases(self) -> Self:
-        """The same, for a client that renews leases: one answer that does not come costs none."""
+        """The settings of a client that renews leases: one late response must not cost a lease."""
         timeout = min(self.store_timeout, self.lease / 3)
         return self.model_copy(update={"store_timeout": timeout})
 
@@ -279,7 +279,7 @@ class FlowSettings(_Model):
 
 @dataclass(frozen=True)
 class Settings:
-    """All that a block needs: of the lake, and of its flow."""
+    """The settings of a block: of the lake, and of its flow."""
 
     lake: LakeSettings
     flow: FlowSettings
@@ -294,7 +294,7 @@ def spool_folder() -> Path:
 
 
 def known_secrets() -> Redactor:
-    """What blanks the secrets of the environment and of `.env`; known even if others are wrong."""
+    """Blanks the secrets of the environment and of `.env`, even if other settings are wrong."""
     try:
         return Redactor.of(os.environ, read_envfile(DOTENV))
     except SettingError:

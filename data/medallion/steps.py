@@ -124,8 +124,8 @@ def _logged(
 ) -> T:
     """Do some work with the settings and the lake; what it raises becomes an error log.
 
-    What leaves this process of an error has no secret in it: the log, what is printed, and the
-    error itself, which Mage prints and keeps.
+    No secret leaves this process with an error: not in the log, not in the output, and not in the
+    error itself, which Mage prints and stores.
     """
     settings = lake = None
     spool = spool_folder() / flow.name

@@ -48,7 +48,7 @@ class Column:
     """The fields, the first that has a value; `place.city` is a field of a field. By default the
     field of the column's own name."""
     bounds: tuple[float, float] | None = None
-    """Of a number, both included; one outside is null."""
+    """Bounds of a number, both included; a number outside is null."""
     unit: Literal["s", "ms", "us"] = "s"
     """Of a timestamp that comes as a number; as a text it is ISO 8601, in UTC without a zone."""
     required: bool = False
@@ -56,7 +56,7 @@ class Column:
     known: frozenset[str] | None = None
     """The values of a category: others are drift, and so are many rows that change theirs."""
     steady: bool = False
-    """Whether a value of it that is gone, or that is new, is drift."""
+    """Whether a new value, or one that is gone, is drift."""
     derive: Derive | None = None
     """For a column that is made of others, such as `year("opened_at")`; it has no sources."""
 

@@ -75,7 +75,7 @@ class Step(View):
 
     @property
     def snapshot_to_replay(self) -> str:
-        """The runtime variable `snapshot`: the kept answer that a person asked for, or ""."""
+        """The runtime variable `snapshot`: the retained snapshot that a person asked for, or ""."""
         return str(self.variables.get("snapshot") or "")
 
 
@@ -240,7 +240,7 @@ class Writer:
 
 
 def made_by(package: str) -> str:
-    """What equal data are equal bytes of: this code, a flow's, and the library that writes Parquet.
+    """What the bytes of equal data depend on: this code, a flow's, and the library for Parquet.
 
     Args:
         package: of the flow's folder.

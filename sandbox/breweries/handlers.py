@@ -1,4 +1,4 @@
-"""How each path is answered, as the real server would, but for the faults that are asked for."""
+"""The responses of each path: those of the real server, but for the faults that are switched on."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def application(served: Served) -> Application:
 
 
 class _Handler(RequestHandler):
-    """What all answers have in common."""
+    """What all responses have in common."""
 
     limited = True
 

@@ -28,7 +28,7 @@ NOT_PASSED_ON = {
 }  # fmt: skip
 UNITS = {
     "SECONDS": ("seconds", "segundos"), "DAYS": ("days", "dias"), "PORT": ("port", "porta"),
-    "PERCENT": ("percent", "por cento"), "PER_MINUTE": ("requests", "pedidos"),
+    "PERCENT": ("percent", "por cento"), "PER_MINUTE": ("requests", "requisições"),
 }  # fmt: skip
 """How a setting's name ends to what is counted."""
 WORDS = {" more": " mais", " or ": " ou ", " to ": " a ", "more than": "mais que"}

@@ -22,7 +22,7 @@ from data.medallion.lake import lease, logs, versions
 from data.medallion.lake.manifest import MANIFEST_VERSION, Manifest, Source, StoredObject
 from data.medallion.layers import gold
 from data.medallion.layers.cleaning import Rejected
-from image.imports import HOUSES, graph, imports
+from image.imports import PACKAGES, graph, imports
 from tests.docs.code import ALERTS, CODE, OVERRIDES
 from tests.docs.pages import ROOT, named, page, table
 
@@ -127,7 +127,7 @@ def test_the_picture_of_the_imports():
         drawn.add_import(importer=importer, imported=imported)
     assert told <= there, "run python -m image.imports"
     assert all(drawn.chain_exists(*pair) for pair in there), "run python -m image.imports"
-    modules = {m for house in HOUSES for m in graph().find_descendants(house)}
+    modules = {m for package in PACKAGES for m in graph().find_descendants(package)}
     shown = {
         text.removesuffix(".py").strip("/") for text in re.findall(r">([^<>]+)</text>", picture)
     }
@@ -143,14 +143,14 @@ def test_the_index_of_the_tests():
 TESTS = "What each folder of tests proves"
 
 
-def test_the_rooms_of_the_houses():
-    told = [named(row[0])[0] for row in table(page("docs/structure.md").section("The houses"))]
-    rooms = (
+def test_the_packages():
+    told = [named(row[0])[0] for row in table(page("docs/structure.md").section("The packages"))]
+    packages = (
         path.parent
-        for house in HOUSES
-        for path in (ROOT / house.replace(".", "/")).rglob("__init__.py")
+        for package in PACKAGES
+        for path in (ROOT / package.replace(".", "/")).rglob("__init__.py")
     )
-    assert sorted(told) == sorted(f"{room.relative_to(ROOT)}/" for room in rooms)
+    assert sorted(told) == sorted(f"{one.relative_to(ROOT)}/" for one in packages)
 
 
 def test_the_decisions():

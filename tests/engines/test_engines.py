@@ -23,7 +23,7 @@ from data.medallion.work.errors import (
 )
 from sandbox.faults import Faults
 from tests.conftest import empty
-from tests.faults.runs import through_doors
+from tests.faults.runs import through_blocks
 from tests.waiting import wait_for
 from tests.world import breweries, world_on
 
@@ -121,10 +121,10 @@ def test_no_rows_pass_through_this_process(much, world, cluster, monkeypatch):
     def refuse(*_, **__):
         raise AssertionError("rows were read or written here")
 
-    extracted = through_doors((FLOW.bronze,))
+    extracted = through_blocks((FLOW.bronze,))
     for name in ("chunks", "stream", "put"):
         monkeypatch.setattr(Store if name != "chunks" else Lake, name, refuse)
-    through_doors((FLOW.silver, FLOW.gold[0]), extracted)
+    through_blocks((FLOW.silver, FLOW.gold[0]), extracted)
     assert world.manifest(FLOW.gold[0]).rows_in == RECORDS
 
 

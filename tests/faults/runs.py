@@ -1,4 +1,4 @@
-"""A run in a process of its own, that can be killed: the four doors in order, without Mage's start.
+"""A run in a process of its own that can be killed: the four blocks, without the start of Mage.
 
 Mage takes seconds to start, and these tests run the pipeline hundreds of times.
 """
@@ -23,7 +23,7 @@ from data.medallion.lake.datasets import Dataset
 from data.medallion.settings import PROJECT
 from data.medallion.writer import Summary
 
-__all__ = ["mage_ai", "matplotlib", "seaborn", "start", "through_doors"]
+__all__ = ["mage_ai", "matplotlib", "seaborn", "start", "through_blocks"]
 
 
 def start(settings: Mapping[str, str], output: Path) -> BaseProcess:
@@ -41,17 +41,17 @@ def _run(settings: dict[str, str], output: Path) -> None:
     with output.open("a", buffering=1) as file:
         os.dup2(file.fileno(), 1)
         os.dup2(file.fileno(), 2)
-        through_doors(FLOW.datasets)
+        through_blocks(FLOW.datasets)
         sys.exit(0)
 
 
-def through_doors(datasets: Iterable[Dataset], summary: Summary | None = None) -> Summary | None:
+def through_blocks(datasets: Iterable[Dataset], summary: Summary | None = None) -> Summary | None:
     """Run the blocks of some datasets in order, without Mage's start.
 
     `summary` is what the block before them gave; what the last of them gives is returned.
     """
     for dataset in datasets:
-        (door,) = PROJECT.glob(f"*/{dataset.block}.py")
-        block = runpy.run_path(str(door))[dataset.block]
+        (file,) = PROJECT.glob(f"*/{dataset.block}.py")
+        block = runpy.run_path(str(file))[dataset.block]
         summary = block(summary) if summary else block()
     return summary

@@ -12,7 +12,7 @@ from data.breweries.flow import FLOW
 from data.medallion.lake.partitions import Partitioning
 from sandbox.breweries.generator import generate
 from tests.conftest import raw_get
-from tests.faults.runs import through_doors
+from tests.faults.runs import through_blocks
 
 LOCATIONS = Partitioning(FLOW.table.partition_schema)
 
@@ -43,7 +43,7 @@ def test_any_records_are_accounted_for(world, tally, every):
     @given(st.lists(records, min_size=1, max_size=30, unique_by=identity))
     def holds(received):
         world.api.records = received
-        through_doors((FLOW.bronze, FLOW.silver, FLOW.gold[0]))
+        through_blocks((FLOW.bronze, FLOW.silver, FLOW.gold[0]))
         bronze = json.loads(raw_get(world.lake, "bronze", FLOW.bronze.object))
         assert Counter(map(key, bronze)) == Counter(map(key, received))
 

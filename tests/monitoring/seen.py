@@ -14,7 +14,7 @@ from data.medallion.lake.datasets import LAYERS
 from monitoring.look import LakeLook, look
 from monitoring.server import Exporter
 from monitoring.watch import Watch
-from tests.faults.runs import through_doors
+from tests.faults.runs import through_blocks
 
 
 class Seen:
@@ -55,7 +55,7 @@ def put(world, layer, key, content):
 
 
 def run():
-    through_doors(FLOW.datasets)
+    through_blocks(FLOW.datasets)
 
 
 def next_second():

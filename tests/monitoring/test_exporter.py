@@ -20,7 +20,7 @@ from monitoring.metrics import LAYER_METRICS, table
 from monitoring.watch import Watch
 from sandbox import ROOT
 from tests.faults.proxy import StoreProxy
-from tests.faults.runs import through_doors
+from tests.faults.runs import through_blocks
 from tests.monitoring.seen import log_of, next_second, only_failed, only_unreadable, put, run
 from tests.programs import needs_promtool
 from tests.waiting import wait_for
@@ -101,7 +101,7 @@ def test_a_gold_that_stays_behind_its_silver_is_seen_unless_a_run_is_under_way(w
     run()
     assert not behind(seen.metrics())
     world.api.records = world.api.records[:-1]
-    through_doors((FLOW.bronze, FLOW.silver))
+    through_blocks((FLOW.bronze, FLOW.silver))
     assert behind(seen.metrics()) == {"gold"}
     for renewal in ("one", "another"):
         put(world, "gold", FLOW.gold[0].lease, renewal)

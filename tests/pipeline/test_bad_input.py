@@ -116,10 +116,10 @@ def test_a_source_that_is_not_what_its_manifest_says_is_not_used(
         world.lake.store.put(source.layer, victim.key, b"spoilt")
     else:
         world.lake.store.remove(source.layer, [victim.key])
-    door = runpy.run_path(str(PROJECT / folder / f"{block}.py"))[block]
+    call = runpy.run_path(str(PROJECT / folder / f"{block}.py"))[block]
     kind = ObjectDiffers if spoilt else ObjectMissing
     with pytest.raises(kind, match=re.escape(f"{source.layer}/{victim.key}")):
-        door({"run": world.earlier_run})
+        call({"run": world.earlier_run})
     (key,) = world.logs(layer)
     assert key == f"logs/{world.earlier_run}-{block}.json"
     world.lake.store.put(source.layer, victim.key, before[f"{source.layer}/{victim.key}"])
@@ -134,9 +134,9 @@ def test_gold_refuses_silver_without_a_column(world):
     poorer = first.model_copy(update={"sha256": sha256(content), "bytes": len(content)})
     world.lake.store.put("silver", first.key, content)
     world.publish_manifest(FLOW.silver, manifest.model_copy(update={"objects": (poorer, *rest)}))
-    door = runpy.run_path(str(PROJECT / "transformers/aggregated_columns.py"))["aggregated_columns"]
+    call = runpy.run_path(str(PROJECT / "transformers/aggregated_columns.py"))["aggregated_columns"]
     with pytest.raises(ColumnsDiffer, match=r"lacks brewery_type \(string\)"):
-        door({"run": world.earlier_run})
+        call({"run": world.earlier_run})
 
 
 @pytest.mark.parametrize(

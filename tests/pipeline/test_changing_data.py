@@ -16,7 +16,7 @@ from data.medallion.layers.errors import DriftStopped
 from data.medallion.settings import PROJECT
 from sandbox.faults import Faults
 from tests.conftest import raw_get
-from tests.faults.runs import through_doors
+from tests.faults.runs import through_blocks
 from tests.world import breweries
 
 
@@ -87,9 +87,9 @@ def test_a_replay_lets_nobody_elses_data_pass(world):
     world.api.records = world.api.records[:100]
     world.fails(DriftStopped, "silver")
     # Bronze holds the other answer when the replay's silver block comes to it.
-    door = runpy.run_path(str(PROJECT / "transformers/transform_breweries.py"))
+    module = runpy.run_path(str(PROJECT / "transformers/transform_breweries.py"))
     with pytest.raises(DriftStopped):
-        door["transform_breweries"]({"run": world.earlier_run}, snapshot=first)
+        module["transform_breweries"]({"run": world.earlier_run}, snapshot=first)
 
 
 @pytest.mark.usefixtures("filled")
@@ -135,7 +135,7 @@ def test_a_change_that_does_not_is_noted_in_the_manifest(world):
 
 def to_silver():
     """A run as far as silver, which is all that drift needs."""
-    through_doors((FLOW.bronze, FLOW.silver))
+    through_blocks((FLOW.bronze, FLOW.silver))
 
 
 LEAPS = {

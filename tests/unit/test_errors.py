@@ -27,9 +27,9 @@ SAYING = [
 ]
 
 
-def test_each_room_has_its_branch():
-    rooms = {module.__name__.split(".")[2] for module in MODULES}
-    assert rooms == {"errors", "lake", "layers", "read", "source", "work"}
+def test_each_package_has_its_branch():
+    packages = {module.__name__.split(".")[2] for module in MODULES}
+    assert packages == {"errors", "lake", "layers", "read", "source", "work"}
     assert len(SAYING) > 40
 
 

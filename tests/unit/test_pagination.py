@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from data.medallion.lake.records import split_array
-from data.medallion.source.client import Answer as Received
 from data.medallion.source.client import Client
+from data.medallion.source.client import Response as Received
 from data.medallion.source.errors import ApiLeadsAway, ApiLooped
 from data.medallion.source.pagination import followed, linked, next_link, numbered, offset
 from tests.answers import Answer, serving

@@ -161,7 +161,7 @@ def test_a_partition_has_one_bucket(partitions, buckets):
         TABLE.clean_schema,
     )
     silver = Silver(TABLE, Cleaner(TABLE, unchanged), "data/stations/")
-    found = silver_tasks._by_partition(silver, rows, buckets)
+    found = silver_tasks._by_partition(silver_tasks._partitions(silver, rows), buckets)
     assert found.tolist() == [silver_tasks.bucket_of(p, buckets) for p in partitions]
 
 

@@ -21,7 +21,7 @@ ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 """Ctrl-C, a request to end, a terminal that is closed."""
 PIPE_CLOSED = 128 + signal.SIGPIPE
 LOOK_SECONDS = 0.5
-DEAF_SECONDS = 5.0  # a closed terminal, and a make that ends, tell twice
+DEAF_SECONDS = 5.0  # a closed terminal sends two signals, and so does the end of make
 
 
 class Interrupted(KeyboardInterrupt):
@@ -34,7 +34,7 @@ class Interrupted(KeyboardInterrupt):
 
 
 def run(main: Callable[[], int], interrupted: str = "Interrupted.") -> int:
-    """Do a command's work; its exit status.
+    """Do a command's work and return its exit status.
 
     What the terminal cannot show is replaced. A signal of `ENDING`, or the end of the make that
     started this process, is `Interrupted`. An output that nobody reads any more ends the command.
@@ -62,7 +62,7 @@ def run(main: Callable[[], int], interrupted: str = "Interrupted.") -> int:
 
 @contextmanager
 def importing(interrupted: str) -> Iterator[None]:
-    """Where nothing is started yet, and an exception would find modules of C half loaded.
+    """End at once during imports, when an exception would meet half-loaded modules of C.
 
     Args:
         interrupted: the sentence where it was interrupted; the process then ends at once.

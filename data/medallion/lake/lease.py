@@ -1,6 +1,6 @@
 """Leases: one run at a time writes a dataset, by the store's conditional writes.
 
-No clock is compared with another's: who waits sees for itself that a lease is not renewed.
+No two clocks are compared: a run that waits observes whether the lease is renewed.
 """
 
 from __future__ import annotations
@@ -109,7 +109,7 @@ class Lease:
                 started = time.monotonic()
                 if not self._etag or not self._take(self._etag):
                     raise LeaseLost(self._dataset.path)
-                # An answer that took long says little about the present.
+                # A slow response says little about the present.
                 if time.monotonic() - started < self._seconds / 2:
                     return
         raise StoreUnreachable(
@@ -133,8 +133,8 @@ class Lease:
     def race(self) -> None:
         """Let writers race for an object: for one that is not there, then for its replacement.
 
-        It proves that this store, now, let one of them win each time. A store that honours
-        conditions only one after the other fails it almost surely; one that seldom fails may pass.
+        It proves that this store let exactly one of them win each time. A store that honours
+        conditions only one after the other fails almost surely; one that seldom fails may pass.
 
         Raises:
             RaceWonTwice: more than one of them won, or none did.
@@ -204,14 +204,14 @@ class Lease:
             self._store.remove(self._dataset.layer, [self._dataset.lease])
 
     def _take(self, etag: str | None) -> bool:
-        """Write the lease in place of that of an ETag, or of none; whether it is ours now."""
+        """Replace the lease of an ETag, or create one; whether it is ours now."""
         # What is random makes each renewal another object, with another ETag.
         written = Content(self._run, self._seconds, self._holder, secrets.token_hex(8))
         content = json.dumps(asdict(written)).encode()
         layer, key = self._dataset.layer, self._dataset.lease
         self._etag = self._store.put_if(layer, key, content, etag)
         if self._etag is None and etag:
-            # If the answer to our renewal was lost, the lease is still ours.
+            # If the response to our renewal was lost, the lease is still ours.
             there = self._store.get(layer, key)
             if there and Content.parse(there[0]).holder == self._holder:
                 self._etag = there[1]

@@ -53,7 +53,7 @@ def describe(
 
 
 def keep(log: Mapping[str, Any], spool: Path, store: Store | None) -> str:
-    """Write an error log to its layer, or to the spool where the store does not take it.
+    """Write an error log to its layer, or to the spool if the store does not accept it.
 
     The spool comes first and is emptied on delivery, so that a crash in between loses nothing.
 
@@ -84,7 +84,7 @@ def keep(log: Mapping[str, Any], spool: Path, store: Store | None) -> str:
 def deliver(spool: Path, store: Store) -> int:
     """Bring the spooled error logs to their layers; returns how many.
 
-    What this user may not read or remove is told and left: the lake comes first.
+    A log that this user may not read or remove is reported and stays; the run goes on.
 
     Raises:
         StoreError: the store does not take them; what it did not take stays in the spool.

@@ -50,7 +50,7 @@ class Source(BaseModel):
 
 
 class Parts(BaseModel):
-    """The hashes of a large object's parts, so that each can be checked by who reads it alone."""
+    """The hashes of a large object's parts, so that a reader of one part can check it."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -95,8 +95,8 @@ class Changes(BaseModel):
 CELLS_A_DEGREE = 2
 
 Cells = dict[str, int]
-"""Rows by where they are: `<x> <y>`, halves of a degree of longitude and latitude rounded down, to
-how many rows are there."""
+"""The rows in each cell of the map; `<x> <y>` are half degrees of longitude and latitude, rounded
+down."""
 
 Fields = dict[str, tuple[str, ...]]
 """Each field of the records to the JSON types of its values, sorted, `null` left out."""
@@ -134,10 +134,10 @@ class Drift(BaseModel):
 class Manifest(BaseModel):
     """The current version of one dataset of one layer.
 
-    `run` is the run that published or confirmed it; `snapshot` is the run that fetched the answer
-    of the API it derives from, so equal snapshots mean equal data through all layers. `parts` is
-    bronze's; `profile`, `drift` and `changes` are silver's. `seconds` is how long the step took.
-    Fields we do not know are kept out, so a newer writer stays readable.
+    `run` is the run that published or confirmed it. `snapshot` is the run that fetched its data
+    from the API, so equal snapshots mean equal data in all layers. `parts` is bronze's; `profile`,
+    `drift` and `changes` are silver's. `seconds` is how long the step took. Unknown fields are
+    ignored, so the manifest of a newer release stays readable.
     """
 
     model_config = ConfigDict(frozen=True)

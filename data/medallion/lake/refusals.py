@@ -74,7 +74,7 @@ KEYS = frozenset(
 def refusal(
     endpoint: str, action: str, code: str, message: str = "", status: int = 0, region: str = ""
 ) -> StoreError:
-    """The error that an answer of the store is for us.
+    """Our error for an error response of the store.
 
     Args:
         endpoint: the store's.

@@ -20,7 +20,7 @@ def new_run() -> str:
 
 
 def began(time: datetime) -> str:
-    """How the ids of runs begin that began then; those of earlier ones are less than it."""
+    """The first part of the id of a run that begins then; ids of earlier runs are less than it."""
     return f"{time:%Y%m%dT%H%M%SZ}"
 
 

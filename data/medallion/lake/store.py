@@ -39,7 +39,7 @@ _CONDITION_FAILED = {"PreconditionFailed", "ConditionalRequestConflict", "NoSuch
 _CONNECTION = re.compile(r"^(?:<.*>|\w+\(host=[^)]*\)): ")
 """How urllib3 begins its messages: with the object that failed."""
 _FAILED = (MinioException, urllib3.exceptions.HTTPError, OSError, ParseError)
-"""What the client raises where no answer of S3 came."""
+"""What the client raises if no response of S3 came."""
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -181,7 +181,7 @@ class Store:
         content_type: str = CONTENT_TYPE,
         metadata: Mapping[str, str] | None = None,
     ) -> str | None:
-        """Store an object if it still is the one of an ETag, or, for None, if there is none.
+        """Store an object if its ETag is still this one, or, for None, if it does not exist.
 
         Args:
             layer: the bucket.
@@ -206,7 +206,7 @@ class Store:
                     raise
             else:
                 return written.etag
-        # Our own write fails like this too, if its answer was lost and it was sent again.
+        # Our own write fails like this too, if its response was lost and it was sent again.
         there = self.get(layer, key)
         return there[1] if there and there[0] == content else None
 
@@ -293,7 +293,7 @@ class Store:
         try:
             yield
         except S3Error as error:
-            # MinIO tells the code of an answer without a body, such as one to HEAD, in a header.
+            # MinIO puts the code of a response without a body, such as one to HEAD, into a header.
             headers = error.response.headers
             code = headers.get("x-minio-error-code") or error.code or ""
             if code == "AccessDenied" and _seconds_apart(headers.get("Date")) > SKEW_SECONDS:
@@ -314,7 +314,7 @@ class Store:
 
 
 def _seconds_apart(date: str | None) -> float:
-    """How far the time of an answer is from ours; 0 where it tells none."""
+    """Seconds between the time of a response and ours; 0 if it has none."""
     try:
         told = parsedate_to_datetime(date or "").timestamp()
     except ValueError:

@@ -1,4 +1,4 @@
-"""The lake: versions of datasets in the three layers' buckets, and the manifests that tell them."""
+"""The lake: versions of datasets in the three layers' buckets, and their manifests."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ class Stat:
     source: Source
     made_by: str
     replaces: str
-    """The snapshot of the object that stood there before; "" where none did, or it is not told."""
+    """The snapshot of the object that it replaced; "" if there was none, or it is unknown."""
 
     @property
     def entry(self) -> StoredObject:
@@ -125,7 +125,7 @@ class Lake:
         return split_lines(self.chunks(layer, entry))
 
     def holds(self, layer: Layer, entry: StoredObject, content: bytes, etag: str) -> bool:
-        """Whether an object that is there is some content, by what the store says of it alone.
+        """Whether a stored object has some content, judged by what the store says of it alone.
 
         Args:
             layer: the bucket.
@@ -246,7 +246,7 @@ class Lake:
             return None
 
     def read_manifest(self, dataset: Dataset, parse: Callable[[bytes], M]) -> tuple[M, bytes, str]:
-        """What somebody takes from a dataset's manifest, its content, and its ETag.
+        """What `parse` takes from a dataset's manifest, and the manifest's content and ETag.
 
         Args:
             dataset: the one to read.
@@ -293,8 +293,8 @@ class Lake:
     def _newer(self, dataset: Dataset, version: Version) -> Version | None:
         """The version that has replaced another meanwhile, if any has.
 
-        Where one object is the version, its own PUT is the publish: until its manifest follows, or
-        if a crash keeps that from following, the object says itself what it is.
+        If one object is the version, its own PUT publishes it. Its metadata describe it until its
+        manifest is written, or if a crash prevents that.
         """
         end = time.monotonic() + REPLACEMENT_SECONDS
         while time.monotonic() < end:

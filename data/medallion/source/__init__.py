@@ -1,1 +1,1 @@
-"""The way in: asking an API politely, for all that it holds, with a proof of it."""
+"""Fetch all records of an API, within its limits, and prove that none is missing."""

@@ -1,4 +1,4 @@
-"""What the machinery must know of an API: where it is, and how its dialect is spoken."""
+"""What the machinery must know of an API: its address, limits, pages and totals."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class Api(ABC):
-    """An API of records in pages. A flow overrides what its own does otherwise."""
+    """An API that lists records in pages. A flow overrides what differs in its own API."""
 
     title: str
     """What people call it."""
@@ -25,9 +25,9 @@ class Api(ABC):
     page_size: int = 100
     """Records a page, unless `<FLOW>_API_PAGE_SIZE` says less; it gives no more."""
     requests_per_minute: int = 120
-    """That it allows, unless `<FLOW>_API_REQUESTS_PER_MINUTE` says otherwise; 0 for no limit."""
+    """Its limit, unless `<FLOW>_API_REQUESTS_PER_MINUTE` says otherwise; 0 for none."""
     facets: Mapping[str, str] = {}
-    """What it counts its records by, by its own name, to the column of the table."""
+    """What it counts its records by: its own name for each, to the column of the table."""
 
     def headers(self, settings: FlowSettings) -> dict[str, str]:
         """What is sent with each request besides: the token, if `<FLOW>_API_TOKEN` is set."""
@@ -50,7 +50,7 @@ class Api(ABC):
         """
 
     def totals(self, client: Client, settings: FlowSettings) -> Totals | None:
-        """What the API says it holds; None where it tells no total, and then it is walked twice.
+        """What the API says it holds; None if it reports no total: then it is crawled twice.
 
         Raises:
             FatalApiError: it did not say.

@@ -58,13 +58,13 @@ CHUNK = 64 << 10
 TRIED_AGAIN = frozenset(
     {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS}
 )
-"""What is worth another try below 500; from there on, everything is."""
+"""The statuses below 500 that are worth another try; from 500 on, every status is."""
 OF_THE_NETWORK = (OSError, HTTPException, urllib3.exceptions.HTTPError)
 LARGEST_BODY = 64 << 20  # bytes; the largest page of the real API has 86 kB
 
 
 @dataclass(frozen=True)
-class Answer:
+class Response:
     """What an API answered with 200: its text, its headers, and the address that was asked."""
 
     text: str
@@ -95,10 +95,10 @@ class Client:
         self._session = session(settings.api_connections)
         self._session.headers.update(
             {
-                # Without it the server answers an error by a redirect to a page that says 200.
+                # Without it, the server redirects an error to a page with status 200.
                 "Accept": "application/json",
                 "User-Agent": f"{settings.prefix.lower().rstrip('_')}/{__version__}",
-                # An answer that a shared cache has kept proves nothing of what is there now.
+                # A response from a shared cache does not show the present data.
                 "Cache-Control": "no-cache",
                 **(headers or {}),
             }
@@ -115,7 +115,7 @@ class Client:
         self,
         url: str,
         parameters: Mapping[str, Any],
-        read: Callable[[Answer], T],
+        read: Callable[[Response], T],
         unique: str = "",
     ) -> T:
         """GET until a body can be read. Errors name the address with its query.
@@ -123,9 +123,9 @@ class Client:
         Args:
             url: without its query.
             parameters: of the query.
-            read: makes something of an answer, or raises ValueError, TypeError or LookupError.
-            unique: a parameter to send besides, with another value in each try, so that no shared
-                cache has an answer; "" where the server would refuse what it does not know.
+            read: parses a response; raises ValueError, TypeError or LookupError if it cannot.
+            unique: one more parameter, with another value in each try, so that no shared cache has
+                a response; "" if the server refuses unknown parameters.
         """
         address = _address(url, parameters)
         self._refuse_another_host(url)
@@ -150,7 +150,7 @@ class Client:
         return result
 
     def in_order(self, ask: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
-        """What asking for each item gives, in their order, a few asked for ahead."""
+        """The result of each item, in order; a few are asked for ahead."""
         waiting: deque[Future[R]] = deque()
         with ThreadPoolExecutor(self._settings.api_connections) as pool:
             try:
@@ -191,7 +191,7 @@ class Client:
         self,
         url: str,
         parameters: Mapping[str, Any],
-        read: Callable[[Answer], T],
+        read: Callable[[Response], T],
         unique: str,
         address: str,
     ) -> T:
@@ -207,19 +207,19 @@ class Client:
         try:
             with self._session.get(
                 url, params=sent, timeout=timeout, allow_redirects=False, stream=True
-            ) as answer:
-                body = _body(answer, address, end)
+            ) as response:
+                body = _body(response, address, end)
         except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
             raise ApiUnreachable(address, _cause(error)) from None
-        _refuse_errors(answer, body, address, self._settings)
+        _refuse_errors(response, body, address, self._settings)
         try:
-            return read(Answer(body.decode("utf-8"), answer.headers, url))
+            return read(Response(body.decode("utf-8"), response.headers, url))
         except (ValueError, TypeError, LookupError) as error:
-            raise ApiBodyMalformed(address, _describe(answer, body, error)) from None
+            raise ApiBodyMalformed(address, _describe(response, body, error)) from None
 
 
 def seconds_asked(headers: Mapping[str, str]) -> float | None:
-    """How many seconds an answer's `Retry-After` asks us to wait: a number, or a date of HTTP.
+    """How many seconds a response's `Retry-After` asks us to wait: a number, or a date of HTTP.
 
     Returns:
         A finite number, 0 or more; None if there is none, or none that can be understood.
@@ -231,7 +231,7 @@ def seconds_asked(headers: Mapping[str, str]) -> float | None:
         until = _moment(asked)
         if until is None:
             return None
-        # By the clock that the date is of, where it tells its time: ours may be wrong.
+        # By the clock of the server if it sends its time: ours may be wrong.
         now = _moment(headers.get("Date", "")) or datetime.now(timezone.utc)
         return max(0.0, (until - now).total_seconds())
     return seconds if 0 <= seconds < math.inf else None
@@ -253,15 +253,15 @@ def _address(url: str, parameters: Mapping[str, Any]) -> str:
         return url
 
 
-def _body(answer: requests.Response, url: str, end: float) -> bytes:
-    """The whole body, unless it does not end: `requests` limits the time of one read only."""
+def _body(response: requests.Response, url: str, end: float) -> bytes:
+    """The whole body, within the time limit: `requests` limits the time of one read only."""
     body = bytearray()
     # What has arrived, where `iter_content` would wait for a whole piece.
-    while piece := answer.raw.read1(CHUNK, decode_content=True):
+    while piece := response.raw.read1(CHUNK, decode_content=True):
         body += piece
         if time.monotonic() > end:
             raise ApiUnreachable(
-                url, f"its answer had not ended after {len(body):,} bytes, in time"
+                url, f"its response had not ended after {len(body):,} bytes, in time"
             )
         if len(body) > LARGEST_BODY:
             raise ApiBodyMalformed(url, f"a body of more than {LARGEST_BODY:,} bytes")
@@ -269,32 +269,32 @@ def _body(answer: requests.Response, url: str, end: float) -> bytes:
 
 
 def _refuse_errors(
-    answer: requests.Response, body: bytes, url: str, settings: FlowSettings
+    response: requests.Response, body: bytes, url: str, settings: FlowSettings
 ) -> None:
-    if answer.status_code in TRIED_AGAIN or answer.status_code >= 500:
-        raise ApiBusy(url, answer.status_code, seconds_asked(answer.headers))
-    if answer.status_code == requests.codes.ok:
+    if response.status_code in TRIED_AGAIN or response.status_code >= 500:
+        raise ApiBusy(url, response.status_code, seconds_asked(response.headers))
+    if response.status_code == requests.codes.ok:
         return
-    where = answer.headers.get("Location")
+    where = response.headers.get("Location")
     said = f"a redirect to {where}" if where else body[:200].decode("utf-8", "replace")
     said = " ".join(said.split())
-    if answer.status_code in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
+    if response.status_code in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
         setting = settings.name_of("API_TOKEN")
         problem = "is not accepted" if settings.api_token.get_secret_value() else "is not set"
-        raise ApiTokenRefused(url, answer.status_code, said, setting, problem)
+        raise ApiTokenRefused(url, response.status_code, said, setting, problem)
     names = settings.name_of("API_URL"), settings.name_of("API_PAGE_SIZE")
-    raise ApiRefused(url, answer.status_code, said, " and ".join(names))
+    raise ApiRefused(url, response.status_code, said, " and ".join(names))
 
 
-def _describe(answer: requests.Response, body: bytes, error: Exception) -> str:
-    kind = answer.headers.get("Content-Type", "no type").split(";")[0]
+def _describe(response: requests.Response, body: bytes, error: Exception) -> str:
+    kind = response.headers.get("Content-Type", "no type").split(";")[0]
     return f"a body that cannot be used: {error} ({kind}, {len(body)} bytes)"
 
 
 def _cause(error: BaseException) -> str:
-    """The innermost reason of an exception of requests, whose own text repeats the whole chain.
+    """The root cause of an exception of requests, whose own text repeats the whole chain.
 
-    The chain goes on with whatever Mage was handling when it called us; that is no reason.
+    The chain may go on with an exception that Mage was handling; that one is no cause.
     """
     inner = error
     while isinstance(deeper := inner.__cause__ or inner.__context__, OF_THE_NETWORK):

@@ -1,4 +1,4 @@
-"""The proof that a crawl is complete: what the API says it holds, beside what was fetched."""
+"""The proof that a crawl is complete: the API's own totals, compared with the records."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ..lake.manifest import Check
 from ..table import Table
 
 Facets = Mapping[str, str]
-"""What an API counts its records by, by its own name, to the column."""
+"""What an API counts its records by: its own name for each, to the column."""
 
 VALUES_OF = "values of the API's {}"
 """The check of a facet, by its name: each of its values had the count that the API told."""
@@ -32,14 +32,14 @@ class Totals:
     facets: Mapping[str, Counter[str]] = field(default_factory=dict)
 
     def differences(self, later: Totals) -> Differences:
-        """What changed until a later answer."""
+        """What differs in later totals."""
         if self == later:
             return {}
         return {"total before and after": {"fetched": self.records, "told": later.records}}
 
 
 class Tally:
-    """What the records fetched add up to; their ids are kept on disk, so any number may come.
+    """The sums of the fetched records. Their ids are on disk, so their number has no limit.
 
     Args:
         facets: what the API counts by.
@@ -83,11 +83,11 @@ class Tally:
 
     @property
     def ids(self) -> tuple[int, int]:
-        """What two walks over the same ids have in common, whatever their order."""
+        """A value that two crawls of the same ids share, in whatever order."""
         return self.distinct, self._sum
 
     def agreement(self) -> tuple[Check, ...]:
-        """The proof where an API tells no total: two walks met the same ids, so many."""
+        """The proof if an API reports no total: two crawls found the same ids."""
         name = "distinct records of two walks that met the same ids"
         return (Check(name=name, expected=self.distinct, found=self.distinct),)
 
@@ -162,8 +162,8 @@ class Recount:
     def overwritten(self) -> bool:
         """Whether the API counted some spellings and lost the others.
 
-        The server counts by spelling, then lowers the keys (`mb_strtolower`), so that of those
-        which differ in case the last count overwrites the others. The total counts them all.
+        The server counts by spelling, then lowers the keys (`mb_strtolower`). If spellings differ
+        only in case, the last count overwrites the others. The total counts them all.
         """
         return self.told < self.fetched and is_sum_of_some(self.told, self.spellings.values())
 
@@ -189,8 +189,8 @@ def is_sum_of_some(number: int, counts: Collection[int]) -> bool:
 def fold(counts: Mapping[str, int]) -> Counter[str]:
     """Add up counts of keys that differ only in case, accents or spaces.
 
-    A server's collation may count two spellings as one. Completeness is proved all the same, since
-    no record changes its folded key by being fetched.
+    A server's collation may count two spellings as one. The proof holds all the same: a fetched
+    record keeps its folded key.
     """
     found = Counter[str]()
     for key, count in counts.items():

@@ -28,9 +28,9 @@ class Crawl:
 def crawl(api: Api, table: Table, settings: FlowSettings, path: Path) -> Crawl:
     """Write every record of the API, as received, to a file (see `records`).
 
-    The data may change under a crawl. It counts only if the API's totals are the same before and
-    after, and the records add up to them; where the API tells none, if it meets the same ids as the
-    one before. Else it is repeated, `<FLOW>_API_CRAWLS` times at most.
+    The data may change during a crawl. A crawl counts only if the API's totals are the same before
+    and after it, and the records add up to them. If the API reports no totals, it must find the
+    same ids as the crawl before. Else it is repeated, `<FLOW>_API_CRAWLS` times at most.
 
     Raises:
         FatalApiError: nothing complete could be fetched.

@@ -44,7 +44,7 @@ class ApiBodyMalformed(RetriableApiError):
 
 
 class FatalApiError(ApiError):
-    """The crawl cannot be finished, and trying on would not help."""
+    """The crawl cannot be finished, and another try would not help."""
 
 
 class ApiRefused(FatalApiError):
@@ -53,7 +53,7 @@ class ApiRefused(FatalApiError):
     status: int
     answer: str
     settings: str
-    """The names of those that may be wrong."""
+    """The names of the settings that may be wrong."""
     says = "{url} refused the request with HTTP {status} ({answer}); check {settings}."
 
 
@@ -96,10 +96,10 @@ class ApiGaveUp(FatalApiError):
 
     attempts: int
     last: str
-    """What the last try failed of."""
+    """The last failure."""
     limit: str
     setting: str
-    """The name of that of its address."""
+    """The name of the setting that holds its address."""
     says = (
         "Gave up after {attempts} tries ({limit}): {last} Nothing was published; "
         "open that address to see what the service answers, check {setting}, run again."

@@ -1,4 +1,4 @@
-"""The usual ways from page to page. Each notices an API that leads round in a circle."""
+"""The usual kinds of pagination. Each notices an API that leads round in a circle."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TypeVar
 from urllib.parse import urljoin
 
 from ..lake.records import Item
-from .client import Answer, Client
+from .client import Client, Response
 from .errors import ApiLooped
 
 Position = TypeVar("Position")
@@ -16,7 +16,7 @@ Page = list[Item]
 
 PARAMETER = re.compile(r'\s*;\s*([^\s;,="]+)\s*(?:=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s;,"]*)))?')
 LINK = re.compile(f"<([^<>]*)>((?:{PARAMETER.pattern})*)")
-"""A link of a `Link` header; `requests` takes the signs ; and , of an address for its end."""
+"""A link of a `Link` header; the parser of `requests` ends an address at its first ; or ,."""
 
 
 def numbered(
@@ -24,9 +24,9 @@ def numbered(
 ) -> Iterator[Page]:
     """Pages by their number, a few asked for ahead: those that a total fills, and one more.
 
-    The list may be longer than the total, so that more are asked for while the last one is full;
-    not without end, since a server may ignore the number. Without a total, pages are asked for
-    until one is empty, since a server may give fewer records a page than it was asked for.
+    The list may be longer than the total. So more pages are asked for while the last one is full,
+    up to a limit, because a server may ignore the number. Without a total, pages are asked for
+    until one is empty, because a server may return fewer records a page than it was asked for.
 
     Args:
         client: asks.
@@ -85,7 +85,7 @@ def followed(
 
 
 def linked(
-    client: Client, url: str, parameters: dict[str, object], read: Callable[[Answer], Page]
+    client: Client, url: str, parameters: dict[str, object], read: Callable[[Response], Page]
 ) -> Iterator[Page]:
     """Pages that name the next one in a header, `Link: <address>; rel="next"` (RFC 8288).
 
@@ -93,7 +93,7 @@ def linked(
         client: asks.
         url: of the first page.
         parameters: of the first page; a link has those of its own.
-        read: makes the records of an answer.
+        read: makes the records of a response.
 
     Raises:
         ApiLooped: a link leads to a page that was asked for before.
@@ -103,19 +103,19 @@ def linked(
     def page(address: str) -> tuple[Page, str | None]:
         asked = parameters if address == url else {}
 
-        def both(answer: Answer) -> tuple[Page, str | None]:
-            return read(answer), next_link(answer)
+        def both(response: Response) -> tuple[Page, str | None]:
+            return read(response), next_link(response)
 
         return client.get(address, asked, both)
 
     return followed(client, page, url)
 
 
-def next_link(answer: Answer) -> str | None:
-    """The address of the next page, as the answer's `Link` header names it; None after the last."""
-    for link in LINK.finditer(answer.headers.get("Link", "")):
+def next_link(response: Response) -> str | None:
+    """The address of the next page, from the `Link` header of a response; None after the last."""
+    for link in LINK.finditer(response.headers.get("Link", "")):
         parameters = PARAMETER.findall(link[2])
         kinds = [quoted or word for name, quoted, word in parameters if name.lower() == "rel"]
         if kinds and "next" in kinds[0].lower().split():
-            return urljoin(answer.url, str(link[1]))
+            return urljoin(response.url, str(link[1]))
     return None

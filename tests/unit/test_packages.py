@@ -1,4 +1,4 @@
-"""Two houses: the machinery knows no dataset, and a dataset's folder says all about it."""
+"""Two packages: the machinery knows no dataset, and the package of a dataset says all about it."""
 
 import ast
 from pathlib import Path
