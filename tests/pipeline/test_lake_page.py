@@ -28,7 +28,7 @@ for value, reason in (("x" * 300, "too long for a key"), (PYARROW_NULL, "is the 
     for column, other in (("country", "state_province"), ("state_province", "country")):
         record = {"id": column + reason, "name": "X", column: value, other: "Land"}
         UNUSABLE[f"{column.removesuffix('_province')} {reason}"] = record
-CHANGED = table(PAGE.text.partition("breweries_changes.json` says")[2])
+CHANGED = table(PAGE.text.partition("breweries_changes.json` describes")[2])
 
 
 @pytest.fixture(scope="module")

@@ -63,7 +63,7 @@ def test_a_table_is_fetched_when_it_is_named(past, capsys, monkeypatch):
         (("sql", "--query", "SELEC"), "Parser Error"),
         (("sql", "--query", "FROM text"), "does not exist"),
         (("sql", "--query", "FROM silver", "--at", "soon"), "'soon' is no moment"),
-        (("changes", "--start", "2020-01-01"), "Bronze keeps no answer of 2020-01-01"),
+        (("changes", "--start", "2020-01-01"), "Bronze retains no snapshot of 2020-01-01"),
         (("versions", "--flow", "buoys"), "There is no flow 'buoys'"),
     ],
 )

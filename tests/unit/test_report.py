@@ -234,7 +234,7 @@ def test_layers_of_different_answers_are_told_of():
     path = FLOW.silver.path
     manifests[path] = manifests[path].model_copy(update={"snapshot": BEFORE})
     page = page_of(facts(manifests=manifests))
-    assert "The layers are of different answers" in page and "Not whole" in page
+    assert "The layers are of different snapshots" in page and "Not whole" in page
 
 
 def test_an_error_that_a_later_run_has_overcome_is_told_apart():

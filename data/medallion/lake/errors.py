@@ -227,7 +227,7 @@ class ColumnsDiffer(LakeError):
 
 
 class SnapshotMissing(LakeError):
-    """The runtime variable `snapshot` names no kept answer."""
+    """The runtime variable `snapshot` names no snapshot that bronze retains."""
 
     snapshot: str
     kept: list[str]

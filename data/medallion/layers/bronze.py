@@ -1,4 +1,4 @@
-"""Bronze: the API's answer as received, and the answers before it."""
+"""Bronze: the newest snapshot of the API as received, and the earlier ones."""
 
 from __future__ import annotations
 
@@ -22,36 +22,38 @@ from .errors import CheckFailed
 
 
 def extract(step: Step) -> Summary:
-    """Publish the API's answer; with the runtime variable `snapshot`, that kept answer again.
+    """Publish a new snapshot; with the runtime variable `snapshot`, that earlier one again.
 
-    The answer that was current goes to `history/` first, so no crash can lose it.
+    The snapshot that was current goes to `history/` first, so no crash can lose it.
 
     Raises:
         FatalApiError: nothing that is proved complete could be fetched.
-        SnapshotMissing: no such answer is kept.
+        SnapshotMissing: no such snapshot is retained.
     """
     writer, replay = step.writer, step.snapshot_to_replay
     with workspace() as folder:
-        path = folder / "answer.json"
-        answer = _kept(step.lake, writer.dataset, replay, path) if replay else _fetched(step, path)
+        path = folder / "snapshot.json"
+        local = (
+            _earlier(step.lake, writer.dataset, replay, path) if replay else _fetched(step, path)
+        )
         entry = StoredObject(
             key=_key(writer.dataset),
-            rows=answer.rows,
+            rows=local.rows,
             bytes=path.stat().st_size,
-            sha256=answer.source.sha256,
+            sha256=local.source.sha256,
         )
-        _archive_current(step, entry, answer.snapshot)
-        origin = Origin(step.run, answer.snapshot, answer.source, answer.rows)
+        _archive_current(step, entry, local.snapshot)
+        origin = Origin(step.run, local.snapshot, local.source, local.rows)
         manifest, written = writer.publish_object(
-            entry, path, CONTENT_TYPE, origin, answer.checks, answer.parts
+            entry, path, CONTENT_TYPE, origin, local.checks, local.parts
         )
     removed = _expire_history(step)
     return writer.summary(manifest, objects_written=int(written), snapshots_removed=removed)
 
 
 @dataclass(frozen=True)
-class Answer:
-    """An answer of the API in a local file: its records, its snapshot, and where it is from."""
+class LocalSnapshot:
+    """A snapshot in a local file: how many records it has, its id, and where it is from."""
 
     rows: int
     snapshot: str
@@ -60,27 +62,27 @@ class Answer:
     checks: tuple[Check, ...] = ()
 
 
-def _fetched(step: Step, path: Path) -> Answer:
+def _fetched(step: Step, path: Path) -> LocalSnapshot:
     """Fetch every record into a file."""
     settings = step.settings.flow
     fetched = crawl(step.flow.api, step.flow.table, settings, path)
     digest, parts = _hashed(path)
     snapshot = _known_snapshot(step.lake, step.writer.dataset, digest) or step.run
     source = Source(key=settings.api_url, sha256=digest)
-    return Answer(fetched.records, snapshot, source, parts, fetched.checks)
+    return LocalSnapshot(fetched.records, snapshot, source, parts, fetched.checks)
 
 
-def _kept(lake: Lake, bronze: Dataset, snapshot: str, path: Path) -> Answer:
-    """Bring a kept answer into a file; `snapshot` is the run that fetched it."""
+def _earlier(lake: Lake, bronze: Dataset, snapshot: str, path: Path) -> LocalSnapshot:
+    """Write an earlier snapshot into a file."""
     if not re.fullmatch(RUN, snapshot):
         raise SnapshotMissing(snapshot, lake.history(bronze))
     for key in (bronze.earlier(snapshot), _key(bronze)):
-        kept = lake.stat("bronze", key)
-        if kept and kept.snapshot == snapshot:
+        stored = lake.stat("bronze", key)
+        if stored and stored.snapshot == snapshot:
             with path.open("wb") as file:
-                file.writelines(lake.chunks("bronze", kept.entry))
+                file.writelines(lake.chunks("bronze", stored.entry))
             digest, parts = _hashed(path)
-            return Answer(kept.rows, snapshot, Source(key=key, sha256=digest), parts)
+            return LocalSnapshot(stored.rows, snapshot, Source(key=key, sha256=digest), parts)
     raise SnapshotMissing(snapshot, lake.history(bronze))
 
 
@@ -105,14 +107,14 @@ def verify(view: View) -> None:
 def expired(
     snapshots: Sequence[str], versions: int, days: int, today: datetime, in_use: Collection[str]
 ) -> list[str]:
-    """Which snapshots are kept no longer.
+    """Which snapshots are retained no longer.
 
     Args:
-        snapshots: those that are kept, oldest first; each is a run's id.
+        snapshots: those that are retained, oldest first; each is a run's id.
         versions: how many of the newest to keep, 0 for any number.
         days: for how many days after it was fetched to keep one, 0 for ever.
         today: the time now.
-        in_use: those that a published version derives from; they are kept.
+        in_use: those that a published version derives from; they stay.
     """
     too_many = set(snapshots[:-versions] if versions else ())
     oldest = began(today - timedelta(days=days)) if days else ""
@@ -120,7 +122,7 @@ def expired(
 
 
 def _archive_current(step: Step, entry: StoredObject, snapshot: str) -> None:
-    """Keep the current answer under `history/`, unless it is there or is not being replaced."""
+    """Keep the current snapshot under `history/`, unless it is there or is not being replaced."""
     bronze = step.writer.dataset
     current = step.writer.stored[_key(bronze)]
     if current is None or (current.sha256, current.snapshot) == (entry.sha256, snapshot):
@@ -131,23 +133,23 @@ def _archive_current(step: Step, entry: StoredObject, snapshot: str) -> None:
 
 
 def _expire_history(step: Step) -> int:
-    """Remove the snapshots that the settings keep no longer; returns how many."""
+    """Remove the snapshots that the settings retain no longer; returns how many."""
     settings, bronze = step.settings.flow, step.writer.dataset
     limits = settings.history_versions, settings.history_days, now()
-    kept = step.lake.history(bronze)
-    if not expired(kept, *limits, in_use=()):
+    retained = step.lake.history(bronze)
+    if not expired(retained, *limits, in_use=()):
         return 0
     try:
         published = [step.lake.published(dataset) for dataset in step.flow.datasets]
     except (LakeError, StoreError):
         return 0  # what is in use is not known, so nothing may go
-    gone = expired(kept, *limits, {manifest.snapshot for manifest in published if manifest})
+    gone = expired(retained, *limits, {manifest.snapshot for manifest in published if manifest})
     step.writer.remove([bronze.earlier(snapshot) for snapshot in gone])
     return len(gone)
 
 
 def _known_snapshot(lake: Lake, bronze: Dataset, digest: str) -> str | None:
-    """The snapshot whose answer this is again: the current one, or the newest in `history/`."""
+    """The snapshot that has the same bytes: the current one, or the newest in `history/`."""
     newest = [bronze.earlier(snapshot) for snapshot in lake.history(bronze)[-1:]]
     for key in (_key(bronze), *newest):
         stored = lake.stat("bronze", key)

@@ -22,7 +22,7 @@ from ..lake.manifest import Manifest
 from ..lake.versions import Lake
 from ..settings import LakeSettings
 from . import past, tables
-from .past import Kept, MadeByOtherCode, Moment, lake_at
+from .past import ListedVersion, MadeByOtherCode, Moment, lake_at
 from .tables import named
 
 __all__ = ["MadeByOtherCode", "changes", "manifest", "rejected", "table", "versions"]
@@ -73,7 +73,7 @@ def manifest(dataset: str, at: Moment | None = None) -> Manifest:
         return lake.version(known).manifest
 
 
-def versions(dataset: str) -> list[Kept]:
+def versions(dataset: str) -> list[ListedVersion]:
     """The versions that `at` can give, the oldest first, and what changed in each."""
     flow, _ = named(dataset)
     return list(past.versions(_lake(), flow))

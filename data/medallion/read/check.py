@@ -19,7 +19,7 @@ from ..settings import LakeSettings
 from ..work.engine import Machine
 from ..writer import View
 from . import tables
-from .past import answers
+from .past import snapshots
 
 TURNS = 3  # looks at a lake that is published meanwhile
 AGAIN = "Run the pipeline again."
@@ -83,8 +83,8 @@ def _of_objects(lake: Lake, flow: Flow, dataset: Dataset, manifest: Manifest) ->
     """What is wrong with the objects of a dataset, and with those that stand beside it."""
     entries = list(manifest.objects)
     if dataset == flow.bronze:
-        kept = answers(lake, flow).values()
-        entries += [stat.entry for stat in kept if stat.key != dataset.object]
+        retained = snapshots(lake, flow).values()
+        entries += [stat.entry for stat in retained if stat.key != dataset.object]
     yield from filter(None, lake.store.each(partial(_of_object, lake, dataset.layer), entries))
     if dataset == flow.silver:
         tables.rejected(lake, flow)

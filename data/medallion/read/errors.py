@@ -58,31 +58,31 @@ class TimeUnclear(ReadError):
 
 
 class NoVersionThen(ReadError):
-    """Bronze keeps no answer of a moment: it is before the first one, or what was is removed."""
+    """Bronze retains no snapshot of a moment: it is before the first, or was removed."""
 
     moment: str
     oldest: str
     says = (
-        "Bronze keeps no answer of {moment}: the oldest is of the run {oldest}; choose a later "
+        "Bronze retains no snapshot of {moment}: the oldest is of the run {oldest}; choose a later "
         "moment (make versions lists them), and raise the flow's HISTORY_VERSIONS to keep more "
         "from now on."
     )
 
     def __str__(self) -> str:
         """The sentence; another where bronze keeps none at all."""
-        none = f"Bronze has no answer yet, of {self.moment} or later; run the pipeline first."
+        none = f"Bronze has no snapshot yet, of {self.moment} or later; run the pipeline first."
         return super().__str__() if self.oldest else none
 
 
 class HistoryThinned(ReadError):
-    """What was current at a moment is not known, as an answer in between was removed."""
+    """What was current at a moment is not known, as a snapshot in between was removed."""
 
     moment: str
     removed: str
     later: str
     says = (
-        "What was current at {moment} is not known: of the answers before {later}, that of "
-        "{removed} was removed; name one that is kept by its run (make versions lists them)."
+        "What was current at {moment} is not known: of the snapshots before {later}, that of "
+        "{removed} was removed; name one that is retained by its run (make versions lists them)."
     )
 
 

@@ -1,8 +1,8 @@
-"""The versions of then: which there are, which was current, and each made anew in a local folder.
+"""Earlier versions: which there are, which was current when, and each made again in a local folder.
 
-The pipeline's own code makes it from the answer in bronze's history. Equal answers are equal bytes,
-as long as the code and pyarrow are the same: nothing else of an earlier version need be kept. The
-live lake is only read.
+The pipeline's own code makes it from a snapshot of bronze's history. Equal snapshots give equal
+bytes, as long as the code and pyarrow are the same: nothing else of an earlier version need be
+retained. The live lake is only read.
 """
 
 from __future__ import annotations
@@ -41,8 +41,8 @@ Moment = str | date
 
 
 @dataclass(frozen=True)
-class Kept:
-    """A version: the run that fetched its answer, its records, and what changed before it."""
+class ListedVersion:
+    """A version: its snapshot, its records, and what changed since the one before."""
 
     snapshot: str
     began: datetime
@@ -58,50 +58,50 @@ class MadeByOtherCode(UserWarning):
     """A version was made by other code than it is made anew by; its bytes may differ."""
 
 
-def answers(lake: Lake, flow: Flow) -> dict[str, Stat]:
-    """The answers that bronze keeps, by their snapshots, the oldest first."""
-    # A replayed answer stands in both places; in the history it is as it was first published.
+def snapshots(lake: Lake, flow: Flow) -> dict[str, Stat]:
+    """The snapshots that bronze retains, by their ids, the oldest first."""
+    # A replayed snapshot is in both places; in the history it is as it was first published.
     earlier = map(flow.bronze.earlier, lake.history(flow.bronze))
     stats = lake.store.each(partial(lake.stat, "bronze"), [str(flow.bronze.object), *earlier])
     found = {stat.snapshot: stat for stat in stats if stat and stat.snapshot}
     return dict(sorted(found.items()))
 
 
-def versions(lake: Lake, flow: Flow) -> Iterator[Kept]:
+def versions(lake: Lake, flow: Flow) -> Iterator[ListedVersion]:
     """As `read.versions`, of a flow in a lake."""
     before: dict[bytes, bytes] | None = None
-    for snapshot, stat in answers(lake, flow).items():
+    for snapshot, stat in snapshots(lake, flow).items():
         now = _hashes(lake, flow, stat)
         was = now if before is None else before
         both = was.keys() & now.keys()
         added, removed = len(now) - len(both), len(was) - len(both)
         changed = sum(was[key] != now[key] for key in both)
-        yield Kept(snapshot, time_of(snapshot), stat.rows, added, removed, changed)
+        yield ListedVersion(snapshot, time_of(snapshot), stat.rows, added, removed, changed)
         before = now
 
 
-def snapshot_at(kept: Sequence[Stat], moment: Moment, published: Manifest | None = None) -> str:
+def snapshot_at(retained: Sequence[Stat], moment: Moment, published: Manifest | None = None) -> str:
     """The snapshot of the version that was current at a moment.
 
     Args:
-        kept: the answers that bronze keeps, the oldest first.
+        retained: the snapshots that bronze retains, the oldest first.
         moment: when.
         published: what silver is since the run that confirmed it, be it a replay.
 
     Raises:
         TimeUnclear: the moment is none of its forms.
-        NoVersionThen, HistoryThinned: bronze keeps no answer, or none for sure, of then.
+        NoVersionThen, HistoryThinned: bronze retains no snapshot of then, or it is not sure which.
     """
-    known = {stat.snapshot for stat in kept}
+    known = {stat.snapshot for stat in retained}
     if moment in known:
         return str(moment)
     limit = _limit(str(moment))
     if published and published.run < limit:
         return published.snapshot
-    until = [stat for stat in kept if stat.snapshot < limit]
+    until = [stat for stat in retained if stat.snapshot < limit]
     if not until:
-        raise NoVersionThen(str(moment), kept[0].snapshot if kept else "")
-    later = kept[len(until) :][:1]
+        raise NoVersionThen(str(moment), retained[0].snapshot if retained else "")
+    later = retained[len(until) :][:1]
     if later and later[0].replaces and later[0].replaces not in known:
         raise HistoryThinned(str(moment), later[0].replaces, later[0].snapshot)
     return until[-1].snapshot
@@ -143,7 +143,7 @@ def lake_at(live: Lake, flow: Flow, moment: Moment | None) -> Iterator[Lake]:
     with ExitStack() as stack:
         if moment is not None:
             now = [live.published(dataset) for dataset in (flow.bronze, flow.silver, *flow.gold)]
-            snapshot = snapshot_at([*answers(live, flow).values()], moment, now[1])
+            snapshot = snapshot_at([*snapshots(live, flow).values()], moment, now[1])
             if not all(manifest and manifest.snapshot == snapshot for manifest in now):
                 live = stack.enter_context(made_anew(live, flow, snapshot))
         yield live
@@ -153,9 +153,9 @@ def changes(lake: Lake, flow: Flow, start: Moment | None, end: Moment | None) ->
     """As `read.changes`, of a flow in a lake."""
     if start is None:
         return _stored(lake, flow)
-    kept, now = [*answers(lake, flow).values()], lake.version(flow.silver).manifest
-    before = snapshot_at(kept, start, now)
-    after = now.snapshot if end is None else snapshot_at(kept, end, now)
+    retained, now = [*snapshots(lake, flow).values()], lake.version(flow.silver).manifest
+    before = snapshot_at(retained, start, now)
+    after = now.snapshot if end is None else snapshot_at(retained, end, now)
     with made_anew(lake, flow, before, after) as past:
         manifest = past.version(flow.silver).manifest
         if manifest.changes != Changes():
@@ -175,7 +175,7 @@ def made_anew(live: Lake, flow: Flow, *snapshots: str) -> Iterator[Lake]:
     """A lake in a folder in which some versions were published, one after the other.
 
     Raises:
-        NoVersionThen: bronze keeps no such answer.
+        NoVersionThen: bronze retains no such snapshot.
         MadeByOtherCode: is warned of, where it is so.
     """
     unlimited = {"history_versions": 0, "history_days": 0}
@@ -194,17 +194,17 @@ def made_anew(live: Lake, flow: Flow, *snapshots: str) -> Iterator[Lake]:
             for datasets, work in blocks:
                 with (
                     step_of(view, datasets, run, settings, store) as step,
-                    redirect_stdout(sys.stderr),  # what the blocks print is no part of an answer
+                    redirect_stdout(sys.stderr),  # what the blocks print is no part of the output
                 ):
                     work(replace(step, variables={"snapshot": snapshot}))
         yield lake
 
 
 def _fetch(live: Lake, flow: Flow, store: FolderStore, snapshot: str) -> None:
-    """Bring an answer into the history of the folder's lake."""
-    kept, key = answers(live, flow), flow.bronze.earlier(snapshot)
-    if (stat := kept.get(snapshot)) is None:
-        raise NoVersionThen(snapshot, next(iter(kept), ""))
+    """Copy a snapshot into the history of the folder's lake."""
+    retained, key = snapshots(live, flow), flow.bronze.earlier(snapshot)
+    if (stat := retained.get(snapshot)) is None:
+        raise NoVersionThen(snapshot, next(iter(retained), ""))
     told = {"run": stat.run, "snapshot": snapshot, "sha256": stat.sha256, "rows": f"{stat.rows}"}
     try:
         store.add("bronze", key, live.chunks("bronze", stat.entry), told)

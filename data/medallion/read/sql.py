@@ -16,7 +16,7 @@ from .errors import DuckDBMissing, QueryRefused
 from .past import Moment, lake_at
 
 ROWS = 1_000
-"""Printed of an answer, at most."""
+"""Printed of a result, at most."""
 
 Read = Callable[[Lake], pa.Table]
 

@@ -21,7 +21,7 @@ from ..lake.versions import Lake, Stat
 EXAMPLES = 3
 """Rejected records that are shown of each reason."""
 VERSIONS = 8
-"""Kept answers that are shown with their records."""
+"""Earlier snapshots that are shown with their records."""
 
 R = TypeVar("R")
 M = TypeVar("M", bound=BaseModel)
