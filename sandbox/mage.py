@@ -35,6 +35,8 @@ UNFORESEEN = (
 def main(arguments: list[str]) -> int:
     """Run a command of Mage in this process; its exit status."""
     os.environ.setdefault("SERVER_VERBOSITY", "warning")
+    # Else it warns of a machine without semaphores, such as a container; Mage starts no processes.
+    os.environ.setdefault("JOBLIB_MULTIPROCESSING", "0")
     logging.getLogger("traitlets").addFilter(lambda record: UNSIGNED not in record.getMessage())
     sys.stdout = filtered = _Filtered(sys.stdout)
     import typer
