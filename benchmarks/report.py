@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 from string import Template
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .results import Result, load, results
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 ROOT = Path(__file__).parents[1]
 TEMPLATE = Path(__file__).with_name("performance.md.template")
@@ -36,6 +39,7 @@ EXTRACTION = {"breweries": "this pipeline's crawl", "loop": "a loop over the pag
 OVERHEAD = {"empty": "four empty blocks", "breweries": "this pipeline"}
 CLUSTER = {"0": "this machine", "1": "a cluster of one worker", "2": "a cluster of two workers"}
 CONNECTIONS, PAGE_SECONDS = 4, 0.1
+LABEL_POINTS = 13  # the height of a name
 SECTIONS = ("scale", "extraction", "overhead", "cluster")
 
 
@@ -70,15 +74,13 @@ def picture(found: list[Result], target: Path) -> None:
     figure = Figure(figsize=(11, 4.6), layout="constrained")
     titles = {"median_seconds": "Seconds, bronze to gold", "median_megabytes": "Peak memory, MB"}
     for axes, (value, title) in zip(figure.subplots(1, 2), titles.items(), strict=True):
+        ends = []
         for job, name in NAMES.items():
             points = [(r.size, getattr(r, value)) for r in found if r.job == job and r.seconds]
             if points:
                 width = 2.6 if job == "breweries" else 1.6
                 axes.plot(*zip(*points, strict=True), "o-", color=COLOURS[job], linewidth=width)
-                axes.annotate(
-                    name, points[-1], (8, 0), textcoords="offset points", va="center",
-                    color=COLOURS[job],
-                )  # fmt: skip
+                ends.append((points[-1], name, COLOURS[job]))
         axes.set(xscale="log", yscale="log", xlabel="rows")
         axes.set_title(title, loc="left")
         axes.margins(x=0.2)
@@ -88,7 +90,20 @@ def picture(found: list[Result], target: Path) -> None:
         axes.yaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
         axes.grid(color="#e2e8f0")
         axes.spines[["top", "right"]].set_visible(False)
+        _name_lines(axes, ends)
     figure.savefig(target, dpi=140, metadata={"Software": None})
+
+
+def _name_lines(axes: Axes, ends: Iterable[tuple[tuple[float, float], str, str]]) -> None:
+    """Write each line's name at its end, those of one place above each other."""
+    tops: dict[float, float] = {}  # in points
+    for (x, y), name, colour in sorted(ends):
+        height = axes.transData.transform((x, y))[1] * 72 / axes.figure.dpi
+        tops[x] = max(height, tops.get(x, 0) + LABEL_POINTS)
+        axes.annotate(
+            name, (x, y), (8, tops[x] - height), textcoords="offset points", va="center",
+            color=colour, bbox={"facecolor": "white", "edgecolor": "none", "pad": 0},
+        )  # fmt: skip
 
 
 def _short(rows: float) -> str:
