@@ -38,7 +38,7 @@ def ours() -> list[tuple[Any, ...]]:
     from data.medallion.settings import LakeSettings
     from data.medallion.steps import run_block
 
-    # As after bronze's block; the first of a run also lets writers race, once a day.
+    # Only a run's first block lets writers race, once a day; silver is not the first.
     done = run_block(FLOW, FLOW.silver, silver.transform, {}, upstream={"run": new_run()})
     run_block(FLOW, FLOW.gold, gold.aggregate, {}, upstream=done)
     table, _ = gold.read(Lake.connect(LakeSettings.load()), FLOW, FLOW.gold[0].name)

@@ -64,7 +64,7 @@ def hold(store: Store, dataset: Dataset, run: str, seconds: float, limit: float)
 def renewed(store: Store) -> dict[str, bool]:
     """Each lease of the lake, as `<layer>/<key>`, to whether a run renews it.
 
-    One that is not renewed for its length is nobody's: where there is one, that is waited for.
+    A lease that is not renewed for its length is held by nobody; to see one takes that long.
     """
 
     def etags() -> dict[tuple[Layer, str], str]:

@@ -7,6 +7,7 @@ dictionary of rows.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import reduce
 from urllib.parse import quote, unquote
@@ -45,14 +46,12 @@ class Partitioning:
             ObjectUnreadable: the key holds none.
         """
         told = dict(segment.partition("=")[::2] for segment in key.split("/"))
-        try:
-            texts = [unquote(told[name], errors="strict") for name in self.schema.names]
-            found = tuple(map(_value, self.schema.types, texts))
-        except (KeyError, ValueError):
-            texts = [PYARROW_NULL]
-        if PYARROW_NULL in texts:
-            raise ObjectUnreadable(key, f"its key has no {' and '.join(self.schema.names)}")
-        return found
+        encoded = [told.get(name, PYARROW_NULL) for name in self.schema.names]
+        with suppress(ValueError):
+            texts = [unquote(text, errors="strict") for text in encoded]
+            if PYARROW_NULL not in texts:
+                return tuple(map(_value, self.schema.types, texts))
+        raise ObjectUnreadable(key, f"its key has no {' and '.join(self.schema.names)}")
 
     def values(self, key: str) -> dict[str, str | int | bool]:
         """The same by the names of the columns.
@@ -72,7 +71,7 @@ class Partitioning:
         return None
 
     def problems(self, rows: pa.Table) -> pa.Array:
-        """The same for each row; null too where a value is null."""
+        """The problem of each row's partition, or null; null too if one of its values is null."""
         suspects = []
         for name in self.schema.names:
             values = rows[name].cast(pa.string())

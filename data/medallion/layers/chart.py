@@ -11,11 +11,10 @@ from urllib.parse import urlsplit
 from ..errors import FlowUnusable
 from ..flow import MEDIA_TYPES, Chart, Flow
 from ..host.console import tell
-from ..host.files import keep_locally
 from ..lake.datasets import Dataset
 from ..lake.manifest import Check, StoredObject
 from ..lake.versions import Origin
-from ..report.publishing import publish
+from ..report.publishing import keep_locally, publish
 from ..writer import Step, Summary, View
 from . import gold
 from .errors import CheckFailed

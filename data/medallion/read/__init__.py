@@ -1,14 +1,15 @@
 """What is in the lake, in a line: `from data.medallion import read`.
 
-It needs the settings of the store alone (`MINIO_ENDPOINT` and so on), and a user that reads; it
-writes nothing there. A dataset is named by layer and name, such as "silver/stations"; where the
-whole of a flow is meant, any of its datasets names it. `at` asks for the version of a day (its end,
-in UTC), of a time with its zone, or of a run: one that is no longer published is made anew from
-bronze's history, in a temporary folder; where other code made it then, `MadeByOtherCode` warns.
+It needs only the settings of the store (`MINIO_ENDPOINT` and so on), and a user that may read; it
+writes nothing there. A dataset is named by layer and name, such as "silver/stations". `rejected`,
+`versions` and `changes` are about a whole flow: name any of its datasets. `at` asks for the version
+of a day (its end, in UTC), of a time with its zone, or of a run. A version that is no longer
+published is made again from bronze's history, in a temporary folder. `MadeByOtherCode` warns if
+other code made the original.
 
-Each function raises ReadError for what there is not to read, LakeError for what is not published
-or not what its manifest says, StoreError for a store that does not answer or refuses, and
-SettingError for a setting of the store that is missing.
+Each function raises ReadError if there is no such dataset, column, value or version, LakeError if a
+dataset is not published or differs from its manifest, StoreError if the store does not answer or
+refuses, and SettingError if a setting of the store is missing.
 """
 
 from __future__ import annotations
@@ -36,9 +37,9 @@ def table(
 ) -> pa.Table:
     """One whole version of a dataset, with its partition columns, typed as the flow declares.
 
-    A version that is replaced meanwhile is read anew. Each object is checked against its manifest:
-    its bytes by their sha256, its rows, its columns. Bronze gives `position` and `record`, the
-    JSON as received. The schema's metadata has the version's `run` and `snapshot`.
+    If a version is replaced meanwhile, the new one is read. Each object is checked against its
+    manifest: its bytes by their sha256, its rows, its columns. Bronze gives `position` and
+    `record`, the JSON as received. The schema's metadata has the version's `run` and `snapshot`.
 
     Args:
         dataset: such as "silver/stations" or "gold/kind_heights".
@@ -66,7 +67,7 @@ def rejected(dataset: str, at: Moment | None = None) -> pa.Table:
 def manifest(dataset: str, at: Moment | None = None) -> Manifest:
     """What a dataset's version is: its objects, rows, source and checks.
 
-    A picture has one too, where it is the published one.
+    A chart has a manifest too, but only of the published version.
     """
     flow, known = named(dataset)
     with lake_at(_lake(), flow, at) as lake:
@@ -80,10 +81,10 @@ def versions(dataset: str) -> list[ListedVersion]:
 
 
 def changes(dataset: str, start: Moment | None = None, end: Moment | None = None) -> dict[str, Any]:
-    """What changed in silver from the version of one moment to that of another, as a publish says.
+    """What changed in silver between the versions of two moments, as a publish reports it.
 
-    Without `end`, it is to the published version; without `start`, in the newest publish that
-    changed something.
+    Without `end`, up to the published version. Without `start`, the report of the newest publish
+    that changed something.
     """
     flow, _ = named(dataset)
     return past.changes(_lake(), flow, start, end)

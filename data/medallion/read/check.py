@@ -31,7 +31,7 @@ Checked = tuple[Dataset, Manifest | None, list[str]]
 def check(lake: Lake, flows: Sequence[Flow]) -> tuple[list[Checked], list[str]]:
     """Look at every dataset of some flows; what is wrong with each, and with what is no dataset's.
 
-    A lease that is not renewed for its length is nobody's: where there is one, that is waited for.
+    If a lease is held by nobody, this takes as long as that lease lasts.
 
     Raises:
         StoreError: the store does not answer, or refuses.

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ..flow import Flow
 from ..host.console import tell
-from ..host.files import keep_locally, write_whole
+from ..host.files import write_whole
 from ..lake.manifest import StoredObject
 from ..lake.versions import Lake, Origin
 from ..settings import LakeSettings, known_secrets
@@ -63,3 +63,16 @@ def write(
 def local_file(flow: Flow, folder: Path) -> Path:
     """Where the page of a flow is on this machine."""
     return folder / f"{flow.name}_report.html"
+
+
+def keep_locally(what: str, file: Path, content: bytes) -> str:
+    """Copy something of gold into a folder of this machine; where it is, or "" if it failed."""
+    try:
+        write_whole(file, content)
+    except OSError as error:
+        tell(
+            f"The {what} is in gold, but not at {file} ({error.strerror}); give the folder to this "
+            "user, or set LAKE_VISUALIZATIONS to another."
+        )
+        return ""
+    return str(file)
