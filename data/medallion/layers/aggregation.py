@@ -1,4 +1,4 @@
-"""Rows in groups: partial groups in bounded tasks, and then those of all. Pure but for reading."""
+"""Grouping: each task makes partial groups, and one step joins them. Pure, except for reading."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ from ..work.shuffle import Place
 from .errors import MeasureTooLarge
 
 PARTITION = "\0partition"
-"""The column of the number of a row's partition; no column of a table is called so."""
+"""A column with the index of each row's partition. No column of a table can have this name."""
 
 KEY = "\0key "
-"""How the column of a key is called here, lest what Arrow makes of another has its name."""
+"""Prefix of a key column's name, so that it never equals the name of an Arrow aggregate."""
 
 EXACT = pa.decimal128(38, 0)
-"""In which integers are added up: their sum may be more than a table's column holds, or a float."""
+"""The type for sums of integers: a sum can be larger than int64, or than a float holds exactly."""
 
 ROWS = "count_all"
-"""As Arrow calls how many rows a group has."""
+"""Arrow's name for the number of rows in a group."""
 
 PARTIAL = {"sum": ("sum",), "mean": ("sum", "count"), "min": ("min",), "max": ("max",)}
-"""A measure's function to what is kept of each partial group."""
+"""A measure's function to the Arrow functions that a partial group stores for it."""
 
 JOINED = {"sum": "sum", "count": "sum", "min": "min", "max": "max"}
-"""What is kept of partial groups to how several become one."""
+"""An Arrow function of a partial group to the function that joins several of its values."""
 
 
 def field_of(table: Table, measure: Measure) -> pa.Field:
@@ -49,10 +49,10 @@ def group_objects(
     """The rows of some silver objects in the groups of each aggregate.
 
     Returns:
-        For each aggregate a table of its keys, and of what is kept of each group.
+        One table per aggregate: its keys, and the partial values of each group.
 
     Raises:
-        LakeError: an object is not what its manifest says.
+        LakeError: an object differs from its manifest.
     """
     schema = pa.schema([table.schema.field(name) for name in _read_columns(table, aggregates)])
     partitioning = Partitioning(table.partition_schema)
@@ -70,10 +70,10 @@ def group_objects(
 
 
 def joined(table: Table, aggregate: Aggregate, partial: Sequence[pa.Table]) -> pa.Table:
-    """Partial groups as the gold table, sorted by its keys.
+    """Join partial groups into the gold table, sorted by its keys.
 
     Raises:
-        MeasureTooLarge: a measure is more than its type holds.
+        MeasureTooLarge: a measure does not fit its type.
     """
     groups = _regrouped(aggregate, pa.concat_tables(partial)) if partial else None
     columns = {}
@@ -97,7 +97,7 @@ def _cast(measure: Measure, values: pa.ChunkedArray, kind: pa.DataType) -> pa.Ch
 
 
 def _read_columns(table: Table, aggregates: Sequence[Aggregate]) -> list[str]:
-    """The columns of silver's objects that are needed, or one, so that the rows are counted."""
+    """The columns to read from silver's objects; at least one, to count the rows."""
     used = [
         name
         for a in aggregates
@@ -108,7 +108,7 @@ def _read_columns(table: Table, aggregates: Sequence[Aggregate]) -> list[str]:
 
 
 def _partial(aggregate: Aggregate, rows: pa.Table, partitions: dict[str, pa.Array]) -> pa.Table:
-    """Groups of some rows; those of each partition first, whose values are then put in."""
+    """Group rows by partition and by the other keys, then replace partitions by their values."""
     measured = {m.column for m in aggregate.measures if m.column in partitions}
     for name in measured:
         rows = rows.append_column(name, partitions[name].take(rows[PARTITION].combine_chunks()))
@@ -129,7 +129,7 @@ def _partial(aggregate: Aggregate, rows: pa.Table, partitions: dict[str, pa.Arra
 
 
 def _regrouped(aggregate: Aggregate, groups: pa.Table) -> pa.Table:
-    """Groups of the same keys as one."""
+    """Join groups that have the same keys."""
     kept = [(ROWS, "sum"), *((f"{c}_{f}", JOINED[f]) for c, f in _kept(aggregate))]
     by = [KEY + name for name in aggregate.keys]
     found = groups.group_by(by, use_threads=False).aggregate(kept)
@@ -138,7 +138,7 @@ def _regrouped(aggregate: Aggregate, groups: pa.Table) -> pa.Table:
 
 
 def _kept(aggregate: Aggregate) -> list[tuple[str, str]]:
-    """What is kept of each group: pairs of a column and Arrow's function of it."""
+    """The partial values of each group: pairs of a column and an Arrow function."""
 
     def pairs() -> Iterator[tuple[str, str]]:
         for measure in aggregate.measures:

@@ -1,4 +1,4 @@
-"""Blocks of records that are read: by Arrow as columns, or one by one."""
+"""Blocks of parsed records: by Arrow as columns, or by Python one by one."""
 
 from __future__ import annotations
 
@@ -19,35 +19,35 @@ from .drift import fields_of
 from .tidying import as_text
 from .types import has_value, typed
 
-# A record that is no object is read as this one, and told apart by identity.
+# Stands for a record that is not an object; it is recognized by identity.
 _NOT_AN_OBJECT: dict[str, Any] = {}
 
 Numbers = npt.NDArray[np.int64]
 
 
 class Block(Protocol):
-    """Some records, read; each array has a value for each of them."""
+    """Some parsed records. Each array has one value per record."""
 
     @property
     def numbers(self) -> Numbers:
-        """Which of the lines they are, from 0."""
+        """The line number of each record, from 0."""
 
     @property
     def fields(self) -> Fields:
-        """Their fields, and the types that these have in JSON."""
+        """The fields of all records, and the JSON types of each field."""
 
     @property
     def strangers(self) -> pa.Array:
-        """Whether each is no object."""
+        """True for each record that is not an object."""
 
     def text(self, field: str) -> pa.Array:
-        """A field as text, not tidied; null where it has none."""
+        """A field as text, not yet tidied; null if its value is not text."""
 
     def typed(self, column: Column, field: str) -> pa.Array:
-        """A field in the type of a column, which is no text; null where it has no such value."""
+        """A field in the type of a column that is not text; null if the value does not fit."""
 
     def is_lost(self, column: Column, field: str) -> pa.Array:
-        """Whether a field has a value, of which a column without one cannot make any."""
+        """True where a field has a value that the column's type cannot hold."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class Columns:
 
     numbers: Numbers
     values: Mapping[str, pa.Array]
-    """Of the fields that columns are read from."""
+    """Each field that a column reads, to its values."""
     fields: Fields
 
     @property
@@ -65,7 +65,7 @@ class Columns:
 
     def text(self, field: str) -> pa.Array:  # noqa: D102
         found = self.values[field]
-        # What it is else is an object, of which another column takes a field.
+        # If it is not a string, it is an object, and another column reads a field inside it.
         return found if pa.types.is_string(found.type) else pa.nulls(len(found), pa.string())
 
     def typed(self, column: Column, field: str) -> pa.Array:  # noqa: D102
@@ -81,7 +81,7 @@ class Columns:
 
 
 class OneByOne:
-    """A block of records that are read by Python's own rules."""
+    """A block of records that Python parses."""
 
     def __init__(self, lines: Lines, numbers: Numbers) -> None:
         self.numbers = numbers
@@ -115,11 +115,11 @@ class OneByOne:
 
 
 def as_object(text: bytes, exact: bool = False) -> dict[str, Any]:
-    """A record; exactly, its numbers of more than 64 bits keep the digits that orjson loses."""
+    """Parse a record. With `exact`, numbers of more than 64 bits keep all their digits."""
     try:
         value = orjson.loads(text)
     except orjson.JSONDecodeError:
-        exact = True  # JSON all the same: half a surrogate pair, or a deep nesting
+        exact = True  # orjson refuses valid JSON with half a surrogate pair or a deep nesting
     if exact:
         value, _ = parse(text.decode())
     return value if isinstance(value, dict) else _NOT_AN_OBJECT

@@ -1,4 +1,4 @@
-"""Bronze: the newest snapshot of the API as received, and the earlier ones."""
+"""Bronze: the newest snapshot of the API, as received, and the earlier snapshots."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from .errors import CheckFailed
 
 
 def extract(step: Step) -> Summary:
-    """Publish a new snapshot; with the runtime variable `snapshot`, that earlier one again.
+    """Publish a new snapshot, or an earlier one that the runtime variable `snapshot` names.
 
-    The snapshot that was current goes to `history/` first, so no crash can lose it.
+    The current snapshot is copied to `history/` first, so no crash can lose it.
 
     Raises:
-        FatalApiError: nothing that is proved complete could be fetched.
-        SnapshotMissing: no such snapshot is retained.
+        FatalApiError: no snapshot that is proved complete could be fetched.
+        SnapshotMissing: the history has no such snapshot.
     """
     writer, replay = step.writer, step.snapshot_to_replay
     with workspace() as folder:
@@ -53,7 +53,7 @@ def extract(step: Step) -> Summary:
 
 @dataclass(frozen=True)
 class LocalSnapshot:
-    """A snapshot in a local file: how many records it has, its id, and where it is from."""
+    """A snapshot in a local file: its number of records, its id and its source."""
 
     rows: int
     snapshot: str
@@ -63,7 +63,7 @@ class LocalSnapshot:
 
 
 def _fetched(step: Step, path: Path) -> LocalSnapshot:
-    """Fetch every record into a file."""
+    """Fetch all records into a file."""
     settings = step.settings.flow
     fetched = crawl(step.flow.api, step.flow.table, settings, path)
     digest, parts = _hashed(path)
@@ -87,10 +87,10 @@ def _earlier(lake: Lake, bronze: Dataset, snapshot: str, path: Path) -> LocalSna
 
 
 def verify(view: View) -> None:
-    """Read bronze as a reader would, and count.
+    """Read bronze as a reader would, and count its records.
 
     Raises:
-        CheckFailed, LakeError: it is not what the manifest says.
+        CheckFailed, LakeError: bronze differs from its manifest.
     """
 
     def count(version: Version) -> tuple[int, int]:
@@ -107,14 +107,14 @@ def verify(view: View) -> None:
 def expired(
     snapshots: Sequence[str], versions: int, days: int, today: datetime, in_use: Collection[str]
 ) -> list[str]:
-    """Which snapshots are retained no longer.
+    """The snapshots that have expired.
 
     Args:
-        snapshots: those that are retained, oldest first; each is a run's id.
-        versions: how many of the newest to keep, 0 for any number.
-        days: for how many days after it was fetched to keep one, 0 for ever.
-        today: the time now.
-        in_use: those that a published version derives from; they stay.
+        snapshots: all snapshots in the history, oldest first; each is the id of a run.
+        versions: how many of the newest to keep; 0 for no limit.
+        days: how many days after its crawl to keep a snapshot; 0 for no limit.
+        today: the current time.
+        in_use: the sources of published versions; they never expire.
     """
     too_many = set(snapshots[:-versions] if versions else ())
     oldest = began(today - timedelta(days=days)) if days else ""
@@ -122,7 +122,7 @@ def expired(
 
 
 def _archive_current(step: Step, entry: StoredObject, snapshot: str) -> None:
-    """Keep the current snapshot under `history/`, unless it is there or is not being replaced."""
+    """Copy the current snapshot to `history/`, unless it is there already or is not replaced."""
     bronze = step.writer.dataset
     current = step.writer.stored[_key(bronze)]
     if current is None or (current.sha256, current.snapshot) == (entry.sha256, snapshot):
@@ -133,7 +133,7 @@ def _archive_current(step: Step, entry: StoredObject, snapshot: str) -> None:
 
 
 def _expire_history(step: Step) -> int:
-    """Remove the snapshots that the settings retain no longer; returns how many."""
+    """Remove the expired snapshots; returns how many."""
     settings, bronze = step.settings.flow, step.writer.dataset
     limits = settings.history_versions, settings.history_days, now()
     retained = step.lake.history(bronze)
@@ -142,14 +142,14 @@ def _expire_history(step: Step) -> int:
     try:
         published = [step.lake.published(dataset) for dataset in step.flow.datasets]
     except (LakeError, StoreError):
-        return 0  # what is in use is not known, so nothing may go
+        return 0  # the snapshots in use are unknown, so none may be removed
     gone = expired(retained, *limits, {manifest.snapshot for manifest in published if manifest})
     step.writer.remove([bronze.earlier(snapshot) for snapshot in gone])
     return len(gone)
 
 
 def _known_snapshot(lake: Lake, bronze: Dataset, digest: str) -> str | None:
-    """The snapshot that has the same bytes: the current one, or the newest in `history/`."""
+    """The id of the current snapshot, or of the newest in `history/`, if its bytes are equal."""
     newest = [bronze.earlier(snapshot) for snapshot in lake.history(bronze)[-1:]]
     for key in (_key(bronze), *newest):
         stored = lake.stat("bronze", key)
@@ -163,7 +163,7 @@ def _key(bronze: Dataset) -> str:
 
 
 def _hashed(path: Path) -> tuple[str, Parts]:
-    """A file's sha256, and those of its parts."""
+    """The sha256 of a file, and of each of its parts."""
     whole, parts = hashlib.sha256(), []
     with path.open("rb") as file:
         while part := file.read(PART_BYTES):

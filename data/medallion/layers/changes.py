@@ -20,31 +20,31 @@ from ..lake.partitions import Partition
 from ..table import Table
 
 LISTED = 1_000
-"""Rows listed of each kind of change; the counts are of all."""
+"""How many rows of each kind of change are listed, at most. The counts cover all rows."""
 
 LEFT, RIGHT = "_before", "_after"
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """What differs between two versions of some ids."""
+    """The differences between two versions, for some ids."""
 
     counts: Counter[str]
     """Rows by kind of change."""
     rows: Mapping[str, list[dict[str, Any]]]
-    """Of each kind of change the first rows by id, JSON-ready."""
+    """Kind of change to its first rows by id, ready for JSON."""
     was: Counter[Partition]
-    """The rows of each partition before."""
+    """Partition to its rows in the previous version."""
     now: Counter[Partition]
-    """The rows of each partition after."""
+    """Partition to its rows in the new version."""
 
     @property
     def changes(self) -> Changes:
-        """The counts, as a manifest keeps them."""
+        """The counts, as a manifest stores them."""
         return Changes(**self.counts, partitions=len(self.was.keys() | self.now.keys()))
 
     def report(self, table: Table) -> dict[str, Any]:
-        """The rows, and the partitions that changed with their rows before and after."""
+        """The listed rows, and the changed partitions with their row counts before and after."""
         partitions = [
             {
                 **dict(zip(table.partitions, partition, strict=True)),
@@ -60,9 +60,9 @@ def compare(table: Table, before: pa.Table, after: pa.Table) -> Comparison:
     """Count and list the rows that differ.
 
     Args:
-        table: what the columns are.
-        before: the rows of the partitions that changed, as they were, with the located schema.
-        after: the same partitions as they are; unchanged partitions stand in neither.
+        table: declares the columns.
+        before: the previous rows of the changed partitions, with the located schema.
+        after: the new rows of the same partitions. Unchanged partitions are in neither table.
     """
     rows = _sides(table, before, after)
     first = table.partitions[0]
@@ -93,7 +93,7 @@ def compare(table: Table, before: pa.Table, after: pa.Table) -> Comparison:
 
 
 def joined(table: Table, parts: Iterable[Comparison]) -> Comparison:
-    """The comparisons of several sets of keys as that of all."""
+    """Join the comparisons of several sets of keys into one."""
     counts, was, now = Counter[str](), Counter[Partition](), Counter[Partition]()
     rows: dict[str, list[dict[str, Any]]] = {}
     for part in parts:
@@ -107,7 +107,7 @@ def joined(table: Table, parts: Iterable[Comparison]) -> Comparison:
 
 
 def to_json(report: Mapping[str, Any]) -> bytes:
-    """A change report as it is stored: JSON, one row a line."""
+    """A change report as JSON, one row per line."""
     parts = []
     for name, value in report.items():
         if isinstance(value, list) and value:
@@ -119,7 +119,7 @@ def to_json(report: Mapping[str, Any]) -> bytes:
 
 
 def _sides(table: Table, before: pa.Table, after: pa.Table) -> pa.Table:
-    """Both sides of each key in one row, sorted by key; a side that is not there is null."""
+    """Both versions of each key in one row, sorted by key; a missing side is null."""
 
     def side(rows: pa.Table, suffix: str) -> pa.Table:
         names = [name if name == table.key else name + suffix for name in rows.column_names]
@@ -134,7 +134,7 @@ def _true(mask: pa.ChunkedArray) -> int:
 
 
 def _differ(rows: pa.Table, *columns: str) -> pa.ChunkedArray:
-    """Where any of some columns is not the same on both sides; null equals null."""
+    """True where at least one of the columns differs between the sides; null equals null."""
     found = pa.chunked_array([pa.array([False] * len(rows), pa.bool_())])
     for name in columns:
         left, right = rows[name + LEFT], rows[name + RIGHT]
@@ -160,7 +160,7 @@ def _from_to(table: Table, row: Mapping[str, Any], columns: Iterable[str]) -> di
 
 
 def _plain(value: Any) -> Any:
-    """A value as JSON has it."""
+    """A value ready for JSON."""
     return value.isoformat() if isinstance(value, datetime) else value
 
 

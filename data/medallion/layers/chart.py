@@ -1,4 +1,4 @@
-"""The chart: a gold table as a picture, to the lake and to a local file."""
+"""The chart: a gold table as a picture, in the lake and in a local file."""
 
 from __future__ import annotations
 
@@ -19,23 +19,23 @@ from ..writer import Step, Summary, View
 from . import gold
 from .errors import CheckFailed
 
-if TYPE_CHECKING:  # importing it costs half a second, so it is done by the block that draws
+if TYPE_CHECKING:  # the import costs half a second, so only the block that draws does it
     from matplotlib.figure import Figure
 
 STARTS = {"png": b"\x89PNG\r\n\x1a\n", "svg": b"<?xml"}
-"""How a picture's file begins."""
+"""Format to the first bytes of its files."""
 
 EDITOR_DPI = 60
 
 
 def visualize(step: Step) -> tuple[Summary, Figure]:
-    """Draw a gold table; publish the picture to the lake and to the local folder, then the page.
+    """Draw a gold table, publish the picture to the lake and the local folder, then the page.
 
     Returns:
-        What the block returns, and the figure, for `show`.
+        The block's summary, and the figure for `show`.
 
     Raises:
-        LakeError: gold is missing, or not what its manifest says.
+        LakeError: gold is missing or differs from its manifest.
     """
     drawing, _ = _chart_of(step.flow)
     table, version = gold.read(step.lake, step.flow, drawing.of)
@@ -49,7 +49,7 @@ def visualize(step: Step) -> tuple[Summary, Figure]:
 
     count, files = 0, []
     keys = (str(step.writer.dataset.object), *step.writer.dataset.beside)
-    # The first is the version, so that it comes last; beside them is the page.
+    # The first format is the published version, so it is written last.
     for key, kind in reversed(list(zip(keys, drawing.formats, strict=False))):
         content = to_bytes(figure, kind)
         entry = StoredObject.of(key, len(table), content)
@@ -70,7 +70,7 @@ def verify(view: View) -> None:
     """Read the picture as a reader would.
 
     Raises:
-        CheckFailed, LakeError: it is missing, or no picture.
+        CheckFailed, LakeError: the picture is missing, or the file is not a picture.
     """
     drawing, dataset = _chart_of(view.flow)
     content = view.lake.only_content(dataset)
@@ -80,15 +80,15 @@ def verify(view: View) -> None:
 
 
 def to_bytes(figure: Figure, kind: str) -> bytes:
-    """The figure as a file: equal figures are equal bytes."""
+    """The content of the figure's file. Equal figures give equal bytes."""
     import matplotlib
 
     content = io.BytesIO()
-    # Without these, matplotlib's version, the time and random names stand in the file.
+    # Without these, the file contains matplotlib's version, the time and random names.
     metadata = {"png": {"Software": None}, "svg": {"Date": None, "Creator": None}}[kind]
     more: dict[str, Any] = {}
     if kind == "png":
-        # Compressing harder takes three times as long and makes this kind of picture no smaller.
+        # A higher level takes three times as long and makes such pictures no smaller.
         more["pil_kwargs"] = {"compress_level": 3}
     with matplotlib.rc_context({"svg.hashsalt": "medallion"}):
         figure.savefig(content, format=kind, metadata=metadata, **more)
@@ -96,12 +96,11 @@ def to_bytes(figure: Figure, kind: str) -> bytes:
 
 
 def show(summary: Summary, figure: Figure) -> Summary | None:
-    """Show the figure under the block in Mage's editor; elsewhere there is nobody to look.
-
-    Mage's page shows what a block returns or its picture, not both.
+    """Show the figure under the block in Mage's editor; elsewhere, show nothing.
 
     Returns:
-        What the block returns.
+        The block's return value. It is None in the editor, because Mage's page shows either
+        the value or the picture.
     """
     import matplotlib
     from matplotlib import pyplot
@@ -124,7 +123,7 @@ def _chart_of(flow: Flow) -> tuple[Chart, Dataset]:
 def _drawn(drawing: Chart, table: Any, caption: str) -> Figure:
     import matplotlib
 
-    if "MPLBACKEND" not in os.environ:  # Mage's editor sets it; a window would block the run
+    if "MPLBACKEND" not in os.environ:  # Mage's editor sets it; else a window may block the run
         matplotlib.use("agg")
     return drawing.draw(table.to_pandas(), caption)
 

@@ -1,4 +1,4 @@
-"""Cleaning: bronze records to silver rows, and the reasons why some are none. Pure functions."""
+"""Cleaning: bronze records become silver rows, or rejects with a reason. Pure functions."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from .tidying import tidied
 
 @dataclass(frozen=True)
 class Rejected:
-    """A record that cannot be used: its text as received, why, and its position in bronze."""
+    """A reject: the record as received, the reason, and its position in bronze."""
 
     record: str
     reason: str
@@ -30,14 +30,14 @@ class Rejected:
     """From 0."""
 
     def to_json(self) -> str:
-        """One line: the record stands in it as received."""
+        """The reject as one line of JSON, with the record as received."""
         reason = json.dumps(self.reason)
         return f'{{"reason":{reason},"position":{self.position},"record":{self.record}}}'
 
 
 @dataclass(frozen=True)
 class Cleaner:
-    """Cleans the records of a table, by its declaration and its own rules; it pickles."""
+    """Cleans records by the table's declaration and the flow's own rules. It can be pickled."""
 
     table: Table
     clean: Clean
@@ -49,12 +49,12 @@ class Cleaner:
 
         Args:
             lines: the records' JSON, as received, in UTF-8.
-            start: the position of the first in bronze, from 0.
-            refused: what `reading.read` keeps between the lines of a range.
+            start: the position of the first record in bronze, from 0.
+            refused: the state that `reading.read` keeps between the lines of a range.
 
         Returns:
-            A table of `clean_schema` with the usable rows, in no order; the others by position;
-            and what the records look like.
+            The usable rows as a table of `clean_schema`, in no order; the rejects by position;
+            and the fields and unreadable values of the records.
         """
         tables, rejected, seen = [self.table.clean_schema.empty_table()], [], []
         for block in read(lines, self.table, set() if refused is None else refused):
@@ -74,7 +74,7 @@ class Cleaner:
         return pa.concat_tables(tables), rejected, seen_in_all(seen)
 
     def _columns(self, block: Block) -> tuple[dict[str, pa.Array], Counter[str]]:
-        """The columns as declared; and for each, how many values it cannot hold."""
+        """The declared columns; and for each column, how many values its type cannot hold."""
         columns: dict[str, pa.Array] = {}
         unreadable = Counter[str]()
         for column in self.table.columns:
@@ -90,7 +90,7 @@ class Cleaner:
         return columns, +unreadable
 
     def _reasons(self, table: pa.Table, strangers: pa.Array) -> pa.Array:
-        """For each row the first reason to reject it, or null."""
+        """The first reason to reject each row, or null."""
         required = self.table.required
         missing = [pc.is_null(table[name].combine_chunks()) for name in required]
         conditions = pa.StructArray.from_arrays(
@@ -102,14 +102,14 @@ class Cleaner:
 
 
 def _found(column: Column, block: Block) -> pa.Array:
-    """A column's values, each from the first of its fields that has one."""
+    """A column's values; each comes from the first of its fields that has one."""
     first, *others = column.fields
     if column.type != "text":
         return pc.coalesce(*(block.typed(column, field) for field in column.fields))
     found = tidied(block.text(first))
     for field in others:
         other = block.text(field)
-        # They are looked at where they can help: most hold the same text as the first.
+        # Tidying is slow, and most other fields repeat the first one: skip it if it cannot help.
         if pc.and_(pc.is_null(found), pc.is_valid(other)).true_count:
             found = pc.coalesce(found, tidied(other))
     return found

@@ -1,4 +1,4 @@
-"""Silver's objects read again: to check them, and to compare them with the version before."""
+"""Reads silver's objects again, to check them and to compare them with the previous version."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ ROWS_AT_ONCE = 200_000
 
 
 def verify(view: View) -> None:
-    """Read every object that the manifest names, as a reader would, and count.
+    """Read every object of the manifest as a reader would, and count the distinct keys.
 
     Raises:
-        CheckFailed, LakeError: silver is not what its manifest says.
+        CheckFailed, LakeError: silver differs from its manifest.
     """
     silver = Silver.of(view.flow)
     key = silver.table.key
@@ -55,21 +55,24 @@ def verify(view: View) -> None:
 
 
 def buckets_to_compare(rows: int, previous: Manifest | None) -> int:
-    """Into how many buckets of keys the rows of two versions are scattered that may differ."""
+    """The number of hash buckets for the rows that may differ between two versions."""
     return few_buckets(rows + (previous.rows_out if previous else 0), ROWS_AT_ONCE)
 
 
 def report(
     step: Step, silver: Silver, written: Sequence[Written], buckets: int, snapshot: str
 ) -> tuple[Changes, bytes | None]:
-    """What changed since the version before, and the report of it; None where nothing did.
+    """Count the changes since the previous version, and write a report of them.
 
     Args:
-        step: of this block.
-        silver: the flow's.
-        written: what this version has.
-        buckets: into how many of keys its new rows are scattered.
-        snapshot: of this version.
+        step: the step of this block.
+        silver: the silver of the flow.
+        written: the partitions of this version.
+        buckets: the number of hash buckets of its new rows.
+        snapshot: the snapshot of this version.
+
+    Returns:
+        The counts, and the report as JSON; the report is None if nothing changed.
     """
     objects = [entry for one in written for entry in one.objects]
     previous = step.writer.previous
@@ -77,18 +80,18 @@ def report(
     gone = by_key(before.difference(objects))
     if not gone and before.issuperset(objects):
         return Changes(), None
-    said: dict[str, Any] = {"run": step.run, "snapshot": snapshot}
-    said["before"] = previous.snapshot if previous else None
+    head: dict[str, Any] = {"run": step.run, "snapshot": snapshot}
+    head["before"] = previous.snapshot if previous else None
     columns = silver.table.schema.names
     try:
         was = _scattered(step, silver, "before", gone, columns, buckets)
     except LakeError:
-        # A damaged version is replaced all the same; what it held is not known.
-        said["before_readable"], before = False, set()
+        # A damaged version is replaced too; its rows are unknown.
+        head["before_readable"], before = False, set()
     if not before:
         rows = sum(entry.rows for entry in objects)
         counts = Changes(added=rows, partitions=partitions_in(objects))
-        return counts, changes.to_json({**said, "counts": counts.model_dump()})
+        return counts, changes.to_json({**head, "counts": counts.model_dump()})
     now = [one.new for one in written]
     tasks = [
         partial(compare, silver=silver, before=earlier, after=later)
@@ -96,9 +99,9 @@ def report(
             step.engine, silver.table.located_schema, silver.table.key, buckets, was, now
         )
     ]
-    compared = step.engine.run(tasks, "comparing with the version before")
+    compared = step.engine.run(tasks, "comparing with the previous version")
     found = changes.joined(silver.table, compared)
-    report = {**said, "counts": found.changes.model_dump(), **found.report(silver.table)}
+    report = {**head, "counts": found.changes.model_dump(), **found.report(silver.table)}
     return found.changes, changes.to_json(report)
 
 
@@ -110,10 +113,10 @@ def scatter_objects(
     columns: Sequence[str],
     buckets: int,
 ) -> Piece:
-    """Some columns of silver objects, with their partitions, scattered by key.
+    """Scatter columns of silver objects, with their partition columns, by key.
 
     Raises:
-        LakeError: an object is not what its manifest says.
+        LakeError: an object differs from its manifest.
     """
     fields = [silver.table.schema.field(column) for column in columns]
     schema = pa.schema([*fields, *silver.table.partition_schema])
@@ -126,10 +129,10 @@ def scatter_objects(
 def read_located(
     lake: Lake, partitioning: Partitioning, schema: pa.Schema, entry: StoredObject
 ) -> pa.Table:
-    """Some columns of an object of silver, those of its key too.
+    """Read columns of a silver object; partition columns come from its object key.
 
     Raises:
-        LakeError: it is not what its manifest says.
+        LakeError: the object differs from its manifest.
     """
     name, located = f"silver/{entry.key}", partitioning.values(entry.key)
     stored = [field for field in schema if field.name not in located]
@@ -146,30 +149,30 @@ def read_located(
 def compare(
     place: Place, silver: Silver, before: Sequence[Part], after: Sequence[Part]
 ) -> Comparison:
-    """What differs between two versions, among the keys of a bucket."""
+    """Compare two versions, for the keys of one hash bucket."""
     schema = silver.table.located_schema
     was, now = (gather(place.scratch, parts, schema) for parts in (before, after))
     return changes.compare(silver.table, was, now)
 
 
 def count_keys(place: Place, silver: Silver, parts: Sequence[Part]) -> int:
-    """How many distinct keys a bucket has."""
+    """The number of distinct keys in a hash bucket."""
     keys = gather(place.scratch, parts, _keys_schema(silver))[silver.table.key]
     return int(pc.count_distinct(keys).as_py())
 
 
 def _keys_schema(silver: Silver) -> pa.Schema:
-    """Of published objects' keys, with their partitions."""
+    """The schema of the keys of published rows, with their partition columns."""
     return pa.schema([silver.table[silver.table.key].field, *silver.table.partition_schema])
 
 
 def by_key(entries: Sequence[StoredObject] | set[StoredObject]) -> tuple[StoredObject, ...]:
-    """Some objects, sorted."""
+    """Sort objects by their keys."""
     return tuple(sorted(entries, key=attrgetter("key")))
 
 
 def partitions_in(entries: Sequence[StoredObject]) -> int:
-    """How many partitions some objects are of."""
+    """The number of partitions of some objects."""
     return len({entry.key.rpartition("/")[0] for entry in entries})
 
 
@@ -181,7 +184,7 @@ def _scattered(
     columns: Sequence[str],
     buckets: int,
 ) -> list[Piece]:
-    """Some columns of published objects, scattered by key."""
+    """Scatter columns of published objects by key."""
     tasks = [
         partial(
             scatter_objects,

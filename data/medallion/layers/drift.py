@@ -1,6 +1,6 @@
-"""Drift: what the data look like, and which changes against the version before need a person.
+"""Drift: the profile of the data, and the changes since the previous version that people must see.
 
-Pure functions. Silver's manifest keeps the profile and the drifts that were let pass.
+Pure functions. Silver's manifest stores the profile and the drifts that did not stop the run.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from ..lake.manifest import CELLS_A_DEGREE, Cells, Drift, Fields, Profile
 from ..rules import RULES
 from ..table import Table
 
-RARE = 0.01  # share of the rows; a column with fewer values may well lose them all
-LEAP = 0.005  # share of the rows; by fewer, what is wrong with some of them may well rise
+RARE = 0.01  # share of the rows; a column with fewer values may lose all of them without drift
+LEAP = 0.005  # share of the rows; bad values or records may increase by this without drift
 JSON_TYPES = {
     str: "string",
     int: "number",
@@ -31,29 +31,29 @@ JSON_TYPES = {
 
 @dataclass(frozen=True)
 class Seen:
-    """What some records look like, as received."""
+    """The fields and unreadable values of some records."""
 
     fields: Fields
     unreadable: Counter[str]
-    """As in the profile."""
+    """As in `Profile`: column to its number of unreadable values."""
 
 
 @dataclass(frozen=True)
 class Turnover:
-    """How the rows differ from those of the version before, one by one."""
+    """How many rows differ from the previous version, by kind of change."""
 
     added: int = 0
     removed: int = 0
     moved: int = 0
     retyped: int = 0
     rejected: int = 0
-    """How many more there are than there were."""
+    """The increase of rejects since the previous version."""
     duplicate: int = 0
-    """Likewise."""
+    """The increase of duplicates since the previous version."""
 
 
 def profile_of(table: Table, rows: pa.Table) -> Profile:
-    """The profile of some of silver's rows; of the records' fields it says nothing."""
+    """The profile of some silver rows, without the fields of the records."""
 
     def counts(column: str) -> dict[str, int]:
         counted = rows[column].drop_null().cast(pa.string()).value_counts().to_pylist()
@@ -69,11 +69,11 @@ def profile_of(table: Table, rows: pa.Table) -> Profile:
 
 
 def cells_of(rows: pa.Table) -> Cells:
-    """Rows by where they are.
+    """Count rows by map cell.
 
     Args:
-        rows: two columns, longitude and latitude in degrees; rows without both count nowhere, nor
-            do those that are not on the globe.
+        rows: two columns, longitude and latitude in degrees. Rows that lack one of them, or that
+            are not on the globe, are not counted.
     """
     east, north = rows.columns
     on_globe = pc.and_(pc.less_equal(pc.abs(east), 180), pc.less_equal(pc.abs(north), 90))
@@ -85,7 +85,7 @@ def cells_of(rows: pa.Table) -> Cells:
 
 
 def whole(parts: Iterable[Profile], seen: Seen) -> Profile:
-    """The profiles of several parts of the rows as that of all, with what the records look like."""
+    """Join the profiles of parts of the rows into one, and add what the records look like."""
     rows, values, cells = 0, Counter[str](), Counter[str]()
     counts: dict[str, Counter[str]] = defaultdict(Counter)
     for part in parts:
@@ -105,8 +105,8 @@ def whole(parts: Iterable[Profile], seen: Seen) -> Profile:
 
 
 def fields_of(records: Iterable[Mapping[str, Any]]) -> Fields:
-    """The fields of some records and their types."""
-    # Records share few shapes, and a shape is compared much faster than it is taken apart.
+    """The fields of some records, and the JSON types of each field."""
+    # Records share few shapes, and to compare a shape is much faster than to analyse it.
     shapes: set[tuple[Any, ...]] = {(*record, *map(type, record.values())) for record in records}
     found: dict[str, set[str]] = {}
     for shape in shapes:
@@ -119,7 +119,7 @@ def fields_of(records: Iterable[Mapping[str, Any]]) -> Fields:
 
 
 def joined(parts: Iterable[Fields]) -> Fields:
-    """The fields of several batches as those of one."""
+    """Join the fields of several batches."""
     found: dict[str, set[str]] = {}
     for part in parts:
         for name, types in part.items():
@@ -128,7 +128,7 @@ def joined(parts: Iterable[Fields]) -> Fields:
 
 
 def seen_in_all(parts: Iterable[Seen]) -> Seen:
-    """What several batches look like as what all their records do."""
+    """Join what several batches look like."""
     fields, unreadable = [], Counter[str]()
     for part in parts:
         fields.append(part.fields)
@@ -143,14 +143,14 @@ def compare(
     largest_fall: float,
     turnover: Turnover | None = None,
 ) -> tuple[Drift, ...]:
-    """What drifted between two versions.
+    """Find the drifts between two versions.
 
     Args:
-        table: what the columns are.
-        before: the profile of the version before; None where there was none.
-        after: that of the version to be published.
-        largest_fall: percent of the rows before that may be missing.
-        turnover: how their rows differ.
+        table: declares the columns.
+        before: the profile of the previous version; None for the first version.
+        after: the profile of the version to publish.
+        largest_fall: the percentage of the previous rows that may be missing.
+        turnover: how many rows differ between the versions.
     """
     drifts = [*_unknown(table, after), *_unreadable(before, after)]
     if before:
@@ -207,7 +207,7 @@ def _unreadable(before: Profile | None, after: Profile) -> Iterator[Drift]:
 
 def _steady(table: Table, before: Profile, after: Profile) -> Iterator[Drift]:
     for column in table.columns:
-        # A release that did not count this column says nothing of its values.
+        # An older release may not have counted this column, so its values are unknown.
         if not column.steady or column.name not in before.counts:
             continue
         was, now = before.counts[column.name], after.counts.get(column.name, {})
@@ -221,7 +221,7 @@ def _steady(table: Table, before: Profile, after: Profile) -> Iterator[Drift]:
 
 def _columns(before: Profile, after: Profile) -> Iterator[Drift]:
     for name, values in before.values.items():
-        # A column that silver itself has no more is no change of the data.
+        # If silver's table no longer has the column, the data did not drift.
         if values > before.rows * RARE and after.values.get(name) == 0:
             what = f"{name} had {values:,} values and has none"
             yield Drift(rule="column_gone", subject=name, what=what)

@@ -1,4 +1,4 @@
-"""What breaks the promise of a layer."""
+"""The errors of the layers."""
 
 from __future__ import annotations
 
@@ -14,43 +14,43 @@ class AccountingBroken(MedallionError):
     left: int
     right: int
     says = (
-        "Rows do not add up: {equation} should hold, but {left} is not {right}; the version "
-        "before stays published. Please report this as a bug."
+        "Rows do not add up: {equation} should hold, but {left} is not {right}; the previous "
+        "version stays published. Please report this as a bug."
     )
 
 
 class DriftStopped(MedallionError):
-    """The data changed against the version before in a way that a rule of the settings stops."""
+    """The data drifted since the previous version, and a rule of the settings stops the run."""
 
     drifts: list[dict[str, Any]]
     prefix: str
-    """How the names of the flow's settings begin."""
+    """The prefix of the flow's settings."""
 
     def __str__(self) -> str:
-        """The sentence, with what changed and by which rules it stops."""
-        said = "; ".join(drift["what"] for drift in self.drifts)
+        """The message, with the changes and the rules that stopped the run."""
+        changes = "; ".join(drift["what"] for drift in self.drifts)
         rules = list(dict.fromkeys(drift["rule"] for drift in self.drifts))
         limit = f", or raise {self.prefix}LARGEST_FALL_PERCENT" if "row_fall" in rules else ""
         return (
-            f"The data changed too much ({said}); the version before stays published. If that is "
-            f"right, run once with {self.prefix}STOP_ON without {', '.join(rules)}{limit}."
+            f"The data changed too much ({changes}); the previous version stays published. If "
+            f"that is right, run once with {self.prefix}STOP_ON without {', '.join(rules)}{limit}."
         )
 
 
 class MeasureTooLarge(MedallionError):
-    """A measure of gold is more than its type holds."""
+    """A measure of gold does not fit its type."""
 
     measure: str
     column: str
     type: str
     says = (
-        "The measure {measure} is more than {type} holds; the version before stays published. "
+        "The measure {measure} is more than {type} holds; the previous version stays published. "
         "Declare the column {column} as float64."
     )
 
 
 class CheckFailed(MedallionError, AssertionError):
-    """A block's output is not what it should be (Mage counts AssertionErrors of its tests)."""
+    """A block's output is wrong. Mage expects an AssertionError from the tests of a block."""
 
     what: str
     expected: Any

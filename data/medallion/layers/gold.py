@@ -1,4 +1,4 @@
-"""Gold: silver's rows in groups, in one table for each aggregate of the flow."""
+"""Gold: silver's rows in groups, one table per aggregate of the flow."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ ROWS_AT_ONCE = 1_000_000
 
 
 def aggregate(step: Step) -> Summary:
-    """Group silver's rows, and publish each table; then the page, where no chart comes after.
+    """Group silver's rows and publish each table; then the page, if the flow has no chart.
 
     Raises:
-        LakeError: silver is missing, or not what its manifest says.
+        LakeError: silver is missing or differs from its manifest.
         AccountingBroken: a row appeared or vanished; nothing was published.
     """
     flow = step.flow
@@ -60,10 +60,10 @@ def schema_of(table: Table, aggregate: Aggregate) -> pa.Schema:
 
 
 def read(lake: Lake, flow: Flow, name: str) -> tuple[pa.Table, Version]:
-    """A published gold table, and which version it is.
+    """Read a published gold table; returns the table and its version.
 
     Raises:
-        LakeError: gold is missing, or not what its manifest says.
+        LakeError: gold is missing or differs from its manifest.
     """
     aggregate, dataset = _named(flow, name)
     schema = schema_of(flow.table, aggregate)
@@ -77,10 +77,10 @@ def read(lake: Lake, flow: Flow, name: str) -> tuple[pa.Table, Version]:
 
 
 def verify(view: View) -> None:
-    """Read each table as a reader would, and add up.
+    """Read each table as a reader would; check its total and that its groups are distinct.
 
     Raises:
-        CheckFailed, LakeError: gold is not what its manifest says.
+        CheckFailed, LakeError: gold differs from its manifest.
     """
     for aggregate in view.flow.aggregates:
         table, version = read(view.lake, view.flow, aggregate.name)
@@ -95,7 +95,7 @@ def verify(view: View) -> None:
 
 
 def _tables(step: Step, version: Version) -> tuple[Version, list[pa.Table]]:
-    """Silver's rows in the groups of each aggregate."""
+    """Group silver's rows; returns the version and one table per aggregate."""
     flow = step.flow
     tasks = [
         partial(

@@ -1,4 +1,4 @@
-"""Bronze's object in ranges, each of which one task reads and checks by itself."""
+"""Divides bronze's object into ranges; one task reads and checks each range."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from ..lake.records import Lines, lines_within
 from ..work.shuffle import Place
 
 AT_ONCE = 4 << 20
-"""Bytes of records that are read at a time: the system gives and takes larger pieces anew."""
+"""Bytes of records to read at a time. The system allocates and frees larger blocks every time."""
 
-PIECE_OF_A_LINE = 64 << 10  # bytes, by which the end of a range's last line is looked for
+PIECE_OF_A_LINE = 64 << 10  # bytes to read at a time to find the end of a range's last line
 
 
 @dataclass(frozen=True)
 class Range:
-    """A part of bronze's object: the lines that begin from `start` up to `end`, in bytes."""
+    """A part of bronze's object: the lines that begin at the bytes from `start` up to `end`."""
 
     key: str
     etag: str
@@ -28,11 +28,11 @@ class Range:
     start: int
     end: int
     sha256: str | None
-    """Of its bytes; None where the manifest tells that of the whole object alone."""
+    """The hash of the range's bytes; None if the manifest has only that of the whole object."""
 
 
 def ranges(key: str, etag: str, size: int, parts: Parts | None) -> list[Range]:
-    """An object of so many bytes, in the parts of its manifest, or such as they would be."""
+    """Divide an object of `size` bytes into the manifest's parts, or by default into such parts."""
     hashed = parts or Parts(size=PART_BYTES, sha256=())
     starts = range(0, max(size, 1), hashed.size)
     digests = zip_longest(starts, hashed.sha256[: len(starts)])
@@ -43,27 +43,27 @@ def ranges(key: str, etag: str, size: int, parts: Parts | None) -> list[Range]:
 
 
 def check_object(place: Place, entry: StoredObject) -> None:
-    """Read bronze's object for its hash alone.
+    """Read bronze's object only to check its hash.
 
     Raises:
-        ObjectMissing, ObjectDiffers: it is not what the manifest says.
+        ObjectMissing, ObjectDiffers: the object differs from its manifest.
     """
     for _ in place.lake.chunks("bronze", entry):
         pass
 
 
 def lines_of(place: Place, span: Range) -> Iterator[Lines]:
-    """The records of a range, some at a time.
+    """Read the records of a range, in batches of about `AT_ONCE` bytes.
 
     Raises:
         ObjectMissing: the object was replaced.
-        ObjectDiffers: the range is not what the manifest says.
+        ObjectDiffers: the range differs from the manifest.
     """
     return lines_within(_content(place, span), span.start, span.end, AT_ONCE)
 
 
 def _content(place: Place, span: Range) -> Iterator[bytes]:
-    """The object from the byte before a range on, for as long as somebody reads."""
+    """Read the object from one byte before a range, and past its end while the caller reads."""
     digest, before, held = hashlib.sha256(), min(span.start, 1), b""
     start = span.start - before
     for chunk in place.lake.store.stream("bronze", span.key, start, span.end, span.etag):

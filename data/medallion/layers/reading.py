@@ -1,9 +1,9 @@
-"""Reading: the JSON of records as columns, by Arrow where it reads what JSON says, else one by one.
+"""Reading: parses the JSON of records into columns, by Arrow where it is correct, else by Python.
 
-Arrow reads many records at once, outside of Python's lock, and stops at the first that it cannot
-read: a number in a field of texts, a repeated key, half a surrogate pair. pyarrow 25.0.1 also ends
-the process at a line that is no object and at a deep nesting, and loses digits and the sign of
-some numbers. All such records are read one by one, by Python's own rules.
+Arrow reads many records at once, without Python's lock. It stops at the first record that it
+cannot read: a number in a text field, a repeated key, half a surrogate pair. pyarrow 25.0.1 also
+ends the process at a line that is not an object and at a deep nesting. It loses digits and the
+sign of some numbers. Python parses all such records one by one.
 """
 
 from __future__ import annotations
@@ -27,29 +27,29 @@ from .blocks import Block, Columns, Numbers, OneByOne, as_object
 from .types import EXACT
 
 FEW = 16
-"""Records, of which it does not pay to ask Arrow; and as many as tell what a field holds."""
+"""Arrow does not pay off for fewer records. So many first records show the types of the fields."""
 
 LONG = 16 << 10
-"""Bytes of a record that may be nested too deeply for Arrow."""
+"""A record of so many bytes may be nested too deeply for Arrow."""
 
 LARGE = EXACT / 1_000_000
-"""A float from which on its microseconds may not be exact."""
+"""From this value on, the microseconds of a float may not be exact."""
 
 REFUSED = re.compile(r"(?:Column\(/(?P<field>.*)\) changed from .*)?in row (?P<row>\d+)$")
-"""How Arrow's message ends, where it tells the record."""
+"""The end of Arrow's message, if it names the record."""
 
 
 def read(lines: Lines, table: Table, refused: set[bytes]) -> Iterator[Block]:
-    """The records of some lines, in blocks of no order.
+    """Parse some lines into blocks, in no order.
 
     Args:
-        lines: to read.
-        table: whose fields are read.
-        refused: texts of fields, such as `"id":4`, that Arrow refused in earlier lines; those that
-            it refuses in these are added, so that later ones are not tried in vain.
+        lines: the lines to read.
+        table: declares the fields to read.
+        refused: texts of fields, such as `"id":4`, that Arrow refused in earlier lines. New ones
+            are added, so that Arrow does not try later lines with the same text.
 
     Raises:
-        ValueError: one of them is no JSON.
+        ValueError: a line is not JSON.
     """
     reader = _Reader(lines, table, refused)
     yield from reader.columns()
@@ -59,11 +59,11 @@ def read(lines: Lines, table: Table, refused: set[bytes]) -> Iterator[Block]:
 
 
 class _Reader:
-    """Reads lines by Arrow, and marks those that it cannot read."""
+    """Reads lines with Arrow, and marks the lines that Arrow cannot read."""
 
     def __init__(self, lines: Lines, table: Table, refused: set[bytes]) -> None:
         self.odd = ~lines.are_braced | (lines.ends - lines.starts >= LONG)
-        """Of each line, whether it is to be read by itself."""
+        """True for each line that Python must parse."""
         self._lines = lines
         self._table = table
         self._paths = [field for column in table.columns for field in column.fields]
@@ -71,7 +71,7 @@ class _Reader:
             self.odd[list(lines.with_text(_key(name)))] = True
         for text in refused:
             alike = list(islice(lines.with_text(text), len(lines) // FEW))
-            if len(alike) < len(lines) // FEW:  # where they are many, Arrow may read them here
+            if len(alike) < len(lines) // FEW:  # if many lines have it, Arrow may read it here
                 self.odd[alike] = True
         self._refused = refused
         self._content = lines.separated()
@@ -79,7 +79,7 @@ class _Reader:
         self._schema = _schema(_as_texts(table, self._first_records()))
 
     def columns(self) -> Iterator[Columns]:
-        """What Arrow can read, around the records that it cannot."""
+        """Read all records that Arrow can read."""
         left, step = [np.flatnonzero(~self.odd)], 1
         while left:
             numbers = left.pop()
@@ -98,7 +98,7 @@ class _Reader:
                 if row >= FEW:
                     step = 1
                     self._leave(self._alike(numbers[row], refusal["field"]))
-                else:  # where few can be read at once, more and more are read by themselves
+                else:  # Arrow stops after a few records again and again, so skip more each time
                     step *= 2
                 self._leave(numbers[row : row + step])
                 left += [numbers[row + step :], numbers[:row]]
@@ -107,7 +107,7 @@ class _Reader:
         return [as_object(self._lines.text(n)) for n in np.flatnonzero(~self.odd)[:FEW]]
 
     def _read(self, numbers: Numbers) -> tuple[pa.Table | None, re.Match[str] | None]:
-        """Some records; or where Arrow stopped, if it says so."""
+        """Read some records; returns them, or where Arrow stopped if its message says so."""
         start, end = self._lines.starts[numbers[0]], self._lines.ends[numbers[-1]]
         content = pa.py_buffer(self._content[start:end])
         try:
@@ -118,17 +118,17 @@ class _Reader:
             )
         except pa.ArrowInvalid as error:
             return None, REFUSED.search(str(error))
-        # Two objects on one line are no JSON, and Arrow reads both.
+        # Two objects on one line are not JSON, but Arrow reads both.
         return (rows, None) if len(rows) == len(numbers) else (None, None)
 
     def _leave(self, numbers: Numbers) -> None:
-        """Leave some lines to be read by themselves."""
+        """Leave some lines to Python."""
         self.odd[numbers] = True
         for number in numbers:
             self._content[self._lines.starts[number] : self._lines.ends[number]] = ord(" ")
 
     def _alike(self, number: int, field: str | None) -> Numbers:
-        """The later lines in which a field begins as in one that Arrow refused for it."""
+        """The later lines where the field begins with the same text as in a refused line."""
         key = re.escape(_key((field or "").rpartition("/")[2]))
         value = re.search(key + rb"\s*:\s*\S", self._lines.text(number))
         if not field or not value:
@@ -138,9 +138,9 @@ class _Reader:
         return np.fromiter(self._lines.with_text(value[0], number + 1), np.int64)
 
     def _exact(self, numbers: Numbers, rows: pa.Table) -> Iterator[Columns]:
-        """The rows in which Arrow lost nothing."""
+        """The rows that Arrow read without loss; the others are left to Python."""
         fields, inexact = self._fields(numbers, rows), np.zeros(len(rows), bool)
-        # Only these are touched: pyarrow 25.0.1 infers lists whose offsets are wrong.
+        # Use no other columns: pyarrow 25.0.1 infers lists with wrong offsets.
         values = {path: _found(rows, path) for path in self._paths}
         for column in self._table.columns:
             for field in column.fields if column.type != "text" else ():
@@ -163,7 +163,7 @@ class _Reader:
         return dict(sorted(found.items()))
 
     def _has(self, name: str, numbers: Numbers) -> bool:
-        """Whether some of the lines have a field, which is null in all."""
+        """Whether any of the lines has a field whose value is null in all of them."""
         some = self._lines.with_text(_key(name), numbers[0])
         return any(
             name in as_object(self._lines.text(n)) for n in takewhile(numbers[-1].__ge__, some)
@@ -171,7 +171,7 @@ class _Reader:
 
 
 def _as_texts(table: Table, first: list[dict[str, Any]]) -> list[str]:
-    """The fields that Arrow must not take for anything but text."""
+    """The fields that Arrow must read as text."""
     paths = []
     for column in table.columns:
         for field in column.fields:
@@ -183,7 +183,7 @@ def _as_texts(table: Table, first: list[dict[str, Any]]) -> list[str]:
 
 
 def _schema(paths: Sequence[str]) -> pa.Schema:
-    """Some fields as texts, those of an object in its struct; what else there is, Arrow infers."""
+    """A schema of text fields, nested ones in structs; Arrow infers all other fields."""
     tree: dict[str, Any] = {}
     for path in paths:
         *outer, name = path.split(".")
@@ -200,7 +200,7 @@ def _struct(tree: dict[str, Any]) -> pa.DataType:
 
 
 def _found(rows: pa.Table, path: str) -> pa.Array:
-    """A field, as `field_of` finds it; nulls where there is none."""
+    """The values of a field, as `field_of` finds them; nulls if the field is missing."""
     outer, *inner = path.split(".")
     if outer not in rows.column_names:
         return pa.nulls(len(rows))
@@ -213,7 +213,7 @@ def _found(rows: pa.Table, path: str) -> pa.Array:
 
 
 def _dotted(paths: Iterable[str]) -> Iterator[str]:
-    """The names with dots by which `field_of` would find a field before it follows its path."""
+    """The field names with dots that `field_of` looks up before it follows a path."""
     for path in paths:
         while "." in path:
             yield path
@@ -221,9 +221,9 @@ def _dotted(paths: Iterable[str]) -> Iterator[str]:
 
 
 def _is_inexact(column: Column, values: pa.Array) -> npt.NDArray[np.bool_]:
-    """Where a value may not be what JSON says, such as an integer among floats, or -0."""
+    """True where a value may differ from the JSON, such as an integer among floats, or -0."""
     if not pa.types.is_floating(values.type):
-        # Of a text that looks like a time, the text is lost.
+        # Arrow parses a text that looks like a time, and loses the text.
         is_time = column.type == "timestamp" and pa.types.is_temporal(values.type)
         return np.full(len(values), is_time or pa.types.is_nested(values.type))
     floats: npt.NDArray[np.float64] = values.to_numpy(zero_copy_only=False)
@@ -232,7 +232,7 @@ def _is_inexact(column: Column, values: pa.Array) -> npt.NDArray[np.bool_]:
 
 
 def _kind(kind: pa.DataType) -> str:
-    """An Arrow type in JSON; a text may look like a time."""
+    """The JSON type of an Arrow type. A time is a text that Arrow parsed."""
     if pa.types.is_boolean(kind):
         return "boolean"
     if pa.types.is_integer(kind) or pa.types.is_floating(kind):

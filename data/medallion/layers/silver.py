@@ -1,4 +1,4 @@
-"""Silver: the cleaned rows as Parquet, by partition, published by the manifest."""
+"""Silver: the cleaned rows as Parquet, by partition; the manifest publishes them."""
 
 from __future__ import annotations
 
@@ -34,38 +34,38 @@ __all__ = ["transform", "verify"]
 
 EQUATION = "silver + rejected + duplicates = bronze"
 RANGE_POSITIONS = 1 << 32
-"""More positions than a range has records; a range's first record has a multiple of it."""
+"""More than the records of any range. The first position of each range is a multiple of it."""
 
 
 @dataclass(frozen=True)
 class Cleaned:
-    """What bronze holds, cleaned and scattered into a number of buckets."""
+    """Bronze's records, cleaned and scattered into hash buckets."""
 
     version: Version
     ranges: list[CleanedRange]
     buckets: int
     key_buckets: int
-    """Into how many of keys what is new is scattered."""
+    """The number of hash buckets for the keys of new rows."""
 
     @property
     def rejected(self) -> int:
-        """How many records cannot be used."""
+        """The number of rejects."""
         return sum(cleaned.unusable for cleaned in self.ranges)
 
     def origin(self, run: str) -> Origin:
-        """Where silver comes from."""
+        """The origin of silver."""
         bronze = self.version.manifest
         return Origin(run, bronze.snapshot, self.version.source, bronze.rows_out)
 
 
 def transform(step: Step) -> Summary:
-    """Clean what bronze holds and publish it, by partition.
+    """Clean bronze's records and publish the rows, by partition.
 
     Raises:
-        LakeError: bronze is missing, or not what its manifest says.
+        LakeError: bronze is missing or differs from its manifest.
         AccountingBroken: a row appeared or vanished; nothing was published.
-        DriftStopped: the data changed more than the settings let pass; nothing was published.
-        EngineError: the threads or the Dask cluster of the settings did not do their part.
+        DriftStopped: the data changed more than the settings allow; nothing was published.
+        EngineError: the threads or the Dask cluster failed.
     """
     silver, writer = Silver.of(step.flow), step.writer
     _sweep_scratch(step)
@@ -106,7 +106,7 @@ def transform(step: Step) -> Summary:
 
 
 def _sweep_scratch(step: Step) -> None:
-    """Remove what runs left there that began a day ago, so that they must have died."""
+    """Remove the scratch of runs that began more than a day ago; such runs must have died."""
     limit = f"{SCRATCH}{began(now() - timedelta(days=1))}"
     left = step.lake.store.listed("silver", SCRATCH)
     step.writer.remove([key for key in left if key < limit])
@@ -140,7 +140,7 @@ def _clean(step: Step, silver: Silver, version: Version) -> Cleaned:
 def _write(
     step: Step, silver: Silver, cleaned: Cleaned, stored: Mapping[str, Listed]
 ) -> tuple[list[Written], int]:
-    """Store what is not there yet; also how many rows are duplicates."""
+    """Store the missing files; returns what was written, and the number of duplicates."""
     etags = {key: entry.etag for key, entry in stored.items()}
     previous = step.writer.previous
     before = {entry.key for entry in previous.objects} if previous else None
@@ -158,7 +158,7 @@ def _write(
 def _checked(
     cleaned: Cleaned, written: Sequence[Written], duplicates: int
 ) -> tuple[Check, Profile]:
-    """What was written is what bronze holds, and what it looks like."""
+    """Check that all of bronze's records are accounted for; returns the check and the profile."""
     expected = cleaned.version.manifest.rows_out
     seen = drift.seen_in_all(one.seen for one in cleaned.ranges)
     profile = drift.whole((one.profile for one in written), seen)
@@ -183,7 +183,7 @@ def _turnover(step: Step, changed: Changes, rejected: int, duplicates: int) -> T
 def _drifts_let_pass(
     step: Step, profile: Profile, turnover: Turnover, snapshot: str
 ) -> tuple[Drift, ...]:
-    """What drifted since the version before; a replay is a person's wish, so nothing stops it."""
+    """The drifts since the previous version. A person asks for a replay, so no drift stops it."""
     settings, previous = step.settings.flow, step.writer.previous
     before = previous.profile if previous else None
     drifts = drift.compare(step.flow.table, before, profile, settings.largest_fall, turnover)
@@ -194,14 +194,14 @@ def _drifts_let_pass(
 
 
 def _withdraw(step: Step, stored: Collection[str]) -> None:
-    """Remove the files that this run stored in vain; the next run does it if this one cannot."""
+    """Remove the files that this run stored; if that fails, the next run removes them."""
     with suppress(StoreError, LeaseLost):
         found = step.lake.store.listed("silver", step.writer.dataset.prefix)
         step.writer.remove([key for key in found if key not in stored])
 
 
 def _store_rejected(step: Step, cleaned: Cleaned, origin: Origin) -> bool:
-    """Put the records that cannot be used beside silver, one a line."""
+    """Store the rejects beside silver, one per line."""
     with workspace() as folder:
         path = folder / "rejected.json"
         digest = hashlib.sha256()
@@ -219,7 +219,7 @@ def _store_rejected(step: Step, cleaned: Cleaned, origin: Origin) -> bool:
 
 
 def _store_changes(step: Step, changed: Changes, report: bytes | None, origin: Origin) -> bool:
-    """Put the report of what changed beside silver, where something did."""
+    """Store the change report beside silver, if anything changed."""
     if report is None:
         return False
     entry = StoredObject.of(step.flow.changes, changed.partitions, report)
@@ -227,7 +227,7 @@ def _store_changes(step: Step, changed: Changes, report: bytes | None, origin: O
 
 
 def _rejected(step: Step, cleaned: Cleaned) -> Iterator[str]:
-    """The records that cannot be used, as JSON, with their positions in bronze."""
+    """The rejects as JSON, with their positions in bronze."""
     starts = accumulate((one.records for one in cleaned.ranges), initial=0)
     for start, one in zip(starts, cleaned.ranges, strict=False):
         rows = gather(step.engine.place.scratch, parts_of([one.rejected], 0), REJECTED_SCHEMA)
@@ -237,7 +237,7 @@ def _rejected(step: Step, cleaned: Cleaned) -> Iterator[str]:
 
 
 def _remove_unnamed(step: Step, manifest: Manifest, stored: Collection[str]) -> int:
-    """Remove what the manifest does not name: the version before, and what crashes left."""
+    """Remove the objects that the manifest does not name: the previous version, and leftovers."""
     named = {entry.key for entry in manifest.objects} | {step.writer.dataset.manifest}
     unnamed = [key for key in stored if key not in named]
     step.writer.remove(unnamed)

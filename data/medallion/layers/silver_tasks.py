@@ -1,8 +1,8 @@
-"""The work between bronze and silver, cut into tasks that any machine can do.
+"""The tasks between bronze and silver. Any machine can run any task.
 
-Bronze's ranges are cleaned and scattered twice: the rows by partition, the keys by themselves. Each
-bucket of keys tells which rows a later one supersedes; each bucket of rows becomes files. What is
-written depends on the data alone: not on the ranges, the buckets, or who did which task.
+Each range of bronze is cleaned and scattered twice: its rows by partition, its keys by hash. A
+bucket of keys shows which rows are superseded by a later one. A bucket of rows becomes files. The
+files depend only on the data: not on the ranges, the buckets or the machines.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ from .drift import Seen
 from .ranges import Range, lines_of
 
 ROWS_PER_FILE = 250_000
-"""Rows of a Parquet file at most; about 20 MB."""
+"""Rows per Parquet file, at most; about 20 MB."""
 
 File = tuple[StoredObject, bytes, pa.Table]
-"""A file of silver, its content, and the rows in it."""
+"""A silver file: its object, its content and its rows."""
 
 REJECTED_SCHEMA = pa.schema(
     [("record", pa.string()), ("reason", pa.string()), (POSITION, pa.int64())]
@@ -41,7 +41,7 @@ REJECTED_SCHEMA = pa.schema(
 
 @dataclass(frozen=True)
 class CleanedRange:
-    """What a range held: pieces of the usable rows, of their keys, and of the rejected records."""
+    """A cleaned range: pieces of the usable rows, of their keys, and of the rejects."""
 
     records: int
     rows: Piece
@@ -54,37 +54,37 @@ class CleanedRange:
 
 @dataclass(frozen=True)
 class Written:
-    """Partitions in the store: their objects, how many are new there, what their rows are like."""
+    """Written partitions: their objects, how many were not in the store, and their profile."""
 
     objects: tuple[StoredObject, ...]
     stored: int
     profile: Profile
     new: Piece
-    """The rows of objects that the version before has not, by key; empty if there was none."""
+    """The rows of objects that the previous version lacks, by key; empty for the first version."""
 
 
 @dataclass(frozen=True)
 class Silver:
-    """What the tasks must know of a flow; it pickles."""
+    """What the tasks need to know about a flow. It can be pickled."""
 
     table: Table
     cleaner: Cleaner
     prefix: str
-    """Of its objects."""
+    """The prefix of silver's objects."""
 
     @classmethod
     def of(cls, flow: Flow) -> Silver:
-        """Of a flow."""
+        """The silver of a flow."""
         return cls(flow.table, Cleaner(flow.table, flow.clean), flow.silver.prefix)
 
     @property
     def partitioning(self) -> Partitioning:
-        """How its rows are partitioned."""
+        """How silver's rows are partitioned."""
         return Partitioning(self.table.partition_schema)
 
     @property
     def keys_schema(self) -> pa.Schema:
-        """Of the keys alone, with what is needed to find duplicates."""
+        """The schema to find duplicates: the key, position and partition of each row."""
         text = pa.dictionary(pa.int32(), pa.string())
         return pa.schema(
             [
@@ -95,7 +95,7 @@ class Silver:
         )
 
     def folder(self, partition: Partition) -> str:
-        """Where a partition's objects stand, relative to the bucket."""
+        """The folder of a partition's objects, relative to the S3 bucket."""
         return f"{self.prefix}{self.partitioning.path(partition)}"
 
 
@@ -106,15 +106,15 @@ def clean_range(
 
     Args:
         place: where the task runs.
-        silver: the flow's.
+        silver: the silver of the flow.
         span: the range.
-        name: of the pieces.
-        first: the position to give its first record; that of any later range is greater.
-        buckets: how many to scatter into.
+        name: the name of the pieces.
+        first: the position of its first record; later ranges have greater positions.
+        buckets: the number of hash buckets.
 
     Raises:
         ObjectMissing: the object was replaced.
-        ObjectDiffers: the range is not what the manifest says.
+        ObjectDiffers: the range differs from the manifest.
     """
     tables, rejected, batches, records = [silver.table.clean_schema.empty_table()], [], [], 0
     refused = set[bytes]()
@@ -144,9 +144,9 @@ def clean_range(
 def superseded(
     place: Place, silver: Silver, parts: Sequence[Part]
 ) -> dict[Partition, npt.NDArray[np.int64]]:
-    """The positions of rows whose key comes again later, by their partition, among some keys.
+    """The positions of superseded rows, by partition, for the keys of one hash bucket.
 
-    The row received last is kept, since the data may change under a crawl.
+    Of rows with the same key, the last one is kept, because data may change during a crawl.
     """
     keys = gather(place.scratch, parts, silver.keys_schema)
     last = keys.group_by("key").aggregate([(POSITION, "max")])[f"{POSITION}_max"]
@@ -168,16 +168,16 @@ def split_bucket(
     files: Mapping[Partition, int],
     slots: int,
 ) -> Piece:
-    """Some parts of a bucket that is too large for one task, in slots of whole files.
+    """Scatter parts of a bucket that is too large for one task into slots of whole files.
 
     Args:
         place: where the task runs.
-        silver: the flow's.
-        parts: those whose rows it takes.
-        name: of the new piece.
-        first_slots: each partition to the slot of its first file.
-        files: each partition to how many it has; its later ones are in the slots after.
-        slots: how many there are.
+        silver: the silver of the flow.
+        parts: the parts to scatter.
+        name: the name of the new piece.
+        first_slots: partition to the slot of its first file; its other files are in the next slots.
+        files: partition to its number of files.
+        slots: the number of slots.
     """
     rows = gather(place.scratch, parts, silver.table.clean_schema)
     texts = _partitions(silver, rows).combine_chunks()
@@ -203,14 +203,14 @@ def write_partitions(
 
     Args:
         place: where the task runs.
-        silver: the flow's.
-        parts: all of the bucket's.
-        without: the positions of rows that are superseded.
-        files: each partition to how many files its rows are divided into, by key.
-        stored: the store's keys to ETags; a file that is there is not stored again.
-        name: of the piece.
-        before: the keys of the version before, if there is one.
-        key_buckets: how many to scatter what is new into.
+        silver: the silver of the flow.
+        parts: all parts of the bucket.
+        without: the positions of superseded rows.
+        files: partition to its number of files; rows are divided by key.
+        stored: object key to ETag, for all objects in the store; these are not stored again.
+        name: the name of the piece of new rows.
+        before: the object keys of the previous version; None for the first version.
+        key_buckets: the number of hash buckets for the new rows.
     """
     # Arrow sorts one chunk much faster than many.
     rows = gather(place.scratch, parts, silver.table.clean_schema).combine_chunks()
@@ -231,7 +231,7 @@ def write_partitions(
 
 
 def _store(place: Place, stored: Mapping[str, str], file: File) -> bool:
-    """Store a file unless it is there; whether it was missing."""
+    """Store a file if it is missing; returns whether it was."""
     entry, content, _ = file
     etag = stored.get(entry.key)
     missing = etag is None or not place.lake.holds("silver", entry, content, etag)
@@ -241,7 +241,7 @@ def _store(place: Place, stored: Mapping[str, str], file: File) -> bool:
 
 
 def files_for(rows: int) -> int:
-    """How many files so many rows are divided into: a power of two, so that it seldom changes."""
+    """The number of files for some rows: a power of two, so that it changes rarely."""
     return 1 << (max(rows - 1, 0) // ROWS_PER_FILE).bit_length()
 
 
@@ -251,7 +251,7 @@ def bucket_of(partition: Partition, buckets: int) -> int:
 
 
 def _partitions(silver: Silver, rows: pa.Table) -> pa.ChunkedArray:
-    """The partition of each row as one text, in a dictionary."""
+    """The partition of each row as one text, dictionary-encoded."""
     texts = silver.partitioning.texts(rows)
     return pa.chunked_array([texts.combine_chunks().dictionary_encode()])
 
@@ -276,16 +276,16 @@ def _all_in_one(rows: pa.Table | pa.ChunkedArray) -> Buckets:
 
 
 def _file(keys: pa.ChunkedArray, files: int | Buckets) -> Buckets:
-    """Which of its partition's files each row belongs to, by its key."""
+    """The number of each row's file within its partition, by the hash of its key."""
     return hashes(keys) & (files - 1)
 
 
 def _files(silver: Silver, rows: pa.Table, files: Mapping[Partition, int]) -> Iterator[File]:
-    """Each partition's rows by key, as files named by their content."""
+    """Make the files of each partition, sorted by key and named by the hash of their content."""
     table = silver.table
     by_partition = [(name, "ascending") for name in table.partitions]
     ordered = rows.sort_by([*by_partition, (table.key, "ascending")])
-    # Arrow groups in no order of its own, not even that of its input.
+    # Arrow returns groups in no fixed order, not even in the order of the input.
     groups = ordered.group_by(list(table.partitions)).aggregate([([], "count_all")])
     start = 0
     for group in groups.sort_by(by_partition).to_pylist():

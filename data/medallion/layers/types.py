@@ -1,4 +1,4 @@
-"""What a field's value is in a column that is no text: null where the type cannot hold it."""
+"""Converts values to the types of columns other than text; a value that does not fit is null."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from ..table import ARROW, Column
 
 INT64 = range(-(1 << 63), 1 << 63)
 EXACT = 1 << 53
-"""Up to which a float says which integer it is; JSON's of more than 64 bits come as floats too."""
+"""Up to this value, a float is an exact integer. JSON integers over 64 bits also become floats."""
 
 UNITS = {"s": 1_000_000, "ms": 1_000, "us": 1}
-"""A unit of a timestamp to its microseconds."""
+"""Unit of a timestamp to its microseconds."""
 
 EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 ISO_FRACTION = re.compile(r"(?<=\.)\d+")
 
 
 def typed(column: Column, values: pa.Array | list[Any]) -> pa.Array:
-    """The values of a field, as received, in the type of a column.
+    """Convert the values of a field to the type of a column.
 
     Args:
-        column: which is no text.
-        values: what JSON gives; or as Arrow reads that, where it loses nothing.
+        column: a column that is not text.
+        values: the values of the JSON; or an Arrow array of them, if Arrow read it without loss.
     """
     found = _cast(column, values) if isinstance(values, pa.Array) else None
     if found is None:
@@ -39,18 +39,18 @@ def typed(column: Column, values: pa.Array | list[Any]) -> pa.Array:
     if column.bounds is None:
         return found
     lowest, highest = column.bounds
-    # What is no number passes no comparison.
+    # NaN fails both comparisons.
     inside = pc.and_(pc.greater_equal(found, lowest), pc.less_equal(found, highest))
     return pc.if_else(inside, found, None)
 
 
 def has_value(value: Any) -> bool:
-    """Whether a field, as received, says something."""
+    """Whether a field's value is neither null nor blank."""
     return value is not None and not (isinstance(value, str) and not value.strip())
 
 
 def _cast(column: Column, values: pa.Array) -> pa.Array | None:
-    """Values that Arrow has read in the column's type, or nearly so; None if in another."""
+    """Cast Arrow values to the column's type; None if Arrow read an unrelated type."""
     kind = ARROW[column.type]
     number = pa.types.is_integer(values.type) or pa.types.is_floating(values.type)
     if values.type == kind or pa.types.is_null(values.type):
@@ -96,7 +96,7 @@ def _bool(value: Any, column: Column) -> bool | None:
 
 
 def _timestamp(value: Any, column: Column) -> datetime | None:
-    """A text of ISO 8601, in UTC unless it says otherwise, or a number in the column's unit."""
+    """Parse ISO 8601 text (UTC if it has no offset), or a number in the column's unit."""
     try:
         if isinstance(value, str):
             found = datetime.fromisoformat(_as_python_reads_it(value))
@@ -111,7 +111,7 @@ def _timestamp(value: Any, column: Column) -> datetime | None:
 
 
 def _as_python_reads_it(text: str) -> str:
-    """Before 3.11 it reads no Z, and fractions of three or six digits alone."""
+    """Rewrite for Python before 3.11, which reads no Z and only fractions of 3 or 6 digits."""
     text = text.strip()
     if text[-1:] in {"Z", "z"}:
         text = f"{text[:-1]}+00:00"
@@ -124,4 +124,4 @@ READERS: dict[str, Callable[[Any, Column], Any]] = {
     "bool": _bool,
     "timestamp": _timestamp,
 }
-"""A column's type to what reads a value of it, or gives None."""
+"""Type of a column to the function that reads its values; None is a value that does not fit."""

@@ -1,4 +1,4 @@
-"""How cleaned rows are divided into tasks of bounded memory that write them."""
+"""Divides the cleaned rows into write tasks of bounded memory."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from . import silver_tasks
 from .silver_tasks import CleanedRange, Silver, Written
 
 Rows = Mapping[Partition, int]
-"""Partitions to how many rows, or files, they have."""
+"""Partition to its number of rows, or of files."""
 
 
 @dataclass(frozen=True)
 class Work:
-    """What one task writes: the parts of a bucket, and the partitions that it holds."""
+    """The work of one write task: the parts of a bucket, and the partitions in it."""
 
     parts: Sequence[Part]
     partitions: Sequence[Partition]
@@ -32,7 +32,7 @@ class Work:
 
 @dataclass(frozen=True)
 class Division:
-    """A large bucket's division: the tasks that scatter it, and which partitions each slot gets."""
+    """How a large bucket is divided: the tasks that scatter it, and the partitions per slot."""
 
     tasks: Sequence[Task[Piece]]
     slots: Sequence[Sequence[Partition]]
@@ -47,16 +47,16 @@ def write(
     before: Collection[str] | None,
     key_buckets: int,
 ) -> tuple[list[Written], int]:
-    """Store the rows; what was written, and how many rows were superseded.
+    """Store the rows; returns what was written, and the number of duplicates.
 
     Args:
         engine: runs the tasks.
-        silver: the flow's.
-        ranges: the cleaned ones, scattered into so many buckets.
-        buckets: how many.
-        stored: the store's keys to ETags.
-        before: the keys of the version before, if there is one.
-        key_buckets: how many to scatter what is new into.
+        silver: the silver of the flow.
+        ranges: the cleaned ranges, scattered into hash buckets.
+        buckets: the number of hash buckets.
+        stored: object key to ETag, for all objects in the store.
+        before: the object keys of the previous version; None for the first version.
+        key_buckets: the number of hash buckets for the new rows.
     """
     duplicates = _superseded(engine, silver, ranges, buckets)
     rows = Counter[Partition]()
@@ -64,7 +64,7 @@ def write(
         rows.update(cleaned.by_partition)
     rows.subtract({partition: len(positions) for partition, positions in duplicates.items()})
     files = {partition: silver_tasks.files_for(count) for partition, count in rows.items()}
-    there, known = _by_folder(stored), _by_folder(before or ())
+    stored_in, before_in = _by_folder(stored), _by_folder(before or ())
     none = np.empty(0, np.int64)
     tasks = []
     for number, work in enumerate(_planned(engine, silver, ranges, buckets, rows, files)):
@@ -75,9 +75,9 @@ def write(
             parts=work.parts,
             without=np.concatenate([none, *(duplicates.get(p, none) for p in work.partitions)]),
             files={partition: files[partition] for partition in work.partitions},
-            stored={key: stored[key] for folder in folders for key in there[folder]},
+            stored={key: stored[key] for folder in folders for key in stored_in[folder]},
             name=f"new-{number:06}",
-            before=None if before is None else {k for folder in folders for k in known[folder]},
+            before=None if before is None else {k for folder in folders for k in before_in[folder]},
             key_buckets=key_buckets,
         )
         tasks.append(task)
@@ -95,7 +95,7 @@ def _by_folder(keys: Iterable[str]) -> Mapping[str, list[str]]:
 def _superseded(
     engine: Engine, silver: Silver, ranges: Sequence[CleanedRange], buckets: int
 ) -> dict[Partition, npt.NDArray[np.int64]]:
-    """The positions of the rows whose key comes again later, by partition."""
+    """The positions of superseded rows, by partition."""
     keys = [cleaned.keys for cleaned in ranges]
     tasks = [
         partial(silver_tasks.superseded, silver=silver, parts=parts)
@@ -116,7 +116,7 @@ def _planned(
     rows: Rows,
     files: Rows,
 ) -> list[Work]:
-    """The buckets that one task can hold, and the parts of those that it cannot."""
+    """Plan the write tasks: one per bucket that a task can hold, several per larger bucket."""
     pieces = [cleaned.rows for cleaned in ranges]
     partitions: dict[int, list[Partition]] = defaultdict(list)
     for partition in sorted(rows):
@@ -142,7 +142,7 @@ def _planned(
 def _division(
     silver: Silver, bucket: int, parts: Sequence[Part], rows: Rows, files: Rows
 ) -> Division:
-    """How a bucket that is too large for one task is scattered again, into slots of whole files."""
+    """Divide a bucket that is too large for one task into slots of whole files."""
     slots: list[list[Partition]] = [[]]
     first: dict[Partition, int] = {}
     held = 0
