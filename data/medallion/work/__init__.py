@@ -1,1 +1,1 @@
-"""Where the work is done: on this machine or on a Dask cluster, in tasks of bounded memory."""
+"""Runs the work on this machine or on a Dask cluster, in tasks of bounded memory."""

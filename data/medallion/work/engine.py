@@ -1,4 +1,4 @@
-"""Where the work runs: on this machine, or on a Dask cluster. The tasks are the same."""
+"""Engines: run the same tasks on this machine or on a Dask cluster."""
 
 from __future__ import annotations
 
@@ -23,35 +23,35 @@ from .shuffle import Folder, Place, Prefix
 if TYPE_CHECKING:
     from distributed import Client, Future
 
-THREADS = 4  # at most, unless the settings say more: each holds about 150 MB
+THREADS = 4  # the default maximum; each thread needs about 150 MB
 CONNECT_SECONDS = 10.0
-WORKER_SECONDS = 60.0  # to wait for a worker, where there is none
+WORKER_SECONDS = 60.0  # how long to wait for a first worker
 
 R = TypeVar("R")
 Task = Callable[[Place], R]
-"""A part of the work: given its place, does it, and returns something small."""
+"""A part of the work: does it in a place, and returns a small result."""
 
 
 class Engine(Protocol):
-    """What runs tasks."""
+    """Runs tasks."""
 
     @property
     def place(self) -> Place:
         """The place of this process."""
 
     def run(self, tasks: Sequence[Task[R]], doing: str) -> Iterator[R]:
-        """The results of some tasks, in their order; `doing` says what is done, for people."""
+        """Run tasks; yields their results in order. `doing` is the label of the progress bar."""
 
 
 @contextmanager
 def engine_of(settings: LakeSettings, lake: Lake, run: str, package: str) -> Iterator[Engine]:
-    """The engine of the settings; nothing is started or connected before its first tasks.
+    """The engine of the settings. It starts and connects nothing before its first tasks.
 
     Args:
-        settings: of the lake.
-        lake: that the tasks read and write.
-        run: the name of its scratch.
-        package: of the flow, whose code a worker must have.
+        settings: the lake's settings.
+        lake: the lake that the tasks read and write.
+        run: the run's id, which names its scratch.
+        package: the flow's package; a worker must have the same code.
     """
     if settings.dask_scheduler:
         cluster = Cluster(settings.dask_scheduler, lake, run, package)
@@ -65,9 +65,10 @@ def engine_of(settings: LakeSettings, lake: Lake, run: str, package: str) -> Ite
 
 
 class Machine:
-    """This machine: some threads, and a scratch on its disk.
+    """This machine: threads, and a scratch on disk.
 
-    What takes long in a task is done by Arrow, NumPy and the network, which leave Python's lock.
+    Threads suffice: the slow parts of a task are Arrow, NumPy and the network, which release
+    Python's lock.
     """
 
     def __init__(self, settings: LakeSettings, lake: Lake, folder: Path) -> None:
@@ -78,7 +79,7 @@ class Machine:
         """As `Engine.run`.
 
         Raises:
-            ThreadsRefused: none could be started.
+            ThreadsRefused: no thread could be started.
         """
         with ThreadPoolExecutor(self._threads) as pool:
             try:
@@ -89,7 +90,7 @@ class Machine:
 
 
 class Cluster:
-    """A Dask cluster; its workers have this code and the store's settings of their own."""
+    """A Dask cluster. Its workers need the same code and their own settings of the store."""
 
     def __init__(self, address: str, lake: Lake, run: str, package: str) -> None:
         self._address = address
@@ -102,9 +103,9 @@ class Cluster:
         """As `Engine.run`.
 
         Raises:
-            ClusterUnreachable, ClusterEmpty: no worker can be had.
-            WorkersFailed: the cluster gave up a task, or went away.
-            WorkerDiffers: a worker has other code.
+            ClusterUnreachable, ClusterEmpty: there is no scheduler, or no worker.
+            WorkersFailed: the cluster gave up a task, or disappeared.
+            WorkerDiffers: a worker has different code.
         """
         from distributed import CancelledError, KilledWorker
         from distributed.comm.core import CommClosedError
@@ -123,7 +124,7 @@ class Cluster:
             raise WorkersFailed(where, doing, type(error).__name__) from None
 
     def close(self) -> None:
-        """Leave the cluster, and nothing in the scratch."""
+        """Disconnect from the cluster, and empty the scratch."""
         if self._client:
             with suppress(TimeoutError, OSError):
                 self._client.close(timeout=CONNECT_SECONDS)
@@ -147,7 +148,7 @@ class Cluster:
 
 
 def _result(client: Client, future: Future[R]) -> R:
-    """What a task gave; Dask itself would wait for ever where the last worker is lost."""
+    """The result of a task. Dask alone would wait for ever if the last worker is lost."""
     while True:
         try:
             return future.result(timeout=WORKER_SECONDS)
@@ -158,7 +159,7 @@ def _result(client: Client, future: Future[R]) -> R:
 
 
 def _on_worker(prefix: str, package: str, version: str, task: Task[R]) -> R:
-    """Do a task on a worker, by the settings of the worker's own environment."""
+    """Run a task on a worker, with the settings of the worker's own environment."""
     if (ours := code_version(package)) != version:
         raise WorkerDiffers(ours, version)
     lake = Lake.connect(LakeSettings.load())
@@ -166,5 +167,5 @@ def _on_worker(prefix: str, package: str, version: str, task: Task[R]) -> R:
 
 
 def _shown(results: Iterator[R], tasks: Sequence[Any], doing: str) -> Iterator[R]:
-    """Results as they come, with a progress bar where they take long."""
+    """Yield results as they come; show a progress bar if they take long."""
     return iter(progress(results, doing=doing, total=len(tasks), unit="tasks", delay=2))

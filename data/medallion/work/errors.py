@@ -1,4 +1,4 @@
-"""What goes wrong with the threads or the Dask cluster that do the work."""
+"""The errors of the threads or the Dask cluster that run the tasks."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from ..errors import MedallionError
 
 
 class EngineError(MedallionError):
-    """Base of what goes wrong with the threads or the Dask cluster that do the work."""
+    """Base of the errors of the threads or the Dask cluster."""
 
 
 class ClusterUnreachable(EngineError):
-    """No scheduler answers."""
+    """No scheduler responds."""
 
     address: str
     reason: str
@@ -32,23 +32,23 @@ class ClusterEmpty(EngineError):
 
 
 class WorkersFailed(EngineError):
-    """What does the work died, or went away."""
+    """The workers died, or the cluster disappeared."""
 
     where: str
     doing: str
     reason: str
     says = (
-        "The workers of {where} failed at {doing} ({reason}); the version before stays "
+        "The workers of {where} failed at {doing} ({reason}); the previous version stays "
         "published. Look at their memory and logs, then run again."
     )
 
 
 class ThreadsRefused(EngineError):
-    """The system starts no more threads."""
+    """The system refuses to start more threads."""
 
     reason: str
     says = (
-        "This machine starts no more threads ({reason}); the version before stays published. "
+        "This machine starts no more threads ({reason}); the previous version stays published. "
         "Raise its limit of processes or memory, or lower LAKE_PROCESSES, then run again."
     )
 

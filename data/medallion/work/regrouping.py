@@ -1,7 +1,8 @@
-"""Buckets of rows by key, each of which one task can hold, by reads that grow with the rows alone.
+"""Regrouping: hash buckets of rows by key, so small that one task can hold each.
 
-Every piece is read once for each of its buckets. So there are few of these, however many rows, and
-a bucket that is too large for a task is scattered again, by another part of its keys' hashes.
+Every bucket is a read of every piece, so rows are first scattered into few buckets. A bucket that
+is too large for a task is scattered again, by another part of the hash of its keys. So the number
+of reads grows only with the number of rows.
 """
 
 from __future__ import annotations
@@ -28,28 +29,28 @@ from .shuffle import (
 )
 
 FAN_OUT = 64
-"""Buckets that rows are scattered into at a time, at most."""
+"""How many buckets one scatter makes, at most."""
 
 Sides = tuple[list[Part], ...]
-"""The parts of a bucket: of each kind of rows that is brought together, those of the same keys."""
+"""The parts of one bucket, a list per side. The same keys are in the same bucket on all sides."""
 
 
 def few_buckets(amount: int, each: int) -> int:
-    """How many buckets some work is divided into at first."""
+    """The number of buckets of the first scatter."""
     return min(buckets_for(amount, each), FAN_OUT)
 
 
 def by_key(
     engine: Engine, schema: pa.Schema, key: str, buckets: int, *sides: Sequence[Piece]
 ) -> Iterator[Sides]:
-    """The parts of each bucket; those of a large one scattered again.
+    """Yield the parts of each bucket; scatter large buckets again.
 
     Args:
-        engine: runs the tasks that scatter.
-        schema: of the rows.
-        key: the column by whose hash they are in buckets.
-        buckets: how many there are.
-        sides: pieces of rows, each with so many buckets.
+        engine: runs the scatter tasks.
+        schema: the schema of the rows.
+        key: the column whose hash gives the bucket.
+        buckets: the number of buckets in each piece.
+        sides: pieces of rows, a sequence per side.
     """
     large: list[tuple[list[list[list[Part]]], int]] = []
     tasks: list[Task[Piece]] = []
@@ -90,6 +91,6 @@ def scatter_again(
     buckets: int,
     number: int,
 ) -> Piece:
-    """Scatter rows of one of some buckets into a number of smaller ones."""
+    """Scatter the rows of one of `buckets` buckets into `number` smaller ones."""
     rows = gather(place.scratch, parts, schema)
     return scatter(place.scratch, name, rows, hashes(rows[key]) // buckets % number, number)

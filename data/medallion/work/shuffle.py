@@ -1,7 +1,7 @@
-"""Shuffle: rows that belong together are brought together through pieces kept in a scratch.
+"""Shuffle: brings rows of the same hash bucket together, through pieces in a scratch.
 
-A task writes what it made as one piece, ordered by bucket; another task reads its bucket of every
-piece. So nobody holds a whole layer, and it does not matter on which machine a task runs.
+A task writes its result as one piece, ordered by bucket. Another task reads one bucket of every
+piece. So no task holds a whole layer, and a task can run on any machine.
 """
 
 from __future__ import annotations
@@ -21,24 +21,24 @@ import pyarrow as pa
 from ..lake.versions import Lake
 
 TASK_BYTES = 48 << 20
-"""Arrow bytes that one task holds at a time, about: what bounds a run's memory."""
+"""About how many Arrow bytes one task holds at a time. It bounds the memory of a run."""
 
 T = TypeVar("T")
 Part = tuple[str, int, int]
-"""A part of what a scratch keeps: its name, and from which byte up to which."""
+"""A part of a piece in a scratch: the piece's name, the first byte, and the byte after the last."""
 
 Buckets = npt.NDArray[np.int64]
-"""The bucket of each row, from 0."""
+"""The hash bucket of each row, from 0."""
 
 
 class Scratch(Protocol):
-    """Where the pieces of one run are kept until it ends."""
+    """Stores the pieces of one run until it ends."""
 
     def write(self, name: str, content: memoryview) -> None:
-        """Keep some content; written again, it replaces what was kept."""
+        """Store content under a name; replaces earlier content."""
 
     def read(self, parts: Sequence[Part]) -> list[bytes]:
-        """Parts of what is kept."""
+        """The bytes of each part."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class Folder:
 
 @dataclass(frozen=True)
 class Prefix:
-    """A scratch in the store, which every machine can reach."""
+    """A scratch in the store, for all machines."""
 
     lake: Lake
     prefix: str
@@ -79,7 +79,7 @@ class Prefix:
 
 @dataclass(frozen=True)
 class Place:
-    """What a task is given where it runs: the lake, and the scratch of its run."""
+    """What a task gets where it runs: the lake, and the scratch of its run."""
 
     lake: Lake
     scratch: Scratch
@@ -87,23 +87,23 @@ class Place:
 
 @dataclass(frozen=True)
 class Piece:
-    """Rows in a scratch: those of bucket b lie from offset b to offset b + 1, in bytes."""
+    """Rows in a scratch. Bucket b is the bytes from `offsets[b]` up to `offsets[b + 1]`."""
 
     name: str
     offsets: tuple[int, ...]
 
     def part(self, bucket: int) -> Part:
-        """Where a bucket lies."""
+        """The part of a bucket."""
         return self.name, self.offsets[bucket], self.offsets[bucket + 1]
 
 
 def buckets_for(size: int, each: int) -> int:
-    """How many buckets some work is divided into, so that each holds about so much of it."""
+    """The number of buckets, if each holds about `each` of `size`."""
     return max(1, math.ceil(size / each))
 
 
 def grouped(items: Iterable[T], size: Callable[[T], int], limit: int) -> Iterator[list[T]]:
-    """Items in their order, in groups of about a limit, or of one that is larger."""
+    """Group items in order; a group is at most `limit` in size, or one larger item."""
     group: list[T] = []
     held = 0
     for item in items:
@@ -117,7 +117,7 @@ def grouped(items: Iterable[T], size: Callable[[T], int], limit: int) -> Iterato
 
 
 def scatter(scratch: Scratch, name: str, table: pa.Table, buckets: Buckets, number: int) -> Piece:
-    """Write a table as a piece of a number of buckets; rows keep their order within one."""
+    """Write a table as a piece of `number` buckets; rows keep their order within a bucket."""
     order = np.argsort(buckets, kind="stable")
     edges = np.searchsorted(buckets[order], np.arange(number + 1))
     ordered = table if number == 1 else table.take(order)
@@ -132,28 +132,28 @@ def scatter(scratch: Scratch, name: str, table: pa.Table, buckets: Buckets, numb
 
 
 def size(part: Part) -> int:
-    """The bytes of a part."""
+    """The size of a part in bytes."""
     _, start, end = part
     return end - start
 
 
 def parts_of(pieces: Iterable[Piece], bucket: int) -> list[Part]:
-    """A bucket of some pieces: all that a task on it has to know of them."""
+    """The parts of a bucket in some pieces, without empty ones."""
     return [part for piece in pieces if size(part := piece.part(bucket))]
 
 
 def gather(scratch: Scratch, parts: Sequence[Part], schema: pa.Schema) -> pa.Table:
-    """The rows of some parts, in their order."""
+    """Read the rows of some parts, in order."""
     tables = [pa.ipc.open_stream(content).read_all() for content in scratch.read(parts)]
     return pa.concat_tables([schema.empty_table(), *tables])
 
 
 def buckets_of(values: pa.ChunkedArray, number: int) -> Buckets:
-    """The bucket of each value, of so many."""
+    """The bucket of each value, out of `number` buckets."""
     return hashes(values) % number if number > 1 else np.zeros(len(values), np.int64)
 
 
 def hashes(values: pa.ChunkedArray) -> Buckets:
-    """The CRC-32 of each value as text: the same on every machine, in every release."""
+    """The CRC-32 of each value as text; it is the same on every machine and in every release."""
     texts = values.cast(pa.string()).cast(pa.binary()).to_pylist()
     return np.fromiter(map(zlib.crc32, texts), np.int64, len(values))
