@@ -1,1 +1,1 @@
-"""The lake: objects, the versions that they make up, and the lease that keeps writers apart."""
+"""The lake: objects, the versions of datasets, and the lease that allows one writer at a time."""

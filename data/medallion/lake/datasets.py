@@ -1,4 +1,4 @@
-"""The names in the lake: layers, and which objects a dataset has."""
+"""The names in the lake: layers, and the objects of a dataset."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ Layer = Literal["bronze", "silver", "gold"]
 LAYERS: tuple[Layer, ...] = ("bronze", "silver", "gold")
 
 LOGS = "logs/"
-"""Where the error logs of a layer are, relative to its bucket."""
+"""The prefix of a layer's error logs, in its bucket."""
 
 LEASES = "leases/"
-"""Where the leases of a layer's datasets are, relative to its bucket."""
+"""The prefix of the leases of a layer's datasets, in its bucket."""
 
 SCRATCH = "scratch/"
-"""In silver, what workers hand to each other during a run."""
+"""The prefix of the pieces that tasks exchange during a run, in silver's bucket."""
 
 
 @dataclass(frozen=True)
@@ -26,40 +26,40 @@ class Dataset:
     name: str
     block: str
     object: str | None = None
-    """The key of the one object that is its version; None where the manifest's objects are."""
+    """The key of the object that is its version; None if the manifest's objects are the version."""
     beside: tuple[str, ...] = ()
-    """The keys of the single objects that its block writes beside it."""
+    """The keys of other objects that its block writes."""
 
     @property
     def path(self) -> str:
-        """Layer and name, as people are told."""
+        """Layer and name, for messages."""
         return f"{self.layer}/{self.name}"
 
     @property
     def prefix(self) -> str:
-        """Under which the dataset's objects stand, relative to the bucket."""
+        """The prefix of the dataset's objects, in the bucket."""
         return f"data/{self.name}/"
 
     @property
     def manifest(self) -> str:
-        """The key of its manifest, relative to the bucket."""
+        """The key of its manifest, in the bucket."""
         return f"{self.prefix}_manifest.json"
 
     @property
     def lease(self) -> str:
-        """The key of the lease that a run holds while it writes, relative to the bucket."""
+        """The key of the lease that a run holds while it writes, in the bucket."""
         return f"{LEASES}{self.name}.json"
 
     @property
     def race(self) -> str:
-        """The key of the object that writers race for; later it names the run that let them."""
+        """The key of the object for the race of writers. Later, it names the run of the race."""
         return f"{self.lease}.race"
 
     @property
     def history(self) -> str:
-        """Where earlier versions are kept, relative to the bucket."""
+        """The prefix of earlier versions, in the bucket."""
         return f"{self.prefix}history/"
 
     def earlier(self, snapshot: str) -> str:
-        """The key of an earlier version, relative to the bucket."""
+        """The key of an earlier version, in the bucket."""
         return f"{self.history}{snapshot}.json"

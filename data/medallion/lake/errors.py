@@ -1,4 +1,4 @@
-"""What goes wrong with the store, with a lease, and with what the lake holds."""
+"""The errors of the store, of leases, and of the objects in the lake."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from ..errors import MedallionError
 
 
 class StoreError(MedallionError):
-    """Base of what goes wrong between us and the object store."""
+    """Base of the errors of the object store."""
 
     endpoint: str
 
 
 class StoreUnreachable(StoreError):
-    """The store does not answer, or answers that it cannot serve now: worth another try."""
+    """The store does not respond, or cannot serve now. A later run may succeed."""
 
     action: str
     reason: str
@@ -25,39 +25,39 @@ class StoreUnreachable(StoreError):
 
 
 class StoreBusy(StoreUnreachable):
-    """The store answered each try with an error of its own, such as 503."""
+    """The store responded to every retry with a server error, such as 503."""
 
     says = (
-        "The object store at {endpoint} failed to {action}, and answered {reason}; it is "
+        "The object store at {endpoint} failed to {action}, with the response {reason}; it is "
         "overloaded, starting, or has a fault, such as a full disk. Look at its log and its free "
         "space, then run again."
     )
 
 
 class StoreFull(StoreError):
-    """The store has no room left, or the bucket's quota is used up."""
+    """The store has no space left, or the bucket has reached its quota."""
 
     action: str
     reason: str
     says = (
-        "The object store at {endpoint} has no room to {action} ({reason}); free some space "
+        "The object store at {endpoint} has no space to {action} ({reason}); free some space "
         "there or raise the bucket's quota, then run again."
     )
 
 
 class StoreClockDiffers(StoreError):
-    """The store refuses requests of our time."""
+    """The store refuses the time of our requests."""
 
     action: str
     reason: str
     says = (
-        "The object store at {endpoint} refused to {action}, since its clock and this machine's "
+        "The object store at {endpoint} refused to {action}, because its clock and this machine's "
         "are more than 15 minutes apart ({reason}); set the clock that is wrong, then run again."
     )
 
 
 class StoreRegionDiffers(StoreError):
-    """The store is in another region than the one that requests are signed for."""
+    """The requests are signed for another region than the store's."""
 
     action: str
     region: str
@@ -69,7 +69,7 @@ class StoreRegionDiffers(StoreError):
 
 
 class StoreRefused(StoreError):
-    """The store answered, but refuses our keys or what they want."""
+    """The store refuses our keys, or they do not permit the request."""
 
     action: str
     code: str
@@ -80,18 +80,18 @@ class StoreRefused(StoreError):
 
 
 class StoreAnsweredOtherwise(StoreError):
-    """The store did not do what it was asked for, for a reason that is none of the above."""
+    """The store refused a request for any other reason."""
 
     action: str
     reason: str
     says = (
-        "The object store at {endpoint} did not {action}, and answered {reason}; look at its log. "
-        "If it lacks what is asked for, use another store, such as MinIO or SeaweedFS."
+        "The object store at {endpoint} did not {action}; its response is {reason}. Look at its "
+        "log. If it lacks this operation, use another store, such as MinIO or SeaweedFS."
     )
 
 
 class BucketMissing(StoreError):
-    """A layer's bucket is not there (each block makes its own, if its keys may)."""
+    """A layer has no bucket. Each block makes its own bucket, if its keys permit it."""
 
     action: str
     bucket: str
@@ -102,7 +102,7 @@ class BucketMissing(StoreError):
 
 
 class ConditionsIgnored(StoreError):
-    """The store writes whatever the condition of a write says."""
+    """The store ignores the condition of a conditional write."""
 
     says = (
         "The object store at {endpoint} ignores conditional writes (If-None-Match), which "
@@ -111,7 +111,7 @@ class ConditionsIgnored(StoreError):
 
 
 class RaceWonTwice(StoreError):
-    """The store honours conditional writes one after the other, but not at once."""
+    """The store honours conditional writes one after the other, but not concurrent ones."""
 
     writers: int
     winners: int
@@ -123,13 +123,13 @@ class RaceWonTwice(StoreError):
 
 
 class LeaseError(MedallionError):
-    """Base of what happens when another run writes the same dataset."""
+    """Base of the errors when another run writes the same dataset."""
 
     dataset: str
 
 
 class LeaseHeld(LeaseError):
-    """Another run writes the dataset, and did not end in the time that we wait."""
+    """Another run holds the lease, and did not release it while we waited."""
 
     holder: str
     waited: float
@@ -140,20 +140,20 @@ class LeaseHeld(LeaseError):
 
 
 class LeaseLost(LeaseError):
-    """Another run acquired the lease, which this one did not renew in time."""
+    """This run did not renew its lease in time, and another run acquired it."""
 
     says = (
-        "Another run has acquired the lease of {dataset} (or somebody removed it), since this run "
-        "did not renew it within LAKE_LEASE_SECONDS. Run again."
+        "This run did not renew its lease of {dataset} within LAKE_LEASE_SECONDS, and another run "
+        "has acquired it (or somebody removed it). Run again."
     )
 
 
 class LakeError(MedallionError):
-    """Base of what is wrong with the objects of the lake themselves."""
+    """Base of the errors of the objects in the lake."""
 
 
 class ManifestMissing(LakeError):
-    """A layer that must be read has not been published yet."""
+    """A dataset is not published yet."""
 
     object: str
     block: str
@@ -170,7 +170,7 @@ class ManifestUnreadable(LakeError):
 
 
 class ManifestTooNew(LakeError):
-    """A manifest was written by a later release, in a form that this one does not know."""
+    """A later release wrote the manifest, in a format that this release does not know."""
 
     object: str
     version: int
@@ -189,7 +189,7 @@ class ObjectMissing(LakeError):
 
 
 class ObjectDiffers(LakeError):
-    """An object is not what its manifest says."""
+    """An object differs from its manifest."""
 
     object: str
     what: str
@@ -202,7 +202,7 @@ class ObjectDiffers(LakeError):
 
 
 class ObjectUnreadable(LakeError):
-    """An object is what its manifest says, but not of the form that its layer has."""
+    """An object agrees with its manifest, but does not have the format of its layer."""
 
     object: str
     problem: str
@@ -213,26 +213,26 @@ class ObjectUnreadable(LakeError):
 
 
 class ColumnsDiffer(LakeError):
-    """A Parquet object lacks a column, or has it with another type."""
+    """A Parquet object lacks a column, or the column has another type."""
 
     object: str
     expected: dict[str, str]
     found: dict[str, str]
 
     def __str__(self) -> str:
-        """The sentence, with the columns that it lacks."""
+        """The message, with the missing columns."""
         wanted = self.expected.items()
         lacking = ", ".join(f"{c} ({t})" for c, t in wanted if self.found.get(c) != t)
         return f"{self.object} lacks {lacking}; run the pipeline again, which writes it."
 
 
 class SnapshotMissing(LakeError):
-    """The runtime variable `snapshot` names no snapshot that bronze retains."""
+    """Bronze has no snapshot with the id in the runtime variable `snapshot`."""
 
     snapshot: str
     kept: list[str]
 
     def __str__(self) -> str:
-        """The sentence, with the newest that are kept."""
+        """The message, with the newest snapshots in bronze."""
         newest = ", ".join(self.kept[-5:]) or "none"
         return f"bronze keeps no snapshot {self.snapshot!r}; the newest kept are: {newest}."

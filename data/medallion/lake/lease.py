@@ -1,6 +1,6 @@
-"""Leases: one run at a time writes a dataset, by the store's conditional writes.
+"""Leases: conditional writes of the store let only one run at a time write a dataset.
 
-No two clocks are compared: a run that waits observes whether the lease is renewed.
+Clocks are never compared. A waiting run watches whether the other run renews its lease.
 """
 
 from __future__ import annotations
@@ -28,23 +28,24 @@ from .runs import day_of
 from .store import Store
 from .tries import TRIES
 
-LOOK_SECONDS = 1.0  # between two looks at another run's lease, at most
-RACERS = 4  # writers that race for one object
+LOOK_SECONDS = 1.0  # the longest pause between two reads of another run's lease
+RACERS = 4  # concurrent writers of one object
 
 
 @contextmanager
 def hold(store: Store, dataset: Dataset, run: str, seconds: float, limit: float) -> Iterator[Lease]:
-    """The right to write a dataset, for as long as the context lasts.
+    """Hold the lease of a dataset while the context lasts.
 
     Args:
-        store: where the dataset is.
-        dataset: the one to write.
-        run: who writes it, for others to read.
-        seconds: without a sign of life after which a run is taken for dead.
-        limit: seconds to wait for another run's end.
+        store: the store of the dataset.
+        dataset: the dataset to write.
+        run: the id of this run, for other runs to read.
+        seconds: the length of the lease; it expires if it is not renewed for so long.
+        limit: seconds to wait for another run to release the lease.
 
     Raises:
-        LeaseHeld: another run held it for longer than the limit.
+        LeaseHeld: another run held the lease for longer than the limit.
+        ConditionsIgnored: the store ignores conditional writes.
     """
     lease = Lease(store, dataset, run, seconds)
     lease.acquire(limit)
@@ -62,9 +63,9 @@ def hold(store: Store, dataset: Dataset, run: str, seconds: float, limit: float)
 
 
 def renewed(store: Store) -> dict[str, bool]:
-    """Each lease of the lake, as `<layer>/<key>`, to whether a run renews it.
+    """Every lease of the lake, as `<layer>/<key>`, to whether a run renews it.
 
-    A lease that is not renewed for its length is held by nobody; to see one takes that long.
+    A lease has expired if it is not renewed for its length, so this can take as long.
     """
 
     def etags() -> dict[tuple[Layer, str], str]:
@@ -86,7 +87,7 @@ def renewed(store: Store) -> dict[str, bool]:
 
 
 class Lease:
-    """A run's right to write a dataset; `hold` is the way to one."""
+    """A run's lease of a dataset. Use `hold` to get one."""
 
     def __init__(self, store: Store, dataset: Dataset, run: str, seconds: float) -> None:
         self._store = store
@@ -98,31 +99,31 @@ class Lease:
         self._renewing = threading.Lock()
 
     def renew(self) -> None:
-        """Renew the lease: from now on, nobody takes the dataset away for its length.
+        """Renew the lease; from now on, no other run can acquire it for its length.
 
         Raises:
-            LeaseLost: another run has taken it.
-            StoreUnreachable: the store does not answer, or too late to be sure.
+            LeaseLost: another run has acquired it.
+            StoreUnreachable: the store does not respond, or too late to be sure.
         """
         with self._renewing:
             for _ in range(TRIES):
                 started = time.monotonic()
                 if not self._etag or not self._take(self._etag):
                     raise LeaseLost(self._dataset.path)
-                # A slow response says little about the present.
+                # During a slow response, the lease may have expired again.
                 if time.monotonic() - started < self._seconds / 2:
                     return
         raise StoreUnreachable(
             self._store.endpoint,
             f"renew the lease of {self._dataset.path}",
-            "its answers take longer than half of LAKE_LEASE_SECONDS",
+            "its responses take longer than half of LAKE_LEASE_SECONDS",
         )
 
     def race_once_a_day(self) -> None:
-        """Let writers race, unless a run did on the same day (UTC) in this lake.
+        """Run the race of writers, unless a run of the same day (UTC) did it in this lake.
 
         Raises:
-            RaceWonTwice: as `race` does.
+            RaceWonTwice: as `race`.
         """
         layer, key = self._dataset.layer, self._dataset.race
         proved = self._store.get(layer, key)
@@ -131,13 +132,13 @@ class Lease:
             self._store.put(layer, key, self._run.encode())
 
     def race(self) -> None:
-        """Let writers race for an object: for one that is not there, then for its replacement.
+        """Let several writers create an object at once, and then replace it at once.
 
-        It proves that this store let exactly one of them win each time. A store that honours
-        conditions only one after the other fails almost surely; one that seldom fails may pass.
+        Each time, exactly one writer must win. A store that does not honour concurrent conditions
+        almost always fails here. A store that fails rarely may pass.
 
         Raises:
-            RaceWonTwice: more than one of them won, or none did.
+            RaceWonTwice: more than one writer won, or none did.
         """
         layer, key = self._dataset.layer, self._dataset.race
         with ThreadPoolExecutor(RACERS) as pool:
@@ -152,7 +153,7 @@ class Lease:
                 return [found for found in pool.map(write, range(RACERS)) if found]
 
             try:
-                self._store.remove(layer, [key])  # a crash may have left it here
+                self._store.remove(layer, [key])  # a crash may have left it
                 first = winners(None)
                 second = winners(first[0]) if len(first) == 1 else first
             finally:
@@ -162,7 +163,7 @@ class Lease:
             raise RaceWonTwice(self._store.endpoint, RACERS, len(second))
 
     def acquire(self, limit: float) -> None:
-        """Wait until the lease is free or has expired, and acquire it.
+        """Wait until the lease is released or has expired, and acquire it.
 
         Raises:
             LeaseHeld: another run held it for longer than the limit, in seconds.
@@ -176,26 +177,26 @@ class Lease:
             if stored and theirs.run != holder.run:
                 tell(f"Waiting for run {theirs.run} to end with {self._dataset.path}.")
             if newest != etag:
-                alive = theirs.holder == holder.holder  # it renewed its own
+                alive = theirs.holder == holder.holder  # the same run renewed it
                 etag, since, holder = newest, time.monotonic(), theirs
             if time.monotonic() - since > max(theirs.seconds, self._seconds):
                 if self._take(newest):
                     return
                 alive = True
-            # A dead run's lease may last longer than our limit: wait for its end anyway.
+            # A dead run's lease may expire later than our limit: wait for that anyway.
             if alive and time.monotonic() > end:
                 raise LeaseHeld(self._dataset.path, theirs.run, limit)
             time.sleep(min(LOOK_SECONDS, self._seconds / 4))
 
     def keep_renewed(self, ended: threading.Event) -> None:
-        """Renew the lease in time, until told that the work has ended."""
+        """Renew the lease regularly, until `ended` is set."""
         while not ended.wait(self._seconds / 4):
             try:
                 self.renew()
             except LeaseLost:
                 return
             except StoreError:
-                continue  # the block that needs the store will see the error itself
+                continue  # the block will get the same error when it needs the store
 
     def release(self) -> None:
         """Release the lease, so that others can acquire it."""
@@ -204,23 +205,23 @@ class Lease:
             self._store.remove(self._dataset.layer, [self._dataset.lease])
 
     def _take(self, etag: str | None) -> bool:
-        """Replace the lease of an ETag, or create one; whether it is ours now."""
-        # What is random makes each renewal another object, with another ETag.
+        """Replace the lease with this ETag, or create it; returns whether it is ours now."""
+        # The random part gives each renewal a new ETag.
         written = Content(self._run, self._seconds, self._holder, secrets.token_hex(8))
         content = json.dumps(asdict(written)).encode()
         layer, key = self._dataset.layer, self._dataset.lease
         self._etag = self._store.put_if(layer, key, content, etag)
         if self._etag is None and etag:
             # If the response to our renewal was lost, the lease is still ours.
-            there = self._store.get(layer, key)
-            if there and Content.parse(there[0]).holder == self._holder:
-                self._etag = there[1]
+            stored = self._store.get(layer, key)
+            if stored and Content.parse(stored[0]).holder == self._holder:
+                self._etag = stored[1]
         return self._etag is not None
 
 
 @dataclass(frozen=True)
 class Content:
-    """What a lease says: which run holds it, for how many seconds from each renewal on."""
+    """The content of a lease: the run that holds it, and its length in seconds."""
 
     run: str
     seconds: float = 0.0
@@ -229,9 +230,9 @@ class Content:
 
     @classmethod
     def parse(cls, content: bytes) -> Content:
-        """A stored lease; one that cannot be read is nobody's."""
+        """Parse a stored lease; an unreadable one has no holder."""
         try:
-            told = json.loads(content)
-            return cls(str(told["run"]), float(told["seconds"]), str(told["holder"]))
+            fields = json.loads(content)
+            return cls(str(fields["run"]), float(fields["seconds"]), str(fields["holder"]))
         except (ValueError, KeyError, TypeError):
             return cls("unknown")

@@ -1,4 +1,4 @@
-"""Error logs: one object an error, under its layer's `logs/`; a local spool comes first."""
+"""Error logs: one object per error, under the layer's `logs/`, written to a local spool first."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from .manifest import now
 from .records import CONTENT_TYPE
 from .store import Listed, Store
 
-LARGEST = 1 << 20  # bytes; a larger error log is told of, but not read
+LARGEST = 1 << 20  # bytes; a larger error log is listed, but not read
 
 
 def newest(logs: Mapping[str, Listed]) -> str:
-    """The key of the log that the store took last; "" where there is none."""
+    """The key of the newest log, by the store's clock; "" if there is none."""
     return max(logs, key=lambda key: (logs[key].modified, key), default="")
 
 
@@ -36,7 +36,7 @@ def describe(
     attempt: int,
     working_on: dict[str, Any],
 ) -> dict[str, Any]:
-    """The error log's content, JSON-ready; the fields of our own errors stand under `facts`."""
+    """The content of an error log, ready for JSON; `facts` has the fields of our own errors."""
     return {
         "time": now().isoformat(),
         "flow": flow,
@@ -55,15 +55,15 @@ def describe(
 def keep(log: Mapping[str, Any], spool: Path, store: Store | None) -> str:
     """Write an error log to its layer, or to the spool if the store does not accept it.
 
-    The spool comes first and is emptied on delivery, so that a crash in between loses nothing.
+    The log is written to the spool first, and removed from it on delivery. So a crash loses none.
 
     Args:
-        log: JSON-ready, without secrets.
-        spool: the folder where logs of the flow wait.
-        store: where it belongs; None where it is not known.
+        log: the content, ready for JSON, without secrets.
+        spool: the folder where the flow's logs wait.
+        store: the store of the lake; None if it is unknown.
 
     Returns:
-        Where it is, `<layer>/logs/<run>-<block>.json` or a path; or why it is lost.
+        Where the log is, `<layer>/logs/<run>-<block>.json` or a path; or why it is lost.
     """
     content = json.dumps(log, indent=1, ensure_ascii=False).encode("utf-8", "replace")
     layer, name = log["layer"], f"{log['run']}-{log['block']}.json"
@@ -82,12 +82,12 @@ def keep(log: Mapping[str, Any], spool: Path, store: Store | None) -> str:
 
 
 def deliver(spool: Path, store: Store) -> int:
-    """Bring the spooled error logs to their layers; returns how many.
+    """Move the spooled error logs to their layers; returns how many.
 
-    A log that this user may not read or remove is reported and stays; the run goes on.
+    A log that this user may not read or remove is reported and stays. The run continues.
 
     Raises:
-        StoreError: the store does not take them; what it did not take stays in the spool.
+        StoreError: the store does not accept a log; it stays in the spool, with those after it.
     """
     delivered = 0
     for layer in LAYERS:
@@ -124,7 +124,7 @@ def _spooled(folder: Path) -> list[Path]:
 
 
 def _be_able_to_remove(file: Path) -> None:
-    # Delivered again in every run, it would look like a new failure each time.
+    # Else every run would deliver the log again, and it would look like a new error.
     if not os.access(file.parent, os.W_OK):
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(file))
 

@@ -1,4 +1,4 @@
-"""What a manifest says: which objects are a dataset's current version, and how its rows add up."""
+"""Manifests: the objects of a dataset's current version, and its row counts and checks."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ MANIFEST_VERSION = 2
 MACHINERY = __name__.rpartition(".lake.")[0]
 
 PART_BYTES = 32 << 20
-"""Of a large object; what one task of the next step reads, and checks by its hash."""
+"""The size of a part of a large object. One task of the next step reads and checks one part."""
 
 
 Content = bytes  # a name for the type, where `bytes` is a field
 
 
 class StoredObject(BaseModel):
-    """One object: its key in the bucket, its size in rows and bytes, its content's hash."""
+    """One object: its key in the bucket, its size in rows and bytes, and its hash."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -41,7 +41,7 @@ class StoredObject(BaseModel):
 
 
 class Source(BaseModel):
-    """What a version was made from: an object's key (for bronze, an address) and its sha256."""
+    """The source of a version: an object's key (for bronze, a URL) and its sha256."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -50,12 +50,12 @@ class Source(BaseModel):
 
 
 class Parts(BaseModel):
-    """The hashes of a large object's parts, so that a reader of one part can check it."""
+    """The hashes of a large object's parts. With them, a reader can check a single part."""
 
     model_config = ConfigDict(frozen=True)
 
     size: int
-    """Bytes of a part; the last one may have fewer."""
+    """Bytes per part; the last part may be smaller."""
     sha256: tuple[str, ...]
 
 
@@ -68,65 +68,65 @@ class Check(BaseModel):
     expected: int
     found: int
     note: str | None = None
-    """Why it held though the two numbers differ."""
+    """Why the check held although the two numbers differ."""
 
     @property
     def held(self) -> bool:
-        """Whether both numbers are the same, or a note says why they need not be."""
+        """Whether both numbers are equal, or a note explains the difference."""
         return self.expected == self.found or self.note is not None
 
 
 class Changes(BaseModel):
-    """How many rows differ from the version before, and in how many partitions."""
+    """How many rows differ from the previous version, and in how many partitions."""
 
     model_config = ConfigDict(frozen=True)
 
     added: int = 0
     removed: int = 0
     moved: int = 0
-    """To another partition."""
+    """Rows that moved to another partition."""
     retyped: int = 0
-    """With another value in a column of known values."""
+    """Rows with another value in a column of known values."""
     changed: int = 0
-    """With another value in a column of any other kind, and not counted above."""
+    """Other rows with a new value in any other column."""
     partitions: int = 0
 
 
 CELLS_A_DEGREE = 2
 
 Cells = dict[str, int]
-"""The rows in each cell of the map; `<x> <y>` are half degrees of longitude and latitude, rounded
-down."""
+"""Cell of the map to its rows; the cell is `<x> <y>`, longitude and latitude in half degrees,
+rounded down."""
 
 Fields = dict[str, tuple[str, ...]]
-"""Each field of the records to the JSON types of its values, sorted, `null` left out."""
+"""Field of the records to the JSON types of its values, sorted, without `null`."""
 
 
 class Profile(BaseModel):
-    """What a version of the data looks like; counts are of silver's rows."""
+    """Statistics of a version of silver. Counts are rows of silver."""
 
     model_config = ConfigDict(frozen=True)
 
     rows: int
     fields: Fields
     values: dict[str, int]
-    """Each column to how many rows have a value in it."""
+    """Column to the number of rows that have a value in it."""
     counts: dict[str, dict[str, int]] = {}
-    """Each column of known or steady values to how many rows have which."""
+    """Column of known or steady values to each value and its number of rows."""
     unreadable: dict[str, int] | None = None
-    """Each column to how many records had a value that it cannot hold, if any; rejected records
-    count too. None in the manifest of a release that did not count."""
+    """Column to the number of records with a value that its type cannot hold; includes rejects.
+    None in the manifest of a release that did not count them."""
     cells: Cells = {}
-    """Of the rows with coordinates, where the table has any."""
+    """The rows with coordinates, by map cell; empty if the table has no coordinates."""
 
 
 class Drift(BaseModel):
-    """One change that a rule names: of what, and in one sentence."""
+    """One drift: the rule that found it, what drifted, and a sentence about it."""
 
     model_config = ConfigDict(frozen=True)
 
     rule: str
-    """One of RULES; of a later release, perhaps another."""
+    """One of RULES, or a rule of a later release."""
     subject: str
     what: str
 
@@ -144,7 +144,7 @@ class Manifest(BaseModel):
 
     manifest_version: int = MANIFEST_VERSION
     flow: str | None = None
-    """Whose dataset it is; None in the manifest of a release that had one flow."""
+    """The flow of the dataset; None in the manifest of a release that had only one flow."""
     layer: str
     dataset: str
     run: str
@@ -165,12 +165,12 @@ class Manifest(BaseModel):
     code_version: str
 
     def only_object(self) -> StoredObject:
-        """The object of a dataset that is one object (bronze, the gold table, the chart)."""
+        """The object of a version that is one object: bronze, a gold table or the chart."""
         (entry,) = self.objects
         return entry
 
     def to_bytes(self) -> bytes:
-        """As stored: indented JSON, UTF-8."""
+        """The manifest as it is stored: indented JSON in UTF-8."""
         return self.model_dump_json(indent=1, exclude_none=True).encode() + b"\n"
 
     @classmethod
@@ -178,7 +178,7 @@ class Manifest(BaseModel):
         """Parse a stored manifest.
 
         Raises:
-            ValueError: it is cut or malformed.
+            ValueError: the content is cut or malformed.
         """
         try:
             return cls.model_validate_json(content)
@@ -187,46 +187,46 @@ class Manifest(BaseModel):
 
 
 def first_problem(error: ValidationError) -> str:
-    """The first thing that is wrong, and where, without what was found there."""
+    """The first problem and its place, without the wrong value."""
     first = error.errors(include_input=False, include_url=False)[0]
     place = ".".join(map(str, first["loc"]))
     return f"{place}: {first['msg']}" if place else first["msg"]
 
 
 def version_of(content: bytes) -> int:
-    """The version of a stored manifest, whatever else a later one may hold.
+    """The format version of a stored manifest; works for later formats too.
 
     Raises:
-        ValueError: it does not say.
+        ValueError: the manifest has no version.
     """
     try:
-        # Keep no more of each object: a manifest may name very many.
+        # Keep only this field of each JSON object, because a manifest can name very many objects.
         return int(json.loads(content, object_hook=lambda found: found.get("manifest_version")))
     except (ValueError, TypeError, OverflowError, RecursionError):
         raise ValueError("no JSON object with a manifest_version") from None
 
 
 def now() -> datetime:
-    """The time in UTC, to the second: a finer one would say nothing about a run."""
+    """The current time in UTC, to the second."""
     return datetime.now(timezone.utc).replace(microsecond=0)
 
 
 def sha256(content: bytes) -> str:
-    """The hash by which objects are named and compared, in hex."""
+    """The sha256 in hex; it names and compares objects."""
     return hashlib.sha256(content).hexdigest()
 
 
 def md5(content: bytes) -> str:
-    """What a store gives as the ETag of an object of one PUT, in hex."""
+    """The MD5 in hex; stores return it as the ETag of an object of one PUT."""
     return hashlib.md5(content, usedforsecurity=False).hexdigest()
 
 
 @cache
 def code_version(package: str) -> str:
-    """The release, and a hash of the machinery's files and a flow's, so that any edit shows.
+    """The release, and a hash of the files of this package and of a flow, so that any edit shows.
 
     Args:
-        package: of the flow's folder.
+        package: the flow's package.
     """
     digest = hashlib.sha256()
     for name in (MACHINERY, package):

@@ -1,4 +1,4 @@
-"""Parquet in memory: written so that equal rows are equal bytes, read with its columns checked."""
+"""Parquet in memory: equal rows give equal bytes, and a read checks the columns."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ CONTENT_TYPE = "application/vnd.apache.parquet"
 
 
 def write(table: pa.Table) -> bytes:
-    """One zstd Parquet file; a table's chunks do not show in it."""
+    """A zstd Parquet file of a table; it does not depend on the table's chunks."""
     sink = pa.BufferOutputStream()
-    # Locations are small: dictionaries and Arrow's own copy of the schema would be half the file.
+    # Files are small: dictionaries and Arrow's own copy of the schema would double their size.
     pq.write_table(
         table.combine_chunks(), sink, compression="zstd", use_dictionary=False, store_schema=False
     )
@@ -31,18 +31,19 @@ def read(
     columns: Iterable[pa.Field],
     missing_as_null: bool = False,
 ) -> pa.Table:
-    """Some columns of a file that a manifest names.
+    """Read columns of a file that a manifest names.
 
     Args:
-        name: the object's, for errors: `<layer>/<key>`.
+        name: the object's name for errors, `<layer>/<key>`.
         content: the file.
-        entry: what the manifest says of it.
-        columns: those to read, with the types they must have.
-        missing_as_null: whether it may lack some, having been written with fewer columns.
+        entry: the object in the manifest.
+        columns: the columns to read, with the types they must have.
+        missing_as_null: whether a missing column is null, as in a file of an older table.
 
     Raises:
-        ColumnsDiffer, ObjectDiffers: a column or a type differs, or the number of rows.
-        ObjectUnreadable: it is no Parquet.
+        ColumnsDiffer: a column is missing or has another type.
+        ObjectDiffers: the number of rows differs.
+        ObjectUnreadable: the file is not Parquet.
     """
     with _readable(name):
         file = pq.ParquetFile(pa.BufferReader(content))
@@ -56,7 +57,7 @@ def read(
     if any(found.get(column) != kind for column, kind in expected.items()):
         raise ColumnsDiffer(name, expected, found)
     with _readable(name):
-        # Objects are small and read several at a time; threads of Arrow's own only cost.
+        # Objects are small, and several are read at a time, so Arrow's own threads only cost time.
         table = file.read(columns=list(expected), use_threads=False)
     if len(table) != entry.rows:
         raise ObjectDiffers(name, "rows", entry.rows, len(table))

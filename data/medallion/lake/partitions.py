@@ -1,7 +1,7 @@
-"""Partitions: `country=<country>/state=<state>/` in an object's key, encoded once, as pyarrow does.
+"""Partitions: `country=<country>/state=<state>/` in an object's key, percent-encoded once.
 
-The values of a partition's columns are one tuple in code, one path in a key, and one text in a
-dictionary of rows.
+In code, a partition is a tuple of values. In a key, it is a path. In a column of rows, it is a
+text. The encoding is that of pyarrow.
 """
 
 from __future__ import annotations
@@ -18,35 +18,35 @@ import pyarrow.compute as pc
 from .errors import ObjectUnreadable
 
 Partition = tuple[str | int | bool, ...]
-"""The values of the partition columns of some rows, the widest first."""
+"""The values of the partition columns, the outermost first."""
 
 LONGEST_SEGMENT = 255
-"""Bytes; stores that keep objects as files take no longer part of a key between two slashes."""
+"""Bytes. A store that keeps objects as files refuses a longer part of a key between slashes."""
 
 PYARROW_NULL = "__HIVE_DEFAULT_PARTITION__"
-"""What pyarrow and Hive read as null, so no value can be called that."""
+"""pyarrow and Hive read this as null, so no value may equal it."""
 
-BETWEEN = "\0"  # tidied text holds none
+BETWEEN = "\0"  # tidied text never contains it
 
 
 @dataclass(frozen=True)
 class Partitioning:
-    """How rows are partitioned: by the columns of a schema, of text, int64 or bool."""
+    """Partitions rows by the columns of a schema; their types are text, int64 or bool."""
 
     schema: pa.Schema
 
     def path(self, partition: Partition) -> str:
-        """The part of a key, its values percent-encoded (pyarrow's `segment_encoding="uri"`)."""
+        """The partition's part of a key; percent-encoded (pyarrow's `segment_encoding="uri"`)."""
         return "/".join(map(_segment, self.schema.names, map(_text, partition)))
 
     def of_key(self, key: str) -> Partition:
         """The partition of an object's key: the inverse of `path`.
 
         Raises:
-            ObjectUnreadable: the key holds none.
+            ObjectUnreadable: the key has no partition.
         """
-        told = dict(segment.partition("=")[::2] for segment in key.split("/"))
-        encoded = [told.get(name, PYARROW_NULL) for name in self.schema.names]
+        found = dict(segment.partition("=")[::2] for segment in key.split("/"))
+        encoded = [found.get(name, PYARROW_NULL) for name in self.schema.names]
         with suppress(ValueError):
             texts = [unquote(text, errors="strict") for text in encoded]
             if PYARROW_NULL not in texts:
@@ -54,15 +54,15 @@ class Partitioning:
         raise ObjectUnreadable(key, f"its key has no {' and '.join(self.schema.names)}")
 
     def values(self, key: str) -> dict[str, str | int | bool]:
-        """The same by the names of the columns.
+        """Column to value, for the partition of an object's key.
 
         Raises:
-            ObjectUnreadable: the key holds none.
+            ObjectUnreadable: the key has no partition.
         """
         return dict(zip(self.schema.names, self.of_key(key), strict=True))
 
     def problem(self, partition: Partition) -> str | None:
-        """Why some values cannot be a partition, or None."""
+        """Why these values cannot be a partition, or None."""
         for name, value in zip(self.schema.names, map(_text, partition), strict=True):
             if len(_segment(name, value)) > LONGEST_SEGMENT:
                 return f"{name} too long for a key"
@@ -71,11 +71,11 @@ class Partitioning:
         return None
 
     def problems(self, rows: pa.Table) -> pa.Array:
-        """The problem of each row's partition, or null; null too if one of its values is null."""
+        """The problem of each row's partition; null if there is none, or if a value is null."""
         suspects = []
         for name in self.schema.names:
             values = rows[name].cast(pa.string())
-            # Percent-encoded, a byte is three at most.
+            # Percent-encoding makes at most three bytes of one.
             safe = (LONGEST_SEGMENT - len(_segment(name, ""))) // 3
             is_long = pc.greater(pc.binary_length(values), safe)
             suspects.append(pc.or_(is_long, pc.equal(values, PYARROW_NULL)))
@@ -85,19 +85,19 @@ class Partitioning:
         return pc.replace_with_mask(pa.nulls(len(rows), pa.string()), suspect, problems)
 
     def texts(self, rows: pa.Table) -> pa.ChunkedArray:
-        """The partition of each row as one text; null where a value is."""
+        """The partition of each row as one text; null if a value is null."""
         columns = [rows[name].cast(pa.string()) for name in self.schema.names]
         if len(columns) == 1:
             return columns[0]
         return pc.binary_join_element_wise(*columns, BETWEEN)
 
     def of_text(self, text: str) -> Partition:
-        """The partition of such a text."""
+        """The partition of a text of `texts` or `text_of`."""
         values = text.split(BETWEEN)
         return tuple(map(_value, self.schema.types, values))
 
     def columns(self, partitions: Sequence[Partition]) -> list[pa.Array]:
-        """Some partitions as columns."""
+        """Partitions as one array per column."""
         by_column = zip(*partitions, strict=True) if partitions else ((),) * len(self.schema)
         return [pa.array(c, field.type) for c, field in zip(by_column, self.schema, strict=True)]
 

@@ -1,6 +1,6 @@
-"""The lake's JSON form: one array of records, one record a line, each as it was received.
+"""The lake's JSON format: one array, one record per line, each record as it was received.
 
-Such a file is plain JSON to any reader, and streams: a record is a line, less the comma at its end.
+Such a file is plain JSON, and can be streamed: a record is a line without its final comma.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from .errors import ObjectUnreadable
 CONTENT_TYPE = "application/json"
 NEWLINE = ord("\n")
 NO_RECORD = {b"", b"[", b"]"}
-"""What else a line may hold, without space and comma."""
+"""What a line without a record contains, apart from spaces and commas."""
 
 _REJECTED = re.compile(rb'\{"reason":("(?:[^"\\]|\\.)*"),"position":(\d+),"record":(.*)\}')
-"""A record that cannot be used, as silver's block writes it: the reason as JSON, its position in
-bronze, and the record as received."""
+"""A reject as silver's block writes it: the reason as JSON, the position in bronze, and the record
+as received."""
 
 Item = tuple[str, Any]
-"""A record: its JSON text as received, on one line, and its value."""
+"""A record: its JSON text as received, in one line, and its value."""
 
 
 def _no_constant(name: str) -> Any:
@@ -38,13 +38,13 @@ _SPACE = " \t\n\r"
 
 
 def split_array(text: str) -> list[Item]:
-    """The items of a JSON array, each as its own text and its value.
+    """Split a JSON array into items, each with its text and its value.
 
-    The text is the item's as received, escapes and digits included, on one line: JSON allows a
-    line break between tokens only, so breaks become spaces without touching a value.
+    A text keeps escapes and digits as received, but is in one line. JSON allows line breaks only
+    between tokens, so a space can replace a line break.
 
     Raises:
-        ValueError: the text is no JSON, or no array.
+        ValueError: the text is not JSON, or not an array.
     """
 
     def skip(at: int) -> int:
@@ -72,10 +72,10 @@ def split_array(text: str) -> list[Item]:
 
 
 def parse(text: str, at: int = 0) -> tuple[Any, int]:
-    """One JSON value from a place on, and where it ends.
+    """Parse the JSON value that begins at `at`; returns the value and its end.
 
     Raises:
-        ValueError: there is no JSON value (too deep a nesting counts as none).
+        ValueError: there is no JSON value, or it is nested too deeply.
     """
     try:
         return _DECODER.raw_decode(text, at)
@@ -84,7 +84,7 @@ def parse(text: str, at: int = 0) -> tuple[Any, int]:
 
 
 def array_lines(records: Iterable[str]) -> Iterator[bytes]:
-    """The file's pieces for records given as JSON texts of one line each."""
+    """Yield the pieces of a file of records; each record is a JSON text of one line."""
     before = "[\n"
     for record in records:
         yield (before + record).encode("utf-8")
@@ -93,7 +93,7 @@ def array_lines(records: Iterable[str]) -> Iterator[bytes]:
 
 
 def split_lines(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    """The lines of some content given in pieces."""
+    """Yield the lines of content that comes in chunks."""
     rest = b""
     for chunk in chunks:
         *whole, rest = (rest + chunk).split(b"\n")
@@ -104,16 +104,16 @@ def split_lines(chunks: Iterable[bytes]) -> Iterator[bytes]:
 
 @dataclass(frozen=True)
 class Lines:
-    """Records of such a file: its content, and from where to where each stands in it, in bytes."""
+    """Records of such a file: its content, and where each record starts and ends, in bytes."""
 
     content: bytes | bytearray
     starts: npt.NDArray[np.int64]
     ends: npt.NDArray[np.int64]
-    """Without the comma."""
+    """The byte after each record, without the comma."""
 
     @classmethod
     def of(cls, content: bytes | bytearray) -> Lines:
-        """The records of some lines."""
+        """Find the records in some lines."""
         letters = np.frombuffer(content, np.uint8)
         breaks = np.flatnonzero(letters == NEWLINE)
         starts = np.concatenate([[0], breaks + 1])
@@ -133,7 +133,7 @@ class Lines:
 
     @classmethod
     def joined(cls, texts: Iterable[bytes]) -> Lines:
-        """Some records, each on one line."""
+        """Join records of one line each."""
         return cls.of(b"\n".join(texts))
 
     def __len__(self) -> int:
@@ -145,20 +145,20 @@ class Lines:
 
     @property
     def are_braced(self) -> npt.NDArray[np.bool_]:
-        """Which records begin and end as an object does."""
+        """True for each record that begins with `{` and ends with `}`."""
         letters = np.frombuffer(self.content, np.uint8)
         braced: npt.NDArray[np.bool_] = letters[self.starts] == ord("{")
         braced &= letters[self.ends - 1] == ord("}")
         return braced
 
     def separated(self) -> npt.NDArray[np.uint8]:
-        """The content with line breaks alone between the records, to be written to."""
+        """A writable copy of the content, with line breaks instead of commas between records."""
         letters = np.frombuffer(self.content, np.uint8).copy()
         letters[self.ends[self.ends < len(letters)]] = NEWLINE
         return letters
 
     def with_text(self, text: bytes, first: int = 0) -> Iterator[int]:
-        """The numbers of the records, from a first one on, in which some text stands."""
+        """The numbers of the records from `first` on that contain a text."""
         number = first
         while number < len(self) and (at := self.content.find(text, self.starts[number])) >= 0:
             number = int(self.starts.searchsorted(at, side="right")) - 1
@@ -167,14 +167,14 @@ class Lines:
 
 
 def lines_within(chunks: Iterable[bytes], start: int, end: int, size: int) -> Iterator[Lines]:
-    """The records whose lines begin from an offset of a file up to another, some at a time.
+    """Yield the records whose lines begin from byte `start` up to byte `end` of a file.
 
     Args:
-        chunks: the file's content from the byte before `start` on (from the first, for 0); read
-            for as long as the last line goes on.
-        start: where a line may begin, in bytes.
-        end: where none may any more.
-        size: of the lines to give at a time, about, in bytes.
+        chunks: the file's content, from the byte before `start` (or from 0) to the end of the
+            file. Chunks after the last line are not read.
+        start: the first byte where a line may begin.
+        end: the first byte where no line may begin.
+        size: about how many bytes of lines to yield at a time.
     """
     at, held, searched, inside = max(start - 1, 0), bytearray(), 0, start == 0
     for chunk in chunks:
@@ -183,7 +183,7 @@ def lines_within(chunks: Iterable[bytes], start: int, end: int, size: int) -> It
             at, held, searched, inside = at + found, held[found:], 0, True
         if at >= end:
             return
-        # A line break there is before a line that begins at `end`, or later.
+        # After this line break, a line begins at `end` or later.
         if inside and (found := held.find(b"\n", max(end - 1 - at, searched))) >= 0:
             yield Lines.of(held[:found])
             return
@@ -196,7 +196,7 @@ def lines_within(chunks: Iterable[bytes], start: int, end: int, size: int) -> It
 
 
 def record_texts(lines: Iterable[bytes]) -> Iterator[bytes]:
-    """The JSON texts of the records, from the lines of such a file."""
+    """Yield the JSON text of each record, from the lines of such a file."""
     for line in lines:
         text = line.strip().removesuffix(b",")
         if text not in NO_RECORD:
@@ -204,14 +204,14 @@ def record_texts(lines: Iterable[bytes]) -> Iterator[bytes]:
 
 
 def rejected_records(lines: Iterable[bytes], name: str) -> Iterator[tuple[str, int, bytes]]:
-    """The reason, the position in bronze and the JSON text of each record that cannot be used.
+    """Yield the reason, the position in bronze and the JSON text of each reject.
 
     Args:
-        lines: of such a file, as silver's block writes it.
-        name: the object's, for errors: `<layer>/<key>`.
+        lines: the lines of silver's file of rejects.
+        name: the object's name for errors, `<layer>/<key>`.
 
     Raises:
-        ObjectUnreadable: a line is of another form.
+        ObjectUnreadable: a line is not a reject.
     """
     for number, text in enumerate(record_texts(lines)):
         found = _REJECTED.fullmatch(text)

@@ -1,6 +1,6 @@
-"""What the error codes of S3 mean for a person who must act on one.
+"""Maps the error codes of S3 to our errors, which say what to do.
 
-The codes are those of AWS's list of S3 errors and of MinIO's `cmd/api-errors.go`; SeaweedFS has
+The codes come from AWS's list of S3 errors and from MinIO's `cmd/api-errors.go`. SeaweedFS uses
 some of them.
 """
 
@@ -77,16 +77,16 @@ def refusal(
     """Our error for an error response of the store.
 
     Args:
-        endpoint: the store's.
-        action: what it was asked for, in words.
-        code: of S3; "" where the answer had none.
-        message: beside the code.
-        status: of HTTP; 0 where it is not known, as for one object of a removal of many.
-        region: that the request was signed for.
+        endpoint: the store's address.
+        action: the request in words.
+        code: the S3 code; "" if the response has none.
+        message: the message beside the code.
+        status: the HTTP status; 0 if unknown, as for one object of a removal of many.
+        region: the region that the request was signed for.
     """
-    said = code or f"HTTP {status}"
+    short = code or f"HTTP {status}"
     message = " ".join(message.split())[:LONGEST_MESSAGE]
-    reason = f"{said}: {message}" if message else said
+    reason = f"{short}: {message}" if message else short
     if code in FULL or status == 507:
         return StoreFull(endpoint, action, reason)
     if code in CLOCK:
@@ -94,7 +94,7 @@ def refusal(
     if code in REGION:
         return StoreRegionDiffers(endpoint, action, region, reason)
     if code in KEYS or status in {401, 403}:
-        return StoreRefused(endpoint, action, said)
+        return StoreRefused(endpoint, action, short)
     if code in BUSY or status in {408, 429} or status >= 500:
         return StoreBusy(endpoint, action, reason)
     return StoreAnsweredOtherwise(endpoint, action, reason)

@@ -1,4 +1,4 @@
-"""A run's id: when it began, and a short part that is half random; sortable as text."""
+"""Run ids: the time when a run began, and a short part that is half random. They sort as text."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ RUN = r"\d{8}T\d{6}Z-[0-9a-f]{6}"
 def new_run() -> str:
     """The id of a run that begins now.
 
-    Its last part begins with the fraction of the second, so that of two runs of one second, the
+    The last part begins with the fraction of the second. So of two runs in the same second, the
     later one has the greater id.
     """
     time = datetime.now(timezone.utc)
@@ -20,19 +20,19 @@ def new_run() -> str:
 
 
 def began(time: datetime) -> str:
-    """The first part of the id of a run that begins then; ids of earlier runs are less than it."""
+    """The first part of the id of a run that begins at `time`; ids of earlier runs are less."""
     return f"{time:%Y%m%dT%H%M%SZ}"
 
 
 def time_of(run: str) -> datetime:
-    """When a run began, to the second, in UTC, by its id: the inverse of `began`.
+    """The time when a run began, to the second, in UTC: the inverse of `began`.
 
     Raises:
-        ValueError: the id tells no time.
+        ValueError: the id has no time.
     """
     return datetime.strptime(run[:16], "%Y%m%dT%H%M%SZ").replace(tzinfo=timezone.utc)
 
 
 def day_of(run: str) -> str:
-    """The day in UTC on which a run began: the first part of its id."""
+    """The day when a run began, in UTC, as `YYYYMMDD`."""
     return run.partition("T")[0]

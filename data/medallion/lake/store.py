@@ -1,4 +1,4 @@
-"""The object store: the only module that knows its client. Each layer has a bucket."""
+"""The object store. Only this module knows its client. Each layer has a bucket."""
 
 from __future__ import annotations
 
@@ -32,35 +32,35 @@ from .refusals import LONGEST_MESSAGE, refusal
 from .tries import BUSY_TRIES, TRIES, tries, tries_of_a_cut_body
 
 CONNECT_SECONDS = 5.0
-SKEW_SECONDS = 900.0  # S3 refuses a request whose time is further off than that
+SKEW_SECONDS = 900.0  # S3 refuses a request if its time differs by more
 CHUNK = 1 << 20
 META = "x-amz-meta-"
 _CONDITION_FAILED = {"PreconditionFailed", "ConditionalRequestConflict", "NoSuchKey"}
 _CONNECTION = re.compile(r"^(?:<.*>|\w+\(host=[^)]*\)): ")
-"""How urllib3 begins its messages: with the object that failed."""
+"""The beginning of urllib3's messages: the object that failed."""
 _FAILED = (MinioException, urllib3.exceptions.HTTPError, OSError, ParseError)
-"""What the client raises if no response of S3 came."""
+"""The client's errors if no S3 response came."""
 
 T = TypeVar("T")
 R = TypeVar("R")
 Headers = dict[str, str | list[str] | tuple[str]]
-"""As minio-py takes them."""
+"""The type that minio-py expects."""
 
 
 @dataclass(frozen=True)
 class Listed:
-    """What a listing says of an object."""
+    """An object in a listing."""
 
     bytes: int
     modified: float
-    """When it was last PUT, in Unix seconds, by the store's clock."""
+    """The time of its last PUT, in Unix seconds, by the store's clock."""
     etag: str
-    """Where a store neither encrypts nor compresses, the MD5 of an object of one PUT."""
+    """For an object of one PUT, its MD5, if the store neither encrypts nor compresses."""
 
 
 @dataclass(frozen=True)
 class Head:
-    """What the store says of an object without its content; names of metadata in lower case."""
+    """The response to HEAD: an object without its content; names of metadata in lower case."""
 
     etag: str
     bytes: int
@@ -70,8 +70,8 @@ class Head:
 class Store:
     """Objects of the three buckets.
 
-    Every method raises `StoreUnreachable` or `StoreRefused` when the store does not do its part.
-    Keys are relative to the layer's bucket, whose name is the layer's after `LAKE_BUCKET_PREFIX`.
+    Every method raises a `StoreError` if the store fails or refuses. Keys are relative to the
+    layer's bucket. Its name is `LAKE_BUCKET_PREFIX` and the name of the layer.
     """
 
     def __init__(self, client: Minio, settings: LakeSettings) -> None:
@@ -81,14 +81,14 @@ class Store:
 
     @classmethod
     def connect(cls, settings: LakeSettings, patient: bool = True) -> Self:
-        """The store of the settings; nothing is sent yet.
+        """The store of the settings; it sends no request yet.
 
         Args:
-            settings: where it is, its keys and its limits.
-            patient: whether to try often; else once more.
+            settings: the store's address, keys and limits.
+            patient: whether to retry often; else it retries once.
 
         Raises:
-            SettingError: the client takes no such address or region.
+            SettingError: the address or region is not valid.
         """
         connect = min(CONNECT_SECONDS, settings.store_timeout)
         http = urllib3.PoolManager(
@@ -104,7 +104,7 @@ class Store:
                 access_key=settings.access_key.get_secret_value(),
                 secret_key=settings.secret_key.get_secret_value(),
                 secure=settings.secure,
-                region=settings.region or None,  # else the store is asked for that of each bucket
+                region=settings.region or None,  # without one, the client asks for each bucket's
                 http_client=http,
             )
         except ValueError as error:
@@ -117,7 +117,7 @@ class Store:
         return self._settings.bucket_prefix + layer
 
     def create_bucket(self, layer: Layer) -> None:
-        """Make the layer's bucket, private, unless it is there."""
+        """Create the layer's bucket, private, unless it exists."""
         with self._asking(f"create the bucket {layer}"):
             if self._client.bucket_exists(self._bucket(layer)):
                 return
@@ -129,9 +129,9 @@ class Store:
                     raise
 
     def listed(self, layer: Layer, prefix: str) -> dict[str, Listed]:
-        """The keys under a prefix, sorted, and what the store says of each."""
+        """The objects under a prefix, by key, sorted."""
         with self._asking(f"list {layer}/{prefix}"):
-            # Recursive, because some stores list an emptied prefix for a while.
+            # Recursive, because some stores list an empty prefix for a while.
             listed = self._client.list_objects(self._bucket(layer), prefix, recursive=True)
             found = {
                 o.object_name or "": Listed(
@@ -152,7 +152,7 @@ class Store:
         content_type: str = "application/octet-stream",
         metadata: Mapping[str, str] | None = None,
     ) -> None:
-        """Store an object, whole or not at all."""
+        """Store an object atomically."""
         with self._asking(f"store {layer}/{key}"):
             self._client.put_object(
                 self._bucket(layer),
@@ -166,7 +166,7 @@ class Store:
     def put_file(
         self, layer: Layer, key: str, file: Path, content_type: str, metadata: Mapping[str, str]
     ) -> None:
-        """Store a file of any size as an object, in parts; whole or not at all."""
+        """Store a file of any size as an object, in parts but atomically."""
         with self._asking(f"store {layer}/{key}"):
             self._client.fput_object(
                 self._bucket(layer), key, str(file), content_type, dict(metadata)
@@ -181,37 +181,37 @@ class Store:
         content_type: str = CONTENT_TYPE,
         metadata: Mapping[str, str] | None = None,
     ) -> str | None:
-        """Store an object if its ETag is still this one, or, for None, if it does not exist.
+        """Replace an object if its ETag is still the given one; without one, create it.
 
         Args:
             layer: the bucket.
-            key: the object's.
-            content: the new one.
-            etag: of the object that it replaces.
+            key: the object's key.
+            content: the new content.
+            etag: the ETag of the object to replace; None to create the object.
             content_type: its media type.
-            metadata: to keep with it.
+            metadata: its metadata.
 
         Returns:
-            Its new ETag; None where another writer was faster.
+            The new ETag; None if another writer was faster.
         """
         condition = {"If-Match": f'"{etag}"'} if etag else {"If-None-Match": "*"}
-        told = {f"{META}{name}": value for name, value in (metadata or {}).items()}
-        sent: Headers = {"Content-Type": content_type, **told, **condition}
+        more = {f"{META}{name}": value for name, value in (metadata or {}).items()}
+        sent: Headers = {"Content-Type": content_type, **more, **condition}
         with self._asking(f"store {layer}/{key}"):
             try:
-                # In minio-py 7.2.20 only this function takes conditions.
+                # In minio-py 7.2.20, only this function supports conditions.
                 written = self._client._put_object(self._bucket(layer), key, content, sent)
             except S3Error as error:
                 if error.code not in _CONDITION_FAILED:
                     raise
             else:
                 return written.etag
-        # Our own write fails like this too, if its response was lost and it was sent again.
-        there = self.get(layer, key)
-        return there[1] if there and there[0] == content else None
+        # Our own write fails like this too, if its response was lost and the client sent it again.
+        stored = self.get(layer, key)
+        return stored[1] if stored and stored[0] == content else None
 
     def get(self, layer: Layer, key: str) -> tuple[bytes, str] | None:
-        """An object's content and ETag, or None where there is none."""
+        """An object's content and ETag; None if it does not exist."""
         name = f"{layer}/{key}"
         try:
             with self._asking(f"read {name}", missing=name):
@@ -225,33 +225,33 @@ class Store:
         return content, response.headers["etag"].strip('"')
 
     def remove(self, layer: Layer, keys: Iterable[str]) -> None:
-        """Remove objects; one that is gone already is no error."""
+        """Remove objects; a missing object is no error."""
         with self._asking(f"remove objects of {layer}"):
             for error in self._client.remove_objects(self._bucket(layer), map(DeleteObject, keys)):
                 action = f"remove {layer}/{error.name}"
                 raise refusal(self.endpoint, action, error.code or "", error.message or "")
 
     def head(self, layer: Layer, key: str) -> Head | None:
-        """What the store says of an object, or None where there is none."""
+        """The HEAD of an object; None if it does not exist."""
         try:
             with self._asking(f"look at {layer}/{key}", missing=f"{layer}/{key}"):
                 found = self._client.stat_object(self._bucket(layer), key)
         except ObjectMissing:
             return None
-        told = {
+        metadata = {
             name.lower().removeprefix(META): value for name, value in (found.metadata or {}).items()
         }
-        return Head(found.etag or "", found.size or 0, told)
+        return Head(found.etag or "", found.size or 0, metadata)
 
     def stream(
         self, layer: Layer, key: str, start: int = 0, end: int | None = None, etag: str = ""
     ) -> Iterator[bytes]:
-        """An object's content from an offset to another, or to its end, in pieces of a MiB.
+        """Yield an object's content from `start` up to `end` or its end, in chunks of 1 MiB.
 
-        A body that is cut in the middle is continued from there.
+        If a body is cut, a new request continues from there.
 
         Raises:
-            ObjectMissing: it is not there, or not that of the ETag any more.
+            ObjectMissing: the object is missing, or has another ETag now.
         """
         name = f"{layer}/{key}"
         same: Headers = {"If-Match": f'"{etag}"'} if etag else {}
@@ -271,7 +271,7 @@ class Store:
                             yield chunk
 
     def copy_if(self, layer: Layer, key: str, etag: str, to: str) -> bool:
-        """Copy an object within its bucket, if it still is that of an ETag; whether it was."""
+        """Copy an object within its bucket if its ETag is still the given one; returns whether."""
         with self._asking(f"copy {layer}/{key}"):
             try:
                 source = CopySource(self._bucket(layer), key, match_etag=etag)
@@ -283,7 +283,7 @@ class Store:
         return True
 
     def each(self, work: Callable[[T], R], items: Iterable[T]) -> list[R]:
-        """The results of some work on the store, in order, a few done at a time."""
+        """Do some work on each item, a few at a time; returns the results in order."""
         with ThreadPoolExecutor(self._settings.store_connections) as pool:
             return list(pool.map(work, items))
 
@@ -293,11 +293,11 @@ class Store:
         try:
             yield
         except S3Error as error:
-            # MinIO puts the code of a response without a body, such as one to HEAD, into a header.
+            # If a response has no body, such as one to HEAD, MinIO puts the code into a header.
             headers = error.response.headers
             code = headers.get("x-minio-error-code") or error.code or ""
             if code == "AccessDenied" and _seconds_apart(headers.get("Date")) > SKEW_SECONDS:
-                code = "RequestTimeTooSkewed"  # of which an answer to HEAD says nothing
+                code = "RequestTimeTooSkewed"  # a response to HEAD does not contain this code
             if missing and code in {"NoSuchKey", "PreconditionFailed"}:
                 raise ObjectMissing(missing) from None
             if code == "NoSuchBucket":
@@ -314,12 +314,12 @@ class Store:
 
 
 def _seconds_apart(date: str | None) -> float:
-    """Seconds between the time of a response and ours; 0 if it has none."""
+    """Seconds between the time of a response and ours; 0 if the response has no time."""
     try:
-        told = parsedate_to_datetime(date or "").timestamp()
+        theirs = parsedate_to_datetime(date or "").timestamp()
     except ValueError:
         return 0.0
-    return abs(told - time.time())
+    return abs(theirs - time.time())
 
 
 @contextmanager
@@ -333,5 +333,5 @@ def _released(response: urllib3.BaseHTTPResponse) -> Iterator[None]:
 
 def _reason(error: Exception) -> str:
     inner = getattr(error, "reason", None) or error
-    said = _CONNECTION.sub("", " ".join(str(inner).split()))
-    return said[:LONGEST_MESSAGE] or type(inner).__name__
+    message = _CONNECTION.sub("", " ".join(str(inner).split()))
+    return message[:LONGEST_MESSAGE] or type(inner).__name__

@@ -1,26 +1,26 @@
-"""How often a request to the store is sent again, and how long we wait before."""
+"""Retries of requests to the store: how many, and the wait before each."""
 
 from __future__ import annotations
 
 import urllib3
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt
 
-TRIES = 5  # after the first, where no answer comes
-BUSY_TRIES = 8  # after the first, where the store answers that it is busy
-BACKOFF_SECONDS = 0.2  # doubling from the second try on
+TRIES = 5  # retries if no response comes
+BUSY_TRIES = 8  # retries if the store responds that it is busy
+BACKOFF_SECONDS = 0.2  # before the second retry; it doubles with every further one
 LONGEST_BACKOFF_SECONDS = 3.2
 _BUSY_STATUS = (408, 429, 500, 502, 503, 504)
 
 
 def tries(unanswered: int, busy: int) -> urllib3.Retry:
-    """How often a request to a store is sent again, and how long is waited before.
+    """The retries of a request to the store.
 
-    A store's `Retry-After` is not obeyed: MinIO sends one of a minute with each 503, which is
-    longer than a lease.
+    They ignore the store's `Retry-After`: MinIO sends one minute with each 503, which is longer
+    than a lease.
 
     Args:
-        unanswered: times, where no answer comes.
-        busy: times, where the answer is that it cannot serve now; the last such answer is given.
+        unanswered: retries if no response comes.
+        busy: retries if the store responds that it is busy; the last such response is returned.
     """
     return urllib3.Retry(
         total=None,
@@ -30,7 +30,7 @@ def tries(unanswered: int, busy: int) -> urllib3.Retry:
         redirect=0,
         status=busy,
         status_forcelist=_BUSY_STATUS,
-        allowed_methods=None,  # POST too: it removes objects, and removing twice does no harm
+        allowed_methods=None,  # POST too: it removes objects, and a second removal is harmless
         raise_on_status=False,
         raise_on_redirect=False,
         respect_retry_after_header=False,
@@ -41,6 +41,6 @@ def tries(unanswered: int, busy: int) -> urllib3.Retry:
 
 
 def tries_of_a_cut_body() -> Retrying:
-    """For an answer whose body is cut in the middle."""
+    """The retries of a response whose body is cut."""
     cut = retry_if_exception_type(urllib3.exceptions.ProtocolError)
     return Retrying(stop=stop_after_attempt(TRIES), retry=cut, reraise=True)

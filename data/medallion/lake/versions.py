@@ -1,4 +1,4 @@
-"""The lake: versions of datasets in the three layers' buckets, and their manifests."""
+"""The lake: versions of datasets in the buckets of the three layers, and their manifests."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ from .manifest import MANIFEST_VERSION, Manifest, Source, StoredObject, md5, sha
 from .records import split_lines
 from .store import Store
 
-LARGEST_SINGLE_PUT = 16 << 20  # bytes; larger files go up in parts, without a condition
-# Longer than the time between the PUT of an object and that of its manifest.
+LARGEST_SINGLE_PUT = 16 << 20  # bytes; larger files are uploaded in parts, without a condition
+# Longer than the time between the PUT of an object and the PUT of its manifest.
 REPLACEMENT_SECONDS = 2.0
 
-UNKNOWN, NOTHING = "unknown", "none"  # some stores refuse metadata that are empty
+UNKNOWN, NOTHING = "unknown", "none"  # some stores refuse empty metadata
 
 R = TypeVar("R")
 M = TypeVar("M")
@@ -39,19 +39,19 @@ M = TypeVar("M")
 
 @dataclass(frozen=True)
 class Origin:
-    """Where an object comes from; kept in its metadata, so that it says which version it is."""
+    """The origin of an object. It is stored in the object's metadata and identifies its version."""
 
     run: str
     snapshot: str
     source: Source
     rows_in: int = 0
     made_by: str = UNKNOWN
-    """The code and the library that wrote it, on which its bytes depend."""
+    """The code and the library that wrote it. Its bytes depend on them."""
 
 
 @dataclass(frozen=True)
 class Stat:
-    """What an object says of itself."""
+    """A published object, by its metadata."""
 
     key: str
     etag: str
@@ -64,17 +64,17 @@ class Stat:
     source: Source
     made_by: str
     replaces: str
-    """The snapshot of the object that it replaced; "" if there was none, or it is unknown."""
+    """The snapshot of the object that it replaced; "" if there was none or it is unknown."""
 
     @property
     def entry(self) -> StoredObject:
-        """As a manifest would name it."""
+        """The object as a manifest names it."""
         return StoredObject(key=self.key, rows=self.rows, bytes=self.bytes, sha256=self.sha256)
 
 
 @dataclass(frozen=True)
 class Version:
-    """A dataset's published version: its manifest, by which ETag, and the same as a source."""
+    """A dataset's published version: its manifest, the manifest as a source, and its ETag."""
 
     manifest: Manifest
     source: Source
@@ -82,36 +82,36 @@ class Version:
 
 
 class Lake:
-    """Versions of datasets in a store, checked against what their manifests say."""
+    """Versions of datasets in a store. Reads check objects against their manifests."""
 
     def __init__(self, store: Store) -> None:
         self.store = store
 
     @classmethod
     def connect(cls, settings: LakeSettings, patient: bool = True) -> Self:
-        """The lake of the settings; as `Store.connect`."""
+        """The lake of the settings. Arguments and errors are those of `Store.connect`."""
         return cls(Store.connect(settings, patient))
 
     def read(self, layer: Layer, entry: StoredObject) -> bytes:
-        """The content of an object that a manifest names, checked against it.
+        """Read an object that a manifest names, and check its hash.
 
         Raises:
-            ObjectMissing, ObjectDiffers: it is not there, or not what the manifest says.
+            ObjectMissing, ObjectDiffers: the object is missing or differs from the manifest.
         """
         return b"".join(self.chunks(layer, entry))
 
     def only_content(self, dataset: Dataset) -> bytes:
-        """The content of the one object of a dataset's version, checked against its manifest.
+        """Read the only object of a dataset's version, and check its hash.
 
         Raises:
-            LakeError: it is not published, or not what its manifest says.
+            LakeError: the dataset is not published, or differs from its manifest.
         """
         return self.follow(
             dataset, lambda version: self.read(dataset.layer, version.manifest.only_object())
         )
 
     def chunks(self, layer: Layer, entry: StoredObject) -> Iterator[bytes]:
-        """As `read`, in pieces of a MiB; the check comes with the last one."""
+        """As `read`, in chunks of 1 MiB; the hash is checked after the last one."""
         name = f"{layer}/{entry.key}"
         digest = hashlib.sha256()
         for chunk in self.store.stream(layer, entry.key):
@@ -125,35 +125,35 @@ class Lake:
         return split_lines(self.chunks(layer, entry))
 
     def holds(self, layer: Layer, entry: StoredObject, content: bytes, etag: str) -> bool:
-        """Whether a stored object has some content, judged by what the store says of it alone.
+        """Whether a stored object has the given content; does not read the object.
 
         Args:
             layer: the bucket.
-            entry: the object as it should be; it was stored by `put_hashed`.
-            content: that it should have.
-            etag: that a listing gave.
+            entry: the expected object; `put_hashed` stored it.
+            content: the expected content.
+            etag: the ETag of a listing.
         """
         if etag == md5(content):
             return True
-        # Where the store encrypts or compresses, the ETag is something else.
+        # If the store encrypts or compresses, the ETag is not the MD5.
         head = self.store.head(layer, entry.key)
         return head is not None and head.metadata.get("sha256") == entry.sha256
 
     def put_hashed(
         self, layer: Layer, entry: StoredObject, content: bytes, content_type: str
     ) -> None:
-        """Store an object that tells the hash of its content."""
+        """Store an object, with its hash in the metadata."""
         self.store.put(layer, entry.key, content, content_type, {"sha256": entry.sha256})
 
     def history(self, dataset: Dataset) -> list[str]:
-        """The snapshots of a dataset's earlier versions, the oldest first."""
+        """The snapshots of a dataset's earlier versions, oldest first."""
         keys = self.store.listed(dataset.layer, dataset.history)
         return [key.removeprefix(dataset.history).removesuffix(".json") for key in keys]
 
     # -- versions of one object ------------------------------------------------
 
     def stat(self, layer: Layer, key: str) -> Stat | None:
-        """What a published object says of itself, or None where there is none."""
+        """A published object, by its metadata; None if it does not exist."""
         head = self.store.head(layer, key)
         if head is None:
             return None
@@ -183,21 +183,21 @@ class Lake:
         origin: Origin,
         previous: Stat | None,
     ) -> bool:
-        """Make some content the version of a single-object dataset, by one PUT.
+        """Publish a version of a dataset of one object, by one PUT.
 
         Args:
             layer: the bucket.
             entry: the object, as its manifest will name it.
-            content: of the object, or a file of it.
+            content: the object's content, or a file of it.
             content_type: its media type.
-            origin: what it says of itself.
-            previous: the object that it replaces, as it was; None where there was none.
+            origin: the object's origin, for its metadata.
+            previous: the object to replace; None if there is none.
 
         Returns:
-            Whether it was written: the same content of the same snapshot is not, again.
+            Whether the object was written. It is not if content and snapshot are unchanged.
 
         Raises:
-            LeaseLost: another run wrote it meanwhile.
+            LeaseLost: another run wrote the object meanwhile.
         """
         if previous and (previous.sha256, previous.snapshot) == (entry.sha256, origin.snapshot):
             return False
@@ -214,10 +214,10 @@ class Lake:
         return True
 
     def copy(self, layer: Layer, key: str, version: Stat, to: str) -> None:
-        """Copy a version of an object within its layer, with what it says of itself.
+        """Copy a version of an object within its layer, with its metadata.
 
         Raises:
-            LeaseLost: another run replaced it meanwhile.
+            LeaseLost: another run replaced the object meanwhile.
         """
         if not self.store.copy_if(layer, key, version.etag, to):
             raise LeaseLost(f"{layer}/{key}")
@@ -228,14 +228,14 @@ class Lake:
         """A dataset's published version.
 
         Raises:
-            ManifestMissing, ManifestUnreadable: the dataset's block has to be run.
-            ManifestTooNew: a later release wrote it.
+            ManifestMissing, ManifestUnreadable: the dataset's block must run.
+            ManifestTooNew: a later release wrote the manifest.
         """
         manifest, content, etag = self.read_manifest(dataset, Manifest.from_bytes)
         return Version(manifest, Source(key=dataset.manifest, sha256=sha256(content)), etag)
 
     def published(self, dataset: Dataset) -> Manifest | None:
-        """The manifest of a dataset's published version, or None where there is none.
+        """The manifest of a dataset's published version; None if there is none.
 
         Raises:
             ManifestUnreadable, ManifestTooNew: as `version`.
@@ -246,11 +246,11 @@ class Lake:
             return None
 
     def read_manifest(self, dataset: Dataset, parse: Callable[[bytes], M]) -> tuple[M, bytes, str]:
-        """What `parse` takes from a dataset's manifest, and the manifest's content and ETag.
+        """Read a dataset's manifest; returns the result of `parse`, the content and the ETag.
 
         Args:
-            dataset: the one to read.
-            parse: takes from the content what is asked for; raises ValueError where it cannot.
+            dataset: the dataset.
+            parse: parses the content; raises ValueError if it cannot.
 
         Raises:
             ManifestMissing, ManifestUnreadable, ManifestTooNew: as `version`.
@@ -269,14 +269,17 @@ class Lake:
         return parsed, content, etag
 
     def follow(self, dataset: Dataset, read: Callable[[Version], R]) -> R:
-        """What reading a dataset gives; it is read again if its version was replaced meanwhile.
+        """Read a dataset's version; read again if the version is replaced meanwhile.
 
         Args:
-            dataset: the one to read.
-            read: given the version, reads its objects; may be called more than once.
+            dataset: the dataset.
+            read: reads the objects of a version; may be called more than once.
+
+        Returns:
+            The result of `read`.
 
         Raises:
-            LakeError: it is not published, or not what its manifest says.
+            LakeError: the dataset is not published, or differs from its manifest.
         """
         version = self.version(dataset)
         while True:
@@ -291,10 +294,10 @@ class Lake:
                 raise error
 
     def _newer(self, dataset: Dataset, version: Version) -> Version | None:
-        """The version that has replaced another meanwhile, if any has.
+        """The version that replaced the given one meanwhile; None if none did.
 
-        If one object is the version, its own PUT publishes it. Its metadata describe it until its
-        manifest is written, or if a crash prevents that.
+        If the version is one object, the PUT of the object publishes it. Until its manifest is
+        written, or if a crash prevents that, the object's metadata describe it.
         """
         end = time.monotonic() + REPLACEMENT_SECONDS
         while time.monotonic() < end:
@@ -311,22 +314,22 @@ class Lake:
         return None
 
     def publish_manifest(self, dataset: Dataset, manifest: Manifest, etag: str | None) -> bool:
-        """Make a manifest its dataset's current one, by one PUT.
+        """Publish a dataset's manifest, by one PUT.
 
         Args:
-            dataset: whose.
-            manifest: the new one.
-            etag: of the one that it replaces; None where there is none.
+            dataset: the dataset.
+            manifest: the new manifest.
+            etag: the ETag of the manifest to replace; None if there is none.
 
         Returns:
-            Whether it was; it is not where another run published meanwhile.
+            Whether it was written; False if another run published meanwhile.
         """
         content = manifest.to_bytes()
         return self.store.put_if(dataset.layer, dataset.manifest, content, etag) is not None
 
 
 def _number(text: str) -> int:
-    """A number of metadata; 0 where somebody else wrote something else there."""
+    """A number in metadata; 0 if it is not one, because another program may have written it."""
     return int(text) if text.isascii() and text.isdecimal() and len(text) < 20 else 0
 
 
