@@ -1,1 +1,1 @@
-"""Fetch all records of an API, within its limits, and prove that none is missing."""
+"""Fetches all records of an API within its limits, and proves that none is missing."""

@@ -1,4 +1,4 @@
-"""What the machinery must know of an API: its address, limits, pages and totals."""
+"""The declaration of an API: its address, limits, pages and totals."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ if TYPE_CHECKING:
 
 
 class Api(ABC):
-    """An API that lists records in pages. A flow overrides what differs in its own API."""
+    """An API that lists records in pages. A flow overrides what is different in its API."""
 
     title: str
-    """What people call it."""
+    """The API's name, for people."""
     unit: str = "records"
-    """What a record is called, in the plural."""
+    """What the API's records are, in the plural."""
     url: str
-    """The address of its list, unless `<FLOW>_API_URL` says another."""
+    """The default address of its list; `<FLOW>_API_URL` overrides it."""
     page_size: int = 100
-    """Records a page, unless `<FLOW>_API_PAGE_SIZE` says less; it gives no more."""
+    """The API's maximum of records per page; `<FLOW>_API_PAGE_SIZE` can set fewer."""
     requests_per_minute: int = 120
-    """Its limit, unless `<FLOW>_API_REQUESTS_PER_MINUTE` says otherwise; 0 for none."""
+    """The default limit, 0 for none; `<FLOW>_API_REQUESTS_PER_MINUTE` overrides it."""
     facets: Mapping[str, str] = {}
-    """What it counts its records by: its own name for each, to the column of the table."""
+    """The facets for which the API reports counts: its name of each, to the table's column."""
 
     def headers(self, settings: FlowSettings) -> dict[str, str]:
-        """What is sent with each request besides: the token, if `<FLOW>_API_TOKEN` is set."""
+        """More headers for each request: by default the token, if `<FLOW>_API_TOKEN` is set."""
         token = settings.api_token.get_secret_value()
         return {"Authorization": f"Bearer {token}"} if token else {}
 
@@ -38,21 +38,21 @@ class Api(ABC):
     def pages(
         self, client: Client, settings: FlowSettings, total: int | None
     ) -> Iterator[list[Item]]:
-        """All records, page by page; `pagination` has the usual ways.
+        """Yield all records, page by page; `pagination` has the usual kinds.
 
         Args:
-            client: asks.
-            settings: of the flow.
-            total: how many records it says it has; None where it tells no total.
+            client: sends the requests.
+            settings: the settings of the flow.
+            total: the number of records that the API reports; None if it reports no total.
 
         Raises:
-            FatalApiError: a page could not be had.
+            FatalApiError: a page could not be fetched.
         """
 
     def totals(self, client: Client, settings: FlowSettings) -> Totals | None:
-        """What the API says it holds; None if it reports no total: then it is crawled twice.
+        """The totals that the API reports; None if it reports none, and must be crawled twice.
 
         Raises:
-            FatalApiError: it did not say.
+            FatalApiError: the totals could not be fetched.
         """
         return None

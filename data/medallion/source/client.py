@@ -1,6 +1,6 @@
-"""A polite HTTP client: few connections, a limit of requests a minute, retries, one time limit.
+"""A polite HTTP client: few connections, a rate limit, retries and one time limit.
 
-It knows nothing of what it asks for; a flow's `Api` does.
+It does not know what an API contains; a flow's `Api` does.
 """
 
 from __future__ import annotations
@@ -53,19 +53,19 @@ from .errors import (
 T = TypeVar("T")
 R = TypeVar("R")
 
-LONGEST_BACKOFF = 30.0  # seconds; the server may still ask for more by Retry-After
+LONGEST_BACKOFF = 30.0  # seconds; the server's Retry-After may ask for more
 CHUNK = 64 << 10
 TRIED_AGAIN = frozenset(
     {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS}
 )
-"""The statuses below 500 that are worth another try; from 500 on, every status is."""
+"""The statuses below 500 that are retried. Every status from 500 on is retried too."""
 OF_THE_NETWORK = (OSError, HTTPException, urllib3.exceptions.HTTPError)
 LARGEST_BODY = 64 << 20  # bytes; the largest page of the real API has 86 kB
 
 
 @dataclass(frozen=True)
 class Response:
-    """What an API answered with 200: its text, its headers, and the address that was asked."""
+    """A response with status 200: its text, its headers and the requested address."""
 
     text: str
     headers: Mapping[str, str]
@@ -73,13 +73,13 @@ class Response:
 
 
 class Client:
-    """Asks an API within the limits of the settings, for as long as it is a context.
+    """Sends requests to an API within the limits of the settings; a context manager.
 
     Public methods raise `FatalApiError`.
 
     Args:
-        settings: of the flow.
-        headers: to send with each request besides.
+        settings: the settings of the flow.
+        headers: more headers for each request.
     """
 
     def __init__(self, settings: FlowSettings, headers: Mapping[str, str] | None = None) -> None:
@@ -95,10 +95,10 @@ class Client:
         self._session = session(settings.api_connections)
         self._session.headers.update(
             {
-                # Without it, the server redirects an error to a page with status 200.
+                # Without this header, the server redirects errors to a page with status 200.
                 "Accept": "application/json",
                 "User-Agent": f"{settings.prefix.lower().rstrip('_')}/{__version__}",
-                # A response from a shared cache does not show the present data.
+                # A response from a shared cache may be old.
                 "Cache-Control": "no-cache",
                 **(headers or {}),
             }
@@ -118,14 +118,14 @@ class Client:
         read: Callable[[Response], T],
         unique: str = "",
     ) -> T:
-        """GET until a body can be read. Errors name the address with its query.
+        """GET with retries, until `read` accepts a response. Errors name the address and query.
 
         Args:
-            url: without its query.
-            parameters: of the query.
+            url: the address without its query.
+            parameters: the parameters of the query.
             read: parses a response; raises ValueError, TypeError or LookupError if it cannot.
-            unique: one more parameter, with another value in each try, so that no shared cache has
-                a response; "" if the server refuses unknown parameters.
+            unique: the name of one more parameter, with a new value in each attempt, so that no
+                shared cache has a response; "" if the server refuses unknown parameters.
         """
         address = _address(url, parameters)
         self._refuse_another_host(url)
@@ -150,7 +150,7 @@ class Client:
         return result
 
     def in_order(self, ask: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
-        """The result of each item, in order; a few are asked for ahead."""
+        """Yield the result of each item, in order; a few items are requested ahead."""
         waiting: deque[Future[R]] = deque()
         with ThreadPoolExecutor(self._settings.api_connections) as pool:
             try:
@@ -168,7 +168,7 @@ class Client:
     def _give_up(self, address: str, state: RetryCallState) -> NoReturn:
         settings = self._settings
         last = state.outcome.exception() if state.outcome else None
-        if not isinstance(last, RetriableApiError):  # tenacity stops on no other
+        if not isinstance(last, RetriableApiError):  # tenacity retries only these
             raise TypeError(f"unexpected {last!r}")
         limit = (
             f"{settings.name_of('API_ATTEMPTS')} is {settings.api_attempts}"
@@ -179,7 +179,7 @@ class Client:
         raise ApiGaveUp(address, state.attempt_number, str(last), limit, setting) from last
 
     def _refuse_another_host(self, url: str) -> None:
-        """A page may name the next one; the token is for the API of the settings alone."""
+        """A page can link to the next one, but only the API of the settings may get the token."""
         ours, theirs = urlsplit(self.url), urlsplit(url)
         if (ours.scheme, ours.netloc) != (theirs.scheme, theirs.netloc):
             raise ApiLeadsAway(self.url, url, self._settings.name_of("API_URL"))
@@ -219,10 +219,10 @@ class Client:
 
 
 def seconds_asked(headers: Mapping[str, str]) -> float | None:
-    """How many seconds a response's `Retry-After` asks us to wait: a number, or a date of HTTP.
+    """The seconds of a response's `Retry-After`, which is a number or an HTTP date.
 
     Returns:
-        A finite number, 0 or more; None if there is none, or none that can be understood.
+        A finite number, 0 or more; None if it is missing or malformed.
     """
     asked = headers.get("Retry-After", "")
     try:
@@ -231,7 +231,7 @@ def seconds_asked(headers: Mapping[str, str]) -> float | None:
         until = _moment(asked)
         if until is None:
             return None
-        # By the clock of the server if it sends its time: ours may be wrong.
+        # Use the server's clock if it sends its time, because ours may be wrong.
         now = _moment(headers.get("Date", "")) or datetime.now(timezone.utc)
         return max(0.0, (until - now).total_seconds())
     return seconds if 0 <= seconds < math.inf else None
@@ -246,7 +246,7 @@ def _moment(date: str) -> datetime | None:
 
 
 def _address(url: str, parameters: Mapping[str, Any]) -> str:
-    """An address as a person may open it, with its query."""
+    """The full address with its query, for a person to open."""
     try:
         return requests.Request("GET", url, params=parameters).prepare().url or url
     except requests.RequestException:
@@ -254,9 +254,9 @@ def _address(url: str, parameters: Mapping[str, Any]) -> str:
 
 
 def _body(response: requests.Response, url: str, end: float) -> bytes:
-    """The whole body, within the time limit: `requests` limits the time of one read only."""
+    """Read the body within the time limit; `requests` limits only the time of one read."""
     body = bytearray()
-    # What has arrived, where `iter_content` would wait for a whole piece.
+    # read1 returns what has arrived; `iter_content` would wait for a whole piece.
     while piece := response.raw.read1(CHUNK, decode_content=True):
         body += piece
         if time.monotonic() > end:
@@ -276,14 +276,14 @@ def _refuse_errors(
     if response.status_code == requests.codes.ok:
         return
     where = response.headers.get("Location")
-    said = f"a redirect to {where}" if where else body[:200].decode("utf-8", "replace")
-    said = " ".join(said.split())
+    answer = f"a redirect to {where}" if where else body[:200].decode("utf-8", "replace")
+    answer = " ".join(answer.split())
     if response.status_code in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
         setting = settings.name_of("API_TOKEN")
         problem = "is not accepted" if settings.api_token.get_secret_value() else "is not set"
-        raise ApiTokenRefused(url, response.status_code, said, setting, problem)
+        raise ApiTokenRefused(url, response.status_code, answer, setting, problem)
     names = settings.name_of("API_URL"), settings.name_of("API_PAGE_SIZE")
-    raise ApiRefused(url, response.status_code, said, " and ".join(names))
+    raise ApiRefused(url, response.status_code, answer, " and ".join(names))
 
 
 def _describe(response: requests.Response, body: bytes, error: Exception) -> str:
@@ -292,9 +292,9 @@ def _describe(response: requests.Response, body: bytes, error: Exception) -> str
 
 
 def _cause(error: BaseException) -> str:
-    """The root cause of an exception of requests, whose own text repeats the whole chain.
+    """The root cause of a `requests` exception, without the texts of the exceptions around it.
 
-    The chain may go on with an exception that Mage was handling; that one is no cause.
+    The chain may continue with an exception that Mage was handling, which is not a cause.
     """
     inner = error
     while isinstance(deeper := inner.__cause__ or inner.__context__, OF_THE_NETWORK):

@@ -1,4 +1,4 @@
-"""The proof that a crawl is complete: the API's own totals, compared with the records."""
+"""Proves that a crawl is complete: compares the records with the API's own totals."""
 
 from __future__ import annotations
 
@@ -15,36 +15,36 @@ from ..lake.manifest import Check
 from ..table import Table
 
 Facets = Mapping[str, str]
-"""What an API counts its records by: its own name for each, to the column."""
+"""An API's name of each facet, to the column of the table."""
 
 VALUES_OF = "values of the API's {}"
-"""The check of a facet, by its name: each of its values had the count that the API told."""
+"""The name of a facet's check: each of its values has the count that the API reports."""
 
 Differences = dict[str, dict[str, int]]
-"""What does not agree, to the counts `fetched` and `told`."""
+"""The name of a count to its values: `fetched` by us and `told` by the API."""
 
 
 @dataclass(frozen=True)
 class Totals:
-    """What the API says it holds: its records, and of each facet its values' (folded) records."""
+    """The API's totals: its records, and the records per (folded) value of each facet."""
 
     records: int
     facets: Mapping[str, Counter[str]] = field(default_factory=dict)
 
     def differences(self, later: Totals) -> Differences:
-        """What differs in later totals."""
+        """The differences from later totals."""
         if self == later:
             return {}
         return {"total before and after": {"fetched": self.records, "told": later.records}}
 
 
 class Tally:
-    """The sums of the fetched records. Their ids are on disk, so their number has no limit.
+    """Counts the fetched records. Their ids are on disk, so their number has no limit.
 
     Args:
-        facets: what the API counts by.
-        table: says which fields of a record are its key and the facets' columns.
-        file: for the ids; replaced where it is there.
+        facets: the facets of the API.
+        table: declares the fields of the key and of the facets' columns.
+        file: the file for the ids; an existing file is replaced.
     """
 
     def __init__(self, facets: Facets, table: Table, file: Path) -> None:
@@ -56,7 +56,7 @@ class Tally:
         self._sum = 0
         file.unlink(missing_ok=True)
         self._ids = sqlite3.connect(file)
-        self._ids.execute("PRAGMA journal_mode = OFF")  # no other reads it, and none after us
+        self._ids.execute("PRAGMA journal_mode = OFF")  # nobody else reads the file, now or later
         self._ids.execute("CREATE TABLE ids (id TEXT PRIMARY KEY) WITHOUT ROWID")
 
     def add(self, record: Any) -> None:
@@ -74,7 +74,7 @@ class Tally:
                 self._facets[name][str(found)] += 1
 
     def _is_new(self, identity: str) -> bool:
-        # As bytes, since an id may hold half a surrogate pair.
+        # As bytes, because an id may contain half a surrogate pair.
         key = identity.encode("utf-8", "surrogatepass")
         is_new = self._ids.execute("INSERT OR IGNORE INTO ids VALUES (?)", (key,)).rowcount == 1
         if is_new:
@@ -83,7 +83,7 @@ class Tally:
 
     @property
     def ids(self) -> tuple[int, int]:
-        """A value that two crawls of the same ids share, in whatever order."""
+        """A value that is equal for two crawls of the same ids, in any order."""
         return self.distinct, self._sum
 
     def agreement(self) -> tuple[Check, ...]:
@@ -93,12 +93,12 @@ class Tally:
 
     @property
     def distinct(self) -> int:
-        """Distinct ids, and each record without one as itself."""
+        """The number of distinct ids, plus the records without an id."""
         (named,) = self._ids.execute("SELECT count(*) FROM ids").fetchone()
         return int(named) + self._nameless
 
     def differences(self, totals: Totals) -> Differences:
-        """Where it is not what the API says."""
+        """The differences between the records and the API's totals."""
         found = {}
         if self.distinct != totals.records:
             found["total"] = {"fetched": self.distinct, "told": totals.records}
@@ -119,7 +119,7 @@ class Tally:
                     yield recount
 
     def checks(self, totals: Totals) -> tuple[Check, ...]:
-        """The proof of completeness, as a manifest keeps it."""
+        """The proof of completeness, for a manifest."""
         total = Check(
             name="distinct records = the API's total", expected=totals.records, found=self.distinct
         )
@@ -146,7 +146,7 @@ class Tally:
 
 @dataclass(frozen=True)
 class Recount:
-    """A value of a facet: its spellings among the records, and how many the API told of."""
+    """A value of a facet: the records per spelling, and the count that the API reports."""
 
     facet: str
     key: str
@@ -155,21 +155,21 @@ class Recount:
 
     @property
     def fetched(self) -> int:
-        """Records of any spelling."""
+        """The records of all spellings."""
         return sum(self.spellings.values())
 
     @property
     def overwritten(self) -> bool:
-        """Whether the API counted some spellings and lost the others.
+        """Whether the API reports only some of the spellings.
 
         The server counts by spelling, then lowers the keys (`mb_strtolower`). If spellings differ
-        only in case, the last count overwrites the others. The total counts them all.
+        only in case, the last count overwrites the others. The total includes them all.
         """
         return self.told < self.fetched and is_sum_of_some(self.told, self.spellings.values())
 
     @property
     def note(self) -> str:
-        """Why a count that was overwritten proves nothing."""
+        """Why an overwritten count proves nothing."""
         spellings = sorted(self.spellings)
         more = f" and {len(spellings) - 5} more" if len(spellings) > 5 else ""
         return (
@@ -179,8 +179,8 @@ class Recount:
 
 
 def is_sum_of_some(number: int, counts: Collection[int]) -> bool:
-    """Whether a number is the sum of one or more of some counts."""
-    sums = 1  # its bit n is set if the counts so far can add up to n
+    """Whether a number is the sum of one or more of the counts."""
+    sums = 1  # bit n is set if some of the counts so far add up to n
     for count in counts:
         sums |= sums << count
     return number > 0 and bool(sums >> number & 1)
@@ -189,8 +189,8 @@ def is_sum_of_some(number: int, counts: Collection[int]) -> bool:
 def fold(counts: Mapping[str, int]) -> Counter[str]:
     """Add up counts of keys that differ only in case, accents or spaces.
 
-    A server's collation may count two spellings as one. The proof holds all the same: a fetched
-    record keeps its folded key.
+    A server's collation may count two spellings as one. The proof still holds, because the records
+    are folded in the same way.
     """
     found = Counter[str]()
     for key, count in counts.items():
@@ -199,7 +199,7 @@ def fold(counts: Mapping[str, int]) -> Counter[str]:
 
 
 def folded(key: str) -> str:
-    """A key without its case, accents and outer or double spaces."""
+    """A key without case, accents, and outer or double spaces."""
     letters = unicodedata.normalize("NFKD", key.casefold())
     base = "".join(letter for letter in letters if not unicodedata.combining(letter))
     return " ".join(base.split())

@@ -1,4 +1,4 @@
-"""The crawl: every record of an API into a file, repeated until it is proved complete."""
+"""The crawl: writes all records of an API to a file, and repeats until it is proved complete."""
 
 from __future__ import annotations
 
@@ -19,21 +19,22 @@ from .errors import ApiEmpty, CrawlIncomplete
 
 @dataclass(frozen=True)
 class Crawl:
-    """A crawl proved complete: how many records it fetched, and the proof."""
+    """A complete crawl: its number of records, and the proof."""
 
     records: int
     checks: tuple[Check, ...]
 
 
 def crawl(api: Api, table: Table, settings: FlowSettings, path: Path) -> Crawl:
-    """Write every record of the API, as received, to a file (see `records`).
+    """Write all records of the API, as received, to a file (format: see `records`).
 
-    The data may change during a crawl. A crawl counts only if the API's totals are the same before
-    and after it, and the records add up to them. If the API reports no totals, it must find the
-    same ids as the crawl before. Else it is repeated, `<FLOW>_API_CRAWLS` times at most.
+    The data may change during a crawl. A crawl is complete only if the API's totals are the same
+    before and after it, and the records add up to them. If the API reports no totals, the crawl
+    must find the same ids as the previous one. Else it is repeated, up to `<FLOW>_API_CRAWLS`
+    times.
 
     Raises:
-        FatalApiError: nothing complete could be fetched.
+        FatalApiError: no complete crawl was possible.
     """
     with Client(settings, api.headers(settings)) as client:
         totals = api.totals(client, settings)

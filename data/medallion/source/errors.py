@@ -1,4 +1,4 @@
-"""What goes wrong between us and an API."""
+"""The errors of the API."""
 
 from __future__ import annotations
 
@@ -6,49 +6,49 @@ from ..errors import MedallionError
 
 
 class ApiError(MedallionError):
-    """Base of what goes wrong between us and the API."""
+    """Base of the errors of the API."""
 
     url: str
-    """The address that was asked, with its query, so that a person can open it."""
+    """The requested address with its query, for a person to open."""
 
 
 class RetriableApiError(ApiError):
-    """One request failed in a way that another try may mend."""
+    """One request failed, and a retry may succeed."""
 
 
 class ApiUnreachable(RetriableApiError):
-    """No answer came: refused, timed out or cut off."""
+    """No response came: the request was refused, timed out or was cut off."""
 
     reason: str
     says = "{url} cannot be reached: {reason}."
 
 
 class ApiBusy(RetriableApiError):
-    """The server answered 408, 425, 429 or 5xx."""
+    """The response has the status 408, 425, 429 or 5xx."""
 
     status: int
     retry_after: float | None
-    """Seconds it asked us to wait, if it did."""
+    """The seconds that the server asks us to wait, if any."""
 
     def __str__(self) -> str:
-        """The sentence, with the wait that was asked for."""
+        """The message, with the wait that the server asks for."""
         wait = f" and asks us to wait {self.retry_after:g} s" if self.retry_after else ""
         return f"{self.url} answered HTTP {self.status}{wait}."
 
 
 class ApiBodyMalformed(RetriableApiError):
-    """The body is cut, not JSON, or not of the shape asked for."""
+    """The body is cut, not JSON, or not of the expected form."""
 
     problem: str
     says = "{url} answered {problem}."
 
 
 class FatalApiError(ApiError):
-    """The crawl cannot be finished, and another try would not help."""
+    """The crawl cannot be finished, and a retry would not help."""
 
 
 class ApiRefused(FatalApiError):
-    """The server understood the request and refused it (a redirect or a 4xx)."""
+    """The server refused the request, with a redirect or a 4xx."""
 
     status: int
     answer: str
@@ -58,7 +58,7 @@ class ApiRefused(FatalApiError):
 
 
 class ApiTokenRefused(FatalApiError):
-    """The server wants a login (401), or does not let this one in (403)."""
+    """The server requires a login (401), or refuses ours (403)."""
 
     status: int
     answer: str
@@ -71,7 +71,7 @@ class ApiTokenRefused(FatalApiError):
 
 
 class ApiLeadsAway(FatalApiError):
-    """A page names a next one on another host."""
+    """A page links to a next page on another host."""
 
     next: str
     setting: str
@@ -82,7 +82,7 @@ class ApiLeadsAway(FatalApiError):
 
 
 class ApiLooped(FatalApiError):
-    """The API leads from page to page without end."""
+    """The API's pages lead in a circle."""
 
     problem: str
     says = (
@@ -92,14 +92,14 @@ class ApiLooped(FatalApiError):
 
 
 class ApiGaveUp(FatalApiError):
-    """Every try of one request failed, or the crawl's time was over."""
+    """All attempts of a request failed, or the time limit of the crawl was reached."""
 
     attempts: int
     last: str
-    """The last failure."""
+    """The last error."""
     limit: str
     setting: str
-    """The name of the setting that holds its address."""
+    """The name of the setting with the API's address."""
     says = (
         "Gave up after {attempts} tries ({limit}): {last} Nothing was published; "
         "open that address to see what the service answers, check {setting}, run again."
@@ -107,7 +107,7 @@ class ApiGaveUp(FatalApiError):
 
 
 class ApiEmpty(FatalApiError):
-    """The API says it has no record at all, which no version of its data ever had."""
+    """The API reports no records, which was never true."""
 
     unit: str
     setting: str
@@ -115,13 +115,13 @@ class ApiEmpty(FatalApiError):
 
 
 class CrawlIncomplete(FatalApiError):
-    """The records fetched do not add up to what the API says it has."""
+    """The fetched records do not add up to the API's totals."""
 
     crawls: int
     differences: dict[str, dict[str, int]]
 
     def __str__(self) -> str:
-        """The sentence, with the first differences in it."""
+        """The message, with the first differences."""
         shown = "; ".join(
             f"{name}: {counts['fetched']} fetched, {counts['told']} told"
             for name, counts in list(self.differences.items())[:5]

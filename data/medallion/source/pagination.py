@@ -1,4 +1,4 @@
-"""The usual kinds of pagination. Each notices an API that leads round in a circle."""
+"""The usual kinds of pagination. Each detects pages that lead in a circle."""
 
 from __future__ import annotations
 
@@ -16,24 +16,27 @@ Page = list[Item]
 
 PARAMETER = re.compile(r'\s*;\s*([^\s;,="]+)\s*(?:=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s;,"]*)))?')
 LINK = re.compile(f"<([^<>]*)>((?:{PARAMETER.pattern})*)")
-"""A link of a `Link` header; the parser of `requests` ends an address at its first ; or ,."""
+"""A link of a `Link` header. The parser of `requests` cuts an address at its first ; or ,."""
 
 
 def numbered(
     client: Client, page: Callable[[int], Page], size: int, total: int = 0, first: int = 1
 ) -> Iterator[Page]:
-    """Pages by their number, a few asked for ahead: those that a total fills, and one more.
+    """Yield pages by number: those that the total fills, and one more; a few are requested ahead.
 
-    The list may be longer than the total. So more pages are asked for while the last one is full,
-    up to a limit, because a server may ignore the number. Without a total, pages are asked for
-    until one is empty, because a server may return fewer records a page than it was asked for.
+    The list may be longer than the total. So more pages are requested while the last one is full.
+    There is a limit, because a server may ignore the number. Without a total, pages are requested
+    until one is empty, because a server may return smaller pages than requested.
 
     Args:
-        client: asks.
-        page: asks for the page of a number.
-        size: records a page.
-        total: how many records there should be; 0 where that is not known.
+        client: sends the requests.
+        page: fetches a page by its number.
+        size: records per page.
+        total: the expected number of records; 0 if it is unknown.
         first: the number of the first page.
+
+    Raises:
+        ApiLooped: a page is the same as the one before.
     """
     known = total // size + 1  # the last of them is not full
     for last in client.in_order(page, range(first, first + known)):
@@ -50,7 +53,7 @@ def numbered(
 def offset(
     client: Client, page: Callable[[int], Page], size: int, total: int = 0
 ) -> Iterator[Page]:
-    """Pages by the offset of their first record; otherwise as `numbered`."""
+    """Yield pages by the offset of their first record; otherwise as `numbered`."""
     if total:
         return numbered(client, lambda number: page(number * size), size, total, first=0)
 
@@ -64,15 +67,15 @@ def offset(
 def followed(
     client: Client, page: Callable[[Position], tuple[Page, Position | None]], first: Position
 ) -> Iterator[Page]:
-    """Pages that each say where the next one is: a cursor, a token, the id of the last record.
+    """Yield pages that each give the next position: a cursor, a token or the last record's id.
 
     Args:
-        client: asks.
-        page: asks for the page of a position; gives it and the next position, None after the last.
+        client: sends the requests.
+        page: fetches the page of a position; returns it and the next position, None at the end.
         first: the position of the first page.
 
     Raises:
-        ApiLooped: a page leads to one that was asked for before.
+        ApiLooped: a page leads back to an earlier one.
     """
     position: Position | None = first
     seen: set[Position] = set()
@@ -87,17 +90,17 @@ def followed(
 def linked(
     client: Client, url: str, parameters: dict[str, object], read: Callable[[Response], Page]
 ) -> Iterator[Page]:
-    """Pages that name the next one in a header, `Link: <address>; rel="next"` (RFC 8288).
+    """Yield pages that link to the next one in a header: `Link: <address>; rel="next"` (RFC 8288).
 
     Args:
-        client: asks.
-        url: of the first page.
-        parameters: of the first page; a link has those of its own.
-        read: makes the records of a response.
+        client: sends the requests.
+        url: the address of the first page.
+        parameters: the parameters of the first page; a link contains its own.
+        read: parses the records of a response.
 
     Raises:
-        ApiLooped: a link leads to a page that was asked for before.
-        ApiLeadsAway: a link leads to another host, which must not have the token.
+        ApiLooped: a link leads back to an earlier page.
+        ApiLeadsAway: a link leads to another host, which must not get the token.
     """
 
     def page(address: str) -> tuple[Page, str | None]:
@@ -112,7 +115,7 @@ def linked(
 
 
 def next_link(response: Response) -> str | None:
-    """The address of the next page, from the `Link` header of a response; None after the last."""
+    """The address of the next page, from the `Link` header of a response; None on the last page."""
     for link in LINK.finditer(response.headers.get("Link", "")):
         parameters = PARAMETER.findall(link[2])
         kinds = [quoted or word for name, quoted, word in parameters if name.lower() == "rel"]
