@@ -1,1 +1,1 @@
-"""This process and its machine: commands, settings files, secrets, screen, disk, network."""
+"""This process and its machine: commands, settings files, secrets, screen, disk and network."""

@@ -1,6 +1,6 @@
-"""What every command does around its work, so that it ends with a sentence.
+"""The frame of every command: it ends with a sentence, never with a traceback.
 
-It imports little. Heavy imports come later, and a Ctrl-C during them gives a sentence too.
+This module imports little, so that Ctrl-C during the later, heavy imports gives a sentence too.
 """
 
 from __future__ import annotations
@@ -18,30 +18,30 @@ from pathlib import Path
 from typing import Any
 
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-"""Ctrl-C, a request to end, a terminal that is closed."""
+"""Ctrl-C, a request to end, a closed terminal."""
 PIPE_CLOSED = 128 + signal.SIGPIPE
 LOOK_SECONDS = 0.5
 DEAF_SECONDS = 5.0  # a closed terminal sends two signals, and so does the end of make
 
 
 class Interrupted(KeyboardInterrupt):
-    """The process is asked to end; raised in its main thread, wherever that is."""
+    """A signal asks the process to end; raised in the main thread."""
 
     def __init__(self, number: int) -> None:
         super().__init__(number)
         self.status = 128 + number
-        """What a shell says of a command that such a signal ended."""
+        """The exit status that a shell reports for this signal."""
 
 
 def run(main: Callable[[], int], interrupted: str = "Interrupted.") -> int:
     """Do a command's work and return its exit status.
 
-    What the terminal cannot show is replaced. A signal of `ENDING`, or the end of the make that
-    started this process, is `Interrupted`. An output that nobody reads any more ends the command.
+    Letters that the terminal cannot show are replaced. A signal of `ENDING`, or the end of the
+    make that started this process, raises `Interrupted`. A closed output ends the command.
 
     Args:
-        main: the work; gives its exit status.
-        interrupted: the sentence where it was interrupted.
+        main: does the work, and returns the exit status.
+        interrupted: the sentence to print after an interruption.
     """
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
@@ -62,10 +62,10 @@ def run(main: Callable[[], int], interrupted: str = "Interrupted.") -> int:
 
 @contextmanager
 def importing(interrupted: str) -> Iterator[None]:
-    """End at once during imports, when an exception would meet half-loaded modules of C.
+    """End the process at once on a signal, because half-loaded C modules may not bear an exception.
 
     Args:
-        interrupted: the sentence where it was interrupted; the process then ends at once.
+        interrupted: the sentence to print before the end.
     """
 
     def end(number: int) -> None:
@@ -79,25 +79,25 @@ def importing(interrupted: str) -> Iterator[None]:
 
 
 def say(sentence: object) -> None:
-    """Print a sentence to stderr, if somebody still reads it."""
+    """Print a sentence to stderr, unless it is closed."""
     with suppress(OSError):
         print(sentence, file=sys.stderr, flush=True)
 
 
 def port(text: str) -> int:
-    """A port, for argparse."""
+    """Parse a port, for argparse."""
     if not text.isdecimal() or int(text) >= 1 << 16:
         raise argparse.ArgumentTypeError(f"{text!r} is no port: choose one below 65536")
     return int(text)
 
 
 def heard() -> list[signal.Signals]:
-    """The signals of `ENDING`, without those that our parent ignores, as nohup does."""
+    """The signals of `ENDING`, without those that our parent process ignores, as nohup does."""
     return [number for number in ENDING if signal.getsignal(number) is not signal.SIG_IGN]
 
 
 def when_ended(do: Callable[[int], None]) -> dict[signal.Signals, Any]:
-    """Do something at each of those signals; returns the handlers before."""
+    """Install a handler for the signals of `heard`; returns the previous handlers."""
     return {number: signal.signal(number, lambda given, _: do(given)) for number in heard()}
 
 
@@ -124,10 +124,10 @@ def _interruptions() -> Iterator[None]:
 
 
 def _follow_make(finished: threading.Event) -> None:
-    """End this process with the make that started it.
+    """End this process when the make that started it ends.
 
-    If only make gets the signal, it waits for us and passes on SIGTERM alone. On Linux we see the
-    signal all the same: make no longer handles it.
+    If only make gets a signal, it waits for us, and passes on only SIGTERM. On Linux, we detect
+    the other signals: make no longer has a handler for them.
     """
     make = os.getppid()
     handled = _handled_signals(make)
@@ -142,23 +142,23 @@ def _follow_make(finished: threading.Event) -> None:
 
 
 def _handled_signals(process: int) -> set[int]:
-    """The signals that a make has a handler for; none where there is no /proc."""
+    """The signals for which a make process has a handler; none if there is no /proc."""
     with suppress(OSError):
         status = Path(f"/proc/{process}/status").read_text()
-        told = dict(line.split(":\t", 1) for line in status.splitlines())
-        if "make" in told["Name"]:
-            mask = int(told["SigCgt"], 16)
+        fields = dict(line.split(":\t", 1) for line in status.splitlines())
+        if "make" in fields["Name"]:
+            mask = int(fields["SigCgt"], 16)
             return {number for number in ENDING if mask >> (number - 1) & 1}
     return set()
 
 
 def _flush() -> None:
-    if sys.stdout:  # None where it was closed before
+    if sys.stdout:  # None if it was closed before the start
         sys.stdout.flush()
 
 
 def _let_go_of_a_closed_output() -> None:
-    """Keep Python's last flush quiet: it would print an error if the output is closed."""
+    """Prevent the error that Python's last flush prints if the output is closed."""
     try:
         _flush()
     except OSError:

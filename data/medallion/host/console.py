@@ -1,4 +1,4 @@
-"""What people see while a run works. A closed screen, or one that lacks letters, stops no run."""
+"""The output of a run for people. A closed screen, or one without some letters, stops no run."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ def progress(
 ) -> tqdm[Any]:
     """A progress bar over some items, or one to update by hand.
 
-    Where its output is no terminal, it shows after half a minute, and then twice a minute.
+    If the output is not a terminal, the bar is printed after half a minute, then twice a minute.
 
     Args:
-        items: what is gone through; none for a bar that is updated by hand.
-        doing: what is done, for people.
-        total: how many items there are; None where that is not known.
-        unit: what an item is called.
+        items: the items to iterate over; none for a bar to update by hand.
+        doing: the label of the bar.
+        total: the number of items; None if it is unknown.
+        unit: what the items are.
         delay: seconds before the bar is shown.
     """
     screen = _Screen(sys.stderr)

@@ -1,4 +1,4 @@
-"""Files of settings, such as `.env`: one NAME=value a line, in UTF-8."""
+"""Files of settings, such as `.env`: one NAME=value per line, in UTF-8."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from ..errors import SettingsFileUnreadable
 
 
 def read_envfile(file: Path) -> dict[str, str]:
-    """The settings of a file, taken literally; none where there is no file.
+    """Read the settings of a file, without interpolation; none if the file does not exist.
 
     Raises:
-        SettingsFileUnreadable: it is no text in UTF-8, or not for this user.
+        SettingsFileUnreadable: the file is not UTF-8 text, or this user may not read it.
     """
     try:
-        text = file.read_text(encoding="utf-8-sig")  # some editors begin it with a byte order mark
+        text = file.read_text(encoding="utf-8-sig")  # some editors write a byte order mark
     except FileNotFoundError:
         return {}
     except UnicodeDecodeError as error:
@@ -28,5 +28,5 @@ def read_envfile(file: Path) -> dict[str, str]:
     else:
         found = dotenv_values(stream=io.StringIO(text), interpolate=False)
         return {name: value for name, value in found.items() if value is not None}
-    # Outside the `except`, so that no traceback carries what the file holds.
+    # Outside the `except`, so that no traceback contains the content of the file.
     raise SettingsFileUnreadable(str(file), problem)

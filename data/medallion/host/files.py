@@ -1,4 +1,4 @@
-"""Files of this machine, written whole or not at all."""
+"""Atomic writes of local files."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 def write_whole(file: Path, content: bytes) -> None:
-    """Write a file, and make its folder if that is missing.
+    """Write a file atomically; create its folder if it is missing.
 
     Raises:
         OSError: the folder or the file cannot be written.

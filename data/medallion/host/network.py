@@ -1,7 +1,7 @@
-"""Which hosts are asked directly, and which through a proxy of the environment.
+"""HTTP clients that use the proxies of the environment, except for local hosts.
 
-This machine and the stack's own network are never asked through a proxy, which could not reach
-them. Any other host follows HTTP_PROXY, HTTPS_PROXY, ALL_PROXY and NO_PROXY, as `requests` does.
+Requests to this machine and to the stack's own network never use a proxy, which could not reach
+them. Other requests follow HTTP_PROXY, HTTPS_PROXY, ALL_PROXY and NO_PROXY, as `requests` does.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from requests.adapters import DEFAULT_POOLSIZE, HTTPAdapter
 
 
 def is_local(url: str) -> bool:
-    """Whether an address is on this machine, or of one word, as `minio` in the stack's network."""
+    """Whether a host is this machine, or one word, such as `minio` in the stack's network."""
     host = (urlsplit(url).hostname or "").rstrip(".")
     try:
         address = ipaddress.ip_address(host.partition("%")[0])
@@ -29,7 +29,7 @@ def is_local(url: str) -> bool:
 
 
 class _Adapter(HTTPAdapter):
-    """It is done here, not in the session, because redirects pass here too."""
+    """Removes the proxies here and not in the session, because redirects pass only here."""
 
     def send(
         self,
@@ -46,7 +46,7 @@ class _Adapter(HTTPAdapter):
 
 
 def session(connections: int = DEFAULT_POOLSIZE) -> requests.Session:
-    """A session that keeps so many connections to a host open."""
+    """A session that keeps up to `connections` connections to a host open."""
     made = requests.Session()
     for scheme in ("http://", "https://"):
         made.mount(scheme, _Adapter(pool_maxsize=connections))
@@ -62,5 +62,5 @@ class _Proxies(ProxyHandler):
 
 
 def opener() -> OpenerDirector:
-    """The same for `urllib.request`."""
+    """The same as `session`, for `urllib.request`."""
     return build_opener(_Proxies())

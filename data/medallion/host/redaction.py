@@ -1,4 +1,4 @@
-"""Secrets are blanked here, and nowhere else, in all that leaves the process."""
+"""Redaction: only this module blanks the secrets in everything that leaves the process."""
 
 from __future__ import annotations
 
@@ -21,37 +21,37 @@ SECRET_VARIABLE = re.compile(
 """The names of the settings whose value is a secret."""
 
 PROXY_VARIABLE = re.compile(r"(?:ALL|HTTPS?)_PROXY", re.IGNORECASE)
-"""The names of variables whose value is an address that may hold a password."""
+"""The names of variables whose value is a URL that may contain a password."""
 
 
 class Redactor:
-    """Blanks every form of some secrets.
+    """Blanks all forms of some secrets.
 
     Args:
-        secrets: as they are; an empty one blanks nothing.
+        secrets: the plain secrets; empty ones are ignored.
     """
 
     def __init__(self, secrets: Iterable[str]) -> None:
         found = {form for secret in secrets for form in forms(secret)}
-        # A form may hold another, so the longest comes first.
+        # A form may contain another, so the longest is first.
         longest_first = sorted(found, key=lambda form: (-len(form), form))
         self._forms = re.compile("|".join(map(re.escape, longest_first))) if found else None
 
     @classmethod
     def of(cls, *environments: Mapping[str, str]) -> Self:
-        """That of the secrets in some environments."""
-        return cls(secret for told in environments for secret in secrets_in(told))
+        """A redactor of the secrets in some environments."""
+        return cls(secret for one in environments for secret in secrets_in(one))
 
     def text(self, text: str) -> str:
-        """A text without them."""
+        """A text without the secrets."""
         return self._forms.sub(BLANK, text) if self._forms else text
 
     def shows(self, text: str) -> bool:
-        """Whether a text shows any."""
+        """Whether a text contains a secret."""
         return bool(self._forms and self._forms.search(text))
 
     def value(self, value: Any) -> Any:
-        """Something that will become JSON, without them: in keys, texts, and texts of objects."""
+        """A value for JSON without the secrets, in keys, texts, and texts of other objects."""
         if isinstance(value, Mapping):
             return {self.text(str(key)): self.value(item) for key, item in value.items()}
         if isinstance(value, (list, tuple, set, frozenset)):
@@ -62,7 +62,7 @@ class Redactor:
 
 
 def secrets_in(environment: Mapping[str, str]) -> Iterator[str]:
-    """The secrets of an environment: values of settings, and passwords of proxies."""
+    """The secrets of an environment: secret settings, and passwords of proxies."""
     for name, value in environment.items():
         if SECRET_VARIABLE.fullmatch(name):
             yield value
@@ -75,7 +75,7 @@ def secrets_in(environment: Mapping[str, str]) -> Iterator[str]:
 
 
 def forms(secret: str) -> set[str]:
-    """How a secret may be written: as it is, escaped, quoted or encoded; none where it is empty."""
+    """All forms of a secret: plain, escaped, quoted and encoded; none if it is empty."""
     utf8 = secret.encode("utf-8", "surrogatepass")
     escaped = {*_escaped(secret), *_escaped(utf8.decode("latin-1"))}  # the latter as bytes
     escaped_again = {form for once in escaped for form in _escaped(once)}  # an error in an error
@@ -95,13 +95,13 @@ def forms(secret: str) -> set[str]:
 
 
 def _escaped(text: str) -> Iterator[str]:
-    """A text as Python and JSON write it, whichever of the two quotes is around it."""
+    """A text as Python and JSON escape it, for both kinds of quotes."""
     if not {"'", '"'} & set(text):
         yield repr(text)[1:-1]
         yield ascii(text)[1:-1]
     else:
         for written in (repr, ascii):
-            # With one more quote, Python escapes the single quotes; the rest follows.
+            # With both quotes in the text, Python escapes the single ones; the others follow.
             single = written(text + "'\"")[1:-4]
             yield single
             yield single.replace("\\'", "'")

@@ -1,4 +1,4 @@
-"""A run's temporary files on this machine, and a sentence if they cannot be written."""
+"""A run's temporary files on this machine, and an error if they cannot be written."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from ..errors import TemporaryFolderUnusable
 
 PREFIX = "medallion-"
 LOCAL = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EFBIG}
-"""What the system says of a disk that takes nothing more, or of a folder that is another's."""
+"""The system's errors for a full or read-only disk, or for another user's folder."""
 
 
 @contextmanager
 def workspace() -> Iterator[Path]:
-    """A folder for temporary files, gone when the context ends.
+    """A temporary folder, removed when the context ends.
 
     Raises:
-        TemporaryFolderUnusable: there is no such folder, or no space in it.
+        TemporaryFolderUnusable: the folder cannot be created, or there is no space in it.
     """
     try:
         with tempfile.TemporaryDirectory(prefix=PREFIX, ignore_cleanup_errors=True) as folder:
@@ -30,7 +30,7 @@ def workspace() -> Iterator[Path]:
         if not _is_ours(error):
             raise
         reason = error.strerror or str(error)
-    except sqlite3.OperationalError as error:  # it has no code before Python 3.11
+    except sqlite3.OperationalError as error:  # before Python 3.11, it has no error code
         reason = str(error)
     else:
         return
@@ -38,7 +38,7 @@ def workspace() -> Iterator[Path]:
 
 
 def _is_ours(error: OSError) -> bool:
-    if "No usable temporary directory" in str(error):  # as `tempfile` says it
+    if "No usable temporary directory" in str(error):  # the message of `tempfile`
         return True
     elsewhere = error.filename and not str(error.filename).startswith(_where())
     return error.errno in LOCAL and not elsewhere
