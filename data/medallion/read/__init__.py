@@ -1,15 +1,15 @@
-"""What is in the lake, in a line: `from data.medallion import read`.
+"""Reads the lake with one line of Python: `from data.medallion import read`.
 
-It needs only the settings of the store (`MINIO_ENDPOINT` and so on), and a user that may read; it
-writes nothing there. A dataset is named by layer and name, such as "silver/stations". `rejected`,
-`versions` and `changes` are about a whole flow: name any of its datasets. `at` asks for the version
-of a day (its end, in UTC), of a time with its zone, or of a run. A version that is no longer
-published is made again from bronze's history, in a temporary folder. `MadeByOtherCode` warns if
-other code made the original.
+It needs only the settings of the store (`MINIO_ENDPOINT` and so on), and a user with the right to
+read. It writes nothing to the store. A dataset is named by layer and name, such as
+"silver/stations". `rejected`, `versions` and `changes` are about a whole flow: name any of its
+datasets. `at` selects the version of a day (its end, in UTC), of a time with its zone, or of a run.
+An older version is rebuilt from bronze's history, in a temporary folder. `MadeByOtherCode` warns
+if different code made the original.
 
-Each function raises ReadError if there is no such dataset, column, value or version, LakeError if a
-dataset is not published or differs from its manifest, StoreError if the store does not answer or
-refuses, and SettingError if a setting of the store is missing.
+Every function raises ReadError if a dataset, column, value or version does not exist; LakeError if
+a dataset is not published or differs from its manifest; StoreError if the store does not respond or
+refuses; and SettingError if a setting of the store is missing.
 """
 
 from __future__ import annotations
@@ -35,18 +35,18 @@ def table(
     where: Mapping[str, Any] | None = None,
     at: Moment | None = None,
 ) -> pa.Table:
-    """One whole version of a dataset, with its partition columns, typed as the flow declares.
+    """Read one whole version of a dataset, with its partition columns, in the declared types.
 
-    If a version is replaced meanwhile, the new one is read. Each object is checked against its
-    manifest: its bytes by their sha256, its rows, its columns. Bronze gives `position` and
-    `record`, the JSON as received. The schema's metadata has the version's `run` and `snapshot`.
+    If the version is replaced meanwhile, the new one is read. Each object is checked against its
+    manifest: its sha256, its rows and its columns. Bronze has the columns `position` and `record`,
+    the JSON as received. The schema's metadata has the version's `run` and `snapshot`.
 
     Args:
-        dataset: such as "silver/stations" or "gold/kind_heights".
-        columns: those to give, in this order; all by default.
-        where: columns to a value, or a list of them, that rows must have, such as
-            `{"country": ["Norway", "Chile"]}`; of silver, other partitions are not fetched.
-        at: of which moment; by default the published version.
+        dataset: the dataset, such as "silver/stations" or "gold/kind_heights".
+        columns: the columns to return, in this order; by default all.
+        where: column to a value, or a list of values, that rows must have, such as
+            `{"country": ["Norway", "Chile"]}`. Of silver, other partitions are not fetched.
+        at: the moment of the version; by default the published one.
     """
     flow, known = named(dataset)
     with lake_at(_lake(), flow, at) as lake:
@@ -54,10 +54,10 @@ def table(
 
 
 def rejected(dataset: str, at: Moment | None = None) -> pa.Table:
-    """The records that a silver could not use: `reason`, `position` in bronze, `record` as JSON.
+    """Read silver's rejects: `reason`, `position` in bronze, and `record` as JSON.
 
     Raises:
-        HalfPublished: they are of another version than silver.
+        HalfPublished: the rejects and silver are of different versions.
     """
     flow, _ = named(dataset)
     with lake_at(_lake(), flow, at) as lake:
@@ -65,9 +65,9 @@ def rejected(dataset: str, at: Moment | None = None) -> pa.Table:
 
 
 def manifest(dataset: str, at: Moment | None = None) -> Manifest:
-    """What a dataset's version is: its objects, rows, source and checks.
+    """The manifest of a version: its objects, rows, source and checks.
 
-    A chart has a manifest too, but only of the published version.
+    A chart has a manifest too, but only for the published version.
     """
     flow, known = named(dataset)
     with lake_at(_lake(), flow, at) as lake:
@@ -75,16 +75,16 @@ def manifest(dataset: str, at: Moment | None = None) -> Manifest:
 
 
 def versions(dataset: str) -> list[ListedVersion]:
-    """The versions that `at` can give, the oldest first, and what changed in each."""
+    """The versions that `at` can select, oldest first, and the changes in each."""
     flow, _ = named(dataset)
     return list(past.versions(_lake(), flow))
 
 
 def changes(dataset: str, start: Moment | None = None, end: Moment | None = None) -> dict[str, Any]:
-    """What changed in silver between the versions of two moments, as a publish reports it.
+    """The change report of silver between the versions of two moments.
 
-    Without `end`, up to the published version. Without `start`, the report of the newest publish
-    that changed something.
+    Without `end`, it ends at the published version. Without `start`, it is the report of the newest
+    publish with changes.
     """
     flow, _ = named(dataset)
     return past.changes(_lake(), flow, start, end)

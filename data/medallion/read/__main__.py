@@ -1,4 +1,4 @@
-"""The lake from the command line, on the store of the settings: SQL, versions, changes, a check."""
+"""Reads the lake from the command line: SQL, versions, changes and a check."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from ..settings import LakeSettings, known_secrets
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Do one command; the exit status is 1 where it failed, or where a check found something."""
+    """Run one command; the exit status is 1 if it failed, or if a check found something."""
     return run(partial(_do, arguments))
 
 
@@ -45,8 +45,8 @@ def _sql(lake: Lake, flow: Flow, chosen: argparse.Namespace) -> int:
 
 
 def _talk(answer: Callable[[str], None]) -> None:
-    """Answer what is typed, up to each semicolon."""
-    import readline  # noqa: F401 - it lets a line be edited
+    """Read queries from the terminal, up to each semicolon, and run them."""
+    import readline  # noqa: F401 - makes input lines editable
 
     print("Views: bronze, silver, rejected, gold; SHOW ALL TABLES lists all. Ctrl-D ends.")
     text = ""
@@ -102,22 +102,22 @@ def _check(lake: Lake, _: Flow, __: argparse.Namespace) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     at = "a day, a time with its zone, or a run"
-    asked, start = "one query; by default all that are typed", f"the version before: {at}"
-    end = "the version after; by default the published one"
+    asked, start = "one query; by default those that you type", f"the earlier version: {at}"
+    end = "the later version; by default the published one"
     table: dict[str, tuple[Callable[..., int], str, dict[str, str]]] = {
         "sql": (_sql, "the lake in SQL, by DuckDB", {"--query": asked, "--at": at}),
-        "versions": (_versions, "the versions that can be asked for", {}),
-        "changes": (_changes, "what changed, as JSON", {"--start": start, "--end": end}),
-        "check": (_check, "every object and manifest of the lake checked", {}),
+        "versions": (_versions, "list the versions that can be read", {}),
+        "changes": (_changes, "the change report, as JSON", {"--start": start, "--end": end}),
+        "check": (_check, "check every object and manifest of the lake", {}),
     }
     parser = argparse.ArgumentParser(prog="python -m data.medallion.read", description=__doc__)
     commands = parser.add_subparsers(required=True)
     for name, (do, summary, options) in table.items():
         command = commands.add_parser(name, help=summary, description=summary)
         command.set_defaults(do=do)
-        command.add_argument("--flow", required=True, help="whose datasets")
-        for option, told in options.items():
-            command.add_argument(option, default="", help=told)
+        command.add_argument("--flow", required=True, help="the flow of the datasets")
+        for option, text in options.items():
+            command.add_argument(option, default="", help=text)
     return parser
 
 

@@ -1,4 +1,4 @@
-"""The whole lake checked: every object against its manifest, every manifest against its source."""
+"""Checks the whole lake: every object against its manifest, every manifest against its source."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ from ..writer import View
 from . import tables
 from .past import snapshots
 
-TURNS = 3  # looks at a lake that is published meanwhile
+TURNS = 3  # how often to check again if a run publishes meanwhile
 AGAIN = "Run the pipeline again."
 
 Checked = tuple[Dataset, Manifest | None, list[str]]
-"""A dataset, its manifest where it can be read, and what is wrong with it, in sentences."""
+"""A dataset, its manifest (None if it cannot be read), and its problems as sentences."""
 
 
 def check(lake: Lake, flows: Sequence[Flow]) -> tuple[list[Checked], list[str]]:
-    """Look at every dataset of some flows; what is wrong with each, and with what is no dataset's.
+    """Check all datasets of some flows; returns the result per dataset, and other problems.
 
-    If a lease is held by nobody, this takes as long as that lease lasts.
+    If a lease is not renewed, this takes as long as the lease lasts.
 
     Raises:
-        StoreError: the store does not answer, or refuses.
+        StoreError: the store does not respond or refuses.
     """
 
     def manifests() -> list[object]:
@@ -54,7 +54,7 @@ def check(lake: Lake, flows: Sequence[Flow]) -> tuple[list[Checked], list[str]]:
 
 
 def _of_flow(lake: Lake, flow: Flow, under_way: bool) -> Iterator[Checked]:
-    """Each dataset of a flow against its manifest, and that against the one before."""
+    """Check each dataset of a flow against its manifest, and the manifest against its source."""
     verify = {flow.bronze: bronze.verify, flow.silver: comparison.verify}
     verify |= {flow.gold[0]: gold.verify} | ({flow.chart: chart.verify} if flow.chart else {})
     source: Manifest | None = None
@@ -73,14 +73,14 @@ def _of_flow(lake: Lake, flow: Flow, under_way: bool) -> Iterator[Checked]:
                 raise
             except MedallionError as error:
                 found.append(str(error))
-            # Each gold table is made from silver, the chart from the first of them.
+            # Each gold table is made from silver, and the chart from the first gold table.
             if dataset.layer != "gold" or dataset == flow.gold[0]:
                 source = manifest
-            yield dataset, manifest, [f"{dataset.path}: {said}" for said in found]
+            yield dataset, manifest, [f"{dataset.path}: {problem}" for problem in found]
 
 
 def _of_objects(lake: Lake, flow: Flow, dataset: Dataset, manifest: Manifest) -> Iterator[str]:
-    """What is wrong with the objects of a dataset, and with those that stand beside it."""
+    """The problems of a dataset's objects, and of the objects beside them."""
     entries = list(manifest.objects)
     if dataset == flow.bronze:
         retained = snapshots(lake, flow).values()
@@ -99,7 +99,7 @@ def _of_object(lake: Lake, layer: Layer, entry: StoredObject) -> str:
 
 
 def _of_manifest(manifest: Manifest, source: Manifest | None, under_way: bool) -> Iterator[str]:
-    """What does not add up in a manifest, and why it is not of its source's version."""
+    """The problems of a manifest: counts that do not add up, or another version than its source."""
     rows = sum(entry.rows for entry in manifest.objects)
     if rows != manifest.rows_out:
         yield f"its objects have {rows:,} rows, and it says {manifest.rows_out:,}. {AGAIN}"
@@ -121,12 +121,12 @@ def _of_manifest(manifest: Manifest, source: Manifest | None, under_way: bool) -
 
 
 def _leftovers(lake: Lake, flows: Sequence[Flow]) -> Iterator[str]:
-    """Objects that no manifest names, with no run under way."""
+    """The objects that no manifest names; only valid while no run is active."""
     for flow in flows:
         try:
             named = {entry.key for entry in lake.version(flow.silver).manifest.objects}
         except LakeError:
-            continue  # it is told of there
+            continue  # `_of_flow` reports it
         stored = lake.store.listed("silver", flow.silver.prefix)
         if left := sorted(stored.keys() - named - {flow.silver.manifest}):
             what = f"{len(left):,} objects that no manifest names, such as {left[0]}"

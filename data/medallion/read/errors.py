@@ -1,4 +1,4 @@
-"""What goes wrong for a reader, besides the lake's own errors."""
+"""The errors of readers, besides the lake's own errors."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from ..errors import MedallionError
 
 
 class ReadError(MedallionError):
-    """Base of what a reader asked for and cannot have."""
+    """Base of the errors of readers."""
 
 
 class DatasetUnknown(ReadError):
-    """The project has no dataset of that name, or none that is a table."""
+    """The project has no table with this name."""
 
     dataset: str
     known: list[str]
@@ -18,7 +18,7 @@ class DatasetUnknown(ReadError):
 
 
 class ColumnUnknown(ReadError):
-    """A table has no such column."""
+    """A table has no column with this name."""
 
     dataset: str
     column: str
@@ -27,7 +27,7 @@ class ColumnUnknown(ReadError):
 
 
 class ValueOfOtherType(ReadError):
-    """A filter compares a column with what it cannot hold."""
+    """A filter compares a column with a value that its type cannot hold."""
 
     column: str
     type: str
@@ -36,7 +36,7 @@ class ValueOfOtherType(ReadError):
 
 
 class HalfPublished(ReadError):
-    """What stands beside silver is of another version than silver is."""
+    """Silver and the object beside it are of different versions."""
 
     object: str
     snapshot: str
@@ -58,7 +58,7 @@ class TimeUnclear(ReadError):
 
 
 class NoVersionThen(ReadError):
-    """Bronze retains no snapshot of a moment: it is before the first, or was removed."""
+    """Bronze has no snapshot of a moment: the moment is too early, or the snapshot has expired."""
 
     moment: str
     oldest: str
@@ -69,13 +69,13 @@ class NoVersionThen(ReadError):
     )
 
     def __str__(self) -> str:
-        """The sentence; another where bronze keeps none at all."""
+        """The message; another one if bronze has no snapshots at all."""
         none = f"Bronze has no snapshot yet, of {self.moment} or later; run the pipeline first."
         return super().__str__() if self.oldest else none
 
 
 class HistoryThinned(ReadError):
-    """What was current at a moment is not known, as a snapshot in between was removed."""
+    """The version of a moment is unknown, because a snapshot has been removed."""
 
     moment: str
     removed: str
@@ -93,7 +93,7 @@ class DuckDBMissing(ReadError):
 
 
 class QueryRefused(ReadError):
-    """DuckDB does not take a query."""
+    """DuckDB refuses a query."""
 
     problem: str
     says = "DuckDB refused the query ({problem}); SHOW ALL TABLES lists the tables and columns."

@@ -1,4 +1,4 @@
-"""A store of one process, in a folder of this machine: a version is made anew there."""
+"""A store in a local folder, for one process. Old versions are rebuilt in it."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from ..settings import LakeSettings
 
 
 class FolderStore(Store):
-    """As `Store`, as far as a version that is made anew needs it.
+    """The part of `Store` that is needed to rebuild a version.
 
-    What it says of objects is in memory; their files are named by ETags. No two threads write one
-    key, so that nothing is locked.
+    Metadata are in memory; the file of an object is named by its ETag. It has no locks, because no
+    two threads write the same key.
     """
 
     def __init__(self, folder: Path, settings: LakeSettings) -> None:
@@ -29,7 +29,7 @@ class FolderStore(Store):
     def add(
         self, layer: Layer, key: str, content: Iterable[bytes], metadata: Mapping[str, str] | None
     ) -> str:
-        """Store some content that is given in pieces; its ETag."""
+        """Store content that comes in chunks; returns its ETag."""
         etag = str(next(self._etags))
         with (self._folder / etag).open("wb") as file:
             file.writelines(content)

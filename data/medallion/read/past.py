@@ -1,8 +1,8 @@
-"""Earlier versions: which there are, which was current when, and each made again in a local folder.
+"""Earlier versions: lists them, finds the version of a moment, and rebuilds it in a local folder.
 
-The pipeline's own code makes it from a snapshot of bronze's history. Equal snapshots give equal
-bytes, as long as the code and pyarrow are the same: nothing else of an earlier version need be
-retained. The live lake is only read.
+The pipeline's own code rebuilds a version from a snapshot of bronze's history. Equal snapshots give
+equal bytes with the same code and pyarrow. So the lake need not keep anything else of an earlier
+version. The live lake is only read.
 """
 
 from __future__ import annotations
@@ -42,25 +42,25 @@ Moment = str | date
 
 @dataclass(frozen=True)
 class ListedVersion:
-    """A version: its snapshot, its records, and what changed since the one before."""
+    """A version: its snapshot, its records, and the changes since the previous version."""
 
     snapshot: str
     began: datetime
-    """When that run began; the versions of its day are published some minutes later at most."""
+    """When its run began; the run publishes at most some minutes later."""
     records: int
     added: int
-    """Records against the version before, by their key; 0 for the oldest."""
+    """Records that are new since the previous version, by key; 0 for the oldest version."""
     removed: int
     changed: int
 
 
 class MadeByOtherCode(UserWarning):
-    """A version was made by other code than it is made anew by; its bytes may differ."""
+    """A version is rebuilt with different code than the original; its bytes may differ."""
 
 
 def snapshots(lake: Lake, flow: Flow) -> dict[str, Stat]:
-    """The snapshots that bronze retains, by their ids, the oldest first."""
-    # A replayed snapshot is in both places; in the history it is as it was first published.
+    """All snapshots in bronze, by id, oldest first."""
+    # A replayed snapshot is in both places. The copy in the history is the original.
     earlier = map(flow.bronze.earlier, lake.history(flow.bronze))
     stats = lake.store.each(partial(lake.stat, "bronze"), [str(flow.bronze.object), *earlier])
     found = {stat.snapshot: stat for stat in stats if stat and stat.snapshot}
@@ -68,7 +68,7 @@ def snapshots(lake: Lake, flow: Flow) -> dict[str, Stat]:
 
 
 def versions(lake: Lake, flow: Flow) -> Iterator[ListedVersion]:
-    """As `read.versions`, of a flow in a lake."""
+    """As `read.versions`, for a flow in a lake."""
     before: dict[bytes, bytes] | None = None
     for snapshot, stat in snapshots(lake, flow).items():
         now = _hashes(lake, flow, stat)
@@ -84,13 +84,14 @@ def snapshot_at(retained: Sequence[Stat], moment: Moment, published: Manifest | 
     """The snapshot of the version that was current at a moment.
 
     Args:
-        retained: the snapshots that bronze retains, the oldest first.
-        moment: when.
-        published: what silver is since the run that confirmed it, be it a replay.
+        retained: all snapshots in bronze, oldest first.
+        moment: the moment.
+        published: silver's current manifest; the run that wrote it may have been a replay.
 
     Raises:
-        TimeUnclear: the moment is none of its forms.
-        NoVersionThen, HistoryThinned: bronze retains no snapshot of then, or it is not sure which.
+        TimeUnclear: the moment is not valid.
+        NoVersionThen: bronze has no snapshot of the moment.
+        HistoryThinned: a removed snapshot may have been current.
     """
     known = {stat.snapshot for stat in retained}
     if moment in known:
@@ -108,7 +109,7 @@ def snapshot_at(retained: Sequence[Stat], moment: Moment, published: Manifest | 
 
 
 def _limit(moment: str) -> str:
-    """A text that the ids of later runs are not less than."""
+    """A text that is greater than the run ids up to a moment, and not greater than later ones."""
     if re.fullmatch(RUN, moment):
         return f"{moment}~"
     try:
@@ -123,7 +124,7 @@ def _limit(moment: str) -> str:
 
 
 def _hashes(lake: Lake, flow: Flow, stat: Stat) -> dict[bytes, bytes]:
-    """Each record's key to a hash of its text; one without a key has its text's hash as key."""
+    """The key of each record to the hash of its text; without a key, the hash is the key."""
     found = {}
     for text in record_texts(lake.lines("bronze", stat.entry)):
         digest = blake2b(text, digest_size=16).digest()
@@ -135,10 +136,10 @@ def _hashes(lake: Lake, flow: Flow, stat: Stat) -> dict[bytes, bytes]:
 
 @contextmanager
 def lake_at(live: Lake, flow: Flow, moment: Moment | None) -> Iterator[Lake]:
-    """The lake as it was for a flow: the live one where that is still so, else one made anew.
+    """The lake of a flow at a moment: the live lake if it is unchanged since, else a rebuilt one.
 
     Raises:
-        TimeUnclear, NoVersionThen, HistoryThinned: it cannot be told what was current then.
+        TimeUnclear, NoVersionThen, HistoryThinned: the version of the moment is unknown.
     """
     with ExitStack() as stack:
         if moment is not None:
@@ -150,7 +151,7 @@ def lake_at(live: Lake, flow: Flow, moment: Moment | None) -> Iterator[Lake]:
 
 
 def changes(lake: Lake, flow: Flow, start: Moment | None, end: Moment | None) -> dict[str, Any]:
-    """As `read.changes`, of a flow in a lake."""
+    """As `read.changes`, for a flow in a lake."""
     if start is None:
         return _stored(lake, flow)
     retained, now = [*snapshots(lake, flow).values()], lake.version(flow.silver).manifest
@@ -160,9 +161,9 @@ def changes(lake: Lake, flow: Flow, start: Moment | None, end: Moment | None) ->
         manifest = past.version(flow.silver).manifest
         if manifest.changes != Changes():
             return _stored(past, flow)
-    # A publish that changes nothing writes no report.
-    said = {"run": manifest.run, "snapshot": after, "before": before}
-    return {**said, "counts": Changes().model_dump()}
+    # A publish without changes writes no report.
+    head = {"run": manifest.run, "snapshot": after, "before": before}
+    return {**head, "counts": Changes().model_dump()}
 
 
 def _stored(lake: Lake, flow: Flow) -> dict[str, Any]:
@@ -172,11 +173,12 @@ def _stored(lake: Lake, flow: Flow) -> dict[str, Any]:
 
 @contextmanager
 def made_anew(live: Lake, flow: Flow, *snapshots: str) -> Iterator[Lake]:
-    """A lake in a folder in which some versions were published, one after the other.
+    """Rebuild some versions in a local folder, one after the other; gives the lake in it.
+
+    Warns with `MadeByOtherCode` if different code made an original.
 
     Raises:
-        NoVersionThen: bronze retains no such snapshot.
-        MadeByOtherCode: is warned of, where it is so.
+        NoVersionThen: bronze has no such snapshot.
     """
     unlimited = {"history_versions": 0, "history_days": 0}
     settings = Settings(LakeSettings.load(), flow.load_settings().model_copy(update=unlimited))
@@ -186,7 +188,7 @@ def made_anew(live: Lake, flow: Flow, *snapshots: str) -> Iterator[Lake]:
     )  # fmt: skip
     with workspace() as objects, workspace() as scratch:
         lake = Lake(store := FolderStore(objects, settings.lake))
-        # Not the engine of the settings: no other machine knows the folder.
+        # Not the engine of the settings, because no other machine has the folder.
         view = View(lake, Machine(settings.lake, lake, scratch), flow)
         for snapshot in snapshots:
             _fetch(live, flow, store, snapshot)
@@ -194,7 +196,7 @@ def made_anew(live: Lake, flow: Flow, *snapshots: str) -> Iterator[Lake]:
             for datasets, work in blocks:
                 with (
                     step_of(view, datasets, run, settings, store) as step,
-                    redirect_stdout(sys.stderr),  # what the blocks print is no part of the output
+                    redirect_stdout(sys.stderr),  # the blocks' messages are not part of the output
                 ):
                     work(replace(step, variables={"snapshot": snapshot}))
         yield lake
@@ -205,13 +207,13 @@ def _fetch(live: Lake, flow: Flow, store: FolderStore, snapshot: str) -> None:
     retained, key = snapshots(live, flow), flow.bronze.earlier(snapshot)
     if (stat := retained.get(snapshot)) is None:
         raise NoVersionThen(snapshot, next(iter(retained), ""))
-    told = {"run": stat.run, "snapshot": snapshot, "sha256": stat.sha256, "rows": f"{stat.rows}"}
+    more = {"run": stat.run, "snapshot": snapshot, "sha256": stat.sha256, "rows": f"{stat.rows}"}
     try:
-        store.add("bronze", key, live.chunks("bronze", stat.entry), told)
+        store.add("bronze", key, live.chunks("bronze", stat.entry), more)
     except LakeError:
         if stat.key == key:
             raise
-        return _fetch(live, flow, store, snapshot)  # it went to the history meanwhile
+        return _fetch(live, flow, store, snapshot)  # a run moved it to the history meanwhile
     if stat.made_by != (now := made_by(flow.package)):
         warnings.warn(
             f"The version {snapshot} was made by {stat.made_by} and is made anew by {now}: "

@@ -1,4 +1,4 @@
-"""The lake in SQL, by DuckDB: each table is fetched when it is first named."""
+"""The lake in SQL, by DuckDB. A table is fetched when a query first names it."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ from .errors import DuckDBMissing, QueryRefused
 from .past import Moment, lake_at
 
 ROWS = 1_000
-"""Printed of a result, at most."""
+"""How many rows of a result are printed, at most."""
 
 Read = Callable[[Lake], pa.Table]
 
 
 class Database(ExitStack):
-    """The lake of some flows as a database, in memory: what is changed there changes no lake.
+    """The lake of some flows as a database in memory. Changes in it do not change the lake.
 
-    Each flow's tables are called `<layer>.<dataset>`, and those of the main one `bronze`, `silver`,
-    `rejected` and `gold` besides. They are of the version of a moment, as `at` of `read.table`, and
-    empty until they are named.
+    The tables are `<layer>.<dataset>`. The main flow's tables are also `bronze`, `silver`,
+    `rejected` and `gold`. They contain the version of a moment (`at` of `read.table`), and are
+    empty until a query names them.
 
     Raises:
-        DuckDBMissing: it is not installed.
+        DuckDBMissing: DuckDB is not installed.
     """
 
     def __init__(
@@ -42,7 +42,7 @@ class Database(ExitStack):
             raise DuckDBMissing() from None
         self._refused = duckdb.Error
         self._duckdb = self.enter_context(duckdb.connect())
-        # Else a name that is no table's would be looked for among the variables of this code.
+        # Else DuckDB would look for unknown table names among the variables of this code.
         self._duckdb.execute("SET python_enable_replacements = false")
         self._empty: dict[tuple[str, str], tuple[Read, Callable[[], Lake]]] = {}
         for flow in flows:
@@ -54,11 +54,11 @@ class Database(ExitStack):
             self._duckdb.execute(f'CREATE VIEW IF NOT EXISTS {layer} AS FROM {layer}."{name}"')
 
     def answer(self, text: str) -> None:
-        """Print what each statement of some SQL gives.
+        """Run some SQL, and print the result of each statement.
 
         Raises:
-            QueryRefused: DuckDB does not take it.
-            ReadError, LakeError, StoreError: a table that it names cannot be read.
+            QueryRefused: DuckDB refuses the SQL.
+            ReadError, LakeError, StoreError: a table in the SQL cannot be read.
         """
         words = {word.lower() for word in re.findall(r"\w+", text)}
         for named in [named for named in self._empty if words & set(named)]:
@@ -70,11 +70,11 @@ class Database(ExitStack):
                 if found := self._duckdb.sql(statement.query):
                     found.show(max_rows=ROWS)
         except self._refused as error:
-            said = str(error).partition("\n\nLINE")[0]
-            raise QueryRefused(" ".join(said.split())) from None
+            problem = str(error).partition("\n\nLINE")[0]
+            raise QueryRefused(" ".join(problem.split())) from None
 
     def _put(self, layer: str, name: str, table: pa.Table) -> None:
-        """A table of the database; what is in a record is JSON."""
+        """Put a table into the database; a `record` column becomes JSON."""
         json = " REPLACE (record::JSON AS record)" if "record" in table.column_names else ""
         self._duckdb.register("arrow", table)
         self._duckdb.execute(f"CREATE SCHEMA IF NOT EXISTS {layer}")
@@ -85,7 +85,7 @@ class Database(ExitStack):
 
 
 def _tables(flow: Flow) -> Iterator[tuple[str, str, pa.Schema, Read]]:
-    """Each table's schema in the database, its name, its columns, and what reads it of a lake."""
+    """Each table's schema in the database, its name, its columns, and the function to read it."""
     for dataset in (flow.bronze, flow.silver, *flow.gold):
         read = partial(tables.rows, flow=flow, dataset=dataset)
         yield dataset.layer, dataset.name, tables.schema_of(flow, dataset), read

@@ -1,4 +1,4 @@
-"""A whole version of a dataset as an Arrow table, checked against its manifest."""
+"""Reads a whole version of a dataset into an Arrow table, and checks it against its manifest."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ from ..layers.comparison import read_located
 from .errors import ColumnUnknown, DatasetUnknown, HalfPublished, ValueOfOtherType
 
 RECORDS = pa.schema([("position", pa.int64()), ("record", pa.string())])
-"""Bronze: where each record stands, and its JSON as received."""
+"""Bronze's columns: the position of each record, and its JSON as received."""
 REJECTED = pa.schema([("reason", pa.string()), *RECORDS])
-BATCH = 5_000  # records that are Python objects at a time
+BATCH = 5_000  # records to hold as Python objects at a time
 
 
 def named(path: str) -> tuple[Flow, Dataset]:
-    """A dataset of the project by layer and name, such as "silver/stations", and its flow.
+    """Find a dataset and its flow by layer and name, such as "silver/stations".
 
     Raises:
-        DatasetUnknown: there is none.
-        FlowError: a flow of the project cannot be.
+        DatasetUnknown: there is no such dataset.
+        FlowError: a flow of the project is invalid.
     """
     known = {dataset.path: (flow, dataset) for flow in load_all() for dataset in flow.datasets}
     if path not in known:
@@ -46,7 +46,7 @@ def schema_of(flow: Flow, dataset: Dataset) -> pa.Schema:
     """The columns of a dataset's table.
 
     Raises:
-        DatasetUnknown: it is a picture.
+        DatasetUnknown: the dataset is a picture.
     """
     schemas = {flow.bronze: RECORDS, flow.silver: flow.table.located_schema}
     for one, aggregate in zip(flow.gold, flow.aggregates, strict=True):
@@ -63,7 +63,7 @@ def rows(
     columns: Sequence[str] | None = None,
     where: Mapping[str, Any] | None = None,
 ) -> pa.Table:
-    """As `read.table`, of the version that is published in a lake."""
+    """As `read.table`, for the published version of a lake."""
     schema, where = schema_of(flow, dataset), where or {}
     names = schema.names if columns is None else list(columns)
     for name in (*names, *where):
@@ -76,14 +76,14 @@ def rows(
         found = _read(lake, flow, version.manifest, read, wanted)
         for name, values in wanted.items():
             found = found.filter(pc.is_in(found[name], value_set=values))
-        told = {"run": version.manifest.run, "snapshot": version.manifest.snapshot}
-        return found.select(names).replace_schema_metadata(told)
+        more = {"run": version.manifest.run, "snapshot": version.manifest.snapshot}
+        return found.select(names).replace_schema_metadata(more)
 
     return lake.follow(dataset, table)
 
 
 def rejected(lake: Lake, flow: Flow) -> pa.Table:
-    """As `read.rejected`, of the published version; a million of them are 1 GB at most."""
+    """As `read.rejected`, for the published version; a million rejects take at most 1 GB."""
     name = f"silver/{flow.rejected}"
 
     def table(version: Version) -> pa.Table:
@@ -109,7 +109,7 @@ def _values(field: pa.Field, value: Any) -> pa.Array:
 def _read(
     lake: Lake, flow: Flow, manifest: Manifest, schema: pa.Schema, wanted: Mapping[str, pa.Array]
 ) -> pa.Table:
-    """Some columns of a version; of silver, from the objects of the wanted partitions."""
+    """Read columns of a version; of silver, only the objects of the wanted partitions."""
     total = sum(entry.rows for entry in manifest.objects)
     if total != manifest.rows_out:
         name = f"{manifest.layer}/{manifest.dataset}"
@@ -133,7 +133,7 @@ def _read(
 def _records(
     records: Iterator[tuple[Any, ...]], schema: pa.Schema, name: str, expected: int
 ) -> pa.Table:
-    """Records as a table, of whose rows the manifest tells the number."""
+    """Put records into a table, and check that it has the expected number of rows."""
     batches = [schema.empty_table()]
     while some := list(islice(records, BATCH)):
         batches.append(pa.table(list(zip(*some, strict=True)), schema))
