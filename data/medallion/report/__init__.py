@@ -1,1 +1,1 @@
-"""The page of a flow: what its lake holds and proves, in one HTML file."""
+"""The page of a flow: the content and the checks of its lake, in one HTML file."""

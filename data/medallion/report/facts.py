@@ -1,4 +1,4 @@
-"""What a page tells, gathered from the lake alone; what cannot be had is left out, and said."""
+"""The facts of a page, read only from the lake. The page names the parts that cannot be read."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from ..lake.records import rejected_records, split_lines
 from ..lake.versions import Lake, Stat
 
 EXAMPLES = 3
-"""Rejected records that are shown of each reason."""
+"""How many rejects are shown per reason."""
 VERSIONS = 8
-"""Earlier snapshots that are shown with their records."""
+"""How many earlier snapshots are shown with their records."""
 
 R = TypeVar("R")
 M = TypeVar("M", bound=BaseModel)
@@ -29,7 +29,7 @@ Rows = tuple[dict[str, Any], ...]
 
 
 class ChangeReport(BaseModel):
-    """The report of changes beside silver, as far as the page shows it."""
+    """The part of silver's change report that the page shows."""
 
     snapshot: str
     before: str | None
@@ -42,7 +42,7 @@ class ChangeReport(BaseModel):
 
 
 class ErrorLog(BaseModel):
-    """An error log, as far as the page shows it."""
+    """The part of an error log that the page shows."""
 
     block: str
     run: str
@@ -52,7 +52,7 @@ class ErrorLog(BaseModel):
 
 @dataclass
 class Rejects:
-    """The records that cannot be used for one reason: how many, and the text of the first."""
+    """The rejects of one reason: their number, and the texts of the first ones."""
 
     count: int = 0
     examples: list[str] = field(default_factory=list)
@@ -60,30 +60,30 @@ class Rejects:
 
 @dataclass(frozen=True)
 class Facts:
-    """What a page tells of a flow; None, or nothing, is what the lake does not have."""
+    """The facts of a flow's page. A fact that the lake does not have is None or empty."""
 
     flow: Flow
     manifests: Mapping[str, Manifest]
-    """By the dataset's path; those that can be read."""
+    """A dataset's path to its manifest, if it can be read."""
     rejects: Mapping[str, Rejects] | None
-    """By the reason."""
+    """Reason to its rejects."""
     changes: ChangeReport | None
     kept: list[str]
     """The snapshots of the history, newest first."""
     shown: list[Stat]
-    """What the newest of them say of themselves."""
+    """The newest snapshots of the history, with their metadata."""
     errors: Mapping[Layer, ErrorLog]
-    """The newest of each layer."""
+    """Layer to its newest error log."""
     chart: bytes | None
     missing: tuple[str, ...]
     """Why parts are left out, in sentences."""
 
 
 def gather(lake: Lake, flow: Flow) -> Facts:
-    """Read what a page tells.
+    """Read the facts of a page.
 
     Raises:
-        StoreError: the store does not answer, or refuses.
+        StoreError: the store does not respond or refuses.
     """
     missing: dict[str, None] = {}
 
@@ -113,10 +113,10 @@ def gather(lake: Lake, flow: Flow) -> Facts:
 
 
 def _parsed(lake: Lake, layer: Layer, key: str, kind: type[M]) -> M:
-    """A JSON object of the lake.
+    """Read a JSON object of the lake.
 
     Raises:
-        ObjectMissing, ObjectUnreadable: it is not there, or of another form.
+        ObjectMissing, ObjectUnreadable: the object is missing, or not of this form.
     """
     try:
         return kind.model_validate_json(b"".join(lake.store.stream(layer, key)))
@@ -125,7 +125,7 @@ def _parsed(lake: Lake, layer: Layer, key: str, kind: type[M]) -> M:
 
 
 def _rejects(lake: Lake, key: str) -> Mapping[str, Rejects]:
-    """Count the rejected records as they stream by; there may be very many."""
+    """Count the rejects by reason. They are streamed, because there may be very many."""
     found: dict[str, Rejects] = defaultdict(Rejects)
     lines = split_lines(lake.store.stream("silver", key))
     for reason, _, record in rejected_records(lines, f"silver/{key}"):

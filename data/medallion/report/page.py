@@ -1,4 +1,4 @@
-"""The page itself: facts in a language as one HTML file that loads nothing from elsewhere."""
+"""Renders facts in a language as one HTML file that loads nothing from elsewhere."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ from .language import Language
 from .pictures import SIZES, draw_map, way
 
 UNPRINTABLE = re.compile("[\0-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
-"""What HTML may not hold."""
+"""The characters that HTML cannot contain."""
 
 
 def render(facts: Facts, language: Language, made: datetime | None = None) -> bytes:
-    """The page, in UTF-8; equal facts are equal bytes.
+    """Render the page as UTF-8 HTML; equal facts give equal bytes.
 
     Args:
-        facts: what it tells.
-        language: in which.
-        made: when, if the page should say so.
+        facts: the content of the page.
+        language: the language of the page.
+        made: the time of the page, to show it; by default it is not shown.
     """
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
@@ -49,7 +49,7 @@ def render(facts: Facts, language: Language, made: datetime | None = None) -> by
 
 
 def began(run: str) -> datetime | None:
-    """When a run began, by its id; None where that is none of ours."""
+    """The time when a run began, by its id; None if it is not a run id."""
     try:
         return time_of(run)
     except ValueError:
@@ -57,7 +57,7 @@ def began(run: str) -> datetime | None:
 
 
 def counted(table: Table, silver: Manifest | None, column: str) -> Counter[str]:
-    """Silver's rows by the values of a column, as far as its manifest tells them."""
+    """Silver's rows per value of a column; empty if the manifest does not have them."""
     found = Counter[str]()
     if silver and column in table.partitions:
         partitioning = Partitioning(table.partition_schema)

@@ -1,4 +1,4 @@
-"""The geometry of the page's two drawings: the way of the rows, and the map. Pure functions."""
+"""The geometry of the page's two pictures: the row flow and the map. Pure functions."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from typing import NamedTuple
 from ..lake.manifest import CELLS_A_DEGREE, Cells
 
 BAND, NODE = 104.0, 7.0
-"""How wide all rows are, and how thick a bar is."""
-HAIR = 1.5  # the width of a few rows, which would not be seen
+"""The width of the band of all rows, and the thickness of a bar."""
+HAIR = 1.5  # the least width of a band, so that a few rows are visible
 BARS = {
     "api": (0.0, 0.0, ""),
     "bronze": (250.0, 0.0, "api"),
@@ -24,32 +24,32 @@ BARS = {
     "rejected": (400.0, 150.0, "bronze"),
     "duplicate": (480.0, 196.0, "bronze"),
 }
-"""Each bar to where it stands along the way and aside of it, and where its rows come from."""
+"""Bar to its two coordinates (along the flow, and aside), and the bar that its rows come from."""
 
 MAP_WIDTH = 1040.0
-FLATTEST, TALLEST = 4.0, 1.6  # width of a map by its height
+FLATTEST, TALLEST = 4.0, 1.6  # the largest and smallest ratio of a map's width to its height
 MOST_DOTS = 3000
 SIZES = (1, 3, 10, 32, 100)
-"""The fewest rows of each size of a dot."""
-STEPS = (30, 15, 10, 5, 2, 1, 0.5)  # degrees between two lines of the graticule
+"""The smallest number of rows for each dot size."""
+STEPS = (30, 15, 10, 5, 2, 1, 0.5)  # possible degrees between two lines of the grid
 
 
 class Bar(NamedTuple):
-    """A layer or a loss: where it stands along the way and aside of it, and how wide it is."""
+    """A bar: a layer or a loss, with its coordinates along the flow and aside, and its width."""
 
     name: str
     along: float
     aside: float
     width: float
     begin: tuple[float, float]
-    """Where the band of the rows begins that leads to it."""
+    """Where the band to this bar begins."""
 
 
 def way(rows: Mapping[str, int]) -> tuple[list[Bar], list[Bar]]:
-    """The way of the rows: the bars that are there, by their rows, and those that a band leads to.
+    """The row flow: all bars, and the bars that have a band.
 
     Args:
-        rows: of each bar that is there.
+        rows: the name of each bar to its rows.
     """
     scale = BAND / max(rows.get("bronze", 0), rows.get("silver", 0), 1)
     width = {name: max(count * scale, HAIR) for name, count in rows.items()}
@@ -63,10 +63,10 @@ def way(rows: Mapping[str, int]) -> tuple[list[Bar], list[Bar]]:
 
 
 class Map(NamedTuple):
-    """A plate carrée, its standard parallel in the middle: land, graticule and dots.
+    """An equirectangular map, its standard parallel in the middle: land, grid lines and dots.
 
-    A line of the graticule is its degrees, and where it meets the map's edge. `dots` has a path for
-    each size: points of no length, which round caps make dots. A dot's cell is `degrees` wide.
+    A grid line is its degrees and its position on the map's edge. `dots` has one path per size:
+    segments without length, which round caps turn into dots. A dot's cell is `degrees` wide.
     """
 
     height: int
@@ -79,7 +79,7 @@ class Map(NamedTuple):
 
 
 def draw_map(cells: Cells) -> Map | None:
-    """Draw where rows are, on as much of the globe as they need; None where none is anywhere."""
+    """Draw the cells with rows, on the part of the globe that they need; None if there are none."""
     if not cells:
         return None
     found = Counter({tuple(map(int, place.split())): count for place, count in cells.items()})
@@ -115,7 +115,7 @@ class View:
 
     @classmethod
     def around(cls, east: Sequence[float], north: Sequence[float]) -> View:
-        """The part that shows some places with a margin, in a shape that fits the page."""
+        """The view of some places with a margin, in proportions that fit the page."""
         x, y = (min(east) + max(east)) / 2, (min(north) + max(north)) / 2
         wide, tall = (1.12 * (max(places) - min(places)) + 2 for places in (east, north))
         squeeze = cls(0, y, 0, y).squeeze
@@ -125,24 +125,24 @@ class View:
 
     @property
     def squeeze(self) -> float:
-        """How long a degree of longitude is beside one of latitude, in the middle."""
+        """The length of a degree of longitude relative to one of latitude, in the middle."""
         return max(math.cos(math.radians((self.south + self.north) / 2)), 0.2)
 
     def x(self, longitude: float) -> float:
-        """Where a meridian is on the map."""
+        """The x coordinate of a longitude on the map."""
         return round((longitude - self.west) * MAP_WIDTH / (self.east - self.west), 1)
 
     def y(self, latitude: float) -> float:
-        """Where a parallel is on the map."""
+        """The y coordinate of a latitude on the map."""
         degree = MAP_WIDTH / (self.east - self.west) / self.squeeze
         return round((self.north - latitude) * degree, 1)
 
     def at(self, longitude: float, latitude: float) -> str:
-        """A place, as a path says it."""
+        """The coordinates of a place, for an SVG path."""
         return f"{self.x(longitude)} {self.y(latitude)}"
 
     def outlines(self) -> Iterator[str]:
-        """Paths of the land that is in view, at least in part."""
+        """Yield the paths of the land that is at least partly in view."""
         file = Path(__file__).with_name("land.json")
         for ring in json.loads(file.read_text(encoding="utf-8"))["rings"]:
             east, north = ring[::2], ring[1::2]
@@ -151,7 +151,7 @@ class View:
                 yield f"M{'L'.join(map(self.at, east, north))}Z"
 
     def graticule(self, low: float, high: float) -> Iterator[float]:
-        """The degrees of the lines between two, by one step for both directions."""
+        """The degrees of the grid lines from `low` to `high`; both directions have one step."""
         widest = max(self.east - self.west, self.north - self.south)
         step = next((s for s in STEPS if widest / s >= 5), STEPS[-1])
         yield from (n * step for n in range(math.ceil(low / step), math.floor(high / step) + 1))

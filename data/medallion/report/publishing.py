@@ -1,4 +1,4 @@
-"""The page of a run: into gold, and a copy onto this machine. It is secondary, and fails no run."""
+"""Publishes the page of a run into gold, with a local copy. A failure does not fail the run."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ CONTENT_TYPE = "text/html; charset=utf-8"
 
 
 def publish(step: Step, origin: Origin) -> str:
-    """Make the page of what the lake holds now, and put it into gold and the local folder.
+    """Make the page of the lake's current state, and store it in gold and in the local folder.
 
-    Whatever keeps it from that is told, and the run goes on: its data are published.
+    If this fails, the reason is printed and the run continues: its data are published.
 
     Args:
-        step: of the flow's last block, once that has published.
-        origin: of what it published.
+        step: the step of the flow's last block, after its publish.
+        origin: the origin of what the block published.
 
     Returns:
-        Where the local copy is, or "" where there is none.
+        The path of the local copy; "" if there is none.
     """
     settings = step.settings.lake
     try:
@@ -49,10 +49,10 @@ def publish(step: Step, origin: Origin) -> str:
 def write(
     lake: Lake, flow: Flow, settings: LakeSettings, made: datetime | None = None
 ) -> tuple[Path, Facts]:
-    """Make the page of what the lake holds now, on this machine alone: where it is, what it tells.
+    """Make the page of the lake's current state, only on this machine; returns path and facts.
 
     Raises:
-        StoreError: the store does not answer, or refuses.
+        StoreError: the store does not respond or refuses.
         OSError: the file cannot be written.
     """
     facts, file = gather(lake, flow), local_file(flow, settings.visualizations)
@@ -61,12 +61,12 @@ def write(
 
 
 def local_file(flow: Flow, folder: Path) -> Path:
-    """Where the page of a flow is on this machine."""
+    """The local path of a flow's page."""
     return folder / f"{flow.name}_report.html"
 
 
 def keep_locally(what: str, file: Path, content: bytes) -> str:
-    """Copy something of gold into a folder of this machine; where it is, or "" if it failed."""
+    """Copy content of gold to a local file; returns its path, or "" if the copy failed."""
     try:
         write_whole(file, content)
     except OSError as error:
