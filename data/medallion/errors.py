@@ -1,7 +1,7 @@
-"""The root of all errors, and the errors of no single subpackage; each is one sentence.
+"""The root of all errors, and the errors that belong to no single subpackage.
 
-The sentence names the thing and the remedy. Its facts are fields, so that an error log, a test or
-an alert need not parse text. Each subpackage has its own branch of the tree in its `errors.py`.
+The message of an error names the thing and the remedy. Its facts are fields, so that error logs,
+tests and alerts need not parse text. Each subpackage has its own errors in its `errors.py`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing_extensions import dataclass_transform
 
 @dataclass_transform(eq_default=False)
 class MedallionError(Exception):
-    """Root of all errors of the pipeline: each is a dataclass; `says` is its sentence."""
+    """Root of all errors of the pipeline. Each is a dataclass; `says` is its message."""
 
     says: ClassVar[str]
 
@@ -23,12 +23,12 @@ class MedallionError(Exception):
         dataclass(eq=False, repr=False)(cls)
 
     def __str__(self) -> str:
-        """The sentence, with the facts in it; a list of them is told by its items."""
-        told = {
+        """The message, with the facts in it; a list is joined by commas."""
+        shown = {
             name: ", ".join(map(str, fact)) if isinstance(fact, list) else fact
             for name, fact in self.facts.items()
         }
-        return self.says.format_map(told)
+        return self.says.format_map(shown)
 
     @property
     def facts(self) -> dict[str, Any]:
@@ -36,7 +36,7 @@ class MedallionError(Exception):
         return {field.name: getattr(self, field.name) for field in fields(self)}  # type: ignore[arg-type]
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Pickle by the fields, as `Exception` does by position alone."""
+        """Pickle all fields, because `Exception` pickles only its arguments."""
         return type(self), tuple(self.facts.values())
 
 
@@ -55,7 +55,7 @@ class SettingsFileUnreadable(SettingError):
 
 
 class TemporaryFolderUnusable(MedallionError):
-    """The folder for temporary files is full, or cannot be written."""
+    """The temporary folder is full or not writable."""
 
     folder: str
     reason: str
@@ -66,20 +66,20 @@ class TemporaryFolderUnusable(MedallionError):
 
 
 class FlowError(MedallionError):
-    """Base of what is wrong with a flow itself."""
+    """Base of the errors of a flow's declaration."""
 
     flow: str
 
 
 class FlowMissing(FlowError):
-    """The project has no flow of that name."""
+    """The project has no flow with this name."""
 
     known: list[str]
     possible: bool
-    """Whether one may be called so."""
+    """Whether a flow may have this name."""
 
     def __str__(self) -> str:
-        """The sentence, with those that it has."""
+        """The message, with the flows of the project."""
         why = f", as data/{self.flow}/flow.py is missing" if self.possible else ""
         remedies = [f"choose one of {', '.join(self.known)}"] if self.known else []
         if self.possible:
@@ -109,7 +109,7 @@ class DatasetTaken(FlowError):
 
 
 class SecretBlanked(MedallionError):
-    """Raised in place of an error that showed a secret: the same error without it."""
+    """Replaces an error that contained a secret: the same error without the secret."""
 
     kind: str
     message: str

@@ -1,4 +1,4 @@
-"""What a dataset declares to the machinery: one value, the flow, in data/<name>/flow.py."""
+"""The flow: everything that a dataset declares, as one value in data/<name>/flow.py."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ from .settings import FlowSettings
 from .source.api import Api
 from .table import Clean, Table, unchanged
 
-if TYPE_CHECKING:  # importing them costs half a second, so it is done by the block that draws
+if TYPE_CHECKING:  # these imports cost half a second, so only the block that draws does them
     import pandas as pd
     from matplotlib.figure import Figure
 
 Function = Literal["count", "sum", "mean", "min", "max"]
 MEDIA_TYPES: Mapping[str, str] = {"png": "image/png", "svg": "image/svg+xml"}
-"""The formats of a chart, and what each is to a browser."""
+"""Format of a chart to its media type."""
 
 Draw = Callable[["pd.DataFrame", str], "Figure"]
-"""Draws the chart from a gold table and a caption."""
+"""A function that draws the chart from a gold table and a caption."""
 
 
 @dataclass(frozen=True)
 class Measure:
     """One number of a gold table: a function of a column over the rows of a group.
 
-    `count` counts rows; all others leave out rows without a value in the column.
+    `count` counts all rows; the others ignore rows without a value in the column.
     """
 
     name: str
@@ -37,23 +37,23 @@ class Measure:
 
 
 def count(name: str) -> Measure:
-    """How many rows a group has."""
+    """The measure of how many rows a group has."""
     return Measure(name, "count")
 
 
 @dataclass(frozen=True)
 class Aggregate:
-    """A gold table: silver's rows in groups, one row a group, sorted by the keys."""
+    """A gold table: silver's rows in groups, one row per group, sorted by the keys."""
 
     name: str
     keys: tuple[str, ...]
-    """The columns that rows are grouped by, of silver or its partitions."""
+    """The columns to group by; they may be partition columns."""
     measures: tuple[Measure, ...]
-    """One of them is a count, by which the table adds up to silver's rows."""
+    """One of them must be a count, to check that the table adds up to silver's rows."""
 
     @property
     def count(self) -> str:
-        """The measure that adds up to silver's rows."""
+        """The name of the measure that adds up to silver's rows."""
         return next((m.name for m in self.measures if m.function == "count"), "")
 
 
@@ -63,15 +63,15 @@ class Chart:
 
     draw: Draw
     of: str
-    """The gold table that is drawn."""
+    """The name of the gold table to draw."""
     name: str = ""
-    """The dataset's; by default `<flow>_chart`."""
+    """The name of the chart's dataset; by default `<flow>_chart`."""
     formats: tuple[Literal["png", "svg"], ...] = ("png",)
 
 
 @dataclass(frozen=True)
 class Blocks:
-    """The names of the Mage blocks that write each layer; no other flow may have them."""
+    """The names of the Mage blocks that write the layers; no other flow may use them."""
 
     bronze: str
     silver: str
@@ -81,10 +81,10 @@ class Blocks:
 
 @dataclass(frozen=True)
 class Flow:
-    """One dataset's way from its API to the chart, and the names of its objects in the lake."""
+    """A flow from an API to the chart, and the names of its objects in the lake."""
 
     name: str
-    """Of its folder, its Mage pipeline and its objects; in capitals, how its settings begin."""
+    """Names its folder, Mage pipeline and objects; in capitals, it begins its settings."""
     package: str
     """The Python package of its folder: `__package__`."""
     api: Api
@@ -96,19 +96,19 @@ class Flow:
 
     @cached_property
     def bronze(self) -> Dataset:
-        """The API's records as received."""
+        """The records of the API, as received."""
         return Dataset("bronze", self.name, self.blocks.bronze, f"{self._data}_raw.json")
 
     @cached_property
     def silver(self) -> Dataset:
-        """The cleaned rows, by partition; beside them the rejected ones, and what changed."""
+        """The cleaned rows, by partition; beside them the rejects and the change report."""
         return Dataset(
             "silver", self.name, self.blocks.silver, beside=(self.rejected, self.changes)
         )
 
     @cached_property
     def gold(self) -> tuple[Dataset, ...]:
-        """A dataset for each of the aggregates; beside the first the page, if there is no chart."""
+        """One dataset per aggregate; beside the first one the page, if there is no chart."""
         block = self.blocks.gold
         # The last block writes the page.
         page = () if self.drawing else (self.report,)
@@ -120,7 +120,7 @@ class Flow:
 
     @cached_property
     def chart(self) -> Dataset | None:
-        """The picture, in its first format; beside it the others, and the page."""
+        """The picture in its first format; beside it the other formats and the page."""
         if not self.drawing:
             return None
         name = self.drawing.name or f"{self.name}_chart"
@@ -130,7 +130,7 @@ class Flow:
 
     @property
     def datasets(self) -> tuple[Dataset, ...]:
-        """All of them, in the order in which a run writes them."""
+        """All datasets, in the order in which a run writes them."""
         return (self.bronze, self.silver, *self.gold, *((self.chart,) if self.chart else ()))
 
     @property
@@ -143,33 +143,33 @@ class Flow:
 
     @property
     def rejected(self) -> str:
-        """The key of the records that cannot be used, in silver's bucket."""
+        """The key of the rejects, in silver's bucket."""
         return f"data/rejected/{self.name}_rejected.json"
 
     @property
     def changes(self) -> str:
-        """The key of the report of what changed, in silver's bucket."""
+        """The key of the change report, in silver's bucket."""
         return f"data/changes/{self.name}_changes.json"
 
     @property
     def report(self) -> str:
-        """The key of the page of this flow, in gold's bucket."""
+        """The key of the flow's page, in gold's bucket."""
         return f"data/report/{self.name}.html"
 
     @property
     def prefix(self) -> str:
-        """How the names of its settings begin."""
+        """The prefix of the flow's settings."""
         return f"{self.name.upper()}_"
 
     def owns(self, layer: Layer, key: str) -> bool:
-        """Whether an object is this flow's, by its key."""
+        """Whether an object belongs to this flow, by its key."""
         if key.startswith("logs/"):
             return any(key.endswith(f"-{block}.json") for block in self._blocks_of(layer))
         mine = (dataset for dataset in self.datasets if dataset.layer == layer)
         return any(key.startswith(dataset.prefix) or key in dataset.beside for dataset in mine)
 
     def load_settings(self) -> FlowSettings:
-        """Its settings, from the environment and `.env`.
+        """The flow's settings, from the environment and `.env`.
 
         Raises:
             SettingError: a setting is malformed or contradicts another.

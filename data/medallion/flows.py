@@ -1,6 +1,6 @@
-"""The flows of this project, found by their folders; an invalid one is refused by a sentence.
+"""Finds the flows of this project by their folders, and checks their declarations.
 
-A flow is a folder of the Mage project with a `flow.py` that makes `FLOW`.
+A flow is a folder of the Mage project with a `flow.py` that defines `FLOW`.
 """
 
 from __future__ import annotations
@@ -17,23 +17,23 @@ from .settings import PROJECT
 from .table import ARROW, PARTITION_TYPES, POSITION, Table
 
 NAME = re.compile(r"[a-z][a-z0-9_]{0,40}")
-"""Of a flow and of a dataset: what a folder, a key, a label and a setting may all hold."""
+"""The name of a flow or a dataset. It must be valid in a folder, a key, a label and a setting."""
 
 MAGE_FOLDERS = (
     "callbacks charts conditionals custom data_exporters data_loaders dbt extensions interactions "
     "markdowns pipelines presenters scratchpads sensors transformers utils visualizations"
 )
-"""Of a Mage project, and of what runs leave in it."""
+"""The folders of a Mage project, and those that runs create in it."""
 
 RESERVED = frozenset(
     {"lake", "medallion", "mage", "minio", "rejected", "changes", "report", "housekeeping"}
     | {*keyword.kwlist, *MAGE_FOLDERS.split()}
 )
-"""What no flow can be called: its settings, its folder or its objects would be another's, or Python
-could not import it."""
+"""Names that no flow can have: its settings, folder or objects would be another's, or Python could
+not import it."""
 
 KEY_TYPES = frozenset({"text", "int64"})
-"""What comes once, and as itself in JSON."""
+"""The types of keys: their values can be unique, and are the same in JSON."""
 
 NUMBERS = frozenset({"int64", "float64"})
 ORDERED = NUMBERS | {"text", "timestamp"}
@@ -43,7 +43,7 @@ TAKES = {
     "min": ORDERED,
     "max": ORDERED,
 }
-"""A measure's function to the types of columns that it takes."""
+"""A measure's function to the column types that it accepts."""
 
 
 def names() -> list[str]:
@@ -57,7 +57,7 @@ def load(name: str) -> Flow:
     """A flow of the project, by its name.
 
     Raises:
-        FlowMissing: there is none of that name.
+        FlowMissing: there is no flow with this name.
         FlowUnusable: its declaration is invalid, or its module cannot be imported.
     """
     if name not in names():
@@ -81,7 +81,7 @@ def load_all() -> list[Flow]:
     """All flows of the project.
 
     Raises:
-        FlowUnusable: a declaration is invalid, or two flows have a dataset of one name.
+        FlowUnusable: a declaration is invalid, or two flows have a dataset with the same name.
     """
     flows = [load(name) for name in names()]
     owner: dict[str, str] = {}
@@ -96,14 +96,14 @@ def check(flow: Flow) -> None:
     """Check a flow's declaration.
 
     Raises:
-        FlowUnusable: it is invalid; the sentence says why, and what to do.
+        FlowUnusable: the declaration is invalid; the message gives the reason and the remedy.
     """
     for problem, remedy in _problems(flow):
         raise FlowUnusable(flow.name, problem, remedy)
 
 
 Problem = tuple[str, str]
-"""What is wrong with a flow, and what to do."""
+"""A problem of a flow's declaration, and its remedy."""
 
 
 def _can_be(name: str) -> bool:
@@ -167,7 +167,7 @@ def _problems_of_table(table: Table) -> Iterator[Problem]:
             yield f"its column {column.name} has bounds and is no number", "leave them out"
         elif column.known is not None and column.type != "text":
             yield f"its column {column.name} has known values and is no text", "leave them out"
-        # As year, month and day of a column know it.
+        # The functions year, month and day have this keyword.
         of = getattr(column.derive, "keywords", {}).get("of")
         if of is not None and (of not in table or table[of].type != "timestamp"):
             yield (

@@ -1,4 +1,4 @@
-"""The settings of the lake and of a flow, read from the environment and checked at the start."""
+"""The settings of the lake and of a flow: read from the environment, and checked at the start."""
 
 from __future__ import annotations
 
@@ -34,19 +34,19 @@ DOTENV = PROJECT.parent / ".env"
 
 
 HISTORY_VERSIONS = 30
-"""How many snapshots bronze retains by default."""
+"""How many snapshots the history keeps by default."""
 
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
 def environment() -> dict[str, str]:
-    """The environment, which wins, and `.env`, read literally; an empty value counts as missing.
+    """The variables of `.env` and the environment, which wins; without empty values.
 
     Raises:
-        SettingsFileUnreadable: `.env` is there, but is no text, or not for this user.
+        SettingsFileUnreadable: `.env` is not text, or this user may not read it.
     """
-    told = {**read_envfile(DOTENV), **os.environ}
-    return {name: value for name, value in told.items() if value}
+    found = {**read_envfile(DOTENV), **os.environ}
+    return {name: value for name, value in found.items() if value}
 
 
 def _variable(name: str, default: Any = ..., **limits: Any) -> Any:
@@ -59,7 +59,7 @@ class _Model(BaseModel):
     @field_validator("*", mode="before")
     @classmethod
     def _one_line(cls, value: Any) -> Any:
-        """Refuse a line break, which no header may hold; secrets of Kubernetes often end in one."""
+        """Refuse line breaks: headers cannot hold them, and Kubernetes secrets often end in one."""
         if isinstance(value, str) and CONTROL.search(value):
             raise ValueError("holds a line break or another control character")
         return value
@@ -70,12 +70,12 @@ class _Model(BaseModel):
             return cls.model_validate(told)
         except ValidationError as error:
             first = error.errors(include_input=False, include_url=False)[0]
-        # Outside the `except`, so that no traceback carries pydantic's copy of the values.
+        # Outside the `except`, so that no traceback contains pydantic's copy of the values.
         raise _setting_error(prefix, first["type"], first["loc"], first["msg"])
 
 
 class Folders(_Model):
-    """Local folders: known even when another setting is wrong, so that an error log has a place."""
+    """The local folders. They are known even if other settings are wrong, for the error log."""
 
     spool: Path = _variable("LAKE_SPOOL", PROJECT / ".spool")
     visualizations: Path = _variable("LAKE_VISUALIZATIONS", PROJECT / "visualizations")
@@ -91,7 +91,7 @@ class Folders(_Model):
 
 
 class LakeSettings(Folders):
-    """The settings of the store and of the whole lake; `load` is the way to get them."""
+    """The settings of the store and of the whole lake. Use `load` to get them."""
 
     endpoint: str = _variable("MINIO_ENDPOINT")
     access_key: SecretStr = _variable("MINIO_ACCESS_KEY")
@@ -118,7 +118,7 @@ class LakeSettings(Folders):
         parts = urlsplit(f"//{value}")
         if not parts.hostname or parts.path or parts.username is not None:
             raise ValueError("must be host:port, such as 127.0.0.1:9000")
-        _ = parts.port  # raises ValueError where it is no number of a port
+        _ = parts.port  # raises ValueError if it is not a port number
         return value
 
     @field_validator("access_key", "secret_key")
@@ -132,9 +132,9 @@ class LakeSettings(Folders):
     @field_validator("access_key")
     @classmethod
     def _in_a_header(cls, value: SecretStr) -> SecretStr:
-        """The access key is in the header of each request, where `,` and `=` separate fields."""
+        """The access key is in a header of each request, where `,` and `=` separate fields."""
         if not re.fullmatch(r"[ -~]+", text := value.get_secret_value()) or set(text) & set(",="):
-            raise ValueError("holds a sign that no store takes: a comma, = or one beyond ASCII")
+            raise ValueError("holds a sign that no store accepts: a comma, = or one beyond ASCII")
         return value
 
     @field_validator("region")
@@ -176,16 +176,16 @@ class LakeSettings(Folders):
 
     @property
     def for_leases(self) -> Self:
-        """The settings of a client that renews leases: one late response must not cost a lease."""
+        """The settings for a client that renews leases: a late response must not lose the lease."""
         timeout = min(self.store_timeout, self.lease / 3)
         return self.model_copy(update={"store_timeout": timeout})
 
 
 class FlowSettings(_Model):
-    """The settings of one flow; their names begin with the flow's in capitals."""
+    """The settings of one flow."""
 
     prefix: str
-    """How their names begin: the flow's name in capitals, and `_`."""
+    """The prefix of their names: the flow's name in capitals, and `_`."""
 
     api_url: str = _variable("API_URL")
     api_token: SecretStr = _variable("API_TOKEN", SecretStr(""))
@@ -208,25 +208,25 @@ class FlowSettings(_Model):
         """Read the environment and `.env`.
 
         Args:
-            prefix: how the names of the flow's settings begin.
-            url: of the API, by default.
-            page_size: the most records a page, and the default.
-            requests_per_minute: by default.
+            prefix: the prefix of the flow's settings.
+            url: the default URL of the API.
+            page_size: the maximum and the default of records per page.
+            requests_per_minute: the default limit.
 
         Raises:
             SettingError: a setting is malformed or contradicts another.
         """
         every = environment()
-        told = {k.removeprefix(prefix): v for k, v in every.items() if k.startswith(prefix)}
+        found = {k.removeprefix(prefix): v for k, v in every.items() if k.startswith(prefix)}
         defaults = {
             "API_URL": url,
             "API_PAGE_SIZE": page_size,
             "API_REQUESTS_PER_MINUTE": requests_per_minute,
         }
-        _refuse_old_names(prefix, told)
-        settings = cls._read({**defaults, **told, "prefix": prefix}, prefix)
-        # Days given alone mean days alone; 0 of them is no limit.
-        if settings.history_days and "HISTORY_VERSIONS" not in told:
+        _refuse_old_names(prefix, found)
+        settings = cls._read({**defaults, **found, "prefix": prefix}, prefix)
+        # If only HISTORY_DAYS is set, the default number of versions must not limit the history.
+        if settings.history_days and "HISTORY_VERSIONS" not in found:
             settings = settings.model_copy(update={"history_versions": 0})
         if settings.api_page_size > page_size:
             raise SettingError(
@@ -235,7 +235,7 @@ class FlowSettings(_Model):
         return settings
 
     def name_of(self, setting: str) -> str:
-        """The whole name of a setting, for people."""
+        """The full name of a setting, for messages."""
         return self.prefix + setting
 
     @field_validator("api_url")
@@ -261,7 +261,7 @@ class FlowSettings(_Model):
     @field_validator("stop_on", mode="before")
     @classmethod
     def _rules(cls, value: Any) -> Any:
-        """A list with commas; `none` for no rule at all, as an empty value counts as missing."""
+        """Parse a list with commas; `none` means no rule, because an empty value means not set."""
         if not isinstance(value, str):
             return value
         names = {name.strip() for name in value.split(",")}
@@ -279,14 +279,14 @@ class FlowSettings(_Model):
 
 @dataclass(frozen=True)
 class Settings:
-    """The settings of a block: of the lake, and of its flow."""
+    """The settings of a block: those of the lake and those of its flow."""
 
     lake: LakeSettings
     flow: FlowSettings
 
 
 def spool_folder() -> Path:
-    """Where error logs wait for the store. It is known even if the settings are wrong."""
+    """The folder where error logs wait for the store. It is known even if settings are wrong."""
     try:
         return Folders.load().spool
     except SettingError:
@@ -294,7 +294,7 @@ def spool_folder() -> Path:
 
 
 def known_secrets() -> Redactor:
-    """Blanks the secrets of the environment and of `.env`, even if other settings are wrong."""
+    """A redactor of the secrets in the environment and `.env`; works even if settings are wrong."""
     try:
         return Redactor.of(os.environ, read_envfile(DOTENV))
     except SettingError:
@@ -302,10 +302,10 @@ def known_secrets() -> Redactor:
 
 
 def _refuse_old_names(prefix: str, told: Mapping[str, str]) -> None:
-    """Settings of the whole lake once began with a flow's name.
+    """Refuse settings of the lake with a flow's prefix, which older releases used.
 
     Raises:
-        SettingError: one does; the sentence names the new one.
+        SettingError: a setting has its old name; the message names the new one.
     """
     lake = {field.validation_alias for field in LakeSettings.model_fields.values()}
     for name in sorted(told):

@@ -1,4 +1,4 @@
-"""What every block does around its own work: settings, the lake, its lease, the error log."""
+"""The frame of every block: settings, the lake, leases and the error log."""
 
 from __future__ import annotations
 
@@ -36,16 +36,16 @@ def run_block(
     variables: Mapping[str, Any],
     upstream: Summary | None = None,
 ) -> T:
-    """Do a block's work under its leases; if it fails, leave an error log in the layer, and raise.
+    """Do a block's work under its leases; if it fails, write an error log to the layer and raise.
 
-    Mage runs callbacks under its scheduler only, so the log is written here, around the work.
+    Mage runs callbacks only under its scheduler, so the log is written here and not in a callback.
 
     Args:
-        flow: whose block it is.
+        flow: the flow of the block.
         target: the datasets that the block writes.
-        work: given the step, does it and returns what the block returns.
+        work: does the work of a step, and returns the block's return value.
         variables: Mage's keyword arguments.
-        upstream: what the block before returned; without it, this is the start of a run.
+        upstream: the return value of the previous block; None in the first block of a run.
     """
     datasets = _datasets(flow, target)
     run = (upstream or {}).get("run") or new_run()
@@ -67,17 +67,17 @@ def run_block(
 def step_of(
     view: View, datasets: Sequence[Dataset], run: str, settings: Settings, leases: Store
 ) -> Iterator[Step]:
-    """A block at work on some datasets of a flow, for as long as it holds their leases.
+    """Hold the leases of a block's datasets while the context lasts.
 
     Args:
         view: the lake, the engine and the flow.
-        datasets: that the block writes.
-        run: its run.
-        settings: of the lake and of the flow.
-        leases: the store by which the leases are held.
+        datasets: the datasets that the block writes.
+        run: the id of the run.
+        settings: the settings of the lake and the flow.
+        leases: the store client that renews the leases.
 
     Raises:
-        LeaseHeld: another run holds one.
+        LeaseHeld: another run holds one of the leases.
     """
     limits = settings.lake.lease, settings.lake.lease_wait
     with ExitStack() as stack:
@@ -97,7 +97,7 @@ def check_block(
     variables: Mapping[str, Any],
     upstream: Summary | None = None,
 ) -> None:
-    """Check what a block published, as a reader would; errors are logged as those of its work."""
+    """Check what a block published, as a reader would; errors are logged as in `run_block`."""
     dataset = _datasets(flow, target)[0]
     run = (upstream or {}).get("run") or new_run()
 
@@ -122,10 +122,10 @@ def _logged(
     upstream: Summary | None,
     work: Callable[[Settings, Lake], T],
 ) -> T:
-    """Do some work with the settings and the lake; what it raises becomes an error log.
+    """Do some work with the settings and the lake; if it raises, write an error log.
 
-    No secret leaves this process with an error: not in the log, not in the output, and not in the
-    error itself, which Mage prints and stores.
+    No secret may leave this process with an error: not in the log, not in the output, and not in
+    the error itself, because Mage prints and stores it.
     """
     settings = lake = None
     spool = spool_folder() / flow.name
@@ -135,14 +135,14 @@ def _logged(
         check(flow)
         both = Settings(settings, flow.load_settings())
         lake.store.create_bucket(dataset.layer)
-        for waiting in (spool, spool.parent):  # the second: of older releases
+        for waiting in (spool, spool.parent):  # older releases used the second
             logs.deliver(waiting, lake.store)
         return work(both, lake)
     except Exception as error:
         attempt = (variables.get("retry") or {}).get("attempts") or 1
         log = logs.describe(error, flow.name, dataset, run, attempt, dict(upstream or {}))
         if settings and isinstance(error, StoreUnreachable):
-            lake = Lake.connect(settings, patient=False)  # we have waited for it already
+            lake = Lake.connect(settings, patient=False)  # we have already waited for the store
         secrets = known_secrets()
         where = logs.keep(secrets.value(log), spool, lake.store if lake else None)
         kind, message = type(error).__name__, secrets.text(str(error))
@@ -150,5 +150,5 @@ def _logged(
         tell(f"The error log is {where}\n{kind}: {message}{remedy}")
         if not secrets.shows("\n".join((log["traceback"], str(log["facts"]), log["message"]))):
             raise
-    # Outside the `except`, so that it does not carry the other one along.
+    # Outside the `except`, so that it does not contain the original error.
     raise SecretBlanked(kind, message)

@@ -1,4 +1,4 @@
-"""What a row of silver is, declared: its columns with their types, and what partitions it."""
+"""The declaration of silver's table: columns, types and partitions."""
 
 from __future__ import annotations
 
@@ -18,63 +18,63 @@ ARROW: Mapping[Type, pa.DataType] = {
     "bool": pa.bool_(),
     "timestamp": pa.timestamp("us", tz="UTC"),
 }
-"""A column's type to that of Arrow and Parquet."""
+"""A column's type to the type in Arrow and Parquet."""
 
 PARTITION_TYPES: frozenset[Type] = frozenset({"text", "int64", "bool"})
-"""What can stand in an object's key."""
+"""The types whose values can be part of an object's key."""
 
 POSITION = "position"
-"""The column of a cleaned row that says where in bronze its record stood; no table may have it."""
+"""The column of a cleaned row with its record's position in bronze; no table may declare it."""
 
 Columns = Mapping[str, pa.Array]
 Derive = Callable[[Columns], pa.Array]
-"""A column's values, given the other columns; a function that pickles."""
+"""A function that makes a column from the other columns. It must be picklable."""
 
 Clean = Callable[[Columns], Columns]
-"""A dataset's own rules: given the columns, gives those that change; a function that pickles."""
+"""A dataset's own rules: a function from columns to the changed columns. It must be picklable."""
 
 
 @dataclass(frozen=True)
 class Column:
-    """One column: what it holds, and which fields of a record it is read from.
+    """One column: its type, and the fields of a record that it is read from.
 
-    Text is tidied, and a number becomes text. A value that the type cannot hold is null, and
-    counted in the manifest.
+    Text is tidied; a number in a text column becomes text. A value that the type cannot hold
+    becomes null, and is counted in the manifest.
     """
 
     name: str
     type: Type = "text"
     sources: tuple[str, ...] = ()
-    """The fields, the first that has a value; `place.city` is a field of a field. By default the
-    field of the column's own name."""
+    """The fields to read, in order; the first one with a value counts. `place.city` is a field in a
+    field. By default, the field with the column's name."""
     bounds: tuple[float, float] | None = None
-    """Bounds of a number, both included; a number outside is null."""
+    """The lowest and highest number; a number outside becomes null."""
     unit: Literal["s", "ms", "us"] = "s"
-    """Of a timestamp that comes as a number; as a text it is ISO 8601, in UTC without a zone."""
+    """The unit of a timestamp that is a number. A text must be ISO 8601, in UTC without a zone."""
     required: bool = False
-    """Whether a record without it is rejected."""
+    """Whether a record without a value is rejected."""
     known: frozenset[str] | None = None
-    """The values of a category: others are drift, and so are many rows that change theirs."""
+    """The values of a category. Unknown values are drift; so are many rows whose value changes."""
     steady: bool = False
-    """Whether a new value, or one that is gone, is drift."""
+    """Whether it is drift if a value appears or disappears."""
     derive: Derive | None = None
-    """For a column that is made of others, such as `year("opened_at")`; it has no sources."""
+    """Makes the column from other columns, such as `year("opened_at")`; it then has no sources."""
 
     @property
     def fields(self) -> tuple[str, ...]:
-        """The fields of a record that it is read from."""
+        """The fields of a record that the column is read from."""
         if self.derive:
             return ()
         return self.sources or (self.name,)
 
     @property
     def counted(self) -> bool:
-        """Whether the manifest counts the rows of each of its values."""
+        """Whether the manifest counts the rows of each value."""
         return self.steady or self.known is not None
 
     @property
     def field(self) -> pa.Field:
-        """The column in Arrow."""
+        """The column as an Arrow field."""
         return pa.field(self.name, ARROW[self.type])
 
 
@@ -84,13 +84,13 @@ class Table:
 
     columns: tuple[Column, ...]
     partitions: tuple[str, ...]
-    """The columns whose values stand in an object's key, the widest first; they are required."""
+    """The columns whose values are in an object's key, the outermost first; they are required."""
     key: str = "id"
-    """The column whose value comes once; it is required."""
+    """The column with unique values; it is required."""
     shown: tuple[str, ...] = ()
-    """Columns that a report of changes shows beside the key and the partitions."""
+    """The columns that a change report shows, besides the key and the partitions."""
     coordinates: tuple[str, str] | None = None
-    """The columns of longitude and latitude in degrees, of the type float64, for a map."""
+    """The float64 columns of longitude and latitude in degrees, for a map."""
 
     def __getitem__(self, name: str) -> Column:
         return self._by_name[name]
@@ -104,32 +104,32 @@ class Table:
 
     @cached_property
     def required(self) -> tuple[str, ...]:
-        """The columns without which a record is rejected."""
+        """The required columns: a record without one of them is rejected."""
         asked = (c.name for c in self.columns if c.required and c.name not in self.partitions)
         return tuple(dict.fromkeys((self.key, *asked, *self.partitions)))
 
     @cached_property
     def schema(self) -> pa.Schema:
-        """Of a silver object: its partition stands in its key."""
+        """The schema of a silver object, without the partition columns, which are in its key."""
         return pa.schema([c.field for c in self.columns if c.name not in self.partitions])
 
     @cached_property
     def partition_schema(self) -> pa.Schema:
-        """Of the partition columns."""
+        """The schema of the partition columns."""
         return pa.schema([self[name].field for name in self.partitions])
 
     @cached_property
     def located_schema(self) -> pa.Schema:
-        """Of silver's rows with their partition."""
+        """The schema of silver's rows with the partition columns."""
         return pa.schema([*self.schema, *self.partition_schema])
 
     @cached_property
     def clean_schema(self) -> pa.Schema:
-        """Of a cleaned batch: the same, and where in bronze each record stood."""
+        """The schema of cleaned rows: `located_schema`, and the record's position in bronze."""
         return pa.schema([*self.located_schema, pa.field(POSITION, pa.int64())])
 
     def value(self, record: Mapping[str, Any], column: str) -> Any:
-        """What a record has for a column, as received; None where it has nothing."""
+        """A record's value for a column, as received; None if it has none."""
         for field in self[column].fields:
             found = field_of(record, field)
             if found is not None:
@@ -138,7 +138,7 @@ class Table:
 
 
 def field_of(record: Mapping[str, Any], path: str) -> Any:
-    """A field of a record, or of an object in it: `place.city`; None where there is none."""
+    """A field of a record, or of an object in it (`place.city`); None if it is missing."""
     if path in record or "." not in path:
         return record.get(path)
     outer, _, inner = path.partition(".")
@@ -147,22 +147,22 @@ def field_of(record: Mapping[str, Any], path: str) -> Any:
 
 
 def unchanged(columns: Columns) -> Columns:
-    """The rules of a dataset that has none of its own."""
+    """The default of `Clean`: changes nothing."""
     return {}
 
 
 def year(of: str) -> Derive:
-    """The year of a timestamp column, in UTC: an int64."""
+    """The year of a timestamp column, in UTC, as int64."""
     return partial(_calendar, of=of, function="year")
 
 
 def month(of: str) -> Derive:
-    """The month of a timestamp column, 1 to 12, in UTC: an int64."""
+    """The month of a timestamp column, 1 to 12, in UTC, as int64."""
     return partial(_calendar, of=of, function="month")
 
 
 def day(of: str) -> Derive:
-    """The day of the month of a timestamp column, 1 to 31, in UTC: an int64."""
+    """The day of the month of a timestamp column, 1 to 31, in UTC, as int64."""
     return partial(_calendar, of=of, function="day")
 
 

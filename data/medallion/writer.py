@@ -1,4 +1,4 @@
-"""What a block is given: the lake to read, and for each dataset that it writes, a writer."""
+"""The step of a block: the lake to read, and a writer for each dataset that the block writes."""
 
 from __future__ import annotations
 
@@ -40,18 +40,18 @@ from .lake.versions import Lake, Origin, Stat
 from .settings import Settings
 from .work.engine import Engine
 
-REMOVED_AT_ONCE = 1000  # keys; what one request takes, and the lease is renewed before each
+REMOVED_AT_ONCE = 1000  # keys per request, at most; the lease is renewed before each request
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 Summary = dict[str, Any]
-"""What a block returns and the next one is given: names and counts, small enough to read."""
+"""A block's return value, and the next block's input: a few names and counts."""
 
 
 @dataclass(frozen=True)
 class View:
-    """What a check is given: the lake, what runs tasks on it, and the flow."""
+    """What a check needs: the lake, the engine and the flow."""
 
     lake: Lake
     engine: Engine
@@ -60,28 +60,28 @@ class View:
 
 @dataclass(frozen=True)
 class Step(View):
-    """One block at work in one run, while no other run writes its datasets."""
+    """A block in a run that holds the leases of its datasets."""
 
     run: str
     settings: Settings
     writers: tuple[Writer, ...]
-    """One for each dataset that the block writes."""
+    """One writer per dataset of the block."""
     variables: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def writer(self) -> Writer:
-        """That of the block's only dataset, or of its first."""
+        """The writer of the block's first dataset."""
         return self.writers[0]
 
     @property
     def snapshot_to_replay(self) -> str:
-        """The runtime variable `snapshot`: the retained snapshot that a person asked for, or ""."""
+        """The runtime variable `snapshot`: the id of the snapshot to publish again, or ""."""
         return str(self.variables.get("snapshot") or "")
 
 
 @dataclass(frozen=True)
 class Writer:
-    """What writes one dataset in one run, under its lease; `of` is the way to one."""
+    """Writes one dataset in one run, under its lease. Use `of` to make one."""
 
     flow: Flow
     lake: Lake
@@ -90,20 +90,20 @@ class Writer:
     run: str
     lease: Lease
     previous: Manifest | None
-    """Of the version published before; None where there is none that can be read."""
+    """The manifest of the previous version; None if there is none, or it cannot be read."""
     previous_etag: str | None
     stored: Mapping[str, Stat | None]
-    """The single objects that the block writes, by key, as they were found under the lease."""
+    """Key to object, for the single objects that the block writes; read under the lease."""
     started: float = field(default_factory=time.monotonic)
 
     @classmethod
     def of(
         cls, flow: Flow, lake: Lake, settings: Settings, dataset: Dataset, run: str, lease: Lease
     ) -> Self:
-        """The writer of a dataset; its lease must be held.
+        """The writer of a dataset whose lease the run holds.
 
         Raises:
-            DatasetTaken: another flow wrote it.
+            DatasetTaken: another flow wrote the dataset.
         """
         singles = (*((dataset.object,) if dataset.object else ()), *dataset.beside)
         stored = {key: lake.stat(dataset.layer, key) for key in singles}
@@ -121,10 +121,10 @@ class Writer:
         checks: tuple[Check, ...],
         parts: Parts | None = None,
     ) -> tuple[Manifest, bool]:
-        """Publish some content of a single-object dataset; the flag is True if it was written.
+        """Publish a dataset of one object; returns the manifest, and whether it wrote the object.
 
         Raises:
-            LeaseLost: another run has written it since this one holds the lease.
+            LeaseLost: another run wrote the object while this run held the lease.
         """
         written = self.store(entry, content, content_type, origin)
         manifest = self.publish(
@@ -135,17 +135,17 @@ class Writer:
     def store(
         self, entry: StoredObject, content: bytes | Path, content_type: str, origin: Origin
     ) -> bool:
-        """Store one of the single objects that the block writes; True if it was written.
+        """Store one of the block's single objects; returns whether it was written.
 
         Raises:
-            LeaseLost: another run has written it since this one holds the lease.
+            LeaseLost: another run wrote the object while this run held the lease.
         """
         layer, before = self.dataset.layer, self.stored[entry.key]
-        told = replace(origin, made_by=made_by(self.flow.package))
-        return self._leased(self.lake.publish, layer, entry, content, content_type, told, before)
+        full = replace(origin, made_by=made_by(self.flow.package))
+        return self._leased(self.lake.publish, layer, entry, content, content_type, full, before)
 
     def copy(self, key: str, version: Stat, to: str) -> None:
-        """Copy a version of an object of the layer to another key of it."""
+        """Copy a version of an object to another key of the layer."""
         self._leased(self.lake.copy, self.dataset.layer, key, version, to)
 
     def remove(self, keys: Sequence[str]) -> None:
@@ -155,7 +155,7 @@ class Writer:
             self._leased(self.lake.store.remove, self.dataset.layer, block)
 
     def _leased(self, write: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Write while no other run may: each try renews the lease first."""
+        """Write under the lease: every attempt renews it first."""
 
         def once() -> T:
             self.lease.renew()
@@ -183,10 +183,10 @@ class Writer:
         drift: tuple[Drift, ...] = (),
         changes: Changes | None = None,
     ) -> Manifest:
-        """Write the manifest of what this step made: from then on, readers see it.
+        """Publish the version of this step by its manifest. Readers see it from now on.
 
         Raises:
-            LeaseLost: another run published meanwhile; this one did not.
+            LeaseLost: another run published meanwhile; this run published nothing.
         """
         manifest = Manifest(
             flow=self.flow.name,
@@ -216,7 +216,7 @@ class Writer:
         return manifest
 
     def _published(self, manifest: Manifest) -> str:
-        """A line for people: which block ended, and with what numbers."""
+        """The line that the block prints: its name and its counts."""
         known = set(self.previous.objects) if self.previous else set()
         new = len(set(manifest.objects) - known)
         return (
@@ -225,7 +225,7 @@ class Writer:
         )
 
     def summary(self, manifest: Manifest, **more: Any) -> Summary:
-        """What the block returns; `run` and `snapshot` tie the blocks of a run together."""
+        """The block's return value; `run` and `snapshot` connect the blocks of a run."""
         return {
             "run": self.run,
             "snapshot": manifest.snapshot,
@@ -240,16 +240,16 @@ class Writer:
 
 
 def made_by(package: str) -> str:
-    """What the bytes of equal data depend on: this code, a flow's, and the library for Parquet.
+    """The versions of this package, the flow and pyarrow. The bytes of equal data depend on them.
 
     Args:
-        package: of the flow's folder.
+        package: the flow's package.
     """
     return f"{code_version(package)}, pyarrow {pa.__version__}"
 
 
 def _previous(lake: Lake, dataset: Dataset) -> tuple[Manifest | None, str | None]:
-    """The manifest that is to be replaced and its ETag; no manifest where it cannot be read."""
+    """The manifest to replace and its ETag; the manifest is None if it is missing or unreadable."""
     try:
         version = lake.version(dataset)
     except (ManifestMissing, ManifestUnreadable):
