@@ -7,6 +7,7 @@ import uuid
 from contextlib import ExitStack
 
 import pytest
+import requests
 import yaml
 
 from compose.passwords import weak
@@ -19,6 +20,7 @@ from data.medallion.settings import LakeSettings
 from monitoring import metrics
 from monitoring.zabbix.__main__ import main
 from monitoring.zabbix.setup import TEMPLATE, TEMPLATE_NAME
+from tests.faults.runs import through_blocks
 from tests.monitoring.seen import log_of
 from tests.monitoring.servers import STATIONS_TOO, Messages, exporter, free_port, pipeline
 from tests.monitoring.stations import STATIONS
@@ -154,12 +156,15 @@ def test_from_a_block_that_fails_to_the_messages_and_back(page, tmp_path):
 
         flow.api.records = records
         assert flow.run() == 0
+        flow.api.records = records[:-1]
+        through_blocks((FLOW.bronze, FLOW.silver))
+        time.sleep(1.1)
         store.put("bronze", log_of("1999", FLOW.bronze), b"\xff no JSON \0")
         store.put("silver", log_of("1", STATIONS.silver), b'{"message": "no stations"}')
         store.put("silver", "logs/strange", b"of no dataset")
-        time.sleep(1.1)
         content = json.dumps({"time": "2199", "message": ODD}).encode()
-        store.put("gold", log_of("00007", FLOW.gold[0]), content)
+        newest_of_gold = log_of("00007", FLOW.gold[0])
+        store.put("gold", newest_of_gold, content)
         odd = f"The gold layer of breweries failed: {ODD}"
         wait_for(lambda: odd in asked.problems("Lake").values(), MINUTE)
         ended = {silver, lost}
@@ -173,15 +178,33 @@ def test_from_a_block_that_fails_to_the_messages_and_back(page, tmp_path):
         assert any("no error log of ours" in p for p in asked.problems("Lake").values())
         assert not unsupported(asked)
 
-        tight = {"STALE.TURNS": "0", "GRACE": "1s", "REJECTED": "-1"}
+        tight = {"STALE.TURNS": "0", "GRACE": "1s", "BEHIND": "1s", "REJECTED": "-1"}
         override(asked, **{f"{{$LAKE.{name}}}": value for name, value in tight.items()})
         layers = "The {} layer of breweries {}"
         warned = {layers.format("silver", what) for what in ("is stale", "rejects rows")}
         wait_for(lambda: warned <= set(asked.problems("Lake").values()), 2 * MINUTE)
-        failed = {layers.format(layer, "is stale") for layer in ("bronze", "gold")}
-        assert not failed & set(asked.problems("Lake").values())
+        stale = {layers.format(layer, "is stale") for layer in ("bronze", "gold")}
+        behind = layers.format("gold", "is behind")
+        assert is_behind(asked, "gold")
+        assert not {behind, *stale} & set(asked.problems("Lake").values())  # they failed
 
+        store.remove("gold", [newest_of_gold])
+        messages.told(f"PROBLEM: {behind}", time.time(), *BY)
+        assert flow.run() == 0
+        messages.told(f"RESOLVED: {behind}", time.time(), *BY)
+        wait_for(lambda: stale <= set(asked.problems("Lake").values()), MINUTE)
+        assert {title for title in messages.titles["mail"] if "behind" in title} == {
+            f"{what}: {behind}" for what in ("PROBLEM", "RESOLVED")
+        }
+
+        # Behind again, but the store is gone before Zabbix has seen it twice.
         known = asked.problems("Lake")
+        flow.api.records = records[:-2]
+        through_blocks((FLOW.bronze, FLOW.silver))
+        late = f'lake_layer_behind{{dataset="{FLOW.name}",layer="gold"}} 1'
+        wait_for(
+            lambda: late in requests.get(f"http://{address}/metrics", timeout=5).text, MINUTE, 0.1
+        )
         gone = time.time()
         flow.store.close()
         told = messages.told(f"PROBLEM: {DOWN}", gone, *BY)
@@ -189,6 +212,7 @@ def test_from_a_block_that_fails_to_the_messages_and_back(page, tmp_path):
         time.sleep(MINUTE / 2)
         new = asked.problems("Lake").items() - known.items()
         assert [name for _, name in new] == [DOWN]
+        assert is_behind(asked, "gold")
         assert not unsupported(asked)
         wait_for(lambda: GONE in asked.problems("nowhere").values(), 2 * MINUTE)
         assert list(asked.problems("nowhere").values()) == [GONE]
@@ -258,6 +282,10 @@ def well(asked):
 def rows(asked):
     items = asked.items("Lake")
     return {layer: float(items[key_of("rows_out", layer)]["lastvalue"]) for layer in LAYERS}
+
+
+def is_behind(asked, layer):
+    return float(asked.items("Lake")[key_of("behind", layer)]["lastvalue"]) == 1
 
 
 def key_of(name, layer):
