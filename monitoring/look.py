@@ -51,7 +51,7 @@ class ManifestLook:
 class LayerLook:
     """One layer of one flow; values that were never read are 0."""
 
-    problem: str = "it was not looked at yet"
+    problem: str = "it was not read yet"
     """Why the layer cannot be read; "" if it can."""
     objects: int = 0
     bytes: int = 0
@@ -108,7 +108,7 @@ class LakeLook:
     datasets: Mapping[str, Mapping[Layer, LayerLook]]
     """Flow name to its layers."""
     unowned: Mapping[Layer, Unowned]
-    problem: str = "the store was not asked yet"
+    problem: str = "the store was not read yet"
     """Why the store did not respond; "" if it did."""
     succeeded: float = 0.0
     """When the lake was last read, in Unix seconds by our own clock."""
@@ -131,7 +131,7 @@ class LakeLook:
     def unanswered(self, problem: str) -> LakeLook:
         """The last known state, while the store does not respond."""
         datasets = {
-            name: _unread(layers, "the store did not answer")
+            name: _unread(layers, "the store did not respond")
             for name, layers in self.datasets.items()
         }
         return replace(self, datasets=datasets, problem=problem)

@@ -90,7 +90,7 @@ def store(chosen: argparse.Namespace) -> int:
     folder = SANDBOX / chosen.lake
     with _ended_as_asked(), embedded_store(folder) as environment:
         print(
-            f"The object store answers at http://{environment['MINIO_ENDPOINT']}; its address and "
+            f"The object store listens at http://{environment['MINIO_ENDPOINT']}; its address and "
             f"keys are in {folder / 'store.env'} while it runs. Ctrl-C ends it.\n"
             f"{flow.name}: {', '.join(f'{d.layer}/{d.prefix}' for d in flow.datasets)}",
             flush=True,

@@ -197,7 +197,7 @@ def _wait_until_ready(weed: subprocess.Popen[bytes], port: int, log: Path) -> No
                 f"The embedded store ended with {weed.returncode}{_last_word(log)}; see {log}."
             )
         if time.monotonic() > deadline:
-            raise StoreFailed(f"The embedded store did not answer in time; see {log}.")
+            raise StoreFailed(f"The embedded store did not respond in time; see {log}.")
         time.sleep(0.05)
 
 

@@ -27,8 +27,8 @@ LEFT_OUT = {
 UNSIGNED = "Message signing is disabled."
 """A warning about the kernels of Mage's page, which a run does not start."""
 UNFORESEEN = (
-    "Mage failed in a way that was not foreseen; what was published before is whole. Run again, "
-    "and if it comes back, report it with the traceback above."
+    "Mage failed unexpectedly; the published versions are whole. Run again, and if it comes "
+    "back, report it with the traceback above."
 )
 
 

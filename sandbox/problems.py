@@ -40,7 +40,7 @@ def in_words(error: OSError, thing: object = None) -> str:
     """
     about = error.filename or thing
     named = f"{about} cannot be used" if about else "This machine cannot go on"
-    remedy = _REMEDIES.get(error.errno or 0, "mend that, and try again")
+    remedy = _REMEDIES.get(error.errno or 0, "fix that, and try again")
     return f"{named} ({error.strerror or error}): {remedy}."
 
 

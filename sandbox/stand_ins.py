@@ -56,5 +56,5 @@ def _records(file: Path, name: str) -> list[Any]:
     except (OSError, ValueError, RecursionError) as error:
         raise SandboxError(f"{name} cannot be read: {error}.") from None
     if not isinstance(records, list):
-        raise SandboxError(f"{name} holds no JSON array of records.")
+        raise SandboxError(f"{name} is not a JSON array of records.")
     return records

@@ -78,7 +78,7 @@ def _join(folder: Path, users: IO[str], flags: tuple[str, ...]) -> dict[str, str
                 return found
         time.sleep(TICK_SECONDS)
     raise StoreFailed(
-        f"Another process holds {folder}, but its store does not answer; end it and try again."
+        f"Another process uses {folder}, but its store does not respond; end it and try again."
     )
 
 
