@@ -100,7 +100,7 @@ LAYER_METRICS: tuple[Metric[LayerLook], ...] = (
     Metric("lake_run_rejected_rows", "Rejected records.", _told(lambda m: m.rows_rejected)),
     Metric(
         "lake_run_duplicate_rows",
-        "Duplicate rows, of which a later one is kept.",
+        "Duplicate rows; silver keeps the last one.",
         _told(lambda m: m.rows_duplicate),
     ),
     Metric(
