@@ -1,1 +1,1 @@
-"""What Prometheus, Grafana and Zabbix see of the lake. The pipeline knows nothing of it."""
+"""Shows the lake to Prometheus, Grafana and Zabbix. The pipeline does not depend on it."""

@@ -1,4 +1,4 @@
-"""The exporter: `python -m monitoring`, with the store's settings of the pipeline."""
+"""The exporter: `python -m monitoring`, with the pipeline's settings of the store."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ PORT = 9817
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Serve until told to end; the exit status is 1 where that cannot be done."""
+    """Serve until a signal ends the process; the exit status is 1 if serving is impossible."""
     chosen = _parser().parse_args(arguments)
     try:
         lake, flows = connect(), load_all()
@@ -32,7 +32,7 @@ def main(arguments: list[str] | None = None) -> int:
         print("There is nothing to watch: no folder of data/ has a flow.py.", file=sys.stderr)
         return 1
     look_at_it = partial(look, lake, flows)
-    # Whoever asks before the first look would hear that no layer has failed.
+    # Look once before serving; else the first response would say that no layer has failed.
     watch = Watch(look_at_it, look_at_it(LakeLook.none(flows)))
     try:
         exporter = Exporter((chosen.host, chosen.port), watch)

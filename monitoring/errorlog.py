@@ -1,4 +1,4 @@
-"""The newest error log of a layer, whoever wrote it: read as far as a person needs it."""
+"""Reads the newest error log of a layer: only the fields that a person needs."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ LONGEST_LINE = 400  # characters of a title
 
 @dataclass(frozen=True)
 class ErrorLog:
-    """An error log as a person needs it; the defaults where there is none."""
+    """The part of an error log that a person needs; the defaults mean that there is none."""
 
     timestamp: float = 0.0
     log: str = ""
@@ -31,9 +31,9 @@ class ErrorLog:
 
     @property
     def line(self) -> str:
-        """What happened, in one line."""
-        told = ": ".join(filter(None, (self.type, self.message))) or f"see {self.log}"
-        return " ".join(told.split())[:LONGEST_LINE]
+        """The error in one line."""
+        text = ": ".join(filter(None, (self.type, self.message))) or f"see {self.log}"
+        return " ".join(text.split())[:LONGEST_LINE]
 
 
 NO_ERROR = ErrorLog()
@@ -42,7 +42,7 @@ NO_ERROR = ErrorLog()
 def read_newest(
     store: Store, layer: Layer, logs: Mapping[str, Listed], before: ErrorLog
 ) -> ErrorLog:
-    """The error log that the store took last; of all the others, only the listing is read."""
+    """Read the newest error log, by the store's clock; the others are only listed."""
     key = newest(logs)
     if not key:
         return NO_ERROR
@@ -76,5 +76,5 @@ def _parsed(content: bytes, unread: ErrorLog) -> ErrorLog:
 
 
 def _text(log: Any, field: str) -> str:
-    # Zabbix takes no JSON with a NUL in it.
+    # Zabbix refuses JSON that contains a NUL.
     return str(log.get(field, "")).replace("\0", "")[:LONGEST_TEXT]

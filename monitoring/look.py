@@ -1,7 +1,7 @@
-"""A look at the lake: what its listings, manifests and error logs say. It only reads.
+"""A look reads the lake's listings, manifests and error logs. It never writes.
 
-A bucket is listed once, and its objects and logs are split among the flows. Successes and errors
-are compared by the store's clock alone, whatever the time in their content.
+A look lists each bucket once, and divides its objects and logs among the flows. It compares the
+times of successes and errors by the store's clock, not by the times in their content.
 """
 
 from __future__ import annotations
@@ -29,76 +29,76 @@ from data.medallion.settings import LakeSettings
 from .errorlog import NO_ERROR, ErrorLog, read_newest
 from .summary import Summary
 
-STORE_SECONDS = 2.0  # for one answer of the store; those who ask us wait too
-LARGEST_MANIFEST = 128 << 20  # bytes, of half a million objects; to read one takes twice as many
+STORE_SECONDS = 2.0  # for one response of the store; our own clients wait meanwhile
+LARGEST_MANIFEST = 128 << 20  # bytes, for half a million objects; reading it takes twice as many
 
-NOBODY = ""  # whose what is no flow's is
+NOBODY = ""  # the owner of objects that belong to no flow
 
 K = TypeVar("K")
 
 
 @dataclass(frozen=True)
 class ManifestLook:
-    """A dataset's manifest, as it was when it was last read; the defaults where there is none."""
+    """A dataset's manifest at its last read; the defaults mean that there is none."""
 
     etag: str = ""
     summary: Summary | None = None
     problem: str = ""
-    """Why it cannot be understood; "" if it can."""
+    """Why the manifest cannot be read; "" if it can."""
 
 
 @dataclass(frozen=True)
 class LayerLook:
-    """One layer of one flow; what was never seen is 0."""
+    """One layer of one flow; values that were never read are 0."""
 
-    problem: str = "it was not looked at yet"
-    """Why the layer cannot be read or understood; "" if it can."""
+    problem: str = "it was not read yet"
+    """Why the layer cannot be read; "" if it can."""
     objects: int = 0
     bytes: int = 0
     last_success: float = 0.0
-    """When the oldest of its datasets was last published or confirmed."""
+    """When its datasets were last published or confirmed: the oldest of these times."""
     error_logs: int = 0
     error: ErrorLog = NO_ERROR
     manifests: Mapping[Dataset, ManifestLook] = field(default_factory=dict)
     summary: Summary | None = None
-    """Of the layer's main dataset; the last one that could be read."""
+    """The last readable manifest of the layer's main dataset."""
     leases: Mapping[str, str] = field(default_factory=dict)
-    """The keys of its datasets' leases to their ETags, which each renewal changes."""
+    """The key of each lease to its ETag; each renewal changes the ETag."""
     behind: bool = False
-    """Whether it is of another version than the layer before it, with no run under way."""
+    """Whether its version differs from the previous layer's while no run is active."""
 
     @property
     def up(self) -> bool:
-        """Whether the layer could be read and understood."""
+        """Whether the layer could be read."""
         return not self.problem
 
     @property
     def failed(self) -> bool:
-        """Whether the newest error came after the last success.
+        """Whether the newest error is not older than the last success.
 
-        A block's check may fail in the very second of its publish.
+        They may be equal, because a block's check can fail in the same second as its publish.
         """
         return 0 < self.error.timestamp >= self.last_success
 
     @property
     def failure(self) -> str:
-        """What happened if it failed; "" if not."""
+        """The error in one line; "" if the layer has not failed."""
         return self.error.line if self.failed else ""
 
     @property
     def complete(self) -> bool:
-        """Whether there is a version of which every check held."""
+        """Whether there is a version, and all its checks held."""
         return self.summary is not None and self.summary.complete
 
 
 @dataclass(frozen=True)
 class Unowned:
-    """Objects in a layer's bucket that are of no flow: of a removed one, or of somebody else."""
+    """Objects in a layer's bucket that belong to no flow, such as those of a removed flow."""
 
     objects: int = 0
     error_logs: int = 0
     newest: str = ""
-    """The newest of these logs."""
+    """The name of the newest of these logs."""
 
 
 @dataclass(frozen=True)
@@ -106,17 +106,17 @@ class LakeLook:
     """The whole lake."""
 
     datasets: Mapping[str, Mapping[Layer, LayerLook]]
-    """The layers of each flow, by its name."""
+    """Flow name to its layers."""
     unowned: Mapping[Layer, Unowned]
-    problem: str = "the store was not asked yet"
-    """Why the store did not answer; "" if it did."""
+    problem: str = "the store was not read yet"
+    """Why the store did not respond; "" if it did."""
     succeeded: float = 0.0
-    """When the lake was last read, by our own clock."""
+    """When the lake was last read, in Unix seconds by our own clock."""
     seconds: float = 0.0
 
     @classmethod
     def none(cls, flows: Iterable[Flow]) -> LakeLook:
-        """What is known before the first look."""
+        """The state before the first look."""
         datasets = {
             flow.name: {layer: LayerLook() for layer, written in flow.layers.items() if written}
             for flow in flows
@@ -125,20 +125,20 @@ class LakeLook:
 
     @property
     def up(self) -> bool:
-        """Whether the store answered."""
+        """Whether the store responded."""
         return not self.problem
 
     def unanswered(self, problem: str) -> LakeLook:
-        """What is known while the store does not answer."""
+        """The last known state, while the store does not respond."""
         datasets = {
-            name: _unread(layers, "the store did not answer")
+            name: _unread(layers, "the store did not respond")
             for name, layers in self.datasets.items()
         }
         return replace(self, datasets=datasets, problem=problem)
 
 
 def look(lake: Lake, flows: Sequence[Flow], before: LakeLook) -> LakeLook:
-    """Look at the lake; what cannot be read stays as it was before."""
+    """Look at the lake; parts that cannot be read keep their previous values."""
     started = time.monotonic()
     datasets: dict[str, dict[Layer, LayerLook]] = {flow.name: {} for flow in flows}
     unowned = dict(before.unowned)
@@ -160,9 +160,9 @@ def look(lake: Lake, flows: Sequence[Flow], before: LakeLook) -> LakeLook:
 def _compared(
     layers: Mapping[Layer, LayerLook], before: Mapping[Layer, LayerLook]
 ) -> dict[Layer, LayerLook]:
-    """The layers of a flow, each with whether it stays behind the one before it.
+    """Set `behind` in the layers of a flow, by comparing each layer with the previous one.
 
-    A run is under way while a lease is new, or was renewed since the look before.
+    A run is active if a lease is new, or was renewed since the previous look.
     """
     under_way = any(
         before[layer].leases.get(key) != etag
@@ -188,22 +188,22 @@ def _look_at(
     before: Mapping[str, LayerLook],
     unowned: Unowned,
 ) -> tuple[Mapping[str, LayerLook], Unowned]:
-    """Look at one layer's bucket: what each flow has in it, and what is no flow's.
+    """Look at one layer's bucket; returns each flow's part of it, and the objects of no flow.
 
     Raises:
-        StoreUnreachable: the store does not answer.
+        StoreUnreachable: the store does not respond.
     """
     try:
         data, logs, leases = (lake.store.listed(layer, p) for p in ("data/", LOGS, "leases/"))
     except StoreUnreachable:
         raise
-    except BucketMissing as error:  # each layer's first run makes its own
+    except BucketMissing as error:  # a layer's first run creates its bucket
         missing = {
             name: replace(seen, problem=str(error) if seen.last_success else "")
             for name, seen in before.items()
         }
         return missing, unowned
-    except Exception as error:  # whatever a layer holds, the others are seen
+    except Exception as error:  # an error in one layer must not hide the others
         return _unread(before, _sentence(error)), unowned
     bucket = Bucket(layer, data, logs, leases, flows)
     named = {flow.name: flow for flow in flows}
@@ -212,14 +212,14 @@ def _look_at(
 
 
 class Bucket:
-    """A layer's listings, split among flows.
+    """A layer's listings, divided among flows.
 
     Args:
-        layer: the bucket's.
-        data: what stands under `data/`.
+        layer: the layer of the bucket.
+        data: the objects under `data/`.
         logs: the error logs.
-        leases: those of runs under way, or of runs that died.
-        flows: whose objects and logs they may be.
+        leases: the leases of active runs, and of runs that died.
+        flows: the flows that may own objects and logs.
     """
 
     def __init__(
@@ -246,7 +246,7 @@ class Bucket:
 
     @property
     def unowned(self) -> Unowned:
-        """What is no flow's."""
+        """The objects and logs that belong to no flow."""
         logs = self.logs[NOBODY]
         last = newest(logs)
         return Unowned(self.objects[NOBODY], len(logs), f"{self.layer}/{last}" if last else "")
@@ -256,7 +256,7 @@ class Bucket:
 
 
 def _look_at_flow(lake: Lake, bucket: Bucket, flow: Flow, before: LayerLook) -> LayerLook:
-    """What a flow has in a layer."""
+    """A flow's part of a layer."""
     datasets = flow.layers[bucket.layer]
     logs = bucket.logs[flow.name]
     try:
@@ -266,7 +266,7 @@ def _look_at_flow(lake: Lake, bucket: Bucket, flow: Flow, before: LayerLook) -> 
         error = read_newest(lake.store, bucket.layer, logs, before.error)
     except StoreUnreachable:
         raise
-    except Exception as wrong:  # whatever a flow holds, the others are seen
+    except Exception as wrong:  # an error in one flow must not hide the others
         return replace(before, problem=_sentence(wrong))
     confirmed = (bucket.data.get(dataset.manifest) for dataset in datasets)
     problem = " ".join(manifest.problem for manifest in manifests.values() if manifest.problem)
@@ -288,10 +288,10 @@ def _look_at_flow(lake: Lake, bucket: Bucket, flow: Flow, before: LayerLook) -> 
 
 
 def _manifest(lake: Lake, dataset: Dataset, before: ManifestLook | None) -> ManifestLook:
-    """A dataset's manifest; it is read only if it has changed."""
+    """A dataset's manifest; it is read again only if it has changed."""
     head = lake.store.head(dataset.layer, dataset.manifest)
     if head is None:
-        return ManifestLook()  # not published yet, which the time of its last success says
+        return ManifestLook()  # not published yet; the time of its last success is 0
     if before and head.etag and before.etag == head.etag:
         return before
     if head.bytes > LARGEST_MANIFEST:
@@ -310,7 +310,7 @@ def _manifest(lake: Lake, dataset: Dataset, before: ManifestLook | None) -> Mani
 
 
 def _unread(looks: Mapping[K, LayerLook], problem: str) -> dict[K, LayerLook]:
-    """What was known of some layers that cannot be read now."""
+    """The last known state of layers that cannot be read now."""
     return {key: replace(seen, problem=problem) for key, seen in looks.items()}
 
 
@@ -319,7 +319,7 @@ def _sentence(error: Exception) -> str:
 
 
 def connect() -> Lake:
-    """The lake of the settings, for a caller that must not wait long."""
+    """The lake of the settings, with short timeouts."""
     settings = LakeSettings.load()
     seconds = min(settings.store_timeout, STORE_SECONDS)
     return Lake.connect(settings.model_copy(update={"store_timeout": seconds}), patient=False)

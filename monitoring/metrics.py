@@ -1,4 +1,4 @@
-"""The metrics: their names, what they say, and their values of a look at the lake."""
+"""The metrics: their names, their meanings, and how to get their values from a look."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Metric(Generic[T]):
-    """A gauge of something that was looked at."""
+    """A gauge of a part of a look."""
 
     name: str
     text: str
@@ -25,12 +25,12 @@ class Metric(Generic[T]):
 
 
 def _told(value: Callable[[Summary], float]) -> Callable[[LayerLook], float]:
-    """What the layer's manifest says; 0 where there is none."""
+    """A value of the layer's manifest; 0 if there is no manifest."""
     return lambda layer: value(layer.summary) if layer.summary else 0.0
 
 
 LAKE_METRICS: tuple[Metric[LakeLook], ...] = (
-    Metric("lake_up", "1 if the store answered at the last look.", lambda v: v.up),
+    Metric("lake_up", "1 if the store responded at the last look.", lambda v: v.up),
     Metric(
         "lake_look_timestamp_seconds",
         "When the lake was last read, in Unix seconds; 0 for never.",
@@ -50,7 +50,7 @@ BUCKET_METRICS: tuple[Metric[Unowned], ...] = (
         lambda v: v.error_logs,
     ),
 )
-"""Of each layer, with the label `layer`."""
+"""The metrics of each layer, with the label `layer`."""
 
 DATASET_METRICS: tuple[Metric[float], ...] = (
     Metric(
@@ -59,7 +59,7 @@ DATASET_METRICS: tuple[Metric[float], ...] = (
         lambda seconds: seconds,
     ),
 )
-"""Of each flow, with the label `dataset`, given the seconds between two runs."""
+"""The metrics of each flow, with the label `dataset`; their input is the seconds between runs."""
 
 LAYER_METRICS: tuple[Metric[LayerLook], ...] = (
     Metric(
@@ -97,12 +97,10 @@ LAYER_METRICS: tuple[Metric[LayerLook], ...] = (
         _told(lambda m: m.rows_in),
     ),
     Metric("lake_run_output_rows", "Rows of the current version.", _told(lambda m: m.rows_out)),
-    Metric(
-        "lake_run_rejected_rows", "Rows that could not be used.", _told(lambda m: m.rows_rejected)
-    ),
+    Metric("lake_run_rejected_rows", "Rejected records.", _told(lambda m: m.rows_rejected)),
     Metric(
         "lake_run_duplicate_rows",
-        "Rows that were there already.",
+        "Duplicate rows; silver keeps the last one.",
         _told(lambda m: m.rows_duplicate),
     ),
     Metric(
@@ -120,15 +118,15 @@ LAYER_METRICS: tuple[Metric[LayerLook], ...] = (
         _told(lambda m: len(m.drift)),
     ),
 )
-"""Of each layer of each flow, with the labels `dataset` and `layer`."""
+"""The metrics of each layer of each flow, with the labels `dataset` and `layer`."""
 
 
 class LakeCollector(Collector):
-    """What Prometheus' client asks at each scrape.
+    """Collects the metrics for each scrape, for Prometheus' client.
 
     Args:
-        newest: gives the newest look at the lake.
-        interval: gives the seconds between two runs of a flow.
+        newest: returns the newest look at the lake.
+        interval: returns the seconds between two runs of a flow.
     """
 
     def __init__(self, newest: Callable[[], LakeLook], interval: Callable[[str], float]) -> None:
@@ -136,14 +134,14 @@ class LakeCollector(Collector):
         self._interval = interval
 
     def describe(self) -> Iterator[GaugeMetricFamily]:
-        """The names alone, so that nothing is looked at when this is registered."""
+        """The metrics without values, so that the registration causes no look."""
         yield from _families(LAKE_METRICS, (), ())
         yield from _families(BUCKET_METRICS, ("layer",), ())
         yield from _families(DATASET_METRICS, ("dataset",), ())
         yield from _families(LAYER_METRICS, ("dataset", "layer"), ())
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
-        """All of one look."""
+        """All metrics of one look."""
         lake = self._newest()
         layers = (
             ((dataset, layer), seen)
@@ -163,7 +161,7 @@ def _families(
     labels: Sequence[str],
     members: Iterable[tuple[tuple[str, ...], T]],
 ) -> Iterator[GaugeMetricFamily]:
-    """Each metric, with its value of each member under the member's own labels."""
+    """Yield each metric, with one value per member under the member's labels."""
     known = list(members)
     for metric in metrics:
         family = GaugeMetricFamily(metric.name, metric.text, labels=labels)
@@ -173,7 +171,7 @@ def _families(
 
 
 def names() -> dict[str, str]:
-    """The name of every metric with its labels, as the documents write it, to what it says."""
+    """The name of every metric with its labels, as in the documents, to its meaning."""
     return {
         **{metric.name: metric.text for metric in LAKE_METRICS},
         **{f"{metric.name}{{layer}}": metric.text for metric in BUCKET_METRICS},

@@ -1,4 +1,4 @@
-"""How often a flow is to run, as the trigger file of its pipeline says."""
+"""The schedule of a flow, from the trigger file of its pipeline."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ CRON = {
     "@weekly": "0 0 * * 0",
     "@monthly": "0 0 1 * *",
 }
-TURNS = 60  # that are looked at: more than a month has days
+TURNS = 60  # how many turns to compare: more than the days of a month
 
 
 def triggers(flow: str) -> Path:
@@ -29,7 +29,7 @@ def triggers(flow: str) -> Path:
 
 
 def interval(file: Path) -> float:
-    """Seconds between two runs at most; 0 where no active trigger has a schedule."""
+    """The most seconds between two runs; 0 if no active trigger has a schedule."""
     try:
         text = file.read_text(encoding="utf-8")
     except (OSError, ValueError):
@@ -37,7 +37,7 @@ def interval(file: Path) -> float:
     return _interval(text, datetime.now(timezone.utc).replace(minute=0, second=0, microsecond=0))
 
 
-@lru_cache  # many clients ask, and this is the slowest part of the response
+@lru_cache  # there are many requests, and this is the slowest part of a response
 def _interval(text: str, since: datetime) -> float:
     try:
         schedules = [
@@ -52,19 +52,19 @@ def _interval(text: str, since: datetime) -> float:
 
 def _gaps(schedules: list[str], since: datetime) -> Iterator[float]:
     for schedule in schedules:
-        with suppress(ValueError):  # @once and @always_on are no turns
+        with suppress(ValueError):  # @once and @always_on have no turns
             yield longest_gap(schedule, since)
 
 
 def longest_gap(schedule: str, since: datetime) -> float:
-    """Seconds between two turns of a cron expression at most.
+    """The most seconds between two turns of a cron expression.
 
     Raises:
-        ValueError: it is none, or never has a turn.
+        ValueError: the expression is malformed, or has no turns.
     """
     try:
         turns = Cron(CRON.get(schedule, schedule)).schedule(since)
         coming = [turns.next() for _ in range(TURNS)]
-    except Exception as error:  # that of a 31 February has no class of its own
+    except Exception as error:  # the error for a 31 February has no class of its own
         raise ValueError(f"{schedule}: {error}") from None
     return float(max((b - a).total_seconds() for a, b in pairwise(coming)))

@@ -1,4 +1,4 @@
-"""The exporter's page: /metrics, /errors and /healthz."""
+"""The exporter's HTTP server: /metrics, /errors and /healthz."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ from .schedule import interval, triggers
 from .watch import Watch
 
 REQUEST_SECONDS = 10.0
-LINGER_SECONDS = 2.0  # for what a client still sends after its answer
-WAITING = 1024  # connections that are not accepted yet; the system may allow fewer
+LINGER_SECONDS = 2.0  # how long to read what a client still sends after the response
+WAITING = 1024  # the queue of connections that are not accepted yet; the system may allow fewer
 PATHS = ("/metrics", "/errors", "/healthz")
 ANSWERED = "GET, HEAD"
 
 
 class Exporter(ThreadingHTTPServer):
-    """Answers with what a watch sees.
+    """Serves the looks of a watch.
 
     Args:
-        address: host and port to listen on; port 0 for any.
-        watch: over the lake.
+        address: host and port to listen on; port 0 for any free one.
+        watch: the watch of the lake.
     """
 
     daemon_threads = True
@@ -50,15 +50,15 @@ class Exporter(ThreadingHTTPServer):
 
     @property
     def url(self) -> str:
-        """Where it is."""
+        """The address of the server."""
         host, port = self.server_address[:2]
         return f"http://{host!s}:{port}"
 
     def shutdown_request(self, request: Any) -> None:
-        """End a connection when the client has read its answer.
+        """Close a connection after the client has read the response.
 
-        A socket that is closed with bytes unread resets the connection, and may take the answer
-        with it.
+        If a socket is closed with unread bytes, the connection is reset, and the response may be
+        lost.
         """
         with suppress(OSError):
             request.shutdown(socket.SHUT_WR)
@@ -69,7 +69,7 @@ class Exporter(ThreadingHTTPServer):
         self.close_request(request)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Print nothing about a client that hung up."""
+        """Print nothing about a client that closed the connection."""
         if not isinstance(sys.exc_info()[1], OSError):
             super().handle_error(request, client_address)
 
@@ -79,16 +79,16 @@ class Handler(BaseHTTPRequestHandler):
 
     server: Exporter
     timeout = REQUEST_SECONDS
-    default_request_version = "HTTP/1.0"  # its own, 0.9, has answers without a status
+    default_request_version = "HTTP/1.0"  # the default, 0.9, has responses without a status
 
     def do_GET(self) -> None:
-        """Answer by the path; what nobody foresaw is told too."""
+        """Respond by the path; unexpected errors become a response too."""
         try:
             answer = self._found()
         except Exception as error:
             print(self.server.secrets.text(traceback.format_exc()), file=sys.stderr)
-            said = f"The exporter failed ({type(error).__name__}: {error}); its log has the place."
-            answer = self._json(500, {"error": said})
+            text = f"The exporter failed ({type(error).__name__}: {error}); its log has the place."
+            answer = self._json(500, {"error": text})
         self._answer(*answer)
 
     do_HEAD = do_GET
@@ -99,7 +99,7 @@ class Handler(BaseHTTPRequestHandler):
     do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = _refuse
 
     def _found(self) -> tuple[int, str, bytes]:
-        """Status, type and content of what is asked for."""
+        """The status, type and content of the response."""
         path = self.path.partition("?")[0]
         if path == "/metrics":
             return self._metrics()
@@ -110,16 +110,16 @@ class Handler(BaseHTTPRequestHandler):
         return self._json(404, {"paths": PATHS})
 
     def _json(self, status: int, content: Mapping[str, Any]) -> tuple[int, str, bytes]:
-        """Anybody may have written the logs of a lake, so they may hold our own keys."""
+        """A JSON response without secrets, because a log in the lake may contain our own keys."""
         text = json.dumps(self.server.secrets.value(content), indent=1, ensure_ascii=False)
         return status, "application/json", text.encode(errors="replace")
 
     def _metrics(self) -> tuple[int, str, bytes]:
         try:
-            # The type that answers holds words of the one that asks.
+            # The content type of the response repeats words of the request's Accept header.
             accepted = " ".join(self.headers.get("Accept", "").split())
             encode, content_type = choose_encoder(accepted)
-        except (TypeError, ValueError):  # a version that is no number
+        except (TypeError, ValueError):  # a version that is not a number
             encode, content_type = choose_encoder("")
         return 200, content_type, encode(self.server.registry)
 
@@ -134,7 +134,7 @@ class Handler(BaseHTTPRequestHandler):
             self.wfile.write(content)
 
     def log_message(self, *_: Any) -> None:
-        """Print nothing about each poll."""
+        """Print nothing about requests."""
 
 
 def _interval(flow: str) -> float:
@@ -144,8 +144,8 @@ def _interval(flow: str) -> float:
 def errors(lake: LakeLook) -> dict[str, Any]:
     """The newest error log of each layer of each flow; its timestamp is 0 if there is none.
 
-    `failure` is one line on what happened while the layer has failed, else "". One value says
-    whether and why, so that no client reads the two at different moments.
+    `failure` is one line about the error while the layer has failed, else "". This one value says
+    whether and why it failed, so that a client cannot read the two at different moments.
     """
     return {
         dataset: {
@@ -156,7 +156,7 @@ def errors(lake: LakeLook) -> dict[str, Any]:
 
 
 def health(lake: LakeLook) -> dict[str, Any]:
-    """What cannot be read and why; the exporter itself is well when it answers."""
+    """The parts that cannot be read, and why. The response itself shows that the exporter works."""
     datasets = {
         dataset: {layer: seen.problem or "ok" for layer, seen in layers.items()}
         for dataset, layers in lake.datasets.items()

@@ -1,4 +1,4 @@
-"""What the monitoring takes from a manifest: its numbers, but not the objects that it names."""
+"""The part of a manifest that the monitoring needs: its numbers, without its objects."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ class Summary(BaseModel):
 
     @classmethod
     def from_bytes(cls, content: bytes) -> Summary:
-        """Take it from a stored manifest, of which little more than its text is held in memory.
+        """Parse a stored manifest; needs little more memory than its text.
 
         Raises:
-            ValueError: the manifest is cut or malformed, or a number in it cannot be.
+            ValueError: the manifest is cut or malformed, or has an impossible number.
         """
         try:
             return cls.model_validate(json.loads(content, object_hook=_kept))

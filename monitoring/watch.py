@@ -1,4 +1,4 @@
-"""The newest look at the lake, for many clients: one look at a time, and not too often."""
+"""Serves the newest look at the lake to many clients: one look at a time, and not too often."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from .look import LakeLook
 
 FRESH_SECONDS = 5.0  # several systems poll
-LONG_SECONDS = 5.0  # a look at a large lake; the store rests as long after it
-PATIENCE_SECONDS = 2.0  # Zabbix waits 3 s unless told otherwise
+LONG_SECONDS = 5.0  # after a longer look, the store rests for the time of that look
+PATIENCE_SECONDS = 2.0  # Zabbix waits 3 s by default
 STALLED_SECONDS = 30.0
-STALLED_LOOKS = 4  # as long as the last so many
+STALLED_LOOKS = 4  # times the duration of the last look
 
 
 class Watch:
-    """Looks at the lake when asked.
+    """Looks at the lake on request.
 
     Args:
-        look: looks, given the look before.
-        first: the one to give until then.
-        fresh: seconds for which a look is not renewed; where it takes long, as many as it took.
-        patience: seconds to wait for a look; after that, the one before is given.
-        stalled: seconds after which a store that lets a look take so long counts as down, if the
-            last look was not long itself.
+        look: makes a new look from the previous one.
+        first: the look to return until the first one is done.
+        fresh: seconds until a look is renewed; after a long look, as many as it took.
+        patience: seconds to wait for a look; after that, the previous one is returned.
+        stalled: seconds after which a slow look counts as a store that is down. If the last look
+            was long, the limit is longer.
     """
 
     def __init__(
@@ -47,7 +47,7 @@ class Watch:
         self._started = self._ended = 0.0
 
     def newest(self) -> LakeLook:
-        """The newest look: not older than needed, and without a longer wait than allowed."""
+        """The newest look, within the limits for its age and for the wait."""
         with self._asked:
             looking = self._under_way and not self._under_way.done()
             fresh = self._ended and time.monotonic() - self._ended < self._rest
@@ -58,7 +58,7 @@ class Watch:
         if under_way:
             wait([under_way], self._patience)
             if under_way.done():
-                under_way.result()  # raises what a look should not
+                under_way.result()  # raises an unexpected error of the look
             elif (taken := time.monotonic() - self._started) > self._most:
                 return self._newest.unanswered(f"The store lets a look take {taken:.0f} s by now.")
         return self._newest

@@ -1,7 +1,7 @@
-"""The outside world on loopback: an embedded object store and a local Open Brewery DB."""
+"""Local stand-ins of the outside world: an embedded object store and local APIs."""
 
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 SANDBOX = ROOT / ".sandbox"
-"""What the sandbox keeps from one command to the next."""
+"""The folder of what the sandbox keeps between commands."""

@@ -1,4 +1,4 @@
-"""Command line of the sandbox; the Makefile's targets call it."""
+"""The command line of the sandbox. The Makefile's targets call it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ INTERRUPTED = "Interrupted: what was published before is whole. Run again when y
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run one command; the exit status is not 0 when it failed."""
+    """Run one command; the exit status is not 0 if it failed."""
     return run(partial(_do, arguments), INTERRUPTED)
 
 
@@ -28,7 +28,7 @@ def _do(arguments: list[str] | None) -> int:
     with importing(INTERRUPTED):
         from data.medallion.settings import known_secrets
 
-        from . import commands  # it takes a second
+        from . import commands  # this import takes a second
 
     try:
         return int(getattr(commands, chosen.command)(chosen))
@@ -57,37 +57,37 @@ def _parser() -> argparse.ArgumentParser:
     def with_api(added: argparse.ArgumentParser) -> argparse.ArgumentParser:
         added.add_argument("--dataset", type=Path, help="a JSON array of records to serve")
         added.add_argument("--count", type=int, default=11_800, help="records to generate")
-        added.add_argument("--seed", type=int, default=2026, help="of the generator")
-        added.add_argument("--latency-seconds", type=float, help="before each answer")
-        added.add_argument("--error-rate", type=float, help="share of answers that are 5xx")
+        added.add_argument("--seed", type=int, default=2026, help="the seed of the generator")
+        added.add_argument("--latency-seconds", type=float, help="wait before each response")
+        added.add_argument("--error-rate", type=float, help="share of responses that are 5xx")
         added.add_argument("--reset-rate", type=float, help="share of connections that are reset")
         added.add_argument("--cut-rate", type=float, help="share of bodies that are cut")
-        added.add_argument("--drip-seconds", type=float, help="that each list body takes to come")
+        added.add_argument("--drip-seconds", type=float, help="how long each list body takes")
         added.add_argument("--rate-limit", type=int, help="requests a minute, 0 for none")
         added.add_argument(
-            "--cache-seconds", type=float, help="that a shared cache in front keeps an answer"
+            "--cache-seconds", type=float, help="how long a shared cache stores a response"
         )
         added.add_argument("--change-after", type=int, help="pages after which the data change")
         return added
 
     def with_flow(added: argparse.ArgumentParser) -> argparse.ArgumentParser:
-        added.add_argument("--flow", default=FLOW, help=f"whose pipeline; by default {FLOW}")
+        added.add_argument("--flow", default=FLOW, help=f"the flow; by default {FLOW}")
         return added
 
     with_flow(with_api(command("demo", "the real pipeline on the embedded store and a local API")))
     running = with_flow(with_lake(command("run", "the pipeline on the settings' API and store")))
-    running.add_argument("--snapshot", default="", help="a kept answer to replay")
-    with_flow(with_lake(command("report", "what the lake holds and proves, as a page to open")))
-    with_flow(with_lake(command("store", "the embedded store alone, until interrupted")))
-    serving = with_flow(with_api(command("api", "a local API alone, until interrupted")))
+    running.add_argument("--snapshot", default="", help="the snapshot to publish again")
+    with_flow(with_lake(command("report", "make the page of a lake, as a local file")))
+    with_flow(with_lake(command("store", "serve only the embedded store, until interrupted")))
+    serving = with_flow(with_api(command("api", "serve only a local API, until interrupted")))
     serving.add_argument("--port", type=port, default=8000)
     serving.add_argument("--host", default=LOOPBACK, help="the address to listen on")
     reading = with_lake(command("read", "python -m data.medallion.read on the settings' store"))
-    reading.add_argument("words", nargs=argparse.REMAINDER, help="what that command is given")
+    reading.add_argument("words", nargs=argparse.REMAINDER, help="the arguments of that command")
     page = with_flow(with_lake(command("web", "Mage's page, and the store that it needs")))
     page.add_argument("--port", type=port, default=WEB_PORT)
-    writing = command("dataset", "write the files of a new flow, as a start to edit")
-    writing.add_argument("--name", required=True, help="of the flow, such as stations")
+    writing = command("dataset", "write the files of a new flow, to edit")
+    writing.add_argument("--name", required=True, help="the flow's name, such as stations")
     return parser
 
 

@@ -1,4 +1,4 @@
-"""A shared cache in front of the local API, as a content delivery network keeps one."""
+"""A shared cache in front of the local API, like that of a content delivery network."""
 
 from __future__ import annotations
 
@@ -10,23 +10,24 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Kept:
-    """An answer of status 200."""
+    """A stored response with status 200."""
 
     body: bytes
     content_type: str
     cache_control: str
     since: float
-    """When it was kept, by the cache's clock."""
+    """When it was stored, by the cache's clock."""
     seconds: float
-    """For how long it may be given."""
+    """How long it may be served."""
 
 
 class SharedCache:
-    """Keeps answers by the whole address; like many caches, it ignores a request's `no-cache`.
+    """Stores responses by the full address. Like many caches, it ignores a request's `no-cache`.
 
     Args:
-        most_seconds: to keep an answer, if its own `max-age` is not shorter; 0 for no cache.
-        clock: seconds.
+        most_seconds: how long to store a response at most; its `max-age` may be shorter. 0 for no
+            cache.
+        clock: returns seconds.
     """
 
     def __init__(self, most_seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
@@ -35,7 +36,7 @@ class SharedCache:
         self._kept: dict[str, Kept] = {}
 
     def keep(self, address: str, body: bytes, content_type: str, cache_control: str) -> None:
-        """Keep an answer, if it says that a shared cache may."""
+        """Store a response if it permits shared caches to do so."""
         directives = cache_control.split(", ")
         age = re.search(r"max-age=(\d+)", cache_control)
         if self._most_seconds and age and "public" in directives:
@@ -43,7 +44,7 @@ class SharedCache:
             self._kept[address] = Kept(body, content_type, cache_control, self._clock(), seconds)
 
     def find(self, address: str) -> tuple[Kept, int] | None:
-        """What is kept of an address, with its age in seconds; None if that is nothing, or old."""
+        """The stored response of an address, and its age in seconds; None if missing or too old."""
         kept = self._kept.get(address)
         age = self._clock() - kept.since if kept else 0.0
         return (kept, int(age)) if kept and age < kept.seconds else None

@@ -1,4 +1,4 @@
-"""What the commands of the sandbox do."""
+"""The commands of the sandbox."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ OWNER = "owner@breweries.local"
 
 
 def demo(chosen: argparse.Namespace) -> int:
-    """The real pipeline on the embedded store and a local API, nothing else needed."""
+    """Run the real pipeline on the embedded store and a local API; needs nothing else."""
     flow = flows.load(chosen.flow)
     with (
         embedded_store(SANDBOX / "demo") as store,
@@ -52,7 +52,7 @@ def demo(chosen: argparse.Namespace) -> int:
 
 
 def run(chosen: argparse.Namespace) -> int:
-    """The pipeline on the API and the store of the settings; the embedded store if none is set."""
+    """Run the pipeline on the API and the store of the settings, or on the embedded store."""
     flow = flows.load(chosen.flow)
     with _configured_store(chosen.lake) as embedded:
         print(f"{flow.api.title} -> bronze -> silver -> gold", flush=True)
@@ -63,7 +63,7 @@ def run(chosen: argparse.Namespace) -> int:
 
 
 def _next(lake: str) -> str:
-    """Where an embedded store's lake is, and what to type next."""
+    """A text about the lake of an embedded store, and the next commands."""
     named = "" if lake == "main" else f" LAKE={lake}"
     return (
         f"  lake     {SANDBOX / lake}\n\n"
@@ -73,7 +73,7 @@ def _next(lake: str) -> str:
 
 
 def report(chosen: argparse.Namespace) -> int:
-    """What the configured or the embedded store holds of a flow, as a page of this machine."""
+    """Make the page of a flow's lake as a local file, from the configured or the embedded store."""
     flow = flows.load(chosen.flow)
     with _configured_store(chosen.lake):
         settings = LakeSettings.load()
@@ -85,12 +85,12 @@ def report(chosen: argparse.Namespace) -> int:
 
 
 def store(chosen: argparse.Namespace) -> int:
-    """The embedded store alone, until interrupted."""
+    """Serve only the embedded store, until interrupted."""
     flow = flows.load(chosen.flow)
     folder = SANDBOX / chosen.lake
     with _ended_as_asked(), embedded_store(folder) as environment:
         print(
-            f"The object store answers at http://{environment['MINIO_ENDPOINT']}; its address and "
+            f"The object store listens at http://{environment['MINIO_ENDPOINT']}; its address and "
             f"keys are in {folder / 'store.env'} while it runs. Ctrl-C ends it.\n"
             f"{flow.name}: {', '.join(f'{d.layer}/{d.prefix}' for d in flow.datasets)}",
             flush=True,
@@ -100,13 +100,13 @@ def store(chosen: argparse.Namespace) -> int:
 
 
 def read(chosen: argparse.Namespace) -> int:
-    """Read the lake of the settings, or of the embedded store: SQL, versions, changes, a check."""
+    """Read the configured or the embedded lake: SQL, versions, changes, a check."""
     with _configured_store(chosen.lake, there=True):
         return reader.main(chosen.words)
 
 
 def api(chosen: argparse.Namespace) -> int:
-    """The local API of a flow alone, until interrupted."""
+    """Serve only the local API of a flow, until interrupted."""
     flow = flows.load(chosen.flow)
     with _ended_as_asked():
         _refuse_unusable(chosen.host, chosen.port, 'make api ARGS="--host 127.0.0.1 --port 8001"')
@@ -117,15 +117,15 @@ def api(chosen: argparse.Namespace) -> int:
 
 
 def dataset(chosen: argparse.Namespace) -> int:
-    """The files of a new flow, as a start to edit."""
+    """Write the files of a new flow, to edit."""
     print(new_flow.write(chosen.name))
     return 0
 
 
 def web(chosen: argparse.Namespace) -> int:
-    """Mage's page, with a login, on the configured or the embedded store."""
+    """Serve Mage's page, with a login, on the configured or the embedded store."""
     flow = flows.load(chosen.flow)
-    # Mage would silently take the next port.
+    # If the port is taken, Mage would silently use the next one.
     _refuse_unusable(LOOPBACK, chosen.port, "make web WEB_PORT=6790")
     login = _login(SANDBOX / "mage.env")
     print(
@@ -147,14 +147,14 @@ def web(chosen: argparse.Namespace) -> int:
 
 @contextmanager
 def _ended_as_asked() -> Iterator[None]:
-    """A server that is interrupted has done what it should."""
+    """Treat an interruption as the normal end of a server."""
     with suppress(Interrupted):
         yield
 
 
 @contextmanager
 def _configured_store(lake: str, there: bool = False) -> Iterator[bool]:
-    """The store that the settings name, else the embedded one; whether it is the embedded one.
+    """The store of the settings, or else the embedded one; yields whether it is embedded.
 
     Args:
         lake: the folder of the embedded store.
@@ -172,11 +172,11 @@ def _configured_store(lake: str, there: bool = False) -> Iterator[bool]:
 
 
 def _refuse_unusable(host: str, port: int, other: str) -> None:
-    """Refuse an address that cannot be listened on; `other` is a command that names another."""
+    """Refuse an address if the port cannot be opened; `other` is a command with another port."""
     try:
         for bound in bind_sockets(port, host, socket.AF_INET):
             bound.close()
-        # Some systems let two programs listen, where one of them does so on every address.
+        # Some systems let two programs listen on a port, if one of them listens on all addresses.
         with socket.socket() as probe:
             if probe.connect_ex((host, port)) == 0:
                 raise OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE))
@@ -190,7 +190,7 @@ def _refuse_unusable(host: str, port: int, other: str) -> None:
 
 
 def _login(file: Path) -> dict[str, str]:
-    """Mage's owner and the secret of its sessions: random, made once, for this machine alone."""
+    """The login of Mage's owner and the secret of its sessions: random, made once per machine."""
     with using(file):
         file.parent.mkdir(parents=True, exist_ok=True)
         known = file.exists()

@@ -1,4 +1,4 @@
-"""What can go wrong between a pipeline and a paged API, on demand."""
+"""Faults of a paged API, on demand."""
 
 from __future__ import annotations
 
@@ -16,107 +16,106 @@ from typing import Literal, get_args
 from .cache import SharedCache
 
 Cut = Literal["", "short", "chunked"]
-"""How a body is cut: not, below its Content-Length, or before the last chunk."""
+"""How a body is cut: not at all, shorter than its Content-Length, or before the last chunk."""
 
 Body = Literal["", "html", "object", "empty", "half", "text"]
-"""What a list page holds: the page, or one of the bodies that `Faults.body` explains."""
+"""The body of a list page: the page itself, or one of the bodies that `Faults.body` explains."""
 
 Wait = Literal[
     "seconds", "blanks", "fraction", "date", "rfc850", "asctime", "past", "negative", "words", ""
 ]
-"""How a Retry-After is written: whole seconds, those among blanks, seconds with a fraction, the
-three dates of HTTP; a date that is past, seconds below 0, no time at all; not at all."""
+"""The form of a Retry-After: whole seconds, seconds with spaces around, seconds with a fraction,
+the three HTTP dates, a past date, negative seconds, words without a time, or no header."""
 
 
 @dataclass(frozen=True)
 class Faults:
     """Faults of the local API. The default is the real server on a good day.
 
-    What is random follows `seed` and the order in which requests arrive; every new `Faults` given
-    to a server starts its counts and its chance again.
+    Random faults follow `seed` and the order of the requests. Every new `Faults` of a server
+    restarts its counts and its random numbers.
 
     Raises:
-        ValueError: if a value is out of its range, naming the field.
+        ValueError: a value is out of its range; the message names the field.
     """
 
     latency_seconds: float = 0.0
-    """Wait so long before each answer."""
+    """The wait before each response."""
 
     error_rate: float = 0.0
-    """Share of requests, 0 to 1, that get 500 (from the application) or 502 or 503 (from a proxy,
-    in HTML whatever was asked for)."""
+    """Share of requests, 0 to 1, that get 500 (from the application), or 502 or 503 (from a proxy,
+    always in HTML)."""
 
     reset_rate: float = 0.0
-    """Share of requests, 0 to 1, whose connection is reset (a TCP RST) instead of an answer."""
+    """Share of requests, 0 to 1, whose connection is reset (a TCP RST) instead of a response."""
 
     busy_rate: float = 0.0
-    """Share of requests, 0 to 1, that get 429 as if the client were over the rate limit, which it
-    need not be near. What has no rate limit, as `/`, has none of these."""
+    """Share of requests, 0 to 1, that get 429 although the client is within the rate limit. Paths
+    without a rate limit, such as `/`, have no such faults."""
 
     busy_status: int = 429
-    """What they get instead of 429."""
+    """The status of these responses."""
 
     retry_after_seconds: float = 60
-    """How long they ask the client to wait, in their Retry-After."""
+    """The wait in the Retry-After of these responses."""
 
     retry_after: Wait = "seconds"
-    """How every Retry-After is written, that of the rate limit too."""
+    """The form of every Retry-After, also of the rate limit's."""
 
     fail_first: int = 0
-    """So many of the first answers to each list page are 503: retries meet it in every page."""
+    """So many first responses of each list page are 503, so that every page needs retries."""
 
     cut_rate: float = 0.0
-    """Share of 200 answers, 0 to 1, whose connection closes halfway through the body: by turns one
-    with a Content-Length and a chunked one."""
+    """Share of 200 responses, 0 to 1, whose connection closes halfway through the body, by turns
+    with a Content-Length and chunked."""
 
     drip_seconds: float = 0.0
-    """Each list body takes so long to come: a few bytes at a time, with short pauses, under a
-    Content-Length. No single read takes long; the whole does."""
+    """Each list body takes so long: a few bytes at a time, with short pauses, and a Content-Length.
+    No single read is slow, but the whole body is."""
 
     rate_limit: int = 120
-    """Requests that a client address may make in a window, 0 for any number. Over it: 429."""
+    """Requests per client address and window; more get 429. 0 for no limit."""
 
     rate_window_seconds: float = 60.0
-    """Length of that window, which starts with the first request in it."""
+    """The length of that window, which starts with its first request."""
 
     change_after: int = 0
-    """After so many list pages the data change: one record is removed, one added, one changed, so
-    meta's total stays and later pages shift. 0 for never."""
+    """The data change after so many list pages: one record is removed, one added, one changed. So
+    meta's total stays the same, and later pages shift. 0 for never."""
 
     change_times: int = 1
-    """How often that happens, each time after another `change_after` pages."""
+    """How often the data change, each time after another `change_after` pages."""
 
     broken_pages: frozenset[int] = frozenset()
-    """List pages that always answer 500."""
+    """List pages that always get 500."""
 
     body: Body = ""
-    """What every list page holds instead, with status 200: an HTML page, a JSON object, `[]`, the
-    first half of the JSON with a Content-Length that fits, plain text."""
+    """The body of every list page, with status 200: an HTML page, a JSON object, `[]`, the first
+    half of the JSON with a matching Content-Length, or plain text."""
 
     malformed_rate: float = 0.0
-    """Share of 200 list answers, 0 to 1, that hold something else instead, by turns the `body`
-    "html", "object" and "half". The others hold what `body` says."""
+    """Share of 200 list responses, 0 to 1, with another body: by turns "html", "object" and "half".
+    The others have the body of `body`."""
 
     cache_seconds: float = 0.0
-    """A shared cache in front keeps each answer that says it may be kept, so long at most, and
-    gives it to all who ask for the same address, with its Age, even if they say no-cache. 0 for no
-    cache."""
+    """A shared cache in front stores each cacheable response for at most so long. It serves it to
+    all requests for the same address, with an Age, even if they say no-cache. 0 for no cache."""
 
     old_meta: bool = False
-    """Meta as before 2025: only total, page and per_page, as strings."""
+    """Meta as before 2025: only total, page and per_page, all strings."""
 
     string_coordinates: bool = False
     """Longitude and latitude as strings, as before 2025."""
 
     drop: int = 0
-    """So many records that meta counts are missing from the list."""
+    """So many records are in meta's counts, but not in the list."""
 
     duplicate: int = 0
-    """So many records are listed twice, half the list apart, and counted once by meta. With an
-    equal `drop` the list is as long as it should be."""
+    """So many records are twice in the list, half the list apart, but once in meta's counts. With
+    an equal `drop`, the list has the right length."""
 
     seed: int = 0
-    """Where chance starts."""
+    """The seed of the random numbers."""
 
     def __post_init__(self) -> None:
         for field in fields(self):
@@ -132,9 +131,9 @@ class Faults:
 
 
 class RateLimiter:
-    """Counts requests in a fixed window for each client, as Laravel's throttle does.
+    """Counts each client's requests in a fixed window, as Laravel's throttle does.
 
-    A window starts with the client's first request after the last one ended. Requests over the
+    A window starts with the client's first request after the previous window. Requests over the
     limit are not counted.
     """
 
@@ -147,7 +146,7 @@ class RateLimiter:
         self._windows: dict[str, tuple[float, int]] = {}
 
     def hit(self, client: str) -> tuple[int, float | None]:
-        """Count one request: how many are left, and the seconds to wait if it was one too many."""
+        """Count a request; returns how many are left, and the seconds to wait if there is none."""
         now = self._clock()
         ends, used = self._windows.get(client, (0.0, 0))
         if now >= ends:
@@ -159,7 +158,7 @@ class RateLimiter:
 
 
 class Mischief:
-    """Decides, request by request, what `Faults` do. For the server's thread only."""
+    """Decides the faults of each request. Only for the server's thread."""
 
     def __init__(self, faults: Faults) -> None:
         self.faults = faults
@@ -173,17 +172,17 @@ class Mischief:
         self._changes = 0
 
     def busy(self) -> bool:
-        """Whether to ask the client to wait, though it is not over the rate limit."""
+        """Whether to ask the client to wait although it is within the rate limit."""
         return self._happens(self.faults.busy_rate)
 
     def throttle(self, client: str) -> tuple[int, float | None] | None:
-        """Count one request: as `RateLimiter.hit`, None if there is no limit to speak of."""
+        """Count one request, as `RateLimiter.hit`; None if there is no limit."""
         return self.limiter.hit(client) if self.faults.rate_limit else None
 
     def retry_after(self, seconds: float) -> str:
-        """The Retry-After that asks for a wait; "" for none."""
+        """The value of Retry-After for a wait; "" for no header."""
         now = datetime.now(timezone.utc)
-        # A date has no fractions, so it is the second that comes after.
+        # A date has no fraction, so round up to the next second.
         until = now + timedelta(seconds=math.ceil(seconds) + 1)
         forms: dict[Wait, str] = {
             "seconds": f"{math.ceil(seconds)}",
@@ -200,15 +199,15 @@ class Mischief:
         return forms[self.faults.retry_after]
 
     def reset(self) -> bool:
-        """Whether to reset the connection instead of an answer."""
+        """Whether to reset the connection instead of a response."""
         return self._happens(self.faults.reset_rate)
 
     def error(self) -> int:
-        """The status of a fault in place of an answer, 0 for none."""
+        """The status of a fault instead of the response, 0 for none."""
         return self.random.choice((500, 502, 503)) if self._happens(self.faults.error_rate) else 0
 
     def page_error(self, page: int) -> int:
-        """The status of a fault in place of this list page, 0 for none."""
+        """The status of a fault instead of this list page, 0 for none."""
         self._attempts[page] += 1
         if page in self.faults.broken_pages:
             return 500
@@ -219,12 +218,12 @@ class Mischief:
         return next(self._cuts) if self._happens(self.faults.cut_rate) else ""
 
     def body(self) -> Body:
-        """What this list answer holds, "" for the page itself."""
+        """The body of this list response, "" for the page itself."""
         malformed = self._happens(self.faults.malformed_rate)
         return next(self._malformed) if malformed else self.faults.body
 
     def change_is_due(self) -> bool:
-        """Count one answered list page: whether the data change now."""
+        """Count one list page; returns whether the data change now."""
         self._pages += 1
         after, times = self.faults.change_after, self.faults.change_times
         due = after > 0 and self._pages % after == 0 and self._changes < times
@@ -232,7 +231,7 @@ class Mischief:
         return due
 
     def listing(self, rows: list[int], count: int) -> list[int]:
-        """The rows of a list out of `count` records, without the dropped, with the doubled."""
+        """The rows of a list of `count` records, without the dropped and with the doubled ones."""
         drop, duplicate = self.faults.drop, self.faults.duplicate
         if drop:
             rows = [row for row in rows if row < count - drop]

@@ -1,8 +1,8 @@
 """The keeper of an embedded store: it starts SeaweedFS, and ends it after its last user.
 
-`python -m sandbox.keeper FOLDER FLAGS...` is no child of the command that starts it: that command
-may end before later users of the store. SeaweedFS comes from the package index; it serves loopback
-alone and enforces keys.
+`python -m sandbox.keeper FOLDER FLAGS...` is not a child of the command that starts it, because
+that command may end before later users of the store. SeaweedFS comes from the package index. It
+serves only loopback, and requires keys.
 """
 
 from __future__ import annotations
@@ -40,16 +40,16 @@ from .store import (
     write_private,
 )
 
-GRPC_OFFSET = 10_000  # each port of weed has a twin for gRPC, that much higher
-PORTS = range(12_000, 22_000)  # they and their twins stay below the ephemeral range
+GRPC_OFFSET = 10_000  # each port of weed has a second one for gRPC, higher by this
+PORTS = range(12_000, 22_000)  # both ports stay below the ephemeral range
 FREE_MIB = 64
 
 
 def main(folder: Path, flags: Sequence[str]) -> None:
-    """Keep the store of a folder; say why not, or say nothing if another keeper does."""
+    """Keep the store of a folder; print why if that fails; do nothing if another keeper does it."""
     try:
         if os.fork():
-            return  # the child is nobody's, so nobody need wait for it
+            return  # the child becomes an orphan, so nobody must wait for it
         with using(folder / KEEPER):
             held = (folder / KEEPER).open("a")
         with held:
@@ -66,7 +66,7 @@ def _keep(folder: Path, flags: Sequence[str]) -> None:
     with using(folder):
         settings.unlink(missing_ok=True)
         data.mkdir(exist_ok=True)
-        # It would win over the flags below, and holds what an earlier start was given.
+        # This file of an earlier start would override the flags below.
         (data / "mini.options").unlink(missing_ok=True)
         _refuse_a_full_disk(folder)
     _end_orphan(data)
@@ -105,7 +105,7 @@ def _keep(folder: Path, flags: Sequence[str]) -> None:
 
 
 def _settings(s3: int, access_key: str, secret_key: str) -> dict[str, str]:
-    """What the store's users must know."""
+    """The settings that the store's users need."""
     return {
         "MINIO_ENDPOINT": f"127.0.0.1:{s3}",
         "MINIO_ACCESS_KEY": access_key,
@@ -115,7 +115,7 @@ def _settings(s3: int, access_key: str, secret_key: str) -> dict[str, str]:
 
 
 def _command(folder: Path, ports: Sequence[int]) -> list[str]:
-    """What starts SeaweedFS on four ports, the last of which is that of S3."""
+    """The command that starts SeaweedFS on four ports; the last one is for S3."""
     master, volume, filer, s3 = ports
     return [
         _weed(),
@@ -142,7 +142,7 @@ def _of(data: Path) -> str:
 
 
 def _end_orphan(data: Path) -> None:
-    """End a store that is left because its keepers were killed."""
+    """End a store whose keeper was killed."""
     orphans = [
         process
         for process in psutil.process_iter(["cmdline"])
@@ -157,7 +157,7 @@ def _end_orphan(data: Path) -> None:
 
 
 def _weed() -> str:
-    """The program: beside this Python, or on the PATH."""
+    """The path of the program: beside this Python, or on the PATH."""
     beside = Path(sys.executable).with_name("weed")
     found = str(beside) if beside.exists() else shutil.which("weed")
     if found is None and (platform.system(), platform.machine()) == ("Darwin", "x86_64"):
@@ -197,18 +197,18 @@ def _wait_until_ready(weed: subprocess.Popen[bytes], port: int, log: Path) -> No
                 f"The embedded store ended with {weed.returncode}{_last_word(log)}; see {log}."
             )
         if time.monotonic() > deadline:
-            raise StoreFailed(f"The embedded store did not answer in time; see {log}.")
+            raise StoreFailed(f"The embedded store did not respond in time; see {log}.")
         time.sleep(0.05)
 
 
 def _last_word(log: Path) -> str:
-    said = log.read_text(encoding="utf-8", errors="replace").split("\n")
-    last = next((line.strip() for line in reversed(said) if line.strip()), "")
+    lines = log.read_text(encoding="utf-8", errors="replace").split("\n")
+    last = next((line.strip() for line in reversed(lines) if line.strip()), "")
     return f" ({last.rstrip('.')})" if last else ""
 
 
 def _let_go_of_output() -> None:
-    """Close the output: the process that started us reads it to its end, and then has a store."""
+    """Close the output: the process that started us reads it to its end, then uses the store."""
     nothing = os.open(os.devnull, os.O_WRONLY)
     for number in (1, 2):
         os.dup2(nothing, number)

@@ -1,7 +1,7 @@
-"""A command that ends, with all that it started, when its parent has ended.
+"""Runs a command that ends, with all its child processes, when its parent ends.
 
-A process that is killed cannot end its children. So a small process runs in between. It holds one
-end of a pipe, and the kernel tells it when the other end is closed, for whatever reason.
+A killed process cannot end its children. So a small process runs in between. It holds one end of a
+pipe. The kernel closes the other end when the parent ends, even if the parent was killed.
 """
 
 from __future__ import annotations
@@ -23,19 +23,19 @@ from data.medallion.host.command import PIPE_CLOSED, say, when_ended
 
 from . import ROOT
 
-PATIENCE_SECONDS = 20.0  # the embedded store takes up to four
-CANNOT_START = 126  # as of a shell
+PATIENCE_SECONDS = 20.0  # the embedded store needs up to four
+CANNOT_START = 126  # the exit status that a shell uses
 
 
 @contextmanager
 def leashed(command: Sequence[str], **options: Any) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a command in the repository's root, in a session of its own, for as long as a context.
+    """Run a command in the repository's root and its own session, while the context lasts.
 
-    Its exit status is the process', which the context's end waits for.
+    The process has the exit status of the command. The end of the context waits for it.
 
     Args:
         command: a program and its arguments.
-        options: of `subprocess.Popen`.
+        options: options of `subprocess.Popen`.
     """
     theirs, ours = os.pipe()
     leash = [sys.executable, "-m", "sandbox.leash", str(theirs), *command]
@@ -61,7 +61,7 @@ class _Leash:
         self._status = 0
 
     def hold(self, pipe: int, command: Sequence[str]) -> int:
-        """Run the command; end its family when it, its holder or its reader is gone."""
+        """Run the command; end its processes when it, the parent or the reader is gone."""
         when_ended(lambda _: self._over.set())
         out, error = _copied()
         try:
@@ -82,7 +82,7 @@ class _Leash:
             thread.join(1)
         if not self._status:
             status = process.wait()
-            self._status = status if status >= 0 else 128 - status  # as a shell tells it
+            self._status = status if status >= 0 else 128 - status  # as in a shell
         return self._status
 
     def _beside(self, target: Any, *arguments: Any) -> threading.Thread:
@@ -91,7 +91,7 @@ class _Leash:
         return thread
 
     def _follow_holder(self, pipe: int) -> None:
-        os.read(pipe, 1)  # nothing is ever written: it returns when the other end is closed
+        os.read(pipe, 1)  # nothing is ever written, so it returns when the other end is closed
         self._over.set()
 
     def _follow(self, process: subprocess.Popen[bytes]) -> None:
@@ -99,7 +99,7 @@ class _Leash:
         self._over.set()
 
     def _copy(self, source: IO[bytes], to: int) -> None:
-        """Copy output; Python itself would write a traceback if nobody reads any more."""
+        """Copy output; if the reader is gone, end without Python's traceback."""
         with suppress(OSError):
             while piece := os.read(source.fileno(), 1 << 16):
                 while piece:
@@ -110,7 +110,7 @@ class _Leash:
 
 
 def _copied() -> tuple[int | None, int | None]:
-    """Where a command writes, by way of this process: only what leads into a pipe."""
+    """The outputs of a command that this process copies: only those that lead into a pipe."""
     out, error = (
         subprocess.PIPE if stat.S_ISFIFO(os.fstat(number).st_mode) else None for number in (1, 2)
     )
@@ -137,9 +137,9 @@ def _alive(process: psutil.Process) -> bool:
 
 
 def _family() -> list[psutil.Process]:
-    """Who descends from this process, or is left in its session."""
+    """The descendants of this process, and the other processes of its session."""
     descendants = psutil.Process().children(recursive=True)
-    # On macOS the kernel is process 0; in system calls, 0 means the caller.
+    # On macOS, the kernel is process 0; in system calls, 0 means the caller.
     known = {process.pid for process in descendants} | {os.getpid(), 0}
     return descendants + [
         process

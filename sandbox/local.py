@@ -1,4 +1,4 @@
-"""A server on loopback: in a thread of its own, or until a signal ends it."""
+"""A local server: in its own thread, or in the main thread until a signal ends it."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ LOOPBACK = "127.0.0.1"
 
 
 class LocalApi(ABC):
-    """A local stand-in of an API. Use it in a `with` statement, or call `serve_forever`.
+    """A local stand-in for an API. Use it in a `with` statement, or call `serve_forever`.
 
     Args:
-        path: of its list, such as "/v1/breweries".
+        path: the path of its list, such as "/v1/breweries".
         port: 0 for any free one.
-        host: the address to listen on; another than 127.0.0.1 only inside a container.
+        host: the address to listen on; use 127.0.0.1 outside a container.
 
     Raises:
         OSError: on entering, if the port is taken.
@@ -41,16 +41,16 @@ class LocalApi(ABC):
 
     @abstractmethod
     def application(self) -> Application:
-        """The paths, and who answers them."""
+        """The paths and their handlers."""
 
     @property
     def root(self) -> str:
-        """The site's address, "http://127.0.0.1:<port>"."""
+        """The address of the server, "http://127.0.0.1:<port>"."""
         return f"http://{LOOPBACK}:{self._port}"
 
     @property
     def url(self) -> str:
-        """The address of its list."""
+        """The address of the list."""
         return self.root + self._path
 
     def __enter__(self) -> Self:
@@ -74,13 +74,13 @@ class LocalApi(ABC):
             self._thread.join()
 
     def serve_forever(self, on_ready: Callable[[str], object] = lambda url: None) -> None:
-        """Serve in this thread, the main one, until a signal of `ENDING`; then return.
+        """Serve in the main thread until a signal of `ENDING`, then return.
 
         Args:
-            on_ready: is called with `url` once the server answers.
+            on_ready: called with `url` when the server is ready.
 
         Raises:
-            OSError: if the port is taken.
+            OSError: the port is taken.
         """
         sockets = self._bind()
 
@@ -105,7 +105,7 @@ class LocalApi(ABC):
         server.add_sockets(sockets)
         ready()
         await stopped.wait()
-        # Tornado would print a traceback for each request that is still waiting.
+        # Else Tornado prints a traceback for each waiting request.
         loop.set_exception_handler(_unless_cancelled)
         server.stop()
         await server.close_all_connections()

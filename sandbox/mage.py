@@ -1,9 +1,9 @@
-"""Mage's own command for a run, without the lines that mean nothing here.
+"""Mage's own command for a run, without lines that are useless here.
 
     python -m sandbox.mage run data breweries
 
-Mage warns of kernels that a run does not start, and of a library that this project does not use.
-Where a block failed, its sentence is the last line: the traceback is in the error log.
+Mage warns about kernels that a run does not start, and about a library that this project does not
+use. If a block fails, its message is the last line; the traceback is in the error log.
 """
 
 from __future__ import annotations
@@ -23,29 +23,29 @@ LEFT_OUT = {
     "1/1 tests passed.",
     "Pipeline run completed.",
 }
-"""Whole lines of Mage's output."""
+"""Lines of Mage's output to leave out."""
 UNSIGNED = "Message signing is disabled."
-"""Of the kernels of Mage's page, which a run does not start."""
+"""A warning about the kernels of Mage's page, which a run does not start."""
 UNFORESEEN = (
-    "Mage failed in a way that was not foreseen; what was published before is whole. Run again, "
-    "and if it comes back, report it with the traceback above."
+    "Mage failed unexpectedly; the published versions are whole. Run again, and if it comes "
+    "back, report it with the traceback above."
 )
 
 
 def main(arguments: list[str]) -> int:
-    """Run a command of Mage in this process; its exit status."""
+    """Run a command of Mage in this process; returns its exit status."""
     os.environ.setdefault("SERVER_VERBOSITY", "warning")
-    # Else it warns of a machine without semaphores, such as a container; Mage starts no processes.
+    # Else joblib warns about machines without semaphores, such as containers.
     os.environ.setdefault("JOBLIB_MULTIPROCESSING", "0")
     logging.getLogger("traitlets").addFilter(lambda record: UNSIGNED not in record.getMessage())
     sys.stdout = filtered = _Filtered(sys.stdout)
     import typer
-    from mage_ai.cli.main import app  # after SERVER_VERBOSITY, which it reads at import
+    from mage_ai.cli.main import app  # after SERVER_VERBOSITY, because its import reads that
 
     try:
         typer.main.get_command(app)(arguments, prog_name="mage", standalone_mode=False)
     except MedallionError:
-        return 1  # its block told it
+        return 1  # the block has printed the error
     except Exception:
         traceback.print_exc()
         say(UNFORESEEN)
@@ -56,7 +56,7 @@ def main(arguments: list[str]) -> int:
 
 
 class _Filtered:
-    """A stream that leaves some whole lines out."""
+    """A stream that omits some lines."""
 
     def __init__(self, stream: Any) -> None:
         self._stream = stream
@@ -70,7 +70,7 @@ class _Filtered:
         return len(text)
 
     def end(self) -> None:
-        """Write what is left of a line."""
+        """Write the rest of an unfinished line."""
         self._stream.write(self._begun)
         self.flush()
 

@@ -1,4 +1,4 @@
-"""The files of a new flow, to edit. It runs at once, on a small file of records."""
+"""Writes the files of a new flow, to edit. The flow runs at once, on a small file of records."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ SUFFIX = ".template"
 
 
 def write(name: str) -> str:
-    """Write the files of a flow; what to do next.
+    """Write the files of a flow; returns a text about the next steps.
 
     Raises:
-        SandboxError: no flow can be called so, or a file of it is there.
+        SandboxError: the name is not valid, or one of the files exists.
     """
     if not flows.NAME.fullmatch(name) or name in flows.RESERVED:
         raise SandboxError(
@@ -31,8 +31,8 @@ def write(name: str) -> str:
     }
     for file in (ROOT / "data" / name, *files):
         if file.exists():
-            there = file.relative_to(ROOT)
-            raise SandboxError(f"{there} is there already: choose another NAME, or remove it.")
+            found = file.relative_to(ROOT)
+            raise SandboxError(f"{found} is there already: choose another NAME, or remove it.")
     for file, template in files.items():
         with using(file):
             file.parent.mkdir(parents=True, exist_ok=True)
@@ -47,7 +47,7 @@ def write(name: str) -> str:
 
 def _filled(text: str, name: str) -> str:
     title = "".join(word.capitalize() for word in name.split("_"))
-    # Imports are sorted by name, and those of a block are of the machinery too.
+    # Imports are sorted by name, and a block also imports the machinery.
     own = f"from data.{name}.flow import FLOW\n"
     before = own if name < "medallion" else ""
     return Template(text).substitute(

@@ -1,4 +1,4 @@
-"""What stops a command of the sandbox, as a sentence: the thing, the reason, what to do."""
+"""The errors of the sandbox's commands: each names the thing, the reason and the remedy."""
 
 from __future__ import annotations
 
@@ -28,28 +28,28 @@ _REMEDIES = {
 
 
 class SandboxError(RuntimeError):
-    """A command of the sandbox cannot be done; the message says what to do."""
+    """A command of the sandbox failed; the message says what to do."""
 
 
 def in_words(error: OSError, thing: object = None) -> str:
-    """What the system refused, and what mends it.
+    """A sentence about an error of the system, with a remedy.
 
     Args:
-        error: of the system.
-        thing: what it is about, where the error does not say; by default this machine.
+        error: the error.
+        thing: what failed, if the error does not say it; by default this machine.
     """
     about = error.filename or thing
     named = f"{about} cannot be used" if about else "This machine cannot go on"
-    remedy = _REMEDIES.get(error.errno or 0, "mend that, and try again")
+    remedy = _REMEDIES.get(error.errno or 0, "fix that, and try again")
     return f"{named} ({error.strerror or error}): {remedy}."
 
 
 @contextmanager
 def using(thing: Path) -> Iterator[None]:
-    """In this context, name a file or folder in the system's errors.
+    """Name a file or folder in the system's errors within this context.
 
     Raises:
-        SandboxError: instead of an `OSError`.
+        SandboxError: in place of an `OSError`.
     """
     try:
         yield

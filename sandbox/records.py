@@ -1,7 +1,7 @@
 """A local API for any flow: it serves the records of a file, page by page.
 
-Its list is a JSON array; the next page stands in a `Link` header. It takes `per_page`, and `page`
-or `cursor`. It knows no totals, no filter and no fault.
+A page is a JSON array; the next page is in a `Link` header. The parameters are `per_page`, and
+`page` or `cursor`. It has no totals, no filters and no faults.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ class RecordsApi(LocalApi):
     """The server.
 
     Args:
-        records: what to serve, in this order.
-        path: of the list.
-        token: without which a request is answered by 401; "" for none.
+        records: the records to serve, in this order.
+        path: the path of the list.
+        token: the token that a request must have, else it gets 401; "" for none.
         port: 0 for any free one.
         host: the address to listen on.
 
@@ -65,8 +65,8 @@ class _List(RequestHandler):
         except ValueError:
             size, start = 0, 0
         if not 0 < size <= LARGEST_PAGE or start < 0:
-            said = f"per_page is 1 to {LARGEST_PAGE}, page from 1, cursor from 0"
-            self._answer(422, {"message": said})
+            message = f"per_page is 1 to {LARGEST_PAGE}, page from 1, cursor from 0"
+            self._answer(422, {"message": message})
             return
         if start + size < len(self.api.records):
             following = urlencode({"cursor": start + size, "per_page": size})
@@ -80,4 +80,4 @@ class _List(RequestHandler):
 
 
 def _say_nothing(handler: RequestHandler) -> None:
-    """Of each request."""
+    """Log nothing about requests."""

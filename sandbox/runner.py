@@ -1,4 +1,4 @@
-"""Running the real pipeline on a store: environments, `mage run`, and what it left in the lake."""
+"""Runs the real pipeline on a store: environments, `mage run`, and a report of the lake."""
 
 from __future__ import annotations
 
@@ -33,15 +33,15 @@ def environment(values: dict[str, str]) -> Iterator[None]:
 
 
 def mage(*arguments: str) -> int:
-    """Run a command of Mage in the repository's root, and give its exit status.
+    """Run a command of Mage in the repository's root; returns its exit status.
 
-    Mage and all that it starts (its scheduler, kernels) end with this process.
+    Mage and all processes that it starts (its scheduler, kernels) end with this process.
     """
     return _leashed([str(Path(sys.executable).with_name("mage")), *arguments])
 
 
 def _leashed(command: list[str]) -> int:
-    # What its output cannot show is replaced there too.
+    # Letters that its output cannot show are replaced too.
     encoding = os.environ.get("PYTHONIOENCODING", "").partition(":")[0]
     settings = {**os.environ, "PYTHONIOENCODING": f"{encoding}:replace"}
     with leashed(command, env=settings) as process:
@@ -49,7 +49,7 @@ def _leashed(command: list[str]) -> int:
 
 
 def run_pipeline(flow: Flow, snapshot: str = "") -> int:
-    """`mage run` of a flow's pipeline with its tests; prints what it wrote, or why it failed."""
+    """Run a flow's pipeline by `mage run`, with its tests; print a report if it succeeds."""
     variables = ["--runtime-vars", json.dumps({"snapshot": snapshot})] if snapshot else []
     command = [sys.executable, "-m", f"{__package__}.mage", "run", "data", flow.name, "--test"]
     before = _published(flow)
@@ -60,7 +60,7 @@ def run_pipeline(flow: Flow, snapshot: str = "") -> int:
 
 
 def _published(flow: Flow) -> Manifest | None:
-    """Silver's manifest, where there is one. Wrong settings, or no store: the run tells."""
+    """Silver's manifest, or None. Errors of the settings or the store are left to the run."""
     with suppress(MedallionError):
         lake = Lake.connect(LakeSettings.load(), patient=False)
         return lake.version(flow.silver).manifest
@@ -68,11 +68,11 @@ def _published(flow: Flow) -> Manifest | None:
 
 
 def report(flow: Flow, lake: Lake, before: Manifest | None = None) -> str:
-    """What the lake holds of a flow, a line a dataset, and where the picture is.
+    """A report of a flow's datasets, one line each, and the path of the picture.
 
     Args:
-        flow: whose datasets.
-        lake: that holds them.
+        flow: the flow of the datasets.
+        lake: the lake with the datasets.
         before: silver's manifest before the run; None for a first run.
     """
     lines = ["", f"{'':26}{'rows':>9}{'objects':>9}{'KiB':>9}"]
@@ -103,10 +103,10 @@ def report(flow: Flow, lake: Lake, before: Manifest | None = None) -> str:
 
 
 def _difference(now: Manifest, before: Manifest) -> str:
-    """What a run changed in silver, for people."""
+    """The changes of a run in silver, for people."""
     if now.objects == before.objects:
         return "the same rows, so no data were written again"
     counted = (now.changes or Changes()).model_dump(exclude={"partitions"})
-    told = ", ".join(f"{number:,} {what}" for what, number in counted.items() if number)
+    text = ", ".join(f"{number:,} {what}" for what, number in counted.items() if number)
     new = len(set(now.objects) - set(before.objects))
-    return f"{told or 'no row differs'}; {new:,} of {len(now.objects):,} objects are new"
+    return f"{text or 'no row differs'}; {new:,} of {len(now.objects):,} objects are new"

@@ -1,4 +1,4 @@
-"""Which local API stands in for that of a flow."""
+"""Chooses the local API that replaces a flow's API."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ SAMPLE = "sample.json"
 def stand_in(
     flow: Flow, chosen: argparse.Namespace, port: int = 0, host: str = LOOPBACK
 ) -> LocalApi:
-    """The flow's own, where there is sandbox/<flow>/stand_in.py; else one that serves its sample.
+    """The local API of sandbox/<flow>/stand_in.py, or else one that serves the flow's sample.
 
     Args:
-        flow: whose API it is.
+        flow: the flow of the API.
         chosen: the options of the command.
         port: 0 for any free one.
         host: the address to listen on.
 
     Raises:
-        SandboxError: the records cannot be read, or an option is not for it.
+        SandboxError: the records cannot be read, or the local API does not have an option.
     """
     file = chosen.dataset
     records = _records(file, f"--dataset {file}") if file else None
@@ -56,5 +56,5 @@ def _records(file: Path, name: str) -> list[Any]:
     except (OSError, ValueError, RecursionError) as error:
         raise SandboxError(f"{name} cannot be read: {error}.") from None
     if not isinstance(records, list):
-        raise SandboxError(f"{name} holds no JSON array of records.")
+        raise SandboxError(f"{name} is not a JSON array of records.")
     return records

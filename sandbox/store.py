@@ -1,7 +1,7 @@
-"""The embedded object store: its first user starts it, and it ends after the last.
+"""The embedded object store: its first user starts it, and it ends after its last user.
 
-Each user of a store holds a shared lock on a file of its folder. `keeper` waits for an exclusive
-one, so the kernel itself tells it when the last user is gone, however that came about.
+Each user of a store holds a shared lock on a file in its folder. `keeper` waits for an exclusive
+lock. It gets this lock when the last user is gone, even if that user was killed.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ STOP_SECONDS = 30.0
 TICK_SECONDS = 0.05
 ENV_FILE = "store.env"
 USERS = "users"
-"""The file of a store's folder that its users hold a lock on."""
+"""The file in a store's folder that its users lock."""
 KEEPER = "lock"
-"""The file of a store's folder that its keeper holds a lock on."""
+"""The file in a store's folder that its keeper locks."""
 
 
 class StoreFailed(SandboxError):
@@ -40,20 +40,20 @@ class StoreFailed(SandboxError):
 
 @contextmanager
 def embedded_store(folder: Path, *flags: str) -> Iterator[dict[str, str]]:
-    """The store whose data are in a folder: started now, or the one that runs there already.
+    """Use the store of a folder, and start it if it does not run.
 
-    It runs until the last of its users has left.
+    It runs until its last user has left.
 
     Args:
-        folder: where its data are, or will be.
-        flags: more of its own command line, if it is started now.
+        folder: the folder for its data.
+        flags: more flags for its command line, if it is started now.
 
     Yields:
-        The settings that reach it (`MINIO_ENDPOINT` and so on). While it runs they stand in
-        `store.env` in the folder too, readable by its owner alone; the keys are new at each start.
+        The settings of the store (`MINIO_ENDPOINT` and so on). While it runs, they are also in
+        `store.env` in the folder, which only its owner can read. The keys are new at each start.
 
     Raises:
-        SandboxError: it cannot be started, or the folder cannot be used.
+        SandboxError: the store cannot be started, or the folder cannot be used.
     """
     folder = folder.resolve()
     with using(folder):
@@ -69,7 +69,7 @@ def embedded_store(folder: Path, *flags: str) -> Iterator[dict[str, str]]:
 def _join(folder: Path, users: IO[str], flags: tuple[str, ...]) -> dict[str, str]:
     end = time.monotonic() + START_SECONDS + STOP_SECONDS
     while time.monotonic() < end:
-        # A keeper that ends its store lets nobody in.
+        # While a keeper ends its store, it holds the exclusive lock.
         if lock(users, fcntl.LOCK_SH):
             if not _is_held(folder / KEEPER):
                 _start(folder, flags)
@@ -78,23 +78,23 @@ def _join(folder: Path, users: IO[str], flags: tuple[str, ...]) -> dict[str, str
                 return found
         time.sleep(TICK_SECONDS)
     raise StoreFailed(
-        f"Another process holds {folder}, but its store does not answer; end it and try again."
+        f"Another process uses {folder}, but its store does not respond; end it and try again."
     )
 
 
 def _leave(folder: Path, users: IO[str]) -> None:
-    """Stop using the store; its last user waits until it has ended."""
+    """Stop using the store; the last user waits until the store has ended."""
     fcntl.flock(users, fcntl.LOCK_UN)
     end = time.monotonic() + STOP_SECONDS
     while _is_held(folder / KEEPER) and time.monotonic() < end:
         if not lock(users, fcntl.LOCK_EX) and lock(users, fcntl.LOCK_SH):
-            return  # there are others
+            return  # there are other users
         fcntl.flock(users, fcntl.LOCK_UN)
         time.sleep(TICK_SECONDS)
 
 
 def _start(folder: Path, flags: tuple[str, ...]) -> None:
-    """Start a keeper; it lets go of its output once its store answers, or says why it does not."""
+    """Start a keeper. It closes its output when its store is ready, or prints why it is not."""
     command = [sys.executable, "-m", "sandbox.keeper", str(folder), *flags]
     try:
         keeper = subprocess.run(
@@ -109,7 +109,7 @@ def _start(folder: Path, flags: tuple[str, ...]) -> None:
 
 
 def lock(file: IO[str], kind: int) -> bool:
-    """Whether a file could be locked at once; if not, no lock on it is held."""
+    """Try to lock a file without waiting; returns whether this process holds the lock now."""
     try:
         fcntl.flock(file, kind | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -123,18 +123,18 @@ def _is_held(path: Path) -> bool:
 
 
 def healthy(endpoint: str) -> bool:
-    """Whether a store answers there."""
+    """Whether a store responds at this endpoint."""
     with suppress(requests.RequestException), session() as asking:
-        asking.trust_env = False  # the keeper is a fork, which may not ask macOS for its proxies
+        asking.trust_env = False  # the keeper is a fork, and must not ask macOS for its proxies
         return asking.get(f"http://{endpoint}/healthz", timeout=1).ok
     return False
 
 
 def write_private(file: Path, values: dict[str, str]) -> None:
-    """Write settings so that only the owner can read them, whole or not at all.
+    """Write settings atomically to a file that only its owner can read.
 
     Raises:
-        SandboxError: it cannot be written.
+        SandboxError: the file cannot be written.
     """
     draft = file.with_suffix(".draft")
     with using(file):

@@ -103,8 +103,8 @@ class DatasetTaken(FlowError):
     dataset: str
     owner: str
     says = (
-        "The flow {flow} cannot write {dataset}, which the flow {owner} has written; name it "
-        "otherwise in data/{flow}/, or remove that dataset if its flow is gone."
+        "The flow {flow} cannot write {dataset}, which the flow {owner} has written; rename it "
+        "in data/{flow}/, or remove that dataset if its flow is gone."
     )
 
 

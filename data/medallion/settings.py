@@ -61,7 +61,7 @@ class _Model(BaseModel):
     def _one_line(cls, value: Any) -> Any:
         """Refuse line breaks: headers cannot hold them, and Kubernetes secrets often end in one."""
         if isinstance(value, str) and CONTROL.search(value):
-            raise ValueError("holds a line break or another control character")
+            raise ValueError("contains a line break or another control character")
         return value
 
     @classmethod
@@ -134,7 +134,7 @@ class LakeSettings(Folders):
     def _in_a_header(cls, value: SecretStr) -> SecretStr:
         """The access key is in a header of each request, where `,` and `=` separate fields."""
         if not re.fullmatch(r"[ -~]+", text := value.get_secret_value()) or set(text) & set(",="):
-            raise ValueError("holds a sign that no store accepts: a comma, = or one beyond ASCII")
+            raise ValueError("contains a character that no store accepts: a comma, = or non-ASCII")
         return value
 
     @field_validator("region")
@@ -245,9 +245,9 @@ class FlowSettings(_Model):
         if parts.scheme not in {"http", "https"} or not parts.hostname:
             raise ValueError("must be an http or https address")
         if parts.username is not None or parts.query or parts.fragment:
-            raise ValueError("must hold no user, password, query or fragment")
+            raise ValueError("must not contain a user, password, query or fragment")
         if not value.isascii():
-            raise ValueError("must hold no letter beyond ASCII (write it percent-encoded)")
+            raise ValueError("must contain only ASCII (percent-encode other letters)")
         return value.rstrip("/")
 
     @field_validator("api_token")
@@ -255,7 +255,7 @@ class FlowSettings(_Model):
     def _in_a_header(cls, value: SecretStr) -> SecretStr:
         text = value.get_secret_value()
         if text != text.strip() or not text.isascii():
-            raise ValueError("begins or ends with a space, or holds a sign beyond ASCII")
+            raise ValueError("begins or ends with a space, or contains a non-ASCII character")
         return value
 
     @field_validator("stop_on", mode="before")

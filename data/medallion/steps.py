@@ -22,7 +22,7 @@ from .work.engine import engine_of
 from .writer import Step, Summary, View, Writer
 
 UNEXPECTED = (
-    "No version was half written. This error was not foreseen: run again, and if it comes back, "
+    "No version was half written. This error is unexpected: run again, and if it comes back, "
     "report it with its error log."
 )
 

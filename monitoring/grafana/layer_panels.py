@@ -104,7 +104,7 @@ def state_panel(
 ) -> stat.Panel:
     """Whether it is well."""
     text = (
-        "Failed: its newest error is later than its last success, and the version before stays "
+        "Failed: its newest error is later than its last success, and the previous version stays "
         f"published. {RUNBOOK} 'Layer failed' and "
         "'Layer unreadable'."
     )

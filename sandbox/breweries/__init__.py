@@ -1,1 +1,1 @@
-"""A local Open Brewery DB, which behaves as the real one, and generated breweries for it."""
+"""A local Open Brewery DB that behaves like the real one, and generated breweries for it."""

@@ -1,11 +1,10 @@
-"""A local Open Brewery DB: serves given records on loopback as the real server would.
+"""A local Open Brewery DB: serves given records on loopback, as the real server would.
 
 It follows the Laravel server (github.com/openbrewerydb/openbrewerydb-laravel-api, commit 612fe38 of
-2026-08-06) in what a crawl meets: the list and its sorting, `/meta`, validation, rate limit,
-headers and errors. A filter answers 422, so that nobody takes the whole list for a part of it.
+2026-08-06) in all that a crawl uses: the list and its sorting, `/meta`, validation, rate limit,
+headers and errors. A filter gets 422, so that nobody mistakes the whole list for a filtered one.
 
-Records may be anything JSON can hold. They are listed as they are, whether or not they look like
-breweries.
+Records may be any JSON. They are listed as they are, even if they do not look like breweries.
 """
 
 from __future__ import annotations
@@ -27,14 +26,14 @@ class LocalBreweryApi(LocalApi):
         with LocalBreweryApi(generate()) as api:
             requests.get(api.url, params={"page": 1}, headers={"Accept": "application/json"})
 
-    `records` and `faults` may be replaced from any thread while it runs; a request under way is
-    answered from the old ones.
+    Any thread may replace `records` and `faults` while it runs. An active request still uses the
+    old ones.
 
     Args:
-        records: what to serve, in the order of the unsorted list.
-        faults: what goes wrong; nothing by default, but the rate limit is the real one.
+        records: the records to serve, in the order of the unsorted list.
+        faults: the faults; by default none, with the real rate limit.
         port: 0 for any free one.
-        host: the address to listen on; another than 127.0.0.1 only inside a container.
+        host: the address to listen on; use 127.0.0.1 outside a container.
 
     Raises:
         OSError: on entering, if the port is taken.
@@ -57,9 +56,9 @@ class LocalBreweryApi(LocalApi):
 
     @property
     def records(self) -> list[Any]:
-        """The records served now, in the unsorted list's order.
+        """The records that are served, in the order of the unsorted list.
 
-        Assign to replace them; what is done to the list, or to its records, is not noticed.
+        Assign a new list to replace them. Changes of this list or its records have no effect.
         """
         return list(self._served.data.records)
 
@@ -69,7 +68,7 @@ class LocalBreweryApi(LocalApi):
 
     @property
     def faults(self) -> Faults:
-        """The faults in force. Assigning starts their counts, and the rate limit's, again."""
+        """The current faults. An assignment restarts their counts, and that of the rate limit."""
         return self._served.mischief.faults
 
     @faults.setter
@@ -78,10 +77,10 @@ class LocalBreweryApi(LocalApi):
 
     @property
     def requests(self) -> list[Request]:
-        """The requests so far, those under way included: the last 100,000, oldest first."""
+        """The last 100,000 requests, with the active ones, oldest first."""
         return list(self._served.requests)
 
     @property
     def most_at_once(self) -> int:
-        """The greatest number of requests that were under way at the same time."""
+        """The largest number of concurrent requests so far."""
         return self._served.most_at_once

@@ -1,4 +1,4 @@
-"""One version of the records, and the answers from it."""
+"""One version of the records, and the responses from it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .queries import Sort
 
 
 class Data:
-    """One version of the records, and what answering from it needs: made when first asked for."""
+    """One version of the records, with everything for responses, which is computed on first use."""
 
     def __init__(self, records: Sequence[Any]) -> None:
         self.records = tuple(records)
@@ -21,7 +21,7 @@ class Data:
         self._json: dict[tuple[int, bool], bytes] = {}
 
     def json(self, row: int, string_coordinates: bool) -> bytes:
-        """The record as the server writes it."""
+        """The JSON of a record, as the server writes it."""
         key = row, string_coordinates
         if key not in self._json:
             record = self.records[row]
@@ -30,21 +30,21 @@ class Data:
 
     @cached_property
     def meta(self) -> dict[str, Any]:
-        """What the server says it holds."""
+        """The totals that the server reports."""
         by_type = self._counts("brewery_type")
         return {
             "total": len(self.records),
             "by_state": self._counts("state_province"),
             "by_country": self._counts("country"),
-            # Of types that differ in case alone the last count stays, as in the server.
+            # If types differ only in case, the last count stays, as in the server.
             "by_type": {value.lower(): count for value, count in by_type.items()},
         }
 
     def changed(self, random: Random) -> Data:
         """The data with one record removed, one changed and one added.
 
-        By id, the first goes, the one in the middle changes its type, and the new one is the last:
-        all others move up one place.
+        By id, the first record is removed, the middle one changes its type, and the new one is the
+        last. So all others move up one place.
         """
         rows = [row for row in self.order((("id", False),)) if self._text(row, "id") is not None]
         if not rows:
@@ -79,7 +79,7 @@ class Data:
 
 
 def _sort_key(value: Any) -> tuple[int, Any]:
-    """SQLite's order: nothing, then numbers, then text by code point; all else is as nothing."""
+    """SQLite's order: null, then numbers, then text by code point; other types are as null."""
     if isinstance(value, str):
         return 2, value
     if isinstance(value, (int, float)):

@@ -1,4 +1,4 @@
-"""JSON as the server writes it: as PHP does, and as older servers did."""
+"""JSON as the server writes it, which is PHP, and as older servers wrote it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def _with_php_floats(value: Any) -> Any:
         rounded = float(f"{value:.14g}")
         return int(rounded) if rounded.is_integer() and abs(rounded) < 1e15 else rounded
     if isinstance(value, dict):
-        # Most items are text: not calling for them halves the time of a crawl.
+        # Most items are text: to make no call for them halves the time of a crawl.
         return {
             key: _with_php_floats(item) if isinstance(item, (float, dict, list)) else item
             for key, item in value.items()
@@ -29,7 +29,7 @@ def _with_php_floats(value: Any) -> Any:
 
 
 def old_shape(record: Any) -> Any:
-    """A record with its coordinates as text, as servers before 2025 wrote it."""
+    """A record with its coordinates as text, as servers before 2025 wrote them."""
     if not isinstance(record, dict):
         return record
     numbers = {

@@ -1,13 +1,13 @@
-"""Invented breweries, of the size, the skew and the dirt of the Open Brewery DB.
+"""Invented breweries, with the size, the skew and the dirt of the Open Brewery DB.
 
-No record comes from a data set: names, towns and streets are put together from the word lists in
-words.json, websites end in the reserved top-level domain ``.example``, North American telephone
-numbers lie in the range kept for fiction. What is real is geography: the (country, state) pairs of
-locations.csv with the number of breweries each has in about 11,800.
+No record comes from a data set. Names, towns and streets are made from the word lists in
+words.json. Websites end in the reserved top-level domain ``.example``, and North American telephone
+numbers are in the range for fiction. Only the geography is real: the (country, state) pairs of
+locations.csv, with the number of breweries in each, of about 11,800.
 
 The shares of types and nulls follow the data of 2026-08 (github.com/openbrewerydb/openbrewerydb,
-commit 7b65c4f). Some dirt that only older versions of it held is laid on top, so that cleaning has
-something to clean; `_SOIL` lists it, with how often each kind occurs.
+commit 7b65c4f). Dirt that only older versions had is added, so that cleaning has more to do.
+`_SOIL` lists all dirt, with how often each kind occurs.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ KEYS = (
     "state",
     "street",
 )
-"""The keys of a record in the API's order; all of them are always present."""
+"""The keys of a record, in the API's order. All keys are always present."""
 
 _NULL_SHARE = {
     "address_1": 0.064,
@@ -58,7 +58,7 @@ _NULL_SHARE = {
 _HABITS = ("brewery_type", "postal_code", "phone")
 _TOWNS_PER_BREWERY = 0.85
 _AT_TOWN_CENTRE = 0.2
-_DECIMALS = (5, 6, 7, 8, 11, 11)  # at most 14 significant digits, as many as the server writes
+_DECIMALS = (5, 6, 7, 8, 11, 11)  # at most 14 significant digits, as the server writes
 _DIGITS = re.compile("%?#+|%")
 _NOT_IN_HOST = re.compile(r"[\W_]+")
 
@@ -71,10 +71,10 @@ class _Town:
 
 
 class _Tongue(dict[str, str]):
-    """Says random phrases: `tongue[rule]` is a new one each time, as str.format_map asks.
+    """Makes random phrases: `tongue[rule]` is a new one each time, for str.format_map.
 
-    A rule is a list of templates, or a dict of templates and their weights. In a template `{word}`
-    stands for a phrase of the rule `word`, `#` for a digit, `%` for a digit other than 0.
+    A rule is a list of templates, or a dict of templates and their weights. In a template, `{word}`
+    is a phrase of the rule `word`, `#` is a digit, and `%` is a digit other than 0.
     """
 
     def __init__(self, rng: random.Random, rules: dict[str, Any]) -> None:
@@ -96,13 +96,13 @@ class _Tongue(dict[str, str]):
 
 
 def generate(count: int = 11_800, seed: int = 2026) -> list[Record]:
-    """Return `count` invented breweries, equal for equal arguments on every machine.
+    """Return `count` invented breweries; equal arguments give equal records on every machine.
 
-    Each record has the 16 `KEYS` in the API's order. The list is sorted by name, as the real data
-    set about is, and at least 213 records show each of the 213 locations once or more.
+    Each record has the 16 `KEYS` in the API's order. The list is sorted by name, roughly as the
+    real data set. With 213 records or more, each of the 213 locations occurs.
 
     Raises:
-        ValueError: if `count` is negative.
+        ValueError: `count` is negative.
     """
     if count < 0:
         raise ValueError(f"count must not be negative, not {count}")
@@ -137,17 +137,17 @@ def _beside(name: str) -> str:
 
 
 def _repeated(templates: Sequence[str] | dict[str, int]) -> list[str]:
-    """Each template as often as it weighs, its digits made `{#...}` for str.format_map."""
+    """Each template as often as its weight; digits become `{#...}` for str.format_map."""
     weights = templates.values() if isinstance(templates, dict) else repeat(1)
     ready = (_DIGITS.sub(r"{\g<0>}", text) for text in templates)
     return list(chain.from_iterable(map(repeat, ready, weights)))
 
 
 def _allot(weights: Sequence[int], count: int) -> list[int]:
-    """Divide `count` by weight: one for each, heaviest first, the rest by largest remainder.
+    """Divide `count` by weight: one for each, heaviest first, then the rest by largest remainder.
 
-    Whole numbers all the way, so that no rounding differs between machines. What has weight 1
-    gets one and never more.
+    It uses only integers, so that rounding is the same on all machines. A weight of 1 gets at most
+    one.
     """
     heaviest_first = sorted(range(len(weights)), key=lambda i: -weights[i])
     shares = [0] * len(weights)
@@ -181,7 +181,7 @@ def _towns(
 
 
 def _some_town(rng: random.Random, towns: Sequence[_Town]) -> _Town:
-    # The square favours the first towns: breweries crowd in a few.
+    # The square favours the first towns, so that a few towns have many breweries.
     return towns[int(len(towns) * rng.random() ** 2)]
 
 
@@ -244,7 +244,7 @@ def _website(rng: random.Random, name: str) -> str:
 
 
 def _repeat_neighbours(rng: random.Random, records: list[Record]) -> None:
-    """Make chains and double entries out of neighbours in the same location, in place."""
+    """Make chains and duplicates of neighbours in the same location, in place."""
     for share, fields in ((200, ("name", "city")), (3_900, KEYS[1:])):
         for i in rng.sample(range(len(records)), round(len(records) / share)):
             original, other = records[i - 1], records[i]
@@ -280,14 +280,14 @@ _SOIL: tuple[tuple[int, str, _Change], ...] = (
     (2_000, "address_1", lambda old: {"address_1": old["address_1"].replace(" ", "Â\xa0", 1)}),
     (1_180, "latitude", lambda old: {key: str(old[key]) for key in ("longitude", "latitude")}),
 )
-"""One record in so many; the field that it must have; the fields that change, and how."""
+"""The number of records per dirty one; the field that it must have; the change."""
 
 
 def _soil(rng: random.Random, records: list[Record]) -> None:
-    """Lay dirt on some records, in place.
+    """Add dirt to some records, in place.
 
-    Only in the United States, whose many rows keep each location from losing its last one, and
-    once at most on a record, so that the kinds do not mix.
+    Only records in the United States get dirt, because each location there has many rows. A record
+    gets dirt at most once, so that the kinds do not mix.
     """
     clean = [
         record
@@ -308,7 +308,7 @@ def _has(field: str, record: Record) -> bool:
 
 
 def _swap_coordinates(records: list[Record], clean: list[Record]) -> None:
-    """Swap those of Italy, and of one in 5,900 where both numbers can still be a latitude."""
+    """Swap the coordinates of Italy, and of one in 5,900 records where both can be a latitude."""
     swapped = [record for record in records if record["country"] == "Italy"]
     for _ in range(round(len(records) / 5_900)):
         swapped.append(_next(clean, lambda record: (record["longitude"] or -180) > -90))

@@ -1,4 +1,4 @@
-"""The responses of each path: those of the real server, but for the faults that are switched on."""
+"""The responses of each path: those of the real server, except for the current faults."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ PATH = "/v1/breweries"
 _JSON = "application/json"
 _HTML = "text/html; charset=utf-8"
 
-# The word etag is the server's; an ETag it does not send.
+# The real server writes the word etag, but sends no ETag.
 _CACHE_LIST = "etag, max-age=300, public"
 _CACHE_DAY = "max-age=86400, public"
 _CACHE_NOT = "no-cache, private"
 
-_DRIP_PAUSE = 0.05  # seconds, well within any timeout of a read
+_DRIP_PAUSE = 0.05  # seconds, much shorter than any read timeout
 
 
 def application(served: Served) -> Application:
-    """The paths, and who answers them."""
+    """The paths and their handlers."""
     routes = (
         (f"{PATH}/?", _List),
         (f"{PATH}/meta/?", _Meta),
@@ -50,7 +50,7 @@ def application(served: Served) -> Application:
 
 
 class _Handler(RequestHandler):
-    """What all responses have in common."""
+    """The common part of all handlers."""
 
     limited = True
 
@@ -60,7 +60,7 @@ class _Handler(RequestHandler):
         self.mischief = served.mischief
         self.note = served.begin(self.request)
         self._closed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        # Laravel trims what it is asked, so that a blank value counts as missing.
+        # Laravel trims arguments, so a blank value counts as missing.
         self.arguments = {name: value.strip() for name, value in self.note.query.items()}
 
     async def prepare(self) -> None:
@@ -96,13 +96,13 @@ class _Handler(RequestHandler):
         self.finish(_html_page(status_code))
 
     async def answer(self, body: Any, cache: str = _CACHE_NOT, status: int = 200) -> None:
-        """Answer with this, as JSON."""
+        """Respond with a body as JSON."""
         await self.send(body if isinstance(body, bytes) else encode(body), _JSON, cache, status)
 
     async def fail(self, status: int, message: str = "Server Error") -> None:
-        """Answer with an error: a message to those who want JSON, a page to all others.
+        """Respond with an error: a JSON message if the client wants JSON, else an HTML page.
 
-        502 and 503 come from a proxy, which has only pages.
+        502 and 503 come from a proxy, which sends only pages.
         """
         if status not in (502, 503) and wants_json(self.note.accept):
             await self.answer({"message": message}, status=status)
@@ -110,7 +110,7 @@ class _Handler(RequestHandler):
             await self.send(_html_page(status), _HTML, _CACHE_NOT, status)
 
     async def refuse(self, problems: Mapping[str, Sequence[str]]) -> None:
-        """Answer an invalid request: 422 to those who want JSON, the way to `/` to all others."""
+        """Respond to an invalid request: 422 if the client wants JSON, else a redirect to `/`."""
         if wants_json(self.note.accept):
             first, *others = [text for texts in problems.values() for text in texts]
             more = f" (and {len(others)} more {'error' if len(others) == 1 else 'errors'})"
@@ -123,7 +123,7 @@ class _Handler(RequestHandler):
     async def send(
         self, body: bytes, content_type: str, cache: str, status: int = 200, seconds: float = 0.0
     ) -> None:
-        """Answer with this body, which takes so many seconds to be sent."""
+        """Respond with a body, and take `seconds` to send it."""
         self.set_status(status)
         self.set_header("Content-Type", content_type)
         self.set_header("Cache-Control", cache)
@@ -164,7 +164,7 @@ class _Handler(RequestHandler):
             half = b"%x\r\n%s\r\n" % (len(half), half) if half else b""
         headers = "".join(f"{name}: {value}\r\n" for name, value in self._headers.get_all())
         stream = self.detach()
-        with suppress(StreamClosedError):  # the client may have left first
+        with suppress(StreamClosedError):  # the client may have closed the connection
             await stream.write(f"HTTP/1.1 200 OK\r\n{headers}\r\n".encode("latin-1") + half)
         stream.close()
 
@@ -172,7 +172,7 @@ class _Handler(RequestHandler):
         self.set_header("Content-Length", len(body))
         size = math.ceil(len(body) / math.ceil(seconds / _DRIP_PAUSE))
         starts = range(0, len(body), size)
-        # Flushes are not waited for: those under way when the client leaves would never end.
+        # Do not await flushes: they would never end if the client closes the connection.
         self.flush()
         for start in starts:
             await asyncio.wait((self._closed,), timeout=seconds / len(starts))
@@ -185,8 +185,8 @@ class _Handler(RequestHandler):
     def _reset(self) -> None:
         self.served.end(self.note, 0)
         stream = self.detach()
-        if not stream.closed():  # the client may have left first
-            # Not to linger is to close by a reset.
+        if not stream.closed():  # the client may have closed it
+            # Without lingering, the system closes the connection by a reset.
             linger = struct.pack("ii", 1, 0)
             stream.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
             stream.close()
@@ -256,7 +256,7 @@ class _Missing(_Handler):
 
 
 def wants_json(accept: str) -> bool:
-    """Whether Laravel answers this Accept header in JSON: if the type most wanted is a JSON one."""
+    """Whether Laravel responds in JSON to an Accept header: if its preferred type is JSON."""
     weighed = []
     for part in accept.split(","):
         kind, *parameters = part.split(";")
@@ -274,7 +274,7 @@ def _number(text: str) -> float:
 
 
 def _instead(body: Body, page: bytes) -> tuple[bytes, str]:
-    """What a list answer holds instead of this page, and its content type."""
+    """The body of a list response instead of this page, and its content type."""
     bodies = {
         "": (page, _JSON),
         "html": (_html_page(200), _HTML),

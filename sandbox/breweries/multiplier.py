@@ -1,4 +1,4 @@
-"""More breweries than there are: the same records again and again, each time with new ids."""
+"""Multiplies breweries: repeats the same records, each time with new ids."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from .generator import Record
 
 
 def multiplied(records: Sequence[Record], times: int) -> Iterator[str]:
-    """The JSON texts of records so many times over, a copy after the other.
+    """Yield the JSON texts of `times` copies of the records, one copy after the other.
 
-    Only the ids differ between copies, so the dirt keeps its share; the first copy is the records
-    themselves. Memory is that of one copy.
+    Only the ids differ between copies, so the share of dirt stays the same. The first copy has the
+    original ids. It needs the memory of one copy.
     """
     texts = [_around_id(record) for record in records]
     for copy in range(times):

@@ -1,4 +1,4 @@
-"""What the list and `/meta` can be asked: arguments, and what the server says of wrong ones."""
+"""The arguments of the list and of `/meta`, and the server's messages about invalid ones."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ _FILTERS = (
 _INTEGER = re.compile(r"[+-]?(0|[1-9][0-9]{0,17})")
 
 Sort = tuple[tuple[str, bool], ...]
-"""Fields to sort by, the most important first, and whether each is descending."""
+"""The fields to sort by, the most important first, and whether each is descending."""
 
 
 @dataclass(frozen=True)
 class Query:
-    """A valid question to the list or to meta."""
+    """A valid query of the list or of meta."""
 
     page: int
     per_page: int
@@ -46,7 +46,7 @@ class Query:
 
     @classmethod
     def of(cls, arguments: Mapping[str, str]) -> Query:
-        """Read arguments in which `problems` finds none."""
+        """Parse arguments without `problems`."""
         return cls(
             page=int(arguments.get("page", 1)),
             per_page=int(arguments.get("per_page", _PER_PAGE)),
@@ -55,7 +55,7 @@ class Query:
 
 
 def problems(arguments: Mapping[str, str]) -> dict[str, list[str]]:
-    """What is wrong with the arguments of a list or of meta, as Laravel says it, field by field."""
+    """The problems of the arguments, by field, in Laravel's words."""
     found = {
         name: check(name, arguments[name]) if arguments[name] else [f"{_field(name)} is required."]
         for name, check in _CHECKS.items()
@@ -69,7 +69,7 @@ def _field(name: str) -> str:
 
 
 def _integer_problems(name: str, value: str, most: int | None) -> list[str]:
-    """What is wrong with a whole number from 1 up to a limit, if there is one."""
+    """The problems of an integer that must be from 1 up to `most`, if there is a limit."""
     if not _INTEGER.fullmatch(value):
         return [f"{_field(name)} must be an integer."]
     if int(value) < 1:

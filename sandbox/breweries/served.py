@@ -1,4 +1,4 @@
-"""What is served, and what was asked for: the state that the handlers share."""
+"""The shared state of the handlers: the records, the faults and the past requests."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ REQUESTS_KEPT = 100_000
 
 @dataclass
 class Request:
-    """One request that the server got. Times are of time.monotonic(), in seconds."""
+    """A request to the server. Times are those of time.monotonic(), in seconds."""
 
     method: str
     path: str
@@ -30,20 +30,19 @@ class Request:
     cache_control: str
     started: float
     status: int = 0
-    """0 while the request is under way, and for good if the connection was reset."""
+    """0 while the request is active, and always if the connection was reset."""
     finished: float | None = None
-    """Just before the answer is written, or the connection reset; None while the request is under
-    way."""
+    """The time just before the response or the reset; None while the request is active."""
     cached: bool = False
-    """Whether the shared cache of `Faults.cache_seconds` answered it; the API never saw it."""
+    """Whether the response came from the shared cache of `Faults.cache_seconds`, not the API."""
 
 
 class Served:
-    """Records, faults, and the requests so far; the first two may be replaced from any thread."""
+    """Records, faults and past requests. Any thread may replace the records and the faults."""
 
     def __init__(self, records: Sequence[Any], faults: Faults) -> None:
         self.root = ""
-        """The site's address, once it is known."""
+        """The address of the server, when it is known."""
         self.data = Data(records)
         self.mischief = Mischief(faults)
         self.requests: deque[Request] = deque(maxlen=REQUESTS_KEPT)
@@ -58,7 +57,7 @@ class Served:
             self.data = data
 
     def begin(self, request: HTTPServerRequest) -> Request:
-        """Note a request that has come."""
+        """Record a new request."""
         note = Request(
             method=request.method or "",
             path=request.path,
@@ -74,14 +73,14 @@ class Served:
         return note
 
     def end(self, note: Request, status: int) -> None:
-        """Note that it is answered, by a status, or by a reset (0)."""
+        """Record the end of a request, by a status or by a reset (0)."""
         if note.finished is None:
             note.status = status
             note.finished = time.monotonic()
             self._under_way -= 1
 
     def page_answered(self, mischief: Mischief) -> None:
-        """Change the data after a page, if that is asked for."""
+        """Change the data after a page, if the faults require it."""
         if mischief.change_is_due():
             with self._lock:
                 self.data = self.data.changed(mischief.random)

@@ -1,4 +1,4 @@
-"""The local Open Brewery DB that the options of a command describe."""
+"""Makes the local Open Brewery DB from the options of a command."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .generator import generate
 def stand_in(
     chosen: argparse.Namespace, records: list[Any] | None, port: int, host: str
 ) -> LocalBreweryApi:
-    """The server, with generated records where none are given."""
+    """The server; without records, it gets generated ones."""
     served = list(generate(chosen.count, chosen.seed)) if records is None else records
     return LocalBreweryApi(served, faults=_faults(chosen), port=port, host=host)
 

@@ -62,7 +62,7 @@ def run(main: Callable[[], int], interrupted: str = "Interrupted.") -> int:
 
 @contextmanager
 def importing(interrupted: str) -> Iterator[None]:
-    """End the process at once on a signal, because half-loaded C modules may not bear an exception.
+    """During imports, end the process at once on a signal: half-loaded C modules cannot unwind.
 
     Args:
         interrupted: the sentence to print before the end.

@@ -143,8 +143,8 @@ class LeaseLost(LeaseError):
     """This run did not renew its lease in time, and another run acquired it."""
 
     says = (
-        "This run did not renew its lease of {dataset} within LAKE_LEASE_SECONDS, and another run "
-        "has acquired it (or somebody removed it). Run again."
+        "Another run has acquired the lease of {dataset} (or somebody removed it), because this "
+        "run did not renew it within LAKE_LEASE_SECONDS. Run again."
     )
 
 

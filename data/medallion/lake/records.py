@@ -216,6 +216,6 @@ def rejected_records(lines: Iterable[bytes], name: str) -> Iterator[tuple[str, i
     for number, text in enumerate(record_texts(lines)):
         found = _REJECTED.fullmatch(text)
         if not found:
-            raise ObjectUnreadable(name, f"line {number + 2} is no rejected record")
+            raise ObjectUnreadable(name, f"line {number + 2} is not a rejected record")
         reason, position, record = found.groups()
         yield json.loads(reason), int(position), record

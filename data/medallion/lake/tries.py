@@ -7,7 +7,7 @@ from tenacity import Retrying, retry_if_exception_type, stop_after_attempt
 
 TRIES = 5  # retries if no response comes
 BUSY_TRIES = 8  # retries if the store responds that it is busy
-BACKOFF_SECONDS = 0.2  # before the second retry; it doubles with every further one
+BACKOFF_SECONDS = 0.2  # times 2 ** (n - 1) before retry n; there is no wait before the first
 LONGEST_BACKOFF_SECONDS = 3.2
 _BUSY_STATUS = (408, 429, 500, 502, 503, 504)
 

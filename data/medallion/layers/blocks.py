@@ -47,7 +47,7 @@ class Block(Protocol):
         """A field in the type of a column that is not text; null if the value does not fit."""
 
     def is_lost(self, column: Column, field: str) -> pa.Array:
-        """True where a field has a value that the column's type cannot hold."""
+        """True where a field has a value, which is lost if the column is null there."""
 
 
 @dataclass(frozen=True)

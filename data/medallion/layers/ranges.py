@@ -32,7 +32,7 @@ class Range:
 
 
 def ranges(key: str, etag: str, size: int, parts: Parts | None) -> list[Range]:
-    """Divide an object of `size` bytes into the manifest's parts, or by default into such parts."""
+    """Divide an object of `size` bytes into the manifest's parts, or else by `PART_BYTES`."""
     hashed = parts or Parts(size=PART_BYTES, sha256=())
     starts = range(0, max(size, 1), hashed.size)
     digests = zip_longest(starts, hashed.sha256[: len(starts)])

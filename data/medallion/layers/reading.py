@@ -27,10 +27,10 @@ from .blocks import Block, Columns, Numbers, OneByOne, as_object
 from .types import EXACT
 
 FEW = 16
-"""Arrow does not pay off for fewer records. So many first records show the types of the fields."""
+"""Arrow does not pay off for fewer records. As many first records show the types of the fields."""
 
 LONG = 16 << 10
-"""A record of so many bytes may be nested too deeply for Arrow."""
+"""From so many bytes on, a record may be nested too deeply for Arrow."""
 
 LARGE = EXACT / 1_000_000
 """From this value on, the microseconds of a float may not be exact."""

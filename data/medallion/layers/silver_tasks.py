@@ -207,7 +207,7 @@ def write_partitions(
         parts: all parts of the bucket.
         without: the positions of superseded rows.
         files: partition to its number of files; rows are divided by key.
-        stored: object key to ETag, for all objects in the store; these are not stored again.
+        stored: object key to ETag, for the objects in the store; they are not stored again.
         name: the name of the piece of new rows.
         before: the object keys of the previous version; None for the first version.
         key_buckets: the number of hash buckets for the new rows.

@@ -81,8 +81,8 @@ class HistoryThinned(ReadError):
     removed: str
     later: str
     says = (
-        "What was current at {moment} is not known: of the snapshots before {later}, that of "
-        "{removed} was removed; name one that is retained by its run (make versions lists them)."
+        "The version of {moment} is unknown: of the snapshots before {later}, that of {removed} "
+        "was removed; choose the run of another snapshot (make versions lists them)."
     )
 
 

@@ -216,8 +216,8 @@ def _fetch(live: Lake, flow: Flow, store: FolderStore, snapshot: str) -> None:
         return _fetch(live, flow, store, snapshot)  # a run moved it to the history meanwhile
     if stat.made_by != (now := made_by(flow.package)):
         warnings.warn(
-            f"The version {snapshot} was made by {stat.made_by} and is made anew by {now}: "
-            "its rows may differ from those of then, and so may its bytes.",
+            f"The version {snapshot} was made by {stat.made_by} and is rebuilt by {now}: "
+            "its rows and bytes may differ from the original.",
             MadeByOtherCode,
             stacklevel=2,
         )

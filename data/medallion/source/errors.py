@@ -86,8 +86,8 @@ class ApiLooped(FatalApiError):
 
     problem: str
     says = (
-        "{url} leads round in a circle: {problem}. Nothing was published; see in api.py how its "
-        "pages are asked for."
+        "{url} leads round in a circle: {problem}. Nothing was published; check in api.py how "
+        "its pages are requested."
     )
 
 
