@@ -121,6 +121,7 @@ format: environment-tests ## Mend style and format
 bench: environment-benchmarks ## Measure all, and write docs/performance.md (40 minutes)
 	-$(BIN)/python -m benchmarks.overhead
 	$(BIN)/python -m benchmarks.extraction
+	$(BIN)/python -m benchmarks.locations
 	$(BIN)/python -m benchmarks.cluster
 	$(BIN)/python -m benchmarks.scale
 	@$(BIN)/python -m benchmarks.report

@@ -7,6 +7,7 @@ from pathlib import Path
 from string import Template
 from typing import TYPE_CHECKING, Any
 
+from .locations import PARTITION
 from .results import Result, load, results
 
 if TYPE_CHECKING:
@@ -39,8 +40,10 @@ EXTRACTION = {"breweries": "this pipeline's crawl", "loop": "a loop over the pag
 OVERHEAD = {"empty": "four empty blocks", "breweries": "this pipeline"}
 CLUSTER = {"0": "this machine", "1": "a cluster of one worker", "2": "a cluster of two workers"}
 CONNECTIONS, PAGE_SECONDS = 4, 0.1
+WRITTEN = f"write {PARTITION}"
 LABEL_POINTS = 13  # the height of a name
-SECTIONS = ("scale", "extraction", "overhead", "cluster")
+BLOCKS = {"transform": "clean to silver", "check": "check silver", "aggregate": "count to gold"}
+SECTIONS = ("scale", "extraction", "overhead", "locations", "cluster")
 
 
 def main() -> None:
@@ -53,12 +56,13 @@ def main() -> None:
 
 def page(found: dict[str, Any]) -> str:
     """The page."""
-    scale, extraction, overhead, cluster = (results(found[name]) for name in SECTIONS)
+    scale, extraction, overhead, locations, cluster = (results(found[name]) for name in SECTIONS)
     figures = {
         **{f"{name}_measured": _measured(found[name]) for name in SECTIONS},
         **_scale(scale),
         **_extraction(extraction),
         **_overhead(overhead),
+        **_locations(locations),
         "cluster": _table(
             ("rows", "on", "rounds", "seconds", "peak memory, MB"),
             ((f"{one.size:,}", CLUSTER[one.job], *_rounds(one)) for one in cluster),
@@ -113,9 +117,10 @@ def _short(rows: float) -> str:
 def _measured(section: dict[str, Any]) -> str:
     machine = section["machine"]
     versions = ", ".join(f"{name} {number}" for name, number in machine["versions"].items())
+    store = machine.get("store", "the embedded store")
     return (
         f"Measured {section['measured']} on {machine['cores']} cores and {machine['memory_gb']} GB,"
-        f" Python {machine['python']}, {versions}."
+        f" {store}, Python {machine['python']}, {versions}."
     )
 
 
@@ -180,6 +185,38 @@ def _overhead(found: list[Result]) -> dict[str, str]:
         "breweries": f"{full.size:,}",
         "added": f"{full.median_seconds - empty.median_seconds:.2f}",
         "times": f"{full.median_seconds / empty.median_seconds:.2f}",
+    }
+
+
+def _locations(found: list[Result]) -> dict[str, str]:
+    objects = {one.size: one.requests[WRITTEN] for one in found if WRITTEN in one.requests}
+    breweries = [one for one in found if one.size == found[0].size]
+    purposes = sorted({purpose for one in breweries for purpose in one.requests})
+    total = sum(sum(one.requests.values()) for one in breweries)
+    return {
+        "locations": _table(
+            ("locations", "block", "seconds", "peak memory, MB", "requests"),
+            (
+                (
+                    f"{objects[one.size]:,}",
+                    BLOCKS[one.job],
+                    *_rounds(one)[1:],
+                    f"{sum(one.requests.values()):,}",
+                )
+                for one in found
+            ),
+        ),
+        "requests": _table(
+            ("block", "to", "requests"),
+            (
+                (BLOCKS[one.job], purpose, f"{one.requests[purpose]:,}")
+                for one in breweries
+                for purpose in purposes
+                if purpose in one.requests
+            ),
+        ),
+        "all_requests": f"{total:,}",
+        "breweries_locations": f"{objects[found[0].size]:,}",
     }
 
 

@@ -6,8 +6,8 @@ import json
 import os
 import platform
 import statistics
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -28,15 +28,23 @@ class Result:
 
     job: str
     size: int
-    """In rows, or in pages."""
+    """In rows, pages or locations."""
     seconds: tuple[float, ...]
     memory: tuple[int, ...]
+    requests: Mapping[str, int] = field(default_factory=dict)
+    """To the store, by what they are for; empty where they were not counted."""
 
     @classmethod
-    def of(cls, job: str, size: int, rounds: Sequence[Measured]) -> Self:
+    def of(
+        cls,
+        job: str,
+        size: int,
+        rounds: Sequence[Measured],
+        requests: Mapping[str, int] | None = None,
+    ) -> Self:
         """What was measured in some rounds."""
         seconds, memory = (one.seconds for one in rounds), (one.memory for one in rounds)
-        return cls(job, size, tuple(seconds), tuple(memory))
+        return cls(job, size, tuple(seconds), tuple(memory), requests or {})
 
     @property
     def median_seconds(self) -> float:
@@ -85,6 +93,7 @@ def _machine() -> dict[str, Any]:
     return {
         "cores": os.cpu_count(),
         "memory_gb": round(psutil.virtual_memory().total / 1e9),
+        "store": "MinIO" if "MINIO_ENDPOINT" in os.environ else "the embedded store",
         "python": platform.python_version(),
         "versions": {name: number for name in VERSIONS if (number := _version(name))},
     }

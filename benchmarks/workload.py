@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from data.breweries.flow import FLOW
+from data.medallion.lake.datasets import LAYERS
 from data.medallion.lake.manifest import Source, StoredObject
 from data.medallion.lake.records import CONTENT_TYPE, array_lines
 from data.medallion.lake.runs import new_run
@@ -23,6 +25,7 @@ from sandbox.breweries.multiplier import multiplied
 from sandbox.store import embedded_store
 
 BREWERIES = 11_822
+BUCKET_PREFIX = "benchmark-"
 
 
 @dataclass(frozen=True)
@@ -35,24 +38,50 @@ class Workload:
 
     def empty(self) -> None:
         """Remove what a job made, so that the next one writes all of it."""
-        for layer in ("silver", "gold"):
+        for layer in LAYERS[1:]:
             self.lake.store.create_bucket(layer)
             self.lake.store.remove(layer, list(self.lake.store.listed(layer, "")))
 
 
 @contextmanager
 def workload(times: int) -> Iterator[Workload]:
-    """The breweries so many times over, in an embedded store of which the environment tells."""
+    """The breweries so many times over, in an embedded store that the environment names."""
     records = generate(BREWERIES)
+    with lake_of(multiplied(records, times), times * len(records)) as work:
+        yield work
+
+
+@contextmanager
+def lake_of(records: Iterable[str], rows: int) -> Iterator[Workload]:
+    """So many records, as JSON texts, in a store that the environment names.
+
+    It is that of `MINIO_ENDPOINT`, in buckets of its own, or else an embedded one.
+    """
     with tempfile.TemporaryDirectory(prefix="breweries-bench-") as name:
         folder = Path(name)
-        with embedded_store(folder / "store") as store, runner.environment(store):
+        with store_of(folder / "store"):
             file = folder / "bronze.json"
             with file.open("wb") as lines:
-                lines.writelines(array_lines(multiplied(records, times)))
-            work = Workload(Lake.connect(LakeSettings.load()), file, times * len(records))
+                lines.writelines(array_lines(records))
+            work = Workload(Lake.connect(LakeSettings.load()), file, rows)
             _put_in_bronze(work)
             yield work
+
+
+@contextmanager
+def store_of(folder: Path) -> Iterator[None]:
+    """The store of the environment, emptied afterwards; else an embedded one, in a folder."""
+    if "MINIO_ENDPOINT" not in os.environ:
+        with embedded_store(folder) as settings, runner.environment(settings):
+            yield
+        return
+    with runner.environment({"LAKE_BUCKET_PREFIX": BUCKET_PREFIX}):
+        store = Lake.connect(LakeSettings.load()).store
+        try:
+            yield
+        finally:
+            for layer in LAYERS:
+                store.remove(layer, list(store.listed(layer, "")))
 
 
 def _put_in_bronze(work: Workload) -> None:

@@ -20,6 +20,8 @@ MACHINERY = __name__.rpartition(".lake.")[0]
 PART_BYTES = 32 << 20
 """The size of a part of a large object. One task of the next step reads and checks one part."""
 
+ROWS_PER_REQUEST = 500
+"""The rows that are read in the time of a request, about."""
 
 Content = bytes  # a name for the type, where `bytes` is a field
 
@@ -38,6 +40,11 @@ class StoredObject(BaseModel):
     def of(cls, key: str, rows: int, content: Content) -> StoredObject:
         """The entry of some content."""
         return cls(key=key, rows=rows, bytes=len(content), sha256=sha256(content))
+
+    @property
+    def weight(self) -> int:
+        """The work to read it, in rows; tasks are divided by it."""
+        return self.rows + ROWS_PER_REQUEST
 
 
 class Source(BaseModel):

@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
+from itertools import islice
 from pathlib import Path
 from typing import TypeVar
 from xml.etree.ElementTree import ParseError
@@ -34,6 +35,7 @@ from .tries import BUSY_TRIES, TRIES, tries, tries_of_a_cut_body
 CONNECT_SECONDS = 5.0
 SKEW_SECONDS = 900.0  # S3 refuses a request if its time differs by more
 CHUNK = 1 << 20
+AT_ONCE = 512  # items of `each` that wait for their turn, at most
 META = "x-amz-meta-"
 _CONDITION_FAILED = {"PreconditionFailed", "ConditionalRequestConflict", "NoSuchKey"}
 _CONNECTION = re.compile(r"^(?:<.*>|\w+\(host=[^)]*\)): ")
@@ -283,9 +285,15 @@ class Store:
         return True
 
     def each(self, work: Callable[[T], R], items: Iterable[T]) -> list[R]:
-        """Do some work on each item, a few at a time; returns the results in order."""
+        """Do some work on each item, a few at a time; returns the results in order.
+
+        Items are taken as they are needed: of an iterator, few are in memory.
+        """
+        left, done = iter(items), list[R]()
         with ThreadPoolExecutor(self._settings.store_connections) as pool:
-            return list(pool.map(work, items))
+            while some := list(islice(left, AT_ONCE)):
+                done += pool.map(work, some)
+        return done
 
     @contextmanager
     def _asking(self, action: str, missing: str | None = None) -> Iterator[None]:

@@ -25,7 +25,7 @@ from .errors import CheckFailed
 from .silver_tasks import Silver, Written
 
 ROWS_AT_ONCE = 200_000
-"""Rows of published objects that one task reads."""
+"""The weight of the published objects that one task reads."""
 
 
 def verify(view: View) -> None:
@@ -194,6 +194,6 @@ def _scattered(
             columns=columns,
             buckets=buckets,
         )
-        for number, group in enumerate(grouped(entries, attrgetter("rows"), ROWS_AT_ONCE))
+        for number, group in enumerate(grouped(entries, attrgetter("weight"), ROWS_AT_ONCE))
     ]
     return list(view.engine.run(tasks, "reading silver"))

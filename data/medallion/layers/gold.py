@@ -21,7 +21,7 @@ from . import aggregation
 from .errors import AccountingBroken, CheckFailed
 
 ROWS_AT_ONCE = 1_000_000
-"""Rows of silver that one task groups."""
+"""The weight of the silver objects that one task groups."""
 
 
 def aggregate(step: Step) -> Summary:
@@ -101,7 +101,7 @@ def _tables(step: Step, version: Version) -> tuple[Version, list[pa.Table]]:
         partial(
             aggregation.group_objects, table=flow.table, aggregates=flow.aggregates, entries=group
         )
-        for group in grouped(version.manifest.objects, attrgetter("rows"), ROWS_AT_ONCE)
+        for group in grouped(version.manifest.objects, attrgetter("weight"), ROWS_AT_ONCE)
     ]
     found = list(step.engine.run(tasks, "grouping silver"))
     return version, [

@@ -31,8 +31,8 @@ from .ranges import Range, lines_of
 ROWS_PER_FILE = 250_000
 """Rows per Parquet file, at most; about 20 MB."""
 
-File = tuple[StoredObject, bytes, pa.Table]
-"""A silver file: its object, its content and its rows."""
+File = tuple[Partition, pa.Table]
+"""A silver file to be written: its partition and its rows."""
 
 REJECTED_SCHEMA = pa.schema(
     [("record", pa.string()), ("reason", pa.string()), (POSITION, pa.int64())]
@@ -217,27 +217,41 @@ def write_partitions(
     if len(without):
         rows = rows.filter(pc.invert(pc.is_in(rows[POSITION], value_set=pa.array(without))))
 
-    made = list(_files(silver, rows, files))
-    missing = place.lake.store.each(partial(_store, place, stored), made)
-    new = [part for entry, _, part in made if before is not None and entry.key not in before]
+    store = partial(_store, place, silver, stored, before)
+    made = place.lake.store.each(store, _files(silver, rows, files))
+    new = [rows for *_, rows in made if rows is not None]
     differing = pa.concat_tables([silver.table.located_schema.empty_table(), *new])
     by_key = buckets_of(differing[silver.table.key], key_buckets)
     return Written(
         objects=tuple(entry for entry, *_ in made),
-        stored=sum(missing),
+        stored=sum(missing for _, missing, _ in made),
         profile=drift.profile_of(silver.table, rows),
         new=scatter(place.scratch, name, differing, by_key, key_buckets),
     )
 
 
-def _store(place: Place, stored: Mapping[str, str], file: File) -> bool:
-    """Store a file if it is missing; returns whether it was."""
-    entry, content, _ = file
-    etag = stored.get(entry.key)
+def _store(
+    place: Place,
+    silver: Silver,
+    stored: Mapping[str, str],
+    before: Collection[str] | None,
+    file: File,
+) -> tuple[StoredObject, bool, pa.Table | None]:
+    """Store a file, named by the hash of its content, if it is missing.
+
+    Returns:
+        The object; whether it was missing; its rows if the previous version does not have it.
+    """
+    partition, rows = file
+    content = parquet.write(rows.select(silver.table.schema.names))
+    digest = sha256(content)
+    key = f"{silver.folder(partition)}/{digest[:32]}.parquet"
+    entry = StoredObject(key=key, rows=len(rows), bytes=len(content), sha256=digest)
+    etag = stored.get(key)
     missing = etag is None or not place.lake.holds("silver", entry, content, etag)
     if missing:
         place.lake.put_hashed("silver", entry, content, parquet.CONTENT_TYPE)
-    return missing
+    return entry, missing, None if before is None or key in before else rows
 
 
 def files_for(rows: int) -> int:
@@ -281,7 +295,7 @@ def _file(keys: pa.ChunkedArray, files: int | Buckets) -> Buckets:
 
 
 def _files(silver: Silver, rows: pa.Table, files: Mapping[Partition, int]) -> Iterator[File]:
-    """Make the files of each partition, sorted by key and named by the hash of their content."""
+    """The files of each partition, sorted by key."""
     table = silver.table
     by_partition = [(name, "ascending") for name in table.partitions]
     ordered = rows.sort_by([*by_partition, (table.key, "ascending")])
@@ -293,11 +307,7 @@ def _files(silver: Silver, rows: pa.Table, files: Mapping[Partition, int]) -> It
         count = group["count_all"]
         within = ordered.slice(start, count).select(table.located_schema.names)
         for part in _divided(within, table.key, files[partition]):
-            content = parquet.write(part.select(table.schema.names))
-            digest = sha256(content)
-            key = f"{silver.folder(partition)}/{digest[:32]}.parquet"
-            entry = StoredObject(key=key, rows=len(part), bytes=len(content), sha256=digest)
-            yield entry, content, part
+            yield partition, part
         start += count
 
 
