@@ -85,9 +85,10 @@ logs: ## Follow what they say
 trigger: ## Start a run in the running stack by Mage's API, and wait for its end (FLOW=...)
 	@$(COMPOSE) exec -T mage python -m compose.trigger "$(FLOW)"
 
-# Tests empty the buckets: two at once have an embedded store each, but would share one that is given.
+# Half of it is waiting, so four at once suit two cores. Each has an embedded store of its own;
+# a store that is given would be shared, and tests empty its buckets.
 test: environment-tests ## Run the tests
-	$(BIN)/python -m pytest $(if $(MINIO_ENDPOINT),,-n 2 --dist worksteal) $(ARGS)
+	$(BIN)/python -m pytest $(if $(MINIO_ENDPOINT),,-n 4 --dist worksteal) $(ARGS)
 
 test-all: environment-tests ## Run the slow tests too (30 minutes)
 	$(MAKE) test ARGS="--all $(ARGS)"
@@ -118,7 +119,7 @@ format: environment-tests ## Mend style and format
 	$(BIN)/ruff check --fix $(CODE)
 	$(BIN)/ruff format $(CODE)
 
-bench: environment-benchmarks ## Measure all, and write docs/performance.md (40 minutes)
+bench: environment-benchmarks ## Measure all, and write docs/performance.md (50 minutes)
 	-$(BIN)/python -m benchmarks.overhead
 	$(BIN)/python -m benchmarks.extraction
 	$(BIN)/python -m benchmarks.locations

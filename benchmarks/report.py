@@ -120,13 +120,13 @@ def _measured(section: dict[str, Any]) -> str:
     store = machine.get("store", "the embedded store")
     return (
         f"Measured {section['measured']} on {machine['cores']} cores and {machine['memory_gb']} GB,"
-        f" {store}, Python {machine['python']}, {versions}."
+        f" with {store}, Python {machine['python']}, {versions}."
     )
 
 
-def _table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+def _table(head: Iterable[str], rows: Iterable[Iterable[str]], text: int = 1) -> str:
     titles = list(head)
-    lines = [titles, ["---:" if place != 1 else "---" for place in range(len(titles))], *rows]
+    lines = [titles, ["---:" if place != text else "---" for place in range(len(titles))], *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
@@ -207,13 +207,12 @@ def _locations(found: list[Result]) -> dict[str, str]:
             ),
         ),
         "requests": _table(
-            ("block", "to", "requests"),
+            ("to", *(BLOCKS[one.job] for one in breweries)),
             (
-                (BLOCKS[one.job], purpose, f"{one.requests[purpose]:,}")
-                for one in breweries
+                (purpose, *(f"{one.requests.get(purpose, 0):,}" for one in breweries))
                 for purpose in purposes
-                if purpose in one.requests
             ),
+            text=0,
         ),
         "all_requests": f"{total:,}",
         "breweries_locations": f"{objects[found[0].size]:,}",

@@ -109,7 +109,7 @@ IMAGES = "its images could not be had where this was made"
 OTHERS = "another program's own, and it changes nothing of ours"
 INDEX = "it asks the package index, which answers otherwise every day"
 NOT_RUN = {
-    "make bench": "it takes 40 minutes of a machine that does nothing else",
+    "make bench": "it takes 50 minutes of a machine that does nothing else",
     "make images": "it takes minutes, and a person looks at what comes out",
     "python -m image.imports": "a test compares the picture with the code",
     "make lock": INDEX,

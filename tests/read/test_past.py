@@ -42,7 +42,7 @@ def test_a_version_is_what_it_was_byte_for_byte(past, number):
 @server
 def test_other_code_is_told_of(past, monkeypatch):
     monkeypatch.setattr(made, "made_by", lambda package: "9.9.9+0, pyarrow 99")
-    with pytest.warns(read.MadeByOtherCode, match=r"was made by 0.*anew by 9\.9\.9"):
+    with pytest.warns(read.MadeByOtherCode, match=r"was made by 0.*rebuilt by 9\.9\.9"):
         read.table(SILVER, at=past.snapshots[0])
 
 
