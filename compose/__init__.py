@@ -1,1 +1,1 @@
-"""What the stack needs beside its services: checks before it starts, health, trigger."""
+"""Programs of the stack: checks before it starts, the health check, the trigger."""

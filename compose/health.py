@@ -1,4 +1,4 @@
-"""Healthy means: Mage says that its scheduler is alive, and the named addresses answer."""
+"""The health check: Mage's scheduler is alive, and the given addresses respond."""
 
 from __future__ import annotations
 

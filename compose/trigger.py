@@ -30,7 +30,7 @@ class MageRefused(Exception):
 
 
 class MageApi:
-    """Mage's API as its owner sees it.
+    """Mage's API, logged in as its owner.
 
     Args:
         page: address of Mage's page.

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Wait until the stack that `$1 up` started, with the profile $2, is ready; say where it is and who may enter.
+# Wait until the stack that `$1 up` started, with the profile $2, is ready; print its addresses and logins.
 set -eu
 cd "$(dirname "$0")/.."
 compose=$1

@@ -1,4 +1,4 @@
-"""Remove Mage's own records of old runs, which Mage does not do by itself.
+"""Remove Mage's own records of old runs; Mage itself keeps them for ever.
 
 Mage has two commands that remove files by their names alone, even the files of a run under way. It
 has none that removes rows of its database.
@@ -28,7 +28,7 @@ from .medallion.errors import SettingError
 from .medallion.settings import environment
 
 DAYS = 30
-"""For which Mage's runs are kept unless MAGE_RETENTION_DAYS says otherwise."""
+"""How long Mage's runs are kept, unless MAGE_RETENTION_DAYS is set."""
 
 BATCH = 100  # runs a transaction, so that Mage's scheduler never waits long for its database
 ENDED = tuple(PipelineRun.PipelineRunStatus[name] for name in ("COMPLETED", "FAILED", "CANCELLED"))
@@ -37,7 +37,7 @@ KINDS = (".logs", ".variables")  # folders of a pipeline, with one a run under o
 
 @dataclass(frozen=True)
 class Removed:
-    """How much was removed."""
+    """The counts of what was removed."""
 
     runs: int = 0
     folders: int = 0
@@ -55,7 +55,7 @@ class _Retention(BaseModel):
 
 
 def retention_days() -> int:
-    """For how many days Mage's runs are kept; 0 for ever.
+    """The days that Mage's runs are kept; 0 means for ever.
 
     Raises:
         SettingError: the setting is no such number.

@@ -1,1 +1,1 @@
-"""All that there is to say about breweries; data/medallion does the rest."""
+"""Everything about breweries; data/medallion does the rest."""

@@ -17,8 +17,8 @@ from data.medallion.source.completeness import Totals, fold
 from data.medallion.source.pagination import numbered
 
 UNIQUE = "fresh"
-"""A parameter that the server ignores. A shared cache keys by the whole address, and many ignore
-`no-cache`, so only a request with a new address is sure to reach the server."""
+"""A parameter that the server ignores. Many shared caches ignore `no-cache`, and store a response
+by its whole address. So only a request with a new address is sure to reach the server."""
 
 
 class OpenBreweryDB(Api):
@@ -34,18 +34,18 @@ class OpenBreweryDB(Api):
     def pages(
         self, client: Client, settings: FlowSettings, total: int | None
     ) -> Iterator[list[Item]]:
-        """All pages: those that the total fills, and more while the last one is full."""
+        """All pages: as many as the total fills, and more while the last page is full."""
         size = settings.api_page_size
 
         def page(number: int) -> list[Item]:
-            # The server gives no order of its own; by id, a page has the same rows each time.
+            # Without an order, a page may have other rows each time; by id, they are the same.
             parameters = {"page": number, "per_page": size, "sort": "id:asc"}
             return client.get(settings.api_url, parameters, records, UNIQUE)
 
         return numbered(client, page, size, total or 0)
 
     def totals(self, client: Client, settings: FlowSettings) -> Totals:
-        """What `/meta` says."""
+        """The totals of `/meta`."""
         return client.get(
             f"{settings.api_url}/meta",
             {},

@@ -1,21 +1,21 @@
-"""The picture: the largest locations by type beside all countries."""
+"""The chart: the largest locations by type, and next to them all countries."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:  # importing them costs half a second, so it is done by the block that draws
+if TYPE_CHECKING:  # the import costs half a second, so only the block that draws does it
     import pandas as pd
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 KIND, LOCATION = "brewery_type", ["country", "state"]
 
-LOCATIONS = 25  # bars that a person still reads
-TYPES = 8  # colours that a person still tells apart
+LOCATIONS = 25  # more bars cannot be read
+TYPES = 8  # more colours look alike
 COUNTRIES = 25
-FEWEST_BARS = 8  # there is room for so many; with fewer, the bars do not get wider
+FEWEST_BARS = 8  # with fewer bars, they do not get wider
 OTHER_COLOUR, COUNTRY_COLOUR = "#c4c4c4", "#4c72b0"
 INCHES, DPI = (16, 9), 100
 # Fixed, with labels cut to fit: letting matplotlib find them draws everything twice.
@@ -28,7 +28,7 @@ def draw(counts: pd.DataFrame, caption: str) -> Figure:
     """The figure for gold's table.
 
     Args:
-        counts: `country`, `state`, `brewery_type`, `brewery_count`, one row a group.
+        counts: `country`, `state`, `brewery_type`, `brewery_count`, one row per group.
         caption: the date of the data and their source.
     """
     import seaborn

@@ -1,4 +1,4 @@
-"""The rules that are only the breweries': types in lower case, one name for each state."""
+"""The cleaning rules of breweries alone: types in lower case, one name for each state."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from data.medallion.table import Columns
 
 
 def clean(columns: Columns) -> Columns:
-    """The columns that change."""
+    """The columns that the rules change."""
     return {
         "brewery_type": pc.utf8_lower(columns["brewery_type"]),
         "state": canonical_states(columns["country"], columns["state"]),
@@ -21,8 +21,8 @@ def clean(columns: Columns) -> Columns:
 
 
 def canonical_states(country: pa.Array, state: pa.Array) -> pa.Array:
-    """The one name of each row's state, of the spellings that the data have for it."""
-    # There are few locations, so each is looked at once. Tidied text holds no NUL.
+    """The state of each row, under one name where the data have several spellings."""
+    # There are few locations, so each is looked up once. Tidied text holds no NUL.
     pairs = pc.binary_join_element_wise(country, state, "\0").dictionary_encode()
     spelled = [tuple(pair.split("\0")) for pair in pairs.dictionary.to_pylist()]
     names = [_aliases().get((country, state), state) for country, state in spelled]

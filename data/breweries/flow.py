@@ -1,4 +1,4 @@
-"""All about breweries in one value."""
+"""The declaration of the breweries: one value, `FLOW`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What gold counts: how many breweries there are of each type in each location."""
+"""The gold table: how many breweries of each type each location has."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a brewery is in silver: its columns. Another field begins here."""
+"""The silver table of breweries: its columns and partitions. Add a field of the API here."""
 
 from __future__ import annotations
 

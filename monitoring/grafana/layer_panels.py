@@ -1,4 +1,4 @@
-"""What is shown of a layer, on the overview and on its own page.
+"""The panels of a layer, on the overview and on its own page.
 
 The pages' variables choose: `$dataset` one dataset or more, `$layer` the layer of its own page.
 """
@@ -102,7 +102,7 @@ def here(expression: Callable[[str], str]) -> list[Query]:
 def state_panel(
     queries: list[Query], width: int, link: tuple[str, str] | None = None
 ) -> stat.Panel:
-    """Whether it is well."""
+    """The state of the layer."""
     text = (
         "Failed: its newest error is later than its last success, and the previous version stays "
         f"published. {RUNBOOK} 'Layer failed' and "
@@ -112,14 +112,14 @@ def state_panel(
 
 
 def success_panel(queries: list[Query], width: int) -> stat.Panel:
-    """When it was well."""
+    """The state over time."""
     text = "When it was published or last confirmed, by the store's clock."
     words: Words = {0: ("never", OFF)}
     return now(Looks("Last success", text, "dateTimeFromNow", width, words=words), *queries)
 
 
 def late_panel(queries: list[Query], width: int) -> stat.Panel:
-    """How old the data are."""
+    """The age of the data."""
     text = (
         "Time since the last success, as a share of the schedule's interval: at 100% the next run "
         f"is due, at 150% the alert StaleData fires. {RUNBOOK} 'Stale data'."
@@ -132,7 +132,7 @@ def late_panel(queries: list[Query], width: int) -> stat.Panel:
 
 
 def error_panel(queries: list[Query], width: int) -> stat.Panel:
-    """When it last failed."""
+    """The newest failure."""
     text = (
         "When its newest error log was stored. A click opens what it says, at the exporter's "
         "address of this machine (EXPORTER_PORT)."
@@ -143,7 +143,7 @@ def error_panel(queries: list[Query], width: int) -> stat.Panel:
 
 
 def complete_panel(queries: list[Query], width: int) -> stat.Panel:
-    """Whether nothing is missing."""
+    """Whether the layer is complete."""
     text = (
         "Whether every check of the current version held: the API's totals at bronze, the "
         "accounting of the rows after it."
@@ -153,7 +153,7 @@ def complete_panel(queries: list[Query], width: int) -> stat.Panel:
 
 
 def rejected_panel(queries: list[Query], width: int) -> stat.Panel:
-    """Which share is unusable."""
+    """The share of rejects."""
     text = (
         "Share of the rows that could not be used; from 1% on, the alert RejectedRows fires. "
         f"silver/data/rejected/ has each with its reason. {RUNBOOK} 'Rejected rows'."

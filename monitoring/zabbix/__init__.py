@@ -1,1 +1,1 @@
-"""The lake in Zabbix: a template, ways to tell of its problems, and what sets both up."""
+"""The lake in Zabbix: a template, the messages about problems, and the set-up of both."""

@@ -1,4 +1,4 @@
-"""What Zabbix needs to watch the lake and to tell of it. Done twice, it changes nothing.
+"""Set Zabbix up to watch the lake and to send messages. A second set-up changes nothing.
 
 The template and the ways to tell are ours, and made as they are here. The host, the user's other
 media, and the action stay as their owner left them.
@@ -32,7 +32,7 @@ ALL_AND_NO_OTHER = {**ALL, "deleteMissing": True}
 
 
 def set_up(api: ZabbixAPI, settings: Mapping[str, str], exporter: str) -> list[str]:
-    """Have Zabbix watch an exporter and tell by the ways that are set; gives those.
+    """Set Zabbix up to watch an exporter; returns the kinds of messages that it sends.
 
     Raises:
         ZabbixRefused: a setting is missing, or Zabbix says no.
@@ -48,7 +48,7 @@ def set_up(api: ZabbixAPI, settings: Mapping[str, str], exporter: str) -> list[s
 
 
 def _addresses(settings: Mapping[str, str]) -> dict[str, Any]:
-    """Where to tell, by the name of the way; only what is set."""
+    """The addresses of messages by their kind; only those that are set."""
     told: dict[str, Any] = {}
     if settings.get("ALERT_SLACK_URL"):
         told[SLACK] = "the address in the macro"
@@ -118,7 +118,7 @@ def _make_host(api: ZabbixAPI, group: str, exporter: str) -> None:
 
 
 def _keep_secret(api: ZabbixAPI, macro: str, value: str) -> None:
-    """A macro whose value Zabbix shows to nobody."""
+    """Set a macro whose value Zabbix shows to nobody."""
     found = ask(api, "usermacro.get", globalmacro=True, filter={"macro": macro})
     if found:
         number = found[0]["globalmacroid"]
@@ -146,7 +146,7 @@ def _user(api: ZabbixAPI, group: str, told: Mapping[str, Any]) -> str:
 
 
 def _set_media(api: ZabbixAPI, user: str, told: Mapping[str, Any]) -> None:
-    """Give a user our ways; those that somebody added stay."""
+    """Give a user our media; media that somebody added stay."""
     ours = {
         found["mediatypeid"]: found["name"]
         for found in ask(api, "mediatype.get", filter={"name": [SLACK, MAIL]}, output=["name"])
@@ -171,7 +171,7 @@ def _keys(media: list[dict[str, Any]]) -> list[str]:
 
 
 def _make_action(api: ZabbixAPI, user: str) -> None:
-    """Tell a user of each problem of the lake at once, daily while it lasts, and of its end."""
+    """Send a user a message at the start of each problem, daily while it lasts, and at its end."""
     by_tag, equals, message, all_who_were_told = 26, 0, 0, 11
     made(
         api, "action", "actionid",
