@@ -20,7 +20,6 @@ from .workload import Workload, workload
 
 ROUNDS = {1: 3, 100: 1}  # by copies of the data
 WORKERS = (0, 1, 2)
-MEMORY_LIMIT = 12 << 30
 NO_PROFILE = {"distributed.worker.profile.enabled": False}  # as in docker-compose.yml
 
 
@@ -44,7 +43,7 @@ def compared(work: Workload, rounds: int) -> list[Result]:
             work.empty()
             with cluster(workers):
                 command = [sys.executable, "-m", "benchmarks.job", OURS, str(work.file)]
-                taken[workers].append(measure.run([*command, str(work.file.parent)], MEMORY_LIMIT))
+                taken[workers].append(measure.run([*command, str(work.file.parent)]))
             written.add(work.lake.version(FLOW.silver).manifest.objects)
     if len(written) > 1:
         sys.exit(f"What is written depends on the number of workers, at {work.rows:,} rows.")

@@ -26,7 +26,6 @@ from .workload import BREWERIES, Workload, lake_of, workload
 
 LOCATIONS = (10_000, 100_000)
 BLOCKS = ("transform", "check", "aggregate")
-MEMORY_LIMIT = 12 << 30
 PARTITION = "an object of a location"
 VERBS = {"PUT": "write", "GET": "read", "HEAD": "look at"}
 
@@ -55,7 +54,7 @@ def measured(work: Workload, size: int) -> list[Result]:
     for block in BLOCKS:
         file = work.file.with_name(f"{block}.json")
         command = [sys.executable, "-m", "benchmarks.locations", block, str(file)]
-        taken = measure.run(command, MEMORY_LIMIT)
+        taken = measure.run(command)
         found.append(Result.of(block, size, [taken], json.loads(file.read_text())))
         print(found[-1].line(), f"{sum(found[-1].requests.values()):,} requests", flush=True)
     return found
@@ -96,10 +95,9 @@ def counted() -> Iterator[Counter[str]]:
 def purpose(method: str, url: str) -> str:
     """What a request is for, in a few words."""
     layer, _, key = unquote(urlsplit(url).path).strip("/").partition("/")
-    if not key and method in {"GET", "HEAD"}:
-        return "list, or look for a bucket"
     if not key:
-        return "remove objects, up to a thousand"
+        removes = method == "POST"
+        return "remove objects, up to a thousand" if removes else "list, or look for a bucket"
     if key.startswith("leases/"):
         return f"{VERBS[method]} a lease"
     if key.endswith("_manifest.json"):

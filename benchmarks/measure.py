@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import psutil
 
 EVERY_SECONDS = 0.1
+MEMORY_LIMIT = 12 << 30  # bytes; a job that holds more is ended, before it ends the machine
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ class OutOfBounds(Exception):
     """A process held more memory than it was allowed, and was ended."""
 
 
-def run(command: Sequence[str], limit: int) -> Measured:
+def run(command: Sequence[str], limit: int = MEMORY_LIMIT) -> Measured:
     """Run a command to its end.
 
     Args:
