@@ -13,9 +13,10 @@ from pathlib import Path
 from data.breweries.flow import FLOW
 from data.medallion.lake.datasets import LAYERS
 from data.medallion.lake.manifest import Source, StoredObject
+from data.medallion.lake.metadata import Origin
 from data.medallion.lake.records import CONTENT_TYPE, array_lines
 from data.medallion.lake.runs import new_run
-from data.medallion.lake.versions import Lake, Origin
+from data.medallion.lake.versions import Lake
 from data.medallion.layers import bronze
 from data.medallion.settings import LakeSettings
 from data.medallion.steps import run_block

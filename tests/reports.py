@@ -10,7 +10,7 @@ from typing import Any
 
 from data.medallion.flow import Chart
 from data.medallion.lake.manifest import Changes, Check, Drift, Manifest, Profile, Source
-from data.medallion.lake.versions import Stat
+from data.medallion.lake.metadata import Stat
 from data.medallion.report.facts import ChangeReport, ErrorLog, Facts, Rejects
 from data.medallion.report.language import Language
 from data.medallion.report.page import render

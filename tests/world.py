@@ -178,7 +178,5 @@ def stored(lake: Lake) -> list[Stored]:
 
 def restore(lake: Lake, objects: list[Stored]) -> None:
     """Put them into an empty lake."""
-    lake.store.each(
-        lambda one: lake.store.put(one.layer, one.key, one.content, one.type, one.metadata),
-        objects,
-    )
+    for one in objects:
+        lake.store.put(one.layer, one.key, one.content, one.type, one.metadata)

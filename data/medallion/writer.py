@@ -35,8 +35,9 @@ from .lake.manifest import (
     code_version,
     now,
 )
+from .lake.metadata import Origin, Stat
 from .lake.tries import TRIES
-from .lake.versions import Lake, Origin, Stat
+from .lake.versions import Lake
 from .settings import Settings
 from .work.engine import Engine
 

@@ -18,7 +18,7 @@ from data.medallion.lake.errors import (
     ObjectUnreadable,
 )
 from data.medallion.lake.manifest import Source, StoredObject, sha256
-from data.medallion.lake.versions import Origin
+from data.medallion.lake.metadata import Origin
 from data.medallion.layers import bronze, chart, gold
 from data.medallion.settings import LakeSettings
 from data.medallion.steps import run_block

@@ -11,7 +11,7 @@ from data.breweries.flow import FLOW
 from data.medallion.lake.errors import ConditionsIgnored, LeaseHeld, LeaseLost, RaceWonTwice
 from data.medallion.lake.lease import Lease, hold
 from data.medallion.lake.manifest import Source, StoredObject, sha256
-from data.medallion.lake.versions import Origin
+from data.medallion.lake.metadata import Origin
 from data.medallion.settings import LakeSettings
 from tests.conftest import raw_get
 

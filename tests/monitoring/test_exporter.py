@@ -234,7 +234,8 @@ def test_a_clock_that_is_off_misleads_nobody(world, seen, year):
 @pytest.mark.usefixtures("filled")
 def test_of_thousands_of_logs_one_is_read(world, see, store):
     content = json.dumps({"message": "old"}).encode()
-    world.lake.store.each(lambda n: put(world, "silver", log_of(f"{n:05}"), content), range(3000))
+    names = (log_of(f"{n:05}") for n in range(3000))
+    list(world.lake.store.each(lambda name: put(world, "silver", name, content), names))
     next_second()
     put(world, "silver", log_of("00007"), json.dumps({"message": "new"}))
     operations = []

@@ -110,7 +110,8 @@ def test_from_a_block_that_fails_to_the_messages_and_back(page, tmp_path):
         lake = Lake.connect(LakeSettings.load())
         store = lake.store
         store.create_bucket("gold")
-        store.each(lambda n: store.put("gold", log_of(f"{n:05}", FLOW.gold[0]), b"{}"), range(3000))
+        names = (log_of(f"{n:05}", FLOW.gold[0]) for n in range(3000))
+        list(store.each(lambda name: store.put("gold", name, b"{}"), names))
         store.create_bucket("silver")
         store.put("silver", "logs/old", b"of no dataset")
         assert flow.run() == 0, flow.log.read_text()[-3000:]

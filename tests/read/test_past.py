@@ -10,7 +10,7 @@ import pytest
 from data.breweries.flow import FLOW
 from data.medallion import read
 from data.medallion.lake.manifest import Source
-from data.medallion.lake.versions import Stat
+from data.medallion.lake.metadata import Stat
 from data.medallion.read import past as made
 from data.medallion.read.errors import HistoryThinned, NoVersionThen, TimeUnclear
 from data.medallion.read.past import snapshot_at

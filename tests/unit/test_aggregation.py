@@ -78,10 +78,9 @@ class InMemoryLake:
             key = f"{flow.silver.prefix}{partitioning.path(partition)}/0.parquet"
             self.content[key] = content
             self.entries.append(StoredObject.of(key, len(table), content))
-        self.store = SimpleNamespace(each=lambda work, items: list(map(work, items)))
 
-    def read(self, layer, entry):
-        return self.content[entry.key]
+    def contents(self, layer, entries):
+        return ((entry, self.content[entry.key]) for entry in entries)
 
 
 def grouped(received, aggregates, tasks=1, flow=STATIONS):

@@ -6,12 +6,12 @@ import io
 import os
 import re
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
-from itertools import islice
 from pathlib import Path
 from typing import TypeVar
 from xml.etree.ElementTree import ParseError
@@ -35,18 +35,16 @@ from .tries import BUSY_TRIES, TRIES, tries, tries_of_a_cut_body
 CONNECT_SECONDS = 5.0
 SKEW_SECONDS = 900.0  # S3 refuses a request if its time differs by more
 CHUNK = 1 << 20
-AT_ONCE = 512  # items of `each` that wait for their turn, at most
+AHEAD = 32  # items of `each` that are under way or done before their turn, at most
 META = "x-amz-meta-"
 _CONDITION_FAILED = {"PreconditionFailed", "ConditionalRequestConflict", "NoSuchKey"}
-_CONNECTION = re.compile(r"^(?:<.*>|\w+\(host=[^)]*\)): ")
-"""The beginning of urllib3's messages: the object that failed."""
+_CONNECTION = re.compile(r"^(?:<.*>|\w+\(host=[^)]*\)): ")  # what urllib3's messages begin with
 _FAILED = (MinioException, urllib3.exceptions.HTTPError, OSError, ParseError)
 """The client's errors if no S3 response came."""
 
 T = TypeVar("T")
 R = TypeVar("R")
-Headers = dict[str, str | list[str] | tuple[str]]
-"""The type that minio-py expects."""
+Headers = dict[str, str | list[str] | tuple[str]]  # the type that minio-py expects
 
 
 @dataclass(frozen=True)
@@ -284,16 +282,23 @@ class Store:
                 return False
         return True
 
-    def each(self, work: Callable[[T], R], items: Iterable[T]) -> list[R]:
-        """Do some work on each item, a few at a time; returns the results in order.
+    def each(self, work: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
+        """Do some work on each item, a few at a time, and yield the results in order.
 
-        Items are taken as they are needed: of an iterator, few are in memory.
+        Items are taken as they are needed. Short calls of Arrow belong into an iterator of items,
+        or to the results: in the threads of `work`, they wait for each other.
         """
-        left, done = iter(items), list[R]()
+        waiting = deque[Future[R]]()
         with ThreadPoolExecutor(self._settings.store_connections) as pool:
-            while some := list(islice(left, AT_ONCE)):
-                done += pool.map(work, some)
-        return done
+            try:
+                for item in items:
+                    waiting.append(pool.submit(work, item))
+                    if len(waiting) > AHEAD:
+                        yield waiting.popleft().result()
+                while waiting:
+                    yield waiting.popleft().result()
+            finally:
+                pool.shutdown(cancel_futures=True)
 
     @contextmanager
     def _asking(self, action: str, missing: str | None = None) -> Iterator[None]:

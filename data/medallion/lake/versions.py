@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -24,6 +24,7 @@ from .errors import (
     StoreError,
 )
 from .manifest import MANIFEST_VERSION, Manifest, Source, StoredObject, md5, sha256, version_of
+from .metadata import Origin, Stat, metadata_of
 from .records import split_lines
 from .store import Store
 
@@ -31,45 +32,8 @@ LARGEST_SINGLE_PUT = 16 << 20  # bytes; larger files are uploaded in parts, with
 # Longer than the time between the PUT of an object and the PUT of its manifest.
 REPLACEMENT_SECONDS = 2.0
 
-UNKNOWN, NOTHING = "unknown", "none"  # some stores refuse empty metadata
-
 R = TypeVar("R")
 M = TypeVar("M")
-
-
-@dataclass(frozen=True)
-class Origin:
-    """The origin of an object. It is stored in the object's metadata and identifies its version."""
-
-    run: str
-    snapshot: str
-    source: Source
-    rows_in: int = 0
-    made_by: str = UNKNOWN
-    """The code and the library that wrote it. Its bytes depend on them."""
-
-
-@dataclass(frozen=True)
-class Stat:
-    """A published object, by its metadata."""
-
-    key: str
-    etag: str
-    bytes: int
-    run: str
-    snapshot: str
-    sha256: str
-    rows: int
-    rows_in: int
-    source: Source
-    made_by: str
-    replaces: str
-    """The snapshot of the object that it replaced; "" if there was none or it is unknown."""
-
-    @property
-    def entry(self) -> StoredObject:
-        """The object as a manifest names it."""
-        return StoredObject(key=self.key, rows=self.rows, bytes=self.bytes, sha256=self.sha256)
 
 
 @dataclass(frozen=True)
@@ -100,6 +64,16 @@ class Lake:
         """
         return b"".join(self.chunks(layer, entry))
 
+    def contents(
+        self, layer: Layer, entries: Iterable[StoredObject]
+    ) -> Iterator[tuple[StoredObject, bytes]]:
+        """As `read`, for some objects, a few at a time; yields each one with its content."""
+
+        def read(entry: StoredObject) -> tuple[StoredObject, bytes]:
+            return entry, self.read(layer, entry)
+
+        return self.store.each(read, entries)
+
     def only_content(self, dataset: Dataset) -> bytes:
         """Read the only object of a dataset's version, and check its hash.
 
@@ -124,26 +98,27 @@ class Lake:
         """As `read`, line by line."""
         return split_lines(self.chunks(layer, entry))
 
-    def holds(self, layer: Layer, entry: StoredObject, content: bytes, etag: str) -> bool:
-        """Whether a stored object has the given content; does not read the object.
+    def put_missing(
+        self,
+        layer: Layer,
+        entry: StoredObject,
+        content: bytes,
+        content_type: str,
+        etag: str | None,
+    ) -> bool:
+        """Store an object, unless the stored one has the same content; returns whether it did.
 
-        Args:
-            layer: the bucket.
-            entry: the expected object; `put_hashed` stored it.
-            content: the expected content.
-            etag: the ETag of a listing.
+        The stored object is not read: its ETag in a listing, if it is in one, is the MD5 of its
+        content. If the store encrypts or compresses, the hash in its metadata is compared.
         """
-        if etag == md5(content):
-            return True
-        # If the store encrypts or compresses, the ETag is not the MD5.
-        head = self.store.head(layer, entry.key)
-        return head is not None and head.metadata.get("sha256") == entry.sha256
-
-    def put_hashed(
-        self, layer: Layer, entry: StoredObject, content: bytes, content_type: str
-    ) -> None:
-        """Store an object, with its hash in the metadata."""
+        if etag:
+            if etag == md5(content):
+                return False
+            head = self.store.head(layer, entry.key)
+            if head and head.metadata.get("sha256") == entry.sha256:
+                return False
         self.store.put(layer, entry.key, content, content_type, {"sha256": entry.sha256})
+        return True
 
     def history(self, dataset: Dataset) -> list[str]:
         """The snapshots of a dataset's earlier versions, oldest first."""
@@ -155,24 +130,7 @@ class Lake:
     def stat(self, layer: Layer, key: str) -> Stat | None:
         """A published object, by its metadata; None if it does not exist."""
         head = self.store.head(layer, key)
-        if head is None:
-            return None
-        metadata = head.metadata
-        return Stat(
-            key=key,
-            etag=head.etag,
-            bytes=head.bytes,
-            run=metadata.get("run", ""),
-            snapshot=metadata.get("snapshot", ""),
-            sha256=metadata.get("sha256", ""),
-            rows=_number(metadata.get("rows", "")),
-            rows_in=_number(metadata.get("rows-in", "")),
-            source=Source(
-                key=metadata.get("source-key", ""), sha256=metadata.get("source-sha256", "")
-            ),
-            made_by=metadata.get("made-by", UNKNOWN),
-            replaces=metadata.get("replaces", NOTHING).replace(NOTHING, ""),
-        )
+        return Stat.of(key, head) if head else None
 
     def publish(
         self,
@@ -201,7 +159,7 @@ class Lake:
         """
         if previous and (previous.sha256, previous.snapshot) == (entry.sha256, origin.snapshot):
             return False
-        metadata = _metadata(entry, origin, previous)
+        metadata = metadata_of(entry, origin, previous)
         if entry.bytes > LARGEST_SINGLE_PUT and isinstance(content, Path):
             if self.stat(layer, entry.key) != previous:
                 raise LeaseLost(f"{layer}/{entry.key}")
@@ -326,22 +284,3 @@ class Lake:
         """
         content = manifest.to_bytes()
         return self.store.put_if(dataset.layer, dataset.manifest, content, etag) is not None
-
-
-def _number(text: str) -> int:
-    """A number in metadata; 0 if it is not one, because another program may have written it."""
-    return int(text) if text.isascii() and text.isdecimal() and len(text) < 20 else 0
-
-
-def _metadata(entry: StoredObject, origin: Origin, previous: Stat | None) -> dict[str, str]:
-    return {
-        "run": origin.run,
-        "snapshot": origin.snapshot,
-        "sha256": entry.sha256,
-        "rows": str(entry.rows),
-        "rows-in": str(origin.rows_in),
-        "source-key": origin.source.key,
-        "source-sha256": origin.source.sha256,
-        "made-by": origin.made_by,
-        "replaces": previous.snapshot if previous and previous.snapshot else NOTHING,
-    }

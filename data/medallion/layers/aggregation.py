@@ -57,13 +57,12 @@ def group_objects(
     schema = pa.schema([table.schema.field(name) for name in _read_columns(table, aggregates)])
     partitioning = Partitioning(table.partition_schema)
 
-    def read(numbered: tuple[int, StoredObject]) -> pa.Table:
-        number, entry = numbered
-        content = place.lake.read("silver", entry)
+    tables = []
+    for number, (entry, content) in enumerate(place.lake.contents("silver", entries)):
         rows = parquet.read(f"silver/{entry.key}", content, entry, schema)
-        return rows.append_column(PARTITION, pa.repeat(pa.scalar(number, pa.int32()), len(rows)))
-
-    rows = pa.concat_tables(place.lake.store.each(read, list(enumerate(entries))))
+        index = pa.repeat(pa.scalar(number, pa.int32()), len(rows))
+        tables.append(rows.append_column(PARTITION, index))
+    rows = pa.concat_tables(tables)
     partitions = partitioning.columns([partitioning.of_key(entry.key) for entry in entries])
     columns = dict(zip(table.partitions, partitions, strict=True))
     return [_partial(aggregate, rows, columns) for aggregate in aggregates]

@@ -13,9 +13,10 @@ from ..host.workspace import workspace
 from ..lake.datasets import Dataset
 from ..lake.errors import LakeError, SnapshotMissing, StoreError
 from ..lake.manifest import PART_BYTES, Check, Parts, Source, StoredObject, now, sha256
+from ..lake.metadata import Origin
 from ..lake.records import CONTENT_TYPE, record_texts
 from ..lake.runs import RUN, began
-from ..lake.versions import Lake, Origin, Version
+from ..lake.versions import Lake, Version
 from ..source.crawl import crawl
 from ..writer import Step, Summary, View
 from .errors import CheckFailed

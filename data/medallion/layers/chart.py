@@ -13,7 +13,7 @@ from ..flow import MEDIA_TYPES, Chart, Flow
 from ..host.console import tell
 from ..lake.datasets import Dataset
 from ..lake.manifest import Check, StoredObject
-from ..lake.versions import Origin
+from ..lake.metadata import Origin
 from ..report.publishing import keep_locally, publish
 from ..writer import Step, Summary, View
 from . import gold

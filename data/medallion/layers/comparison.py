@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from operator import attrgetter
 from typing import Any
@@ -120,30 +120,30 @@ def scatter_objects(
     """
     fields = [silver.table.schema.field(column) for column in columns]
     schema = pa.schema([*fields, *silver.table.partition_schema])
-    read = partial(read_located, place.lake, silver.partitioning, schema)
-    rows = pa.concat_tables(place.lake.store.each(read, entries))
+    rows = pa.concat_tables(read_located(place.lake, silver.partitioning, schema, entries))
     by_key = buckets_of(rows[silver.table.key], buckets)
     return scatter(place.scratch, name, rows, by_key, buckets)
 
 
 def read_located(
-    lake: Lake, partitioning: Partitioning, schema: pa.Schema, entry: StoredObject
-) -> pa.Table:
-    """Read columns of a silver object; partition columns come from its object key.
+    lake: Lake, partitioning: Partitioning, schema: pa.Schema, entries: Iterable[StoredObject]
+) -> Iterator[pa.Table]:
+    """Read columns of silver objects; partition columns come from their object keys.
 
     Raises:
-        LakeError: the object differs from its manifest.
+        LakeError: an object differs from its manifest.
     """
-    name, located = f"silver/{entry.key}", partitioning.values(entry.key)
-    stored = [field for field in schema if field.name not in located]
-    found = parquet.read(name, lake.read("silver", entry), entry, stored, missing_as_null=True)
-    columns = [
-        pa.repeat(pa.scalar(located[field.name], field.type), entry.rows)
-        if field.name in located
-        else found[field.name]
-        for field in schema
-    ]
-    return pa.table(columns, schema) if columns else found
+    for entry, content in lake.contents("silver", entries):
+        located = partitioning.values(entry.key)
+        stored = [field for field in schema if field.name not in located]
+        found = parquet.read(f"silver/{entry.key}", content, entry, stored, missing_as_null=True)
+        columns = [
+            pa.repeat(pa.scalar(located[field.name], field.type), entry.rows)
+            if field.name in located
+            else found[field.name]
+            for field in schema
+        ]
+        yield pa.table(columns, schema) if columns else found
 
 
 def compare(

@@ -12,7 +12,8 @@ from ..flow import Aggregate, Flow
 from ..lake import parquet
 from ..lake.datasets import Dataset
 from ..lake.manifest import Check, StoredObject
-from ..lake.versions import Lake, Origin, Version
+from ..lake.metadata import Origin
+from ..lake.versions import Lake, Version
 from ..report.publishing import publish
 from ..table import Table
 from ..work.shuffle import grouped

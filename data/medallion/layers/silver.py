@@ -14,10 +14,11 @@ from ..host.workspace import workspace
 from ..lake.datasets import SCRATCH
 from ..lake.errors import LeaseLost, ObjectMissing, StoreError
 from ..lake.manifest import Changes, Check, Drift, Manifest, Profile, StoredObject, now
+from ..lake.metadata import Origin
 from ..lake.records import CONTENT_TYPE, array_lines
 from ..lake.runs import began
 from ..lake.store import Listed
-from ..lake.versions import Origin, Version
+from ..lake.versions import Version
 from ..work.engine import Task
 from ..work.regrouping import few_buckets
 from ..work.shuffle import TASK_BYTES, gather, parts_of

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import starmap
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +22,7 @@ from ..flow import Flow
 from ..lake import parquet
 from ..lake.manifest import Profile, StoredObject, sha256
 from ..lake.partitions import Partition, Partitioning, text_of
+from ..lake.versions import Lake
 from ..table import POSITION, Table
 from ..work.shuffle import Buckets, Part, Piece, Place, buckets_of, gather, hashes, scatter
 from . import drift
@@ -31,8 +33,8 @@ from .ranges import Range, lines_of
 ROWS_PER_FILE = 250_000
 """Rows per Parquet file, at most; about 20 MB."""
 
-File = tuple[Partition, pa.Table]
-"""A silver file to be written: its partition and its rows."""
+File = tuple[StoredObject, bytes, pa.Table]
+"""A silver file: its object, its content and its rows."""
 
 REJECTED_SCHEMA = pa.schema(
     [("record", pa.string()), ("reason", pa.string()), (POSITION, pa.int64())]
@@ -217,41 +219,41 @@ def write_partitions(
     if len(without):
         rows = rows.filter(pc.invert(pc.is_in(rows[POSITION], value_set=pa.array(without))))
 
-    store = partial(_store, place, silver, stored, before)
-    made = place.lake.store.each(store, _files(silver, rows, files))
-    new = [rows for *_, rows in made if rows is not None]
+    # Each file is made here, while threads store earlier ones.
+    made = starmap(partial(_made, silver), _files(silver, rows, files))
+    done = list(place.lake.store.each(partial(_store, place.lake, stored, before), made))
+    new = [rows for *_, rows in done if rows is not None]
     differing = pa.concat_tables([silver.table.located_schema.empty_table(), *new])
     by_key = buckets_of(differing[silver.table.key], key_buckets)
     return Written(
-        objects=tuple(entry for entry, *_ in made),
-        stored=sum(missing for _, missing, _ in made),
+        objects=tuple(entry for entry, *_ in done),
+        stored=sum(missing for _, missing, _ in done),
         profile=drift.profile_of(silver.table, rows),
         new=scatter(place.scratch, name, differing, by_key, key_buckets),
     )
 
 
-def _store(
-    place: Place,
-    silver: Silver,
-    stored: Mapping[str, str],
-    before: Collection[str] | None,
-    file: File,
-) -> tuple[StoredObject, bool, pa.Table | None]:
-    """Store a file, named by the hash of its content, if it is missing.
-
-    Returns:
-        The object; whether it was missing; its rows if the previous version does not have it.
-    """
-    partition, rows = file
+def _made(silver: Silver, partition: Partition, rows: pa.Table) -> File:
+    """The file of some rows of a partition, named by the hash of its content."""
     content = parquet.write(rows.select(silver.table.schema.names))
     digest = sha256(content)
     key = f"{silver.folder(partition)}/{digest[:32]}.parquet"
     entry = StoredObject(key=key, rows=len(rows), bytes=len(content), sha256=digest)
-    etag = stored.get(key)
-    missing = etag is None or not place.lake.holds("silver", entry, content, etag)
-    if missing:
-        place.lake.put_hashed("silver", entry, content, parquet.CONTENT_TYPE)
-    return entry, missing, None if before is None or key in before else rows
+    return entry, content, rows
+
+
+def _store(
+    lake: Lake, stored: Mapping[str, str], before: Collection[str] | None, file: File
+) -> tuple[StoredObject, bool, pa.Table | None]:
+    """Store a file if it is missing.
+
+    Returns:
+        The object; whether it was missing; its rows if the previous version does not have it.
+    """
+    entry, content, rows = file
+    kind, etag = parquet.CONTENT_TYPE, stored.get(entry.key)
+    missing = lake.put_missing("silver", entry, content, kind, etag)
+    return entry, missing, None if before is None or entry.key in before else rows
 
 
 def files_for(rows: int) -> int:
@@ -294,8 +296,10 @@ def _file(keys: pa.ChunkedArray, files: int | Buckets) -> Buckets:
     return hashes(keys) & (files - 1)
 
 
-def _files(silver: Silver, rows: pa.Table, files: Mapping[Partition, int]) -> Iterator[File]:
-    """The files of each partition, sorted by key."""
+def _files(
+    silver: Silver, rows: pa.Table, files: Mapping[Partition, int]
+) -> Iterator[tuple[Partition, pa.Table]]:
+    """The rows of each file with their partition, sorted by key."""
     table = silver.table
     by_partition = [(name, "ascending") for name in table.partitions]
     ordered = rows.sort_by([*by_partition, (table.key, "ascending")])

@@ -25,9 +25,10 @@ from ..flow import Flow
 from ..host.workspace import workspace
 from ..lake.errors import LakeError
 from ..lake.manifest import Changes, Manifest
+from ..lake.metadata import Stat
 from ..lake.records import record_texts
 from ..lake.runs import RUN, began, new_run, time_of
-from ..lake.versions import Lake, Stat
+from ..lake.versions import Lake
 from ..layers import bronze, gold, silver
 from ..settings import LakeSettings, Settings
 from ..steps import step_of

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from functools import partial
 from itertools import islice
 from typing import Any
 
@@ -120,8 +119,8 @@ def _read(
         for name in wanted.keys() & set(flow.table.partitions):
             allowed = set(wanted[name].to_pylist())
             entries = tuple(e for e in entries if partitioning.values(e.key)[name] in allowed)
-        read = partial(read_located, lake, partitioning, schema)
-        return pa.concat_tables([schema.empty_table(), *lake.store.each(read, entries)])
+        found = read_located(lake, partitioning, schema, entries)
+        return pa.concat_tables([schema.empty_table(), *found])
     entry = manifest.only_object()
     name = f"{manifest.layer}/{entry.key}"
     if manifest.layer == "bronze":

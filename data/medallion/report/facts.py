@@ -15,8 +15,9 @@ from ..lake.datasets import LAYERS, LOGS, Layer
 from ..lake.errors import BucketMissing, LakeError, ObjectUnreadable
 from ..lake.logs import LARGEST, newest
 from ..lake.manifest import Changes, Manifest, first_problem
+from ..lake.metadata import Stat
 from ..lake.records import rejected_records, split_lines
-from ..lake.versions import Lake, Stat
+from ..lake.versions import Lake
 
 EXAMPLES = 3
 """How many rejects are shown per reason."""

@@ -9,7 +9,8 @@ from ..flow import Flow
 from ..host.console import tell
 from ..host.files import write_whole
 from ..lake.manifest import StoredObject
-from ..lake.versions import Lake, Origin
+from ..lake.metadata import Origin
+from ..lake.versions import Lake
 from ..settings import LakeSettings, known_secrets
 from ..writer import Step
 from .facts import Facts, gather

@@ -74,7 +74,7 @@ class Prefix:
             name, start, end = wanted
             return b"".join(self.lake.store.stream("silver", self.prefix + name, start, end))
 
-        return self.lake.store.each(part, parts)
+        return list(self.lake.store.each(part, parts))
 
 
 @dataclass(frozen=True)
