@@ -18,8 +18,9 @@ from pydantic import BaseModel
 from benchmarks import report, results
 from data.breweries.flow import FLOW
 from data.medallion import __version__, rules
-from data.medallion.lake import lease, logs, versions
+from data.medallion.lake import lease, logs
 from data.medallion.lake.manifest import MANIFEST_VERSION, Manifest, Source, StoredObject
+from data.medallion.lake.metadata import Origin, metadata_of
 from data.medallion.layers import gold
 from data.medallion.layers.cleaning import Rejected
 from image.imports import PACKAGES, graph, imports
@@ -62,7 +63,7 @@ def test_the_columns(section, schema):
 
 def test_what_an_object_says_of_itself():
     entry, source = StoredObject.of("key", 0, b""), Source(key="", sha256="")
-    said = versions._metadata(entry, versions.Origin("", "", source), None)
+    said = metadata_of(entry, Origin("", "", source), None)
     assert first_names("What an object says of itself") == list(said)
 
 
