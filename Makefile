@@ -122,6 +122,7 @@ format: environment-tests ## Mend style and format
 bench: environment-benchmarks ## Measure all, and write docs/performance.md (50 minutes)
 	-$(BIN)/python -m benchmarks.overhead
 	$(BIN)/python -m benchmarks.extraction
+	$(BIN)/python -m benchmarks.stages
 	$(BIN)/python -m benchmarks.locations
 	$(BIN)/python -m benchmarks.cluster
 	$(BIN)/python -m benchmarks.scale

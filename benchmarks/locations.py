@@ -102,7 +102,7 @@ def purpose(method: str, url: str) -> str:
         return f"{VERBS[method]} a lease"
     if key.endswith("_manifest.json"):
         return f"{VERBS[method]} a manifest"
-    location = layer == "silver" and key.endswith(".parquet")
+    location = layer.endswith("silver") and key.endswith(".parquet")
     return f"{VERBS[method]} {PARTITION if location else 'another object'}"
 
 

@@ -43,7 +43,7 @@ CONNECTIONS, PAGE_SECONDS = 4, 0.1
 WRITTEN = f"write {PARTITION}"
 LABEL_POINTS = 13  # the height of a name
 BLOCKS = {"transform": "clean to silver", "check": "check silver", "aggregate": "count to gold"}
-SECTIONS = ("scale", "extraction", "overhead", "locations", "cluster")
+SECTIONS = ("scale", "stages", "extraction", "overhead", "locations", "cluster")
 
 
 def main() -> None:
@@ -56,10 +56,13 @@ def main() -> None:
 
 def page(found: dict[str, Any]) -> str:
     """The page."""
-    scale, extraction, overhead, locations, cluster = (results(found[name]) for name in SECTIONS)
+    scale, stages, extraction, overhead, locations, cluster = (
+        results(found[name]) for name in SECTIONS
+    )
     figures = {
         **{f"{name}_measured": _measured(found[name]) for name in SECTIONS},
         **_scale(scale),
+        **_stages(stages),
         **_extraction(extraction),
         **_overhead(overhead),
         **_locations(locations),
@@ -158,6 +161,16 @@ def _scale(found: list[Result]) -> dict[str, str]:
         "middle": f"{middle.size:,}",
         "large": f"{large.size:,}",
         "growth": f"{large.median_megabytes / middle.median_megabytes:.2f}",
+    }
+
+
+def _stages(found: list[Result]) -> dict[str, str]:
+    seconds = {one.job: one.median_seconds for one in found}
+    total = sum(seconds.values())
+    rows = ((name, f"{1000 * s:.0f}", f"{100 * s / total:.0f}") for name, s in seconds.items())
+    return {
+        "range_records": f"{found[0].size:,}",
+        "stages": _table(("stage", "milliseconds", "% of them"), rows, text=0),
     }
 
 

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from data.medallion.lake.batches import grouped
 from data.medallion.lake.manifest import PART_BYTES, Parts
 from data.medallion.lake.partitions import text_of
 from data.medallion.lake.records import array_lines, lines_within
@@ -23,7 +24,6 @@ from data.medallion.work.shuffle import (
     Place,
     buckets_for,
     gather,
-    grouped,
     hashes,
     parts_of,
     scatter,

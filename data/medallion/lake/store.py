@@ -6,12 +6,12 @@ import io
 import os
 import re
 import time
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
+from itertools import islice
 from pathlib import Path
 from typing import TypeVar
 from xml.etree.ElementTree import ParseError
@@ -35,7 +35,7 @@ from .tries import BUSY_TRIES, TRIES, tries, tries_of_a_cut_body
 CONNECT_SECONDS = 5.0
 SKEW_SECONDS = 900.0  # S3 refuses a request if its time differs by more
 CHUNK = 1 << 20
-AHEAD = 32  # items of `each` that are under way or done before their turn, at most
+AT_ONCE = 256  # items of `each` per batch
 META = "x-amz-meta-"
 _CONDITION_FAILED = {"PreconditionFailed", "ConditionalRequestConflict", "NoSuchKey"}
 _CONNECTION = re.compile(r"^(?:<.*>|\w+\(host=[^)]*\)): ")  # what urllib3's messages begin with
@@ -285,20 +285,13 @@ class Store:
     def each(self, work: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
         """Do some work on each item, a few at a time, and yield the results in order.
 
-        Items are taken as they are needed. Short calls of Arrow belong into an iterator of items,
-        or to the results: in the threads of `work`, they wait for each other.
+        Items are taken in batches, as they are needed. While they are made, and while the caller
+        uses the results, no thread works: threads that share Python's lock would only cost time.
         """
-        waiting = deque[Future[R]]()
+        left = iter(items)
         with ThreadPoolExecutor(self._settings.store_connections) as pool:
-            try:
-                for item in items:
-                    waiting.append(pool.submit(work, item))
-                    if len(waiting) > AHEAD:
-                        yield waiting.popleft().result()
-                while waiting:
-                    yield waiting.popleft().result()
-            finally:
-                pool.shutdown(cancel_futures=True)
+            while batch := list(islice(left, AT_ONCE)):
+                yield from list(pool.map(work, batch))
 
     @contextmanager
     def _asking(self, action: str, missing: str | None = None) -> Iterator[None]:

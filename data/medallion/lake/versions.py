@@ -7,12 +7,14 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from operator import attrgetter
 from pathlib import Path
 from typing import TypeVar
 
 from typing_extensions import Self
 
 from ..settings import LakeSettings
+from .batches import grouped
 from .datasets import Dataset, Layer
 from .errors import (
     LakeError,
@@ -28,6 +30,7 @@ from .metadata import Origin, Stat, metadata_of
 from .records import split_lines
 from .store import Store
 
+BYTES_AT_ONCE = 16 << 20  # of `contents`
 LARGEST_SINGLE_PUT = 16 << 20  # bytes; larger files are uploaded in parts, without a condition
 # Longer than the time between the PUT of an object and the PUT of its manifest.
 REPLACEMENT_SECONDS = 2.0
@@ -72,7 +75,8 @@ class Lake:
         def read(entry: StoredObject) -> tuple[StoredObject, bytes]:
             return entry, self.read(layer, entry)
 
-        return self.store.each(read, entries)
+        for batch in grouped(entries, attrgetter("bytes"), BYTES_AT_ONCE):
+            yield from self.store.each(read, batch)
 
     def only_content(self, dataset: Dataset) -> bytes:
         """Read the only object of a dataset's version, and check its hash.

@@ -11,13 +11,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ..lake import parquet
+from ..lake.batches import grouped
 from ..lake.errors import LakeError
 from ..lake.manifest import Changes, Manifest, StoredObject
 from ..lake.partitions import Partitioning
 from ..lake.versions import Lake, Version
 from ..work import regrouping
 from ..work.regrouping import few_buckets
-from ..work.shuffle import Part, Piece, Place, buckets_of, gather, grouped, scatter
+from ..work.shuffle import Part, Piece, Place, buckets_of, gather, scatter
 from ..writer import Step, View
 from . import changes
 from .changes import Comparison

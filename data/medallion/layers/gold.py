@@ -10,13 +10,13 @@ import pyarrow as pa
 
 from ..flow import Aggregate, Flow
 from ..lake import parquet
+from ..lake.batches import grouped
 from ..lake.datasets import Dataset
 from ..lake.manifest import Check, StoredObject
 from ..lake.metadata import Origin
 from ..lake.versions import Lake, Version
 from ..report.publishing import publish
 from ..table import Table
-from ..work.shuffle import grouped
 from ..writer import Step, Summary, View
 from . import aggregation
 from .errors import AccountingBroken, CheckFailed

@@ -11,10 +11,11 @@ from itertools import islice
 import numpy as np
 import numpy.typing as npt
 
+from ..lake.batches import grouped
 from ..lake.partitions import Partition
 from ..work.engine import Engine, Task
 from ..work.regrouping import by_key
-from ..work.shuffle import TASK_BYTES, Part, Piece, grouped, parts_of, size
+from ..work.shuffle import TASK_BYTES, Part, Piece, parts_of, size
 from . import silver_tasks
 from .silver_tasks import CleanedRange, Silver, Written
 

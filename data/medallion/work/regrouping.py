@@ -13,6 +13,7 @@ from itertools import islice
 
 import pyarrow as pa
 
+from ..lake.batches import grouped
 from .engine import Engine, Task
 from .shuffle import (
     TASK_BYTES,
@@ -21,7 +22,6 @@ from .shuffle import (
     Place,
     buckets_for,
     gather,
-    grouped,
     hashes,
     parts_of,
     scatter,

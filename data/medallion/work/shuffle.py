@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import math
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -23,7 +23,6 @@ from ..lake.versions import Lake
 TASK_BYTES = 48 << 20
 """About how many Arrow bytes one task holds at a time. It bounds the memory of a run."""
 
-T = TypeVar("T")
 Part = tuple[str, int, int]
 """A part of a piece in a scratch: the piece's name, the first byte, and the byte after the last."""
 
@@ -100,20 +99,6 @@ class Piece:
 def buckets_for(size: int, each: int) -> int:
     """The number of buckets, if each holds about `each` of `size`."""
     return max(1, math.ceil(size / each))
-
-
-def grouped(items: Iterable[T], size: Callable[[T], int], limit: int) -> Iterator[list[T]]:
-    """Group items in order; a group is at most `limit` in size, or one larger item."""
-    group: list[T] = []
-    held = 0
-    for item in items:
-        if group and held + size(item) > limit:
-            yield group
-            group, held = [], 0
-        group.append(item)
-        held += size(item)
-    if group:
-        yield group
 
 
 def scatter(scratch: Scratch, name: str, table: pa.Table, buckets: Buckets, number: int) -> Piece:

@@ -1,0 +1,91 @@
+"""Where the time of one range of bronze goes: it is cleaned, and its files are made, in one thread.
+
+Nothing is instrumented: the seconds are those of Python's profiler, for the functions below. Their
+calls are few and long, so the profiler hardly slows them down.
+"""
+
+from __future__ import annotations
+
+import cProfile
+import pstats
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+
+from data.breweries.flow import FLOW
+from data.medallion.layers import silver_tasks
+from data.medallion.layers.ranges import ranges
+from data.medallion.layers.silver_tasks import Silver
+from data.medallion.work.shuffle import Folder, Place
+
+from .results import Result, keep
+from .workload import Workload, workload
+
+TIMES = 8  # as many copies of the breweries fill the first range
+ROUNDS = 5
+FETCH, LINES, PARSE = "ranges._content", "records.lines_within", "reading._read"
+TIDY, CLEAN, SCATTER = "tidying.tidied", "cleaning.__call__", "shuffle.scatter"
+STAGES = {
+    "fetch the range and check its hash": (FETCH,),
+    "find the records": (LINES, FETCH),
+    "parse the JSON into columns": (PARSE,),
+    "tidy the texts": (TIDY,),
+    "all other cleaning": (CLEAN, PARSE, TIDY),
+    "divide the rows by partition, into the scratch": (SCATTER,),
+    "sort them": ("silver_tasks._files",),
+    "make the Parquet files": ("parquet.write",),
+}
+"""Stage to a function, and to the functions inside it that are other stages."""
+
+
+def main() -> None:
+    """Measure, print, and keep."""
+    with workload(TIMES) as work:
+        rounds = [measured(work) for _ in range(ROUNDS)]
+    found = [
+        Result(stage, rounds[0][0], tuple(seconds[stage] for _, seconds in rounds), ())
+        for stage in STAGES
+    ]
+    for result in found:
+        print(f"{result.job:50} {result.median_seconds * 1000:6.0f} ms")
+    keep("stages", found)
+
+
+def measured(work: Workload) -> tuple[int, dict[str, float]]:
+    """The records of the first range, and the seconds of each stage."""
+    silver = Silver.of(FLOW)
+    entry = work.lake.version(FLOW.bronze).manifest.only_object()
+    parts = work.lake.version(FLOW.bronze).manifest.parts
+    etag = work.lake.store.listed("bronze", entry.key)[entry.key].etag
+    span = ranges(entry.key, etag, entry.bytes, parts)[0]
+    work.empty()
+    with tempfile.TemporaryDirectory() as scratch, cProfile.Profile(time.thread_time) as profile:
+        place = Place(work.lake, Folder(Path(scratch)))
+        cleaned = silver_tasks.clean_range(place, silver, span, "range", 0, 2)
+        files = {p: silver_tasks.files_for(n) for p, n in cleaned.by_partition.items()}
+        for bucket in range(2):
+            silver_tasks.write_partitions(
+                place, silver, [cleaned.rows.part(bucket)], np.array([], np.int64), files, {},
+                f"new-{bucket}", None, 1,
+            )  # fmt: skip
+    return cleaned.records, {
+        stage: seconds(profile, whole) - sum(seconds(profile, one) for one in inside)
+        for stage, (whole, *inside) in STAGES.items()
+    }
+
+
+def seconds(profile: cProfile.Profile, function: str) -> float:
+    """How long the calls of a function took, with all that they called."""
+    stats: dict[tuple[str, int, str], tuple[int, int, float, float, object]]
+    stats = pstats.Stats(profile).stats  # type: ignore[attr-defined]
+    return next(
+        whole
+        for (file, _, name), (*_, whole, _) in stats.items()
+        if f"{Path(file).stem}.{name}" == function
+    )
+
+
+if __name__ == "__main__":
+    main()
