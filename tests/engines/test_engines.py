@@ -2,6 +2,7 @@
 
 import signal
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import pytest
@@ -204,10 +205,11 @@ def test_workers_of_another_release_are_refused(world, cluster, monkeypatch):
 
 
 def test_threads_that_the_system_refuses_are_an_error(world, monkeypatch):
-    def refuse(*_):
-        raise RuntimeError("can't start new thread")
+    class Refused(ThreadPoolExecutor):  # of the engine alone: leases need threads, too
+        def map(self, *_):
+            raise RuntimeError("can't start new thread")
 
     with monkeypatch.context() as patch:
-        patch.setattr(engine.ThreadPoolExecutor, "map", refuse)
+        patch.setattr(engine, "ThreadPoolExecutor", Refused)
         log = world.fails(ThreadsRefused, "silver")
     assert "lower LAKE_PROCESSES" in log["message"]

@@ -33,6 +33,14 @@ FLOW = Path("data", "quakes")
 
 
 @pytest.fixture(scope="module")
+def printed(clone):
+    """What the steps of the guide print; whoever tests what they leave behind needs them."""
+    *steps, without_breweries = STEPS
+    assert "data/breweries" in without_breweries[1]
+    return "".join(follow(clone, *step) for step in steps)
+
+
+@pytest.fixture(scope="module")
 def clone(tmp_path_factory):
     folder = tmp_path_factory.mktemp("clone")
     copy(folder, ())
@@ -107,12 +115,13 @@ def demo(folder: Path) -> str:
     return shell(folder, "make demo FLOW=quakes")
 
 
-def test_the_guide_leads_to_a_second_source(clone):
-    *steps, without_breweries = STEPS
-    printed = "".join(follow(clone, *step) for step in steps)
+def test_the_guide_leads_to_a_second_source(clone, printed):
     assert re.search(rf"bronze/quakes +{QUAKES}\b", printed)
     assert " passed" in printed
-    assert "data/breweries" in without_breweries[1]
+    assert not shell(clone, "git diff --name-only"), "something outside of the folder was touched"
+    added = shell(clone, "git ls-files --others --exclude-standard").split()
+    assert all("quakes" in name for name in added if name != "sample.json")
+    shell(clone, ".venv/bin/ruff check data tests && .venv/bin/ruff format --check data tests")
 
     gold = tables(clone)["data/quakes_by_month/quakes_aggregated.parquet"]
     strengths = defaultdict(list)
@@ -128,19 +137,14 @@ def test_the_guide_leads_to_a_second_source(clone):
     assert (clone / "data" / "visualizations" / "quakes_aggregated.png").is_file()
 
 
-def test_nothing_outside_of_it_was_touched(clone):
-    assert not shell(clone, "git diff --name-only")
-    added = shell(clone, "git ls-files --others --exclude-standard").split()
-    assert all("quakes" in name for name in added if name != "sample.json")
-    shell(clone, ".venv/bin/ruff check data tests && .venv/bin/ruff format --check data tests")
-
-
 @pytest.mark.slow
+@pytest.mark.usefixtures("printed")
 def test_its_token_is_asked_for_and_sent(clone):
     shell(clone, "make demo FLOW=quakes", QUAKES_API_TOKEN="a-token")
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("printed")
 def test_small_changes_of_the_folder(clone):
     flow, table = clone / FLOW / "flow.py", clone / FLOW / "table.py"
     for change in ("one more field", "a boolean"):
@@ -162,6 +166,7 @@ def test_small_changes_of_the_folder(clone):
     assert picture.read_text().startswith("<?xml")
 
 
+@pytest.mark.usefixtures("printed")
 def test_another_schedule(clone):
     triggers = clone / "data" / "pipelines" / "quakes" / "triggers.yaml"
     edit(triggers, r"schedule_interval: '@daily'$", *CHANGES["another schedule"])
@@ -169,6 +174,7 @@ def test_another_schedule(clone):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("printed")
 def test_settings_that_are_small_changes(clone):
     (days,), (prefix,) = CHANGES["90 days of history"], CHANGES["buckets of other names"]
     (clone / ".env").write_text(f"{days}\n{prefix}\n")

@@ -1,4 +1,4 @@
-"""The metadata of an object that a version consists of: its hash, its rows and its origin."""
+"""What the metadata of a published object say: its hash, its rows and its origin."""
 
 from __future__ import annotations
 
