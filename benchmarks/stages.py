@@ -56,10 +56,10 @@ def main() -> None:
 def measured(work: Workload) -> tuple[int, dict[str, float]]:
     """The records of the first range, and the seconds of each stage."""
     silver = Silver.of(FLOW)
-    entry = work.lake.version(FLOW.bronze).manifest.only_object()
-    parts = work.lake.version(FLOW.bronze).manifest.parts
+    manifest = work.lake.version(FLOW.bronze).manifest
+    entry = manifest.only_object()
     etag = work.lake.store.listed("bronze", entry.key)[entry.key].etag
-    span = ranges(entry.key, etag, entry.bytes, parts)[0]
+    span = ranges(entry.key, etag, entry.bytes, manifest.parts)[0]
     work.empty()
     with tempfile.TemporaryDirectory() as scratch, cProfile.Profile(time.thread_time) as profile:
         place = Place(work.lake, Folder(Path(scratch)))
@@ -70,21 +70,22 @@ def measured(work: Workload) -> tuple[int, dict[str, float]]:
                 place, silver, [cleaned.rows.part(bucket)], np.array([], np.int64), files, {},
                 f"new-{bucket}", None, 1,
             )  # fmt: skip
+    taken = seconds(profile)
     return cleaned.records, {
-        stage: seconds(profile, whole) - sum(seconds(profile, one) for one in inside)
+        stage: taken[whole] - sum(taken[one] for one in inside)
         for stage, (whole, *inside) in STAGES.items()
     }
 
 
-def seconds(profile: cProfile.Profile, function: str) -> float:
-    """How long the calls of a function took, with all that they called."""
+def seconds(profile: cProfile.Profile) -> dict[str, float]:
+    """Each function, by module and name, to how long its calls took, with all that they called."""
     stats: dict[tuple[str, int, str], tuple[int, int, float, float, object]]
     stats = pstats.Stats(profile).stats  # type: ignore[attr-defined]
-    return next(
-        whole
-        for (file, _, name), (*_, whole, _) in stats.items()
-        if f"{Path(file).stem}.{name}" == function
+    functions = {name for stage in STAGES.values() for name in stage}
+    named = (
+        (f"{Path(file).stem}.{name}", took) for (file, _, name), (*_, took, _) in stats.items()
     )
+    return {name: took for name, took in named if name in functions}
 
 
 if __name__ == "__main__":

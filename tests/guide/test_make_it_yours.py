@@ -34,7 +34,7 @@ FLOW = Path("data", "quakes")
 
 @pytest.fixture(scope="module")
 def printed(clone):
-    """What the steps of the guide print; whoever tests what they leave behind needs them."""
+    """Follow the steps of the guide in the clone; gives what they print."""
     *steps, without_breweries = STEPS
     assert "data/breweries" in without_breweries[1]
     return "".join(follow(clone, *step) for step in steps)
