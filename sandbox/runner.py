@@ -63,7 +63,7 @@ def _published(flow: Flow) -> Manifest | None:
     """Silver's manifest, or None. Errors of the settings or the store are left to the run."""
     with suppress(MedallionError):
         lake = Lake.connect(LakeSettings.load(), patient=False)
-        return lake.version(flow.silver).manifest
+        return lake.version(flow.silver)
     return None
 
 
@@ -77,7 +77,7 @@ def report(flow: Flow, lake: Lake, before: Manifest | None = None) -> str:
     """
     lines = ["", f"{'':26}{'rows':>9}{'objects':>9}{'KiB':>9}"]
     for dataset in flow.datasets:
-        manifest = lake.version(dataset).manifest
+        manifest = lake.version(dataset)
         size = sum(entry.bytes for entry in manifest.objects) / 1024
         rows = f"{manifest.rows_out:,}" if dataset is not flow.chart else "the chart"
         lines.append(f"  {dataset.path:24}{rows:>9}{len(manifest.objects):>9,}{size:>9,.0f}")
@@ -91,7 +91,7 @@ def report(flow: Flow, lake: Lake, before: Manifest | None = None) -> str:
     )
     lines += ["", f"  run      {manifest.run}"]
     if before:
-        now = lake.version(flow.silver).manifest
+        now = lake.version(flow.silver)
         lines.append(f"  before   {before.run}: {_difference(now, before)}")
     if flow.chart:
         picture = Path(str(flow.chart.object)).name

@@ -97,14 +97,14 @@ class Flow:
     @cached_property
     def bronze(self) -> Dataset:
         """The records of the API, as received."""
-        return Dataset("bronze", self.name, self.blocks.bronze, f"{self._data}_raw.json")
+        fixed, folder = f"{self._data}_raw.json", f"data/{self.name}/history/"
+        return Dataset("bronze", self.name, self.blocks.bronze, fixed, folder=folder)
 
     @cached_property
     def silver(self) -> Dataset:
         """The cleaned rows, by partition; beside them the rejects and the change report."""
-        return Dataset(
-            "silver", self.name, self.blocks.silver, beside=(self.rejected, self.changes)
-        )
+        beside, folder = (self.rejected, self.changes), f"data/{self.name}/"
+        return Dataset("silver", self.name, self.blocks.silver, beside=beside, folder=folder)
 
     @cached_property
     def gold(self) -> tuple[Dataset, ...]:
@@ -166,7 +166,10 @@ class Flow:
         if key.startswith("logs/"):
             return any(key.endswith(f"-{block}.json") for block in self._blocks_of(layer))
         mine = (dataset for dataset in self.datasets if dataset.layer == layer)
-        return any(key.startswith(dataset.prefix) or key in dataset.beside for dataset in mine)
+        return any(
+            key.startswith((dataset.prefix, dataset.objects)) or key in dataset.beside
+            for dataset in mine
+        )
 
     def load_settings(self) -> FlowSettings:
         """The flow's settings, from the environment and `.env`.

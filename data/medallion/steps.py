@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, TypeVar
 
 from .errors import FlowUnusable, MedallionError, SecretBlanked
@@ -13,7 +14,7 @@ from .flows import check
 from .host.console import tell
 from .lake import lease, logs
 from .lake.datasets import Dataset
-from .lake.errors import StoreUnreachable
+from .lake.errors import StoreError, StoreUnreachable
 from .lake.runs import new_run
 from .lake.store import Store
 from .lake.versions import Lake
@@ -58,9 +59,22 @@ def run_block(
         ):
             if not upstream:
                 step.writer.lease.race_once_a_day()
-            return work(replace(step, variables=variables))
+            try:
+                return work(replace(step, variables=variables))
+            finally:
+                for writer in step.writers:
+                    _ended(writer)
 
     return _logged(flow, datasets[0], run, variables, upstream, leased)
+
+
+def _ended(writer: Writer) -> None:
+    """Tell what a writer has published; if nothing, remove what it stored."""
+    if writer.published:
+        tell(writer.line)
+    else:
+        with suppress(StoreError):  # the next run removes it
+            writer.withdraw()
 
 
 @contextmanager
@@ -108,6 +122,16 @@ def check_block(
     _logged(flow, dataset, run, variables, upstream, checked)
 
 
+def _deliver(spool: Path, lake: Lake) -> None:
+    """Deliver the error logs that wait; if the store does not accept them, the run continues."""
+    try:
+        logs.deliver(spool, lake.store)
+    except StoreUnreachable:
+        raise
+    except StoreError as error:
+        tell(f"The error logs in {spool} are not delivered yet. {error}")
+
+
 def _datasets(flow: Flow, target: Dataset | Sequence[Dataset] | None) -> Sequence[Dataset]:
     if not target:
         raise FlowUnusable(flow.name, "it has no such dataset for this block", "declare it")
@@ -135,8 +159,7 @@ def _logged(
         check(flow)
         both = Settings(settings, flow.load_settings())
         lake.store.create_bucket(dataset.layer)
-        for waiting in (spool, spool.parent):  # older releases used the second
-            logs.deliver(waiting, lake.store)
+        _deliver(spool, lake)
         return work(both, lake)
     except Exception as error:
         attempt = (variables.get("retry") or {}).get("attempts") or 1

@@ -3,51 +3,66 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import pyarrow as pa
-from tenacity import (
-    Retrying,
-    retry_if_exception_type,
-    stop_after_attempt,
-    stop_after_delay,
-    wait_exponential,
-)
-from typing_extensions import ParamSpec, Self
+from typing_extensions import Self
 
 from .errors import DatasetTaken
 from .flow import Flow
 from .host.console import tell
 from .lake.datasets import Dataset
-from .lake.errors import LeaseLost, ManifestMissing, ManifestUnreadable, StoreUnreachable
+from .lake.errors import LakeError, ManifestTooNew, StoreError, VersionTaken
 from .lake.lease import Lease
 from .lake.manifest import (
     Changes,
     Check,
+    Copy,
     Drift,
     Manifest,
     Parts,
     Profile,
+    Snapshot,
+    Source,
     StoredObject,
     code_version,
     now,
+    sha256,
 )
-from .lake.metadata import Origin, Stat
-from .lake.tries import TRIES
+from .lake.records import CONTENT_TYPE
+from .lake.runs import new_run
+from .lake.store import Listed
 from .lake.versions import Lake
 from .settings import Settings
 from .work.engine import Engine
 
-REMOVED_AT_ONCE = 1000  # keys per request, at most; the lease is renewed before each request
-
-P = ParamSpec("P")
-T = TypeVar("T")
+LONGEST_LOG = 400
+"""Entries. One listing shows them, and they are kept for more than a year of daily runs."""
+LOOKED_AT, LOOKED_AT_BYTES = 16, 16 << 20  # older entries that a run reads again, in turns
 
 Summary = dict[str, Any]
 """A block's return value, and the next block's input: a few names and counts."""
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """What a version was made from."""
+
+    snapshot: str
+    source: Source
+    rows_in: int
+    replay: bool = False
+
+    @classmethod
+    def of(cls, dataset: Dataset, version: Manifest) -> Self:
+        """The provenance of what is made from a version of another dataset."""
+        source = Source(key=dataset.entry(version.version), sha256=version.sha256)
+        return cls(version.snapshot, source, version.rows_out, version.replay)
 
 
 @dataclass(frozen=True)
@@ -80,101 +95,125 @@ class Step(View):
         return str(self.variables.get("snapshot") or "")
 
 
-@dataclass(frozen=True)
+@dataclass
 class Writer:
-    """Writes one dataset in one run, under its lease. Use `of` to make one."""
+    """Writes one version of a dataset in one run. Use `of` to make one.
+
+    The objects of the version are stored first, under names that no other writer uses. Then its log
+    entry is created: that is the publish. The rest only tidies up.
+    """
 
     flow: Flow
     lake: Lake
     settings: Settings
     dataset: Dataset
     run: str
+    writer_id: str
+    """The end of the names of its objects: the run, or a new id in a run that was here before."""
     lease: Lease
+    stored: Mapping[str, Listed]
+    """The dataset's objects, listed before the first write."""
     previous: Manifest | None
-    """The manifest of the previous version; None if there is none, or it cannot be read."""
-    previous_etag: str | None
-    stored: Mapping[str, Stat | None]
-    """Key to object, for the single objects that the block writes; read under the lease."""
+    """The previous version; None if there is none, or it cannot be read."""
+    number: int
+    """The number of the version to publish."""
     started: float = field(default_factory=time.monotonic)
+    published: Manifest | None = None
+    may_be_published: bool = False
+    """Whether the request to publish was sent, and its result is unknown."""
+    objects_written: int = 0
 
     @classmethod
     def of(
         cls, flow: Flow, lake: Lake, settings: Settings, dataset: Dataset, run: str, lease: Lease
     ) -> Self:
-        """The writer of a dataset whose lease the run holds.
+        """The writer of a dataset; puts the newest entry of its log back if only its copy is whole.
 
         Raises:
             DatasetTaken: another flow wrote the dataset.
+            ManifestTooNew: a later release did.
         """
-        singles = (*((dataset.object,) if dataset.object else ()), *dataset.beside)
-        stored = {key: lake.stat(dataset.layer, key) for key in singles}
-        previous, etag = _previous(lake, dataset)
-        if previous and previous.flow not in {None, flow.name}:
-            raise DatasetTaken(flow.name, dataset.path, str(previous.flow))
-        return cls(flow, lake, settings, dataset, run, lease, previous, etag, stored)
-
-    def publish_object(
-        self,
-        entry: StoredObject,
-        content: bytes | Path,
-        content_type: str,
-        origin: Origin,
-        checks: tuple[Check, ...],
-        parts: Parts | None = None,
-    ) -> tuple[Manifest, bool]:
-        """Publish a dataset of one object; returns the manifest, and whether it wrote the object.
-
-        Raises:
-            LeaseLost: another run wrote the object while this run held the lease.
-        """
-        written = self.store(entry, content, content_type, origin)
-        manifest = self.publish(
-            origin, objects=(entry,), parts=parts, checks=checks, rows_out=entry.rows
-        )
-        return manifest, written
+        log, layer = lake.log(dataset), dataset.layer
+        stored = {
+            **lake.store.listed(layer, dataset.prefix),
+            **lake.store.listed(layer, dataset.objects),
+        }
+        previous, last = None, max(log.numbers(stored), default=0)
+        try:
+            previous, content = log.newest_content()
+            last = max(last, previous.version)
+            if log.problem(previous.version):
+                log.restore(content, previous.version)
+        except ManifestTooNew:
+            raise
+        except LakeError:
+            pass  # it is missing or damaged, and this run writes everything anew
+        if previous and previous.flow != flow.name:
+            raise DatasetTaken(flow.name, dataset.path, previous.flow)
+        again = any(run in key for key in stored) or (previous and previous.run == run)
+        writer_id = new_run() if again else run
+        return cls(
+            flow, lake, settings, dataset, run, writer_id, lease, stored, previous, last + 1
+        )  # fmt: skip
 
     def store(
-        self, entry: StoredObject, content: bytes | Path, content_type: str, origin: Origin
-    ) -> bool:
-        """Store one of the block's single objects; returns whether it was written.
+        self, entry: StoredObject, content: bytes | Path, kind: str, before: StoredObject | None
+    ) -> StoredObject:
+        """Store an object of the version, unless the previous version has it and it is whole.
 
-        Raises:
-            LeaseLost: another run wrote the object while this run held the lease.
+        Args:
+            entry: the object; no other writer uses its name.
+            content: its content, or a file of it.
+            kind: its media type.
+            before: the object in its place in the previous version.
         """
-        layer, before = self.dataset.layer, self.stored[entry.key]
-        full = replace(origin, made_by=made_by(self.flow.package))
-        return self._leased(self.lake.publish, layer, entry, content, content_type, full, before)
+        if before and before.sha256 == entry.sha256 and self.is_whole(before):
+            return before
+        self.lake.store.put(self.dataset.layer, entry.key, content, kind)
+        self.objects_written += 1
+        return entry
 
-    def copy(self, key: str, version: Stat, to: str) -> None:
-        """Copy a version of an object to another key of the layer."""
-        self._leased(self.lake.copy, self.dataset.layer, key, version, to)
+    def store_copied(
+        self, fixed: str, content: bytes | Path, rows: int, kind: str, digest: str = ""
+    ) -> Copy:
+        """As `store`, for an object that is copied to a fixed name after the publish.
 
-    def remove(self, keys: Sequence[str]) -> None:
-        """Remove objects of the layer."""
-        for start in range(0, len(keys), REMOVED_AT_ONCE):
-            block = keys[start : start + REMOVED_AT_ONCE]
-            self._leased(self.lake.store.remove, self.dataset.layer, block)
+        Args:
+            fixed: the fixed name.
+            content: its content, or a file of it.
+            rows: its rows.
+            kind: its media type.
+            digest: the sha256 of a file.
+        """
+        before = self.previous.copy_at(fixed) if self.previous else None
+        size = content.stat().st_size if isinstance(content, Path) else len(content)
+        digest = digest or sha256(content if isinstance(content, bytes) else content.read_bytes())
+        key = self.dataset.named(fixed, digest, self.writer_id)
+        entry = StoredObject(key=key, rows=rows, bytes=size, sha256=digest)
+        stored = self.store(entry, content, kind, before.object if before else None)
+        return Copy(key=fixed, object=stored)
 
-    def _leased(self, write: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Write under the lease: every attempt renews it first."""
+    def carry(self, fixed: str, kind: str) -> Copy | None:
+        """The copy of the previous version at a fixed name, if one of its two objects is whole."""
+        before = self.previous.copy_at(fixed) if self.previous else None
+        if before is None or self.is_whole(before.object):
+            return before
+        with suppress(LakeError, StoreError):
+            content = self.lake.read(self.dataset.layer, before.as_stored)
+            return self.store_copied(fixed, content, before.object.rows, kind)
+        return None
 
-        def once() -> T:
-            self.lease.renew()
-            return write(*args, **kwargs)
+    def is_whole(self, entry: StoredObject) -> bool:
+        """Whether an object of the layer is as it was written. It is read."""
+        return self.lake.problem(self.dataset.layer, entry) is None
 
-        tries = Retrying(
-            retry=retry_if_exception_type(StoreUnreachable),
-            stop=stop_after_attempt(TRIES) | stop_after_delay(self.settings.lake.store_timeout),
-            wait=wait_exponential(0.2),
-            reraise=True,
-        )
-        return tries(once)
-
-    def publish(
+    def manifest(
         self,
-        origin: Origin,
+        provenance: Provenance,
         *,
         objects: tuple[StoredObject, ...],
+        copies: tuple[Copy, ...] = (),
+        retained: tuple[Snapshot, ...] = (),
         checks: tuple[Check, ...],
         rows_out: int,
         rows_rejected: int = 0,
@@ -184,40 +223,133 @@ class Writer:
         drift: tuple[Drift, ...] = (),
         changes: Changes | None = None,
     ) -> Manifest:
-        """Publish the version of this step by its manifest. Readers see it from now on.
-
-        Raises:
-            LeaseLost: another run published meanwhile; this run published nothing.
-        """
-        manifest = Manifest(
+        """The version of this step, as it can be published."""
+        moment = now()
+        return Manifest(
             flow=self.flow.name,
             layer=self.dataset.layer,
             dataset=self.dataset.name,
+            version=self.number,
             run=self.run,
-            snapshot=origin.snapshot,
-            created_at=now(),
-            source=origin.source,
+            snapshot=provenance.snapshot,
+            replay=provenance.replay,
+            created_at=moment,
+            published_at=moment,
+            source=provenance.source,
             objects=objects,
+            copies=copies,
+            retained=retained,
             parts=parts,
-            rows_in=origin.rows_in,
+            rows_in=provenance.rows_in,
             rows_out=rows_out,
             rows_rejected=rows_rejected,
             rows_duplicate=rows_duplicate,
             checks=checks,
             seconds=round(time.monotonic() - self.started, 3),
             code_version=code_version(self.flow.package),
+            libraries=libraries(),
             profile=profile,
             drift=drift,
             changes=changes,
         )
-        self.lease.renew()
-        if not self.lake.publish_manifest(self.dataset, manifest, self.previous_etag):
-            raise LeaseLost(self.dataset.path)
-        tell(self._published(manifest))
-        return manifest
 
-    def _published(self, manifest: Manifest) -> str:
+    def publish(self, manifest: Manifest, is_over: Callable[[Manifest], bool]) -> Manifest:
+        """Publish a version by its log entry, and tidy up; returns the version as it stands.
+
+        Args:
+            manifest: the version.
+            is_over: whether an old entry of the log has expired.
+
+        Raises:
+            VersionTaken: another run published meanwhile; this run published nothing.
+        """
+        before = [self.previous.published_at] if self.previous else []
+        moment = max([datetime.now(timezone.utc), *before])
+        self.may_be_published = True
+        content = self.lake.log(self.dataset).append(
+            manifest.model_copy(update={"published_at": moment})
+        )
+        self.may_be_published = False
+        if content is None:
+            raise VersionTaken(self.dataset.path, self.number)
+        self.published = Manifest.model_validate_json(content)
+        self.lake.store.put(self.dataset.layer, self.dataset.manifest, content, CONTENT_TYPE)
+        self._copy_to_fixed_names(manifest)
+        self._remove_unnamed(manifest)
+        self._look_at_log(is_over)
+        return self.published
+
+    def withdraw(self) -> None:
+        """Remove what this writer stored, unless it has published, or may have."""
+        if self.published or self.may_be_published:
+            return
+        layer, named = self.dataset.layer, self.previous.named if self.previous else {}
+        for prefix in (self.dataset.prefix, self.dataset.objects):
+            keys = self.lake.store.listed(layer, prefix)
+            mine = [key for key in keys if self.writer_id in key and key not in named]
+            self.lake.store.remove(layer, mine)
+
+    def _copy_to_fixed_names(self, manifest: Manifest) -> None:
+        """Make the copies that are not there, or not as the version says."""
+        layer = self.dataset.layer
+        for copy in manifest.copies:
+            before = self.previous.copy_at(copy.key) if self.previous else None
+            if before != copy or not self.is_whole(copy.as_stored):
+                self.lake.store.copy(layer, copy.object.key, copy.key)
+
+    def _remove_unnamed(self, manifest: Manifest) -> None:
+        """Remove what no version needs: earlier objects, and leftovers of runs that died."""
+        named = {*manifest.named, *(snapshot.object.key for snapshot in manifest.retained)}
+        named |= {self.dataset.manifest, str(self.dataset.object), *self.dataset.beside}
+        own = tuple(filter(None, (self.dataset.folder, self.dataset.objects)))
+        gone = [
+            key
+            for key in self.stored
+            if key.startswith(own) and key not in named and not key.startswith(self.dataset.log)
+        ]
+        self.lake.store.remove(self.dataset.layer, sorted(gone))
+
+    def _look_at_log(self, is_over: Callable[[Manifest], bool]) -> None:
+        """Remove expired entries, and look at some of the others."""
+        log = self.lake.log(self.dataset)
+        there = log.numbers(self.stored)
+        gone = there[: max(0, len(there) + 1 - LONGEST_LOG)]
+        for number in there[len(gone) :]:
+            entry = None
+            with suppress(LakeError, StoreError):
+                entry = log.entry(number)
+            if entry is None or not is_over(entry):
+                break
+            gone.append(number)
+        self.lake.store.remove(self.dataset.layer, map(self.dataset.entry, gone))
+        kept = range(max(gone, default=min(there, default=self.number) - 1) + 1, self.number)
+        turn = self.number * LOOKED_AT % max(len(kept), 1)
+        size = 0
+        for number in [*kept[turn:], *kept[:turn]][:LOOKED_AT]:
+            listed = self.stored.get(self.dataset.entry(number))
+            size += listed.bytes if listed else 0
+            if size > LOOKED_AT_BYTES:
+                break
+            self._look_at(number, listed is not None)
+
+    def _look_at(self, number: int, is_listed: bool) -> None:
+        log = self.lake.log(self.dataset)
+        name = f"{self.dataset.layer}/{self.dataset.entry(number)}"
+        if is_listed:
+            if problem := log.problem(number):
+                tell(
+                    f"{problem} What version {number} of {self.dataset.path} was is lost: remove "
+                    f"{name}, and the next run notes it as lost."
+                )
+        else:
+            log.give_up(number)
+            tell(f"{name} is missing: what version {number} of {self.dataset.path} was is lost.")
+
+    @property
+    def line(self) -> str:
         """The line that the block prints: its name and its counts."""
+        if (manifest := self.published) is None:
+            return ""
         known = set(self.previous.objects) if self.previous else set()
         new = len(set(manifest.objects) - known)
         return (
@@ -231,6 +363,7 @@ class Writer:
             "run": self.run,
             "snapshot": manifest.snapshot,
             "manifest": f"{self.dataset.layer}/{self.dataset.manifest}",
+            "version": manifest.version,
             "rows_in": manifest.rows_in,
             "rows_out": manifest.rows_out,
             "rows_rejected": manifest.rows_rejected,
@@ -240,20 +373,12 @@ class Writer:
         }
 
 
-def made_by(package: str) -> str:
-    """The versions of this package, the flow and pyarrow. The bytes of equal data depend on them.
-
-    Args:
-        package: the flow's package.
-    """
-    return f"{code_version(package)}, pyarrow {pa.__version__}"
+def made_from_expired(lake: Lake, source: Dataset) -> Callable[[Manifest], bool]:
+    """Whether the version that a version was made from is no longer in the log of its dataset."""
+    first = min(lake.log(source).numbers(), default=0)
+    return lambda version: source.number(version.source.key) < first
 
 
-def _previous(lake: Lake, dataset: Dataset) -> tuple[Manifest | None, str | None]:
-    """The manifest to replace and its ETag; the manifest is None if it is missing or unreadable."""
-    try:
-        version = lake.version(dataset)
-    except (ManifestMissing, ManifestUnreadable):
-        stored = lake.store.get(dataset.layer, dataset.manifest)
-        return None, stored[1] if stored else None
-    return version.manifest, version.etag
+def libraries() -> dict[str, str]:
+    """The libraries on which the bytes of silver and gold depend, and their versions."""
+    return {"pyarrow": pa.__version__}

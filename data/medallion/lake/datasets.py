@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 from typing import Literal
 
 Layer = Literal["bronze", "silver", "gold"]
 LAYERS: tuple[Layer, ...] = ("bronze", "silver", "gold")
+
+DATA = "data/"
+"""The prefix of a layer's datasets, in its bucket."""
+
+OBJECTS = "objects/"
+"""The prefix of the objects that also have a fixed name, in a layer's bucket."""
 
 LOGS = "logs/"
 """The prefix of a layer's error logs, in its bucket."""
@@ -26,9 +33,11 @@ class Dataset:
     name: str
     block: str
     object: str | None = None
-    """The key of the object that is its version; None if the manifest's objects are the version."""
+    """The fixed name of its only object, a copy; None if it has many objects."""
     beside: tuple[str, ...] = ()
-    """The keys of other objects that its block writes."""
+    """The fixed names of other objects of its versions, also copies."""
+    folder: str = ""
+    """The prefix of its versions' objects in `data/`; "" if they are all in `objects/`."""
 
     @property
     def path(self) -> str:
@@ -38,12 +47,43 @@ class Dataset:
     @property
     def prefix(self) -> str:
         """The prefix of the dataset's objects, in the bucket."""
-        return f"data/{self.name}/"
+        return f"{DATA}{self.name}/"
 
     @property
     def manifest(self) -> str:
-        """The key of its manifest, in the bucket."""
+        """The key of its manifest: a copy of the newest entry of its log."""
         return f"{self.prefix}_manifest.json"
+
+    @property
+    def log(self) -> str:
+        """The prefix of the entries of its log."""
+        return f"{self.prefix}_versions/"
+
+    def entry(self, number: int) -> str:
+        """The key of the log entry of a version."""
+        return f"{self.log}{number:010}.json"
+
+    def number(self, key: str) -> int:
+        """The version of a log entry by its key; 0 if it is no such key."""
+        digits = key.removeprefix(self.log).removesuffix(".json")
+        known = digits.isascii() and digits.isdecimal() and self.entry(int(digits)) == key
+        return int(digits) if known else 0
+
+    @property
+    def objects(self) -> str:
+        """The prefix of the objects that also have a fixed name."""
+        return f"{OBJECTS}{self.name}/"
+
+    def named(self, fixed: str, digest: str, writer: str) -> str:
+        """A name for an object that no other writer uses.
+
+        Args:
+            fixed: the fixed name of the object.
+            digest: the sha256 of its content.
+            writer: the id of the run that writes it.
+        """
+        path = PurePosixPath(fixed)
+        return f"{self.objects}{path.stem}-{digest[:32]}-{writer}{path.suffix}"
 
     @property
     def lease(self) -> str:
@@ -55,11 +95,6 @@ class Dataset:
         """The key of the object for the race of writers. Later, it names the run of the race."""
         return f"{self.lease}.race"
 
-    @property
-    def history(self) -> str:
-        """The prefix of earlier versions, in the bucket."""
-        return f"{self.prefix}history/"
-
     def earlier(self, snapshot: str) -> str:
-        """The key of an earlier version, in the bucket."""
-        return f"{self.history}{snapshot}.json"
+        """The key of a snapshot, in bronze's bucket."""
+        return f"{self.folder}{snapshot}.json"

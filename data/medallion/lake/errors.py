@@ -29,8 +29,8 @@ class StoreBusy(StoreUnreachable):
 
     says = (
         "The object store at {endpoint} failed to {action}, with the response {reason}; it is "
-        "overloaded, starting, or has a fault, such as a full disk. Look at its log and its free "
-        "space, then run again."
+        "overloaded, starting, or has a fault, such as a full or damaged disk. Look at its log and "
+        "its free space, then run again."
     )
 
 
@@ -85,8 +85,9 @@ class StoreAnsweredOtherwise(StoreError):
     action: str
     reason: str
     says = (
-        "The object store at {endpoint} did not {action}; its response is {reason}. Look at its "
-        "log. If it lacks this operation, use another store, such as MinIO or SeaweedFS."
+        "The object store at {endpoint} did not {action}; its response is {reason}. Check that "
+        "MINIO_ENDPOINT names an S3 store, and look at its log. If it lacks this operation, use "
+        "another store, such as MinIO or SeaweedFS."
     )
 
 
@@ -101,12 +102,13 @@ class BucketMissing(StoreError):
     )
 
 
-class ConditionsIgnored(StoreError):
-    """The store ignores the condition of a conditional write."""
+class ConditionsUnsupported(StoreError):
+    """The store refuses conditional writes, or ignores their condition."""
 
     says = (
-        "The object store at {endpoint} ignores conditional writes (If-None-Match), which "
-        "keep two runs apart; use one that honours them, such as MinIO or SeaweedFS."
+        "The object store at {endpoint} has no conditional writes (If-None-Match), which "
+        "publish a version and keep two runs apart; use one that has them, such as MinIO, "
+        "SeaweedFS or AWS S3."
     )
 
 
@@ -139,12 +141,14 @@ class LeaseHeld(LeaseError):
     )
 
 
-class LeaseLost(LeaseError):
-    """This run did not renew its lease in time, and another run acquired it."""
+class VersionTaken(LeaseError):
+    """Another run published meanwhile, because this run did not renew its lease in time."""
 
+    version: int
     says = (
-        "Another run has acquired the lease of {dataset} (or somebody removed it), because this "
-        "run did not renew it within LAKE_LEASE_SECONDS. Run again."
+        "Another run has published version {version} of {dataset} meanwhile, because this run did "
+        "not renew its lease within LAKE_LEASE_SECONDS; this run has published nothing there. Run "
+        "again."
     )
 
 
@@ -153,7 +157,7 @@ class LakeError(MedallionError):
 
 
 class ManifestMissing(LakeError):
-    """A dataset is not published yet."""
+    """A dataset has no version yet, or no such version."""
 
     object: str
     block: str
@@ -161,16 +165,16 @@ class ManifestMissing(LakeError):
 
 
 class ManifestUnreadable(LakeError):
-    """A manifest is cut or malformed."""
+    """An entry of a log is cut or malformed."""
 
     object: str
     problem: str
     block: str
-    says = "{object} cannot be read ({problem}); run the block {block} again, which writes it."
+    says = "{object} cannot be read ({problem}); run the block {block} again."
 
 
 class ManifestTooNew(LakeError):
-    """A later release wrote the manifest, in a format that this release does not know."""
+    """A later release wrote the version, in a format that this release does not know."""
 
     object: str
     version: int
@@ -181,15 +185,26 @@ class ManifestTooNew(LakeError):
     )
 
 
+class VersionLost(LakeError):
+    """The entry of a version was lost."""
+
+    dataset: str
+    version: int
+    says = (
+        "What version {version} of {dataset} was is lost, because its log entry was damaged; "
+        "choose another version (make versions lists them)."
+    )
+
+
 class ObjectMissing(LakeError):
-    """An object that a manifest names is not there."""
+    """An object that a version names is not there."""
 
     object: str
-    says = "{object} is missing; run the pipeline from its first block, which writes it."
+    says = "{object} is missing; run the pipeline from its first block, which writes it again."
 
 
 class ObjectDiffers(LakeError):
-    """An object differs from its manifest."""
+    """An object differs from what its version says."""
 
     object: str
     what: str
@@ -197,18 +212,18 @@ class ObjectDiffers(LakeError):
     found: Any
     says = (
         "{object} has {what} {found} where its manifest says {expected}; run the pipeline from "
-        "its first block, which writes both again."
+        "its first block, which writes it again."
     )
 
 
 class ObjectUnreadable(LakeError):
-    """An object agrees with its manifest, but does not have the format of its layer."""
+    """An object does not have the format of its layer."""
 
     object: str
     problem: str
     says = (
         "{object} cannot be read ({problem}), though its manifest names it; run the pipeline from "
-        "its first block, which writes both again."
+        "its first block, which writes it again."
     )
 
 

@@ -1,11 +1,14 @@
-"""Leases: conditional writes of the store let only one run at a time write a dataset.
+"""Leases let runs take turns at a dataset.
 
-Clocks are never compared. A waiting run watches whether the other run renews its lease.
+Nothing else depends on them: two runs that write at once would both end well or publish nothing,
+because only one of them can create the next entry of a log. Clocks are never compared. A waiting
+run watches whether the other run renews its lease.
 """
 
 from __future__ import annotations
 
 import json
+import math
 import secrets
 import threading
 import time
@@ -16,17 +19,9 @@ from dataclasses import asdict, dataclass
 
 from ..host.console import tell
 from .datasets import LAYERS, LEASES, Dataset, Layer
-from .errors import (
-    ConditionsIgnored,
-    LeaseHeld,
-    LeaseLost,
-    RaceWonTwice,
-    StoreError,
-    StoreUnreachable,
-)
+from .errors import ConditionsUnsupported, LeaseHeld, RaceWonTwice, StoreError
 from .runs import day_of
 from .store import Store
-from .tries import TRIES
 
 LOOK_SECONDS = 1.0  # the longest pause between two reads of another run's lease
 RACERS = 4  # concurrent writers of one object
@@ -45,12 +40,12 @@ def hold(store: Store, dataset: Dataset, run: str, seconds: float, limit: float)
 
     Raises:
         LeaseHeld: another run held the lease for longer than the limit.
-        ConditionsIgnored: the store ignores conditional writes.
+        ConditionsUnsupported: the store has no conditional writes, or ignores their condition.
     """
     lease = Lease(store, dataset, run, seconds)
     lease.acquire(limit)
-    if store.put_if(dataset.layer, dataset.lease, b"{}", None):
-        raise ConditionsIgnored(store.endpoint)
+    if store.create(dataset.layer, dataset.lease, lease.content()):
+        raise ConditionsUnsupported(store.endpoint)
     ended = threading.Event()
     renewing = threading.Thread(target=lease.keep_renewed, args=(ended,), daemon=True)
     renewing.start()
@@ -59,7 +54,8 @@ def hold(store: Store, dataset: Dataset, run: str, seconds: float, limit: float)
     finally:
         ended.set()
         renewing.join()
-        lease.release()
+        with suppress(StoreError):
+            lease.release()
 
 
 def renewed(store: Store) -> dict[str, bool]:
@@ -68,22 +64,24 @@ def renewed(store: Store) -> dict[str, bool]:
     A lease has expired if it is not renewed for its length, so this can take as long.
     """
 
-    def etags() -> dict[tuple[Layer, str], str]:
-        return {
-            (layer, key): found.etag
+    def contents() -> dict[tuple[Layer, str], bytes | None]:
+        keys = [
+            (layer, key)
             for layer in LAYERS
-            for key, found in store.listed(layer, LEASES).items()
+            for key in store.listed(layer, LEASES)
             if key.endswith(".json")
-        }
+        ]
+        return {name: store.get(*name) for name in keys}
 
-    first = last = etags()
-    contents = [stored[0] for name in first if (stored := store.get(*name))]
-    end = time.monotonic() + max((Content.parse(c).seconds for c in contents), default=0)
+    first = last = contents()
+    end = time.monotonic() + max(
+        (Holder.parse(c or b"").seconds for c in first.values()), default=0
+    )
     while first.items() & last.items() and time.monotonic() < end:
         time.sleep(LOOK_SECONDS / 2)
-        last = etags()
+        last = contents()
     held = first.items() & last.items()
-    return {"/".join(name): (name, etag) not in held for name, etag in (first | last).items()}
+    return {"/".join(name): (name, c) not in held for name, c in (first | last).items()}
 
 
 class Lease:
@@ -94,30 +92,19 @@ class Lease:
         self._dataset = dataset
         self._run = run
         self._seconds = seconds
-        self._etag: str | None = None
         self._holder = secrets.token_hex(8)
-        self._renewing = threading.Lock()
 
-    def renew(self) -> None:
-        """Renew the lease; from now on, no other run can acquire it for its length.
+    def content(self) -> bytes:
+        """The content of the lease; each renewal has another one."""
+        holder = Holder(self._run, self._seconds, self._holder, secrets.token_hex(8))
+        return json.dumps(asdict(holder)).encode()
 
-        Raises:
-            LeaseLost: another run has acquired it.
-            StoreUnreachable: the store does not respond, or too late to be sure.
-        """
-        with self._renewing:
-            for _ in range(TRIES):
-                started = time.monotonic()
-                if not self._etag or not self._take(self._etag):
-                    raise LeaseLost(self._dataset.path)
-                # During a slow response, the lease may have expired again.
-                if time.monotonic() - started < self._seconds / 2:
-                    return
-        raise StoreUnreachable(
-            self._store.endpoint,
-            f"renew the lease of {self._dataset.path}",
-            "its responses take longer than half of LAKE_LEASE_SECONDS",
-        )
+    def renew(self) -> bool:
+        """Renew the lease; returns whether it was still ours."""
+        if not self._is_ours():
+            return False
+        self._store.put(self._dataset.layer, self._dataset.lease, self.content())
+        return True
 
     def race_once_a_day(self) -> None:
         """Run the race of writers, unless a run of the same day (UTC) did it in this lake.
@@ -127,40 +114,35 @@ class Lease:
         """
         layer, key = self._dataset.layer, self._dataset.race
         proved = self._store.get(layer, key)
-        if not proved or day_of(proved[0].decode(errors="replace")) != day_of(self._run):
+        if not proved or day_of(proved.decode(errors="replace")) != day_of(self._run):
             self.race()
             self._store.put(layer, key, self._run.encode())
 
     def race(self) -> None:
-        """Let several writers create an object at once, and then replace it at once.
+        """Let several writers create an object at once; exactly one of them must win.
 
-        Each time, exactly one writer must win. A store that does not honour concurrent conditions
-        almost always fails here. A store that fails rarely may pass.
+        A store that does not honour concurrent conditions almost always fails here. A store that
+        fails rarely may pass.
 
         Raises:
             RaceWonTwice: more than one writer won, or none did.
         """
         layer, key = self._dataset.layer, self._dataset.race
-        with ThreadPoolExecutor(RACERS) as pool:
+        start = threading.Barrier(RACERS)
 
-            def winners(etag: str | None) -> list[str]:
-                start = threading.Barrier(RACERS)
+        def write(number: int) -> bool:
+            start.wait()
+            return self._store.create(layer, key, f"{number}".encode())
 
-                def write(number: int) -> str | None:
-                    start.wait()
-                    return self._store.put_if(layer, key, f"{etag} {number}".encode(), etag)
-
-                return [found for found in pool.map(write, range(RACERS)) if found]
-
-            try:
-                self._store.remove(layer, [key])  # a crash may have left it
-                first = winners(None)
-                second = winners(first[0]) if len(first) == 1 else first
-            finally:
-                with suppress(StoreError):
-                    self._store.remove(layer, [key])
-        if len(second) != 1:
-            raise RaceWonTwice(self._store.endpoint, RACERS, len(second))
+        try:
+            self._store.remove(layer, [key])  # a crash may have left it
+            with ThreadPoolExecutor(RACERS) as pool:
+                winners = sum(pool.map(write, range(RACERS)))
+        finally:
+            with suppress(StoreError):
+                self._store.remove(layer, [key])
+        if winners != 1:
+            raise RaceWonTwice(self._store.endpoint, RACERS, winners)
 
     def acquire(self, limit: float) -> None:
         """Wait until the lease is released or has expired, and acquire it.
@@ -169,19 +151,20 @@ class Lease:
             LeaseHeld: another run held it for longer than the limit, in seconds.
         """
         end = time.monotonic() + limit
-        etag, since, holder, alive = "", time.monotonic(), Content("nobody"), False
-        while not self._take(None):
-            stored = self._store.get(self._dataset.layer, self._dataset.lease)
-            content, newest = stored or (b"", etag)
-            theirs = Content.parse(content)
-            if stored and theirs.run != holder.run:
+        last, since, holder, alive = b"", time.monotonic(), Holder("nobody"), False
+        layer, key = self._dataset.layer, self._dataset.lease
+        while not (self._store.create(layer, key, self.content()) or self._is_ours()):
+            content = self._store.get(layer, key) or last
+            theirs = Holder.parse(content)
+            if content != last and theirs.run != holder.run:
                 tell(f"Waiting for run {theirs.run} to end with {self._dataset.path}.")
-            if newest != etag:
+            if content != last:
                 alive = theirs.holder == holder.holder  # the same run renewed it
-                etag, since, holder = newest, time.monotonic(), theirs
+                last, since, holder = content, time.monotonic(), theirs
             if time.monotonic() - since > max(theirs.seconds, self._seconds):
-                if self._take(newest):
-                    return
+                if self._store.get(layer, key) == last:
+                    self._store.remove(layer, [key])
+                    continue
                 alive = True
             # A dead run's lease may expire later than our limit: wait for that anyway.
             if alive and time.monotonic() > end:
@@ -189,38 +172,24 @@ class Lease:
             time.sleep(min(LOOK_SECONDS, self._seconds / 4))
 
     def keep_renewed(self, ended: threading.Event) -> None:
-        """Renew the lease regularly, until `ended` is set."""
+        """Renew the lease regularly, until `ended` is set or another run has the lease."""
         while not ended.wait(self._seconds / 4):
-            try:
-                self.renew()
-            except LeaseLost:
-                return
-            except StoreError:
-                continue  # the block will get the same error when it needs the store
+            with suppress(StoreError):  # the block will get the same error when it needs the store
+                if not self.renew():
+                    return
 
     def release(self) -> None:
         """Release the lease, so that others can acquire it."""
-        with suppress(StoreError, LeaseLost):
-            self.renew()
+        if self._is_ours():
             self._store.remove(self._dataset.layer, [self._dataset.lease])
 
-    def _take(self, etag: str | None) -> bool:
-        """Replace the lease with this ETag, or create it; returns whether it is ours now."""
-        # The random part gives each renewal a new ETag.
-        written = Content(self._run, self._seconds, self._holder, secrets.token_hex(8))
-        content = json.dumps(asdict(written)).encode()
-        layer, key = self._dataset.layer, self._dataset.lease
-        self._etag = self._store.put_if(layer, key, content, etag)
-        if self._etag is None and etag:
-            # If the response to our renewal was lost, the lease is still ours.
-            stored = self._store.get(layer, key)
-            if stored and Content.parse(stored[0]).holder == self._holder:
-                self._etag = stored[1]
-        return self._etag is not None
+    def _is_ours(self) -> bool:
+        content = self._store.get(self._dataset.layer, self._dataset.lease)
+        return content is not None and Holder.parse(content).holder == self._holder
 
 
 @dataclass(frozen=True)
-class Content:
+class Holder:
     """The content of a lease: the run that holds it, and its length in seconds."""
 
     run: str
@@ -229,10 +198,13 @@ class Content:
     renewal: str = ""
 
     @classmethod
-    def parse(cls, content: bytes) -> Content:
+    def parse(cls, content: bytes) -> Holder:
         """Parse a stored lease; an unreadable one has no holder."""
         try:
             fields = json.loads(content)
-            return cls(str(fields["run"]), float(fields["seconds"]), str(fields["holder"]))
-        except (ValueError, KeyError, TypeError):
+            seconds = float(fields["seconds"])
+            if not math.isfinite(seconds):
+                return cls("unknown")
+            return cls(str(fields["run"]), seconds, str(fields["holder"]))
+        except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
             return cls("unknown")

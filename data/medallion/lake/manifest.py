@@ -1,21 +1,28 @@
-"""Manifests: the objects of a dataset's current version, and its row counts and checks."""
+"""Manifests: the objects of a version of a dataset, and its row counts and checks."""
 
 from __future__ import annotations
 
 import hashlib
-import json
+import re
 from datetime import datetime, timezone
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from .. import __version__
+from .datasets import Layer
 
-MANIFEST_VERSION = 2
+MANIFEST_VERSION = 3
 
 MACHINERY = __name__.rpartition(".lake.")[0]
+ONLY_READING = {"read", "report"}
+"""The folders of the machinery on which no byte of a version depends."""
+
+NO_SEAL = "0" * 64
+_SEAL = re.compile(rb'"sha256": "([0-9a-f]{64})"\n\}\n\Z')
 
 PART_BYTES = 32 << 20
 """The size of a part of a large object. One task of the next step reads and checks one part."""
@@ -54,6 +61,32 @@ class Source(BaseModel):
 
     key: str
     sha256: str
+
+
+class Copy(BaseModel):
+    """A fixed name, and the object of the version that is copied to it after the publish."""
+
+    model_config = ConfigDict(frozen=True)
+
+    key: str
+    object: StoredObject
+
+    @property
+    def as_stored(self) -> StoredObject:
+        """What must stand at the fixed name."""
+        return self.object.model_copy(update={"key": self.key})
+
+
+class Snapshot(BaseModel):
+    """An earlier snapshot that bronze retains."""
+
+    model_config = ConfigDict(frozen=True)
+
+    snapshot: str
+    object: StoredObject
+    version: int
+    """The last version of bronze that published it; 0 if it is older than the log."""
+    published_at: datetime
 
 
 class Parts(BaseModel):
@@ -139,26 +172,32 @@ class Drift(BaseModel):
 
 
 class Manifest(BaseModel):
-    """The current version of one dataset of one layer.
+    """A version of one dataset of one layer: an entry of the dataset's log.
 
-    `run` is the run that published or confirmed it. `snapshot` is the run that fetched its data
-    from the API, so equal snapshots mean equal data in all layers. `parts` is bronze's; `profile`,
+    `run` is the run that published it. `snapshot` is the run that fetched its data from the API, so
+    equal snapshots mean equal data in all layers. `parts` and `retained` are bronze's; `profile`,
     `drift` and `changes` are silver's. `seconds` is how long the step took. Unknown fields are
-    ignored, so the manifest of a newer release stays readable.
+    ignored, so an entry of a newer release stays readable.
     """
 
     model_config = ConfigDict(frozen=True)
 
     manifest_version: int = MANIFEST_VERSION
-    flow: str | None = None
-    """The flow of the dataset; None in the manifest of a release that had only one flow."""
-    layer: str
+    flow: str
+    layer: Layer
     dataset: str
+    version: int
     run: str
     snapshot: str
+    replay: bool = False
+    """Whether a person asked for this snapshot again."""
     created_at: datetime
+    published_at: datetime
+    """When it was published: never before the previous version."""
     source: Source
     objects: tuple[StoredObject, ...]
+    copies: tuple[Copy, ...] = ()
+    retained: tuple[Snapshot, ...] = ()
     parts: Parts | None = None
     rows_in: int
     rows_out: int
@@ -170,27 +209,75 @@ class Manifest(BaseModel):
     changes: Changes | None = None
     seconds: float
     code_version: str
+    libraries: dict[str, str]
+    """The libraries on which the bytes depend, and their versions."""
+    sha256: str = NO_SEAL
+    """The hash of the entry itself; see `sealed`. It is the last field."""
 
     def only_object(self) -> StoredObject:
         """The object of a version that is one object: bronze, a gold table or the chart."""
         (entry,) = self.objects
         return entry
 
-    def to_bytes(self) -> bytes:
-        """The manifest as it is stored: indented JSON in UTF-8."""
-        return self.model_dump_json(indent=1, exclude_none=True).encode() + b"\n"
+    def copy_at(self, key: str) -> Copy | None:
+        """The copy at a fixed name; None if the version has none there."""
+        return next((copy for copy in self.copies if copy.key == key), None)
 
-    @classmethod
-    def from_bytes(cls, content: bytes) -> Manifest:
-        """Parse a stored manifest.
+    @property
+    def named(self) -> dict[str, StoredObject]:
+        """All objects of the version, by key: its own, and those with a fixed name."""
+        every = (*self.objects, *(copy.object for copy in self.copies))
+        return {entry.key: entry for entry in every}
 
-        Raises:
-            ValueError: the content is cut or malformed.
-        """
-        try:
-            return cls.model_validate_json(content)
-        except ValidationError as error:
-            raise ValueError(first_problem(error)) from None
+    @property
+    def made_by(self) -> str:
+        """The code and the libraries that made it, for messages."""
+        return ", ".join([self.code_version, *map(" ".join, self.libraries.items())])
+
+
+class Lost(BaseModel):
+    """The entry of a version that is lost, so that the log has no gap."""
+
+    manifest_version: int = MANIFEST_VERSION
+    layer: Layer
+    dataset: str
+    version: int
+    lost: Literal[True] = True
+    sha256: str = NO_SEAL
+
+
+def sealed(entry: BaseModel) -> bytes:
+    """An entry as it is stored: indented JSON in UTF-8 that ends with a hash of itself.
+
+    The hash is the sha256 of the stored bytes, with zeros in place of its own 64 digits. Entries of
+    later formats have it too.
+    """
+    content = entry.model_dump_json(indent=1, exclude_none=True).encode() + b"\n"
+    found = _seal(content)
+    return content[: found.start(1)] + _digest(content, found) + content[found.end(1) :]
+
+
+def check_seal(content: bytes) -> None:
+    """Check that a stored entry is as it was written.
+
+    Raises:
+        ValueError: it is cut, or a byte of it has changed.
+    """
+    found = _seal(content)
+    if _digest(content, found) != found[1]:
+        raise ValueError("it differs from its own sha256")
+
+
+def _seal(content: bytes) -> re.Match[bytes]:
+    if not (found := _SEAL.search(content)):
+        raise ValueError("it does not end with its sha256")
+    return found
+
+
+def _digest(content: bytes, found: re.Match[bytes]) -> bytes:
+    digest = hashlib.sha256(content[: found.start(1)])
+    digest.update(NO_SEAL.encode() + content[found.end(1) :])
+    return digest.hexdigest().encode()
 
 
 def first_problem(error: ValidationError) -> str:
@@ -198,19 +285,6 @@ def first_problem(error: ValidationError) -> str:
     first = error.errors(include_input=False, include_url=False)[0]
     place = ".".join(map(str, first["loc"]))
     return f"{place}: {first['msg']}" if place else first["msg"]
-
-
-def version_of(content: bytes) -> int:
-    """The format version of a stored manifest; works for later formats too.
-
-    Raises:
-        ValueError: the manifest has no version.
-    """
-    try:
-        # Keep only this field of each JSON object, because a manifest can name very many objects.
-        return int(json.loads(content, object_hook=lambda found: found.get("manifest_version")))
-    except (ValueError, TypeError, OverflowError, RecursionError):
-        raise ValueError("no JSON object with a manifest_version") from None
 
 
 def now() -> datetime:
@@ -223,14 +297,9 @@ def sha256(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def md5(content: bytes) -> str:
-    """The MD5 in hex; stores return it as the ETag of an object of one PUT."""
-    return hashlib.md5(content, usedforsecurity=False).hexdigest()
-
-
 @cache
 def code_version(package: str) -> str:
-    """The release, and a hash of the files of this package and of a flow, so that any edit shows.
+    """The release, and a hash of the files on which the bytes of a version depend.
 
     Args:
         package: the flow's package.
@@ -241,6 +310,7 @@ def code_version(package: str) -> str:
         for folder in spec.submodule_search_locations or () if spec else ():
             files = (p for p in Path(folder).rglob("*") if p.suffix in {".py", ".csv"})
             for file in sorted(files):
-                path = file.relative_to(folder).as_posix()
-                digest.update(path.encode() + b"\0" + file.read_bytes())
+                path = file.relative_to(folder)
+                if name != MACHINERY or path.parts[0] not in ONLY_READING:
+                    digest.update(path.as_posix().encode() + b"\0" + file.read_bytes())
     return f"{__version__}+{digest.hexdigest()[:12]}"

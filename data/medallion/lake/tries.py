@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import urllib3
-from tenacity import Retrying, retry_if_exception_type, stop_after_attempt
+from tenacity import (
+    Retrying,
+    retry_if_exception,
+    retry_if_exception_type,
+    stop_after_attempt,
+    wait_random_exponential,
+)
 
 TRIES = 5  # retries if no response comes
 BUSY_TRIES = 8  # retries if the store responds that it is busy
@@ -13,7 +21,7 @@ _BUSY_STATUS = (408, 429, 500, 502, 503, 504)
 
 
 def tries(unanswered: int, busy: int) -> urllib3.Retry:
-    """The retries of a request to the store.
+    """The retries of a request to the store; every request of ours may come twice.
 
     They ignore the store's `Retry-After`: MinIO sends one minute with each 503, which is longer
     than a lease.
@@ -30,7 +38,7 @@ def tries(unanswered: int, busy: int) -> urllib3.Retry:
         redirect=0,
         status=busy,
         status_forcelist=_BUSY_STATUS,
-        allowed_methods=None,  # POST too: it removes objects, and a second removal is harmless
+        allowed_methods=None,
         raise_on_status=False,
         raise_on_redirect=False,
         respect_retry_after_header=False,
@@ -44,3 +52,10 @@ def tries_of_a_cut_body() -> Retrying:
     """The retries of a response whose body is cut."""
     cut = retry_if_exception_type(urllib3.exceptions.ProtocolError)
     return Retrying(stop=stop_after_attempt(TRIES), retry=cut, reraise=True)
+
+
+def tries_of_a_conflict(is_conflict: Callable[[BaseException], bool]) -> Retrying:
+    """The retries of a conditional write that another one interrupts."""
+    wait = wait_random_exponential(BACKOFF_SECONDS, LONGEST_BACKOFF_SECONDS)
+    retry = retry_if_exception(is_conflict)
+    return Retrying(stop=stop_after_attempt(TRIES), retry=retry, wait=wait, reraise=True)

@@ -3,53 +3,77 @@
 from __future__ import annotations
 
 import hashlib
-import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from ..host.console import tell
 from ..host.workspace import workspace
-from ..lake.datasets import Dataset
 from ..lake.errors import LakeError, SnapshotMissing, StoreError
-from ..lake.manifest import PART_BYTES, Check, Parts, Source, StoredObject, now, sha256
-from ..lake.metadata import Origin
-from ..lake.records import CONTENT_TYPE, record_texts
-from ..lake.runs import RUN, began
-from ..lake.versions import Lake, Version
+from ..lake.manifest import (
+    PART_BYTES,
+    Check,
+    Copy,
+    Manifest,
+    Parts,
+    Snapshot,
+    Source,
+    StoredObject,
+    now,
+    sha256,
+)
+from ..lake.records import CONTENT_TYPE, record_texts, split_lines
+from ..lake.runs import time_of
+from ..lake.versions import Lake
 from ..source.crawl import crawl
-from ..writer import Step, Summary, View
+from ..writer import Provenance, Step, Summary, View, Writer
 from .errors import CheckFailed
+
+READ_AGAIN = 64 << 20
+"""Bytes of earlier snapshots that a run reads again, in turns, to see whether they are whole."""
 
 
 def extract(step: Step) -> Summary:
     """Publish a new snapshot, or an earlier one that the runtime variable `snapshot` names.
 
-    The current snapshot is copied to `history/` first, so no crash can lose it.
-
     Raises:
         FatalApiError: no snapshot that is proved complete could be fetched.
-        SnapshotMissing: the history has no such snapshot.
+        SnapshotMissing: bronze retains no such snapshot.
+        ObjectDiffers: no copy of that snapshot is whole.
     """
     writer, replay = step.writer, step.snapshot_to_replay
+    earlier = _earlier(writer)
     with workspace() as folder:
         path = folder / "snapshot.json"
-        local = (
-            _earlier(step.lake, writer.dataset, replay, path) if replay else _fetched(step, path)
-        )
+        local = _replayed(writer, earlier, replay, path) if replay else _fetched(step, path)
         entry = StoredObject(
-            key=_key(writer.dataset),
+            key=writer.dataset.earlier(writer.writer_id),
             rows=local.rows,
             bytes=path.stat().st_size,
             sha256=local.source.sha256,
         )
-        _archive_current(step, entry, local.snapshot)
-        origin = Origin(step.run, local.snapshot, local.source, local.rows)
-        manifest, written = writer.publish_object(
-            entry, path, CONTENT_TYPE, origin, local.checks, local.parts
-        )
-    removed = _expire_history(step)
-    return writer.summary(manifest, objects_written=int(written), snapshots_removed=removed)
+        before = writer.previous.only_object() if writer.previous else None
+        entry = writer.store(entry, path, CONTENT_TYPE, before)
+    others = [snapshot for snapshot in earlier if snapshot.snapshot != local.snapshot]
+    retained = tuple(_whole(writer, _unexpired(step, others)))
+    manifest = writer.manifest(
+        Provenance(local.snapshot, local.source, local.rows, bool(replay)),
+        objects=(entry,),
+        copies=(Copy(key=str(writer.dataset.object), object=entry),),
+        retained=retained,
+        checks=local.checks,
+        rows_out=entry.rows,
+        parts=local.parts,
+    )
+    known = {local.snapshot, *(snapshot.snapshot for snapshot in retained)}
+    manifest = writer.publish(manifest, lambda entry: entry.snapshot not in known)
+    return writer.summary(
+        manifest,
+        objects_written=writer.objects_written,
+        snapshots_removed=len(others) - len(retained),
+    )
 
 
 @dataclass(frozen=True)
@@ -65,26 +89,89 @@ class LocalSnapshot:
 
 def _fetched(step: Step, path: Path) -> LocalSnapshot:
     """Fetch all records into a file."""
-    settings = step.settings.flow
+    settings, previous = step.settings.flow, step.writer.previous
     fetched = crawl(step.flow.api, step.flow.table, settings, path)
     digest, parts = _hashed(path)
-    snapshot = _known_snapshot(step.lake, step.writer.dataset, digest) or step.run
+    is_known = previous is not None and previous.only_object().sha256 == digest
+    snapshot = previous.snapshot if previous and is_known else step.run
     source = Source(key=settings.api_url, sha256=digest)
     return LocalSnapshot(fetched.records, snapshot, source, parts, fetched.checks)
 
 
-def _earlier(lake: Lake, bronze: Dataset, snapshot: str, path: Path) -> LocalSnapshot:
-    """Write an earlier snapshot into a file."""
-    if not re.fullmatch(RUN, snapshot):
-        raise SnapshotMissing(snapshot, lake.history(bronze))
-    for key in (bronze.earlier(snapshot), _key(bronze)):
-        stored = lake.stat("bronze", key)
-        if stored and stored.snapshot == snapshot:
+def _replayed(
+    writer: Writer, earlier: Sequence[Snapshot], snapshot: str, path: Path
+) -> LocalSnapshot:
+    """Write an earlier snapshot, or the current one, into a file."""
+    known = {one.snapshot: one.object for one in earlier}
+    if snapshot not in known:
+        raise SnapshotMissing(snapshot, [*known])
+    wanted = known[snapshot]
+    problem: Exception | None = None
+    for entry in _equal(writer, wanted, earlier):
+        try:
             with path.open("wb") as file:
-                file.writelines(lake.chunks("bronze", stored.entry))
+                file.writelines(writer.lake.chunks("bronze", entry))
+        except (LakeError, StoreError) as error:
+            problem = problem or error
+        else:
             digest, parts = _hashed(path)
-            return LocalSnapshot(stored.rows, snapshot, Source(key=key, sha256=digest), parts)
-    raise SnapshotMissing(snapshot, lake.history(bronze))
+            return LocalSnapshot(wanted.rows, snapshot, Source(key=entry.key, sha256=digest), parts)
+    raise problem or SnapshotMissing(snapshot, [*known])
+
+
+def snapshots_of(version: Manifest) -> list[Snapshot]:
+    """The snapshots of a version of bronze: the retained ones, oldest first, and its own."""
+    own = Snapshot(
+        snapshot=version.snapshot,
+        object=version.only_object(),
+        version=version.version,
+        published_at=version.published_at,
+    )
+    return [*version.retained, own]
+
+
+def _earlier(writer: Writer) -> list[Snapshot]:
+    """The snapshots that bronze has before this run, oldest first."""
+    if writer.previous:
+        return snapshots_of(writer.previous)
+    # No log, or a damaged one: every snapshot in the store is retained.
+    known = dict[str, Snapshot]()
+    log = writer.lake.log(writer.dataset)
+    for number in log.numbers(writer.stored):
+        with suppress(LakeError, StoreError):
+            known |= {one.object.key: one for one in snapshots_of(log.entry(number))}
+    found = []
+    for key in sorted(writer.stored):
+        if key.startswith(writer.dataset.folder) and key.endswith(".json"):
+            found += [known[key]] if key in known else _adopted(writer, key)
+    return sorted(found, key=lambda one: (one.version, one.snapshot))
+
+
+def _adopted(writer: Writer, key: str) -> list[Snapshot]:
+    """A snapshot that no log entry names: a release without logs wrote it, or a run that died."""
+    snapshot = key.removeprefix(writer.dataset.folder).removesuffix(".json")
+    try:
+        entry = _counted(writer.lake, key)
+        began = time_of(snapshot)
+    except (LakeError, StoreError, ValueError) as error:
+        tell(f"bronze/{key} is no snapshot that can be read ({error}); the next run removes it.")
+        return []
+    return [Snapshot(snapshot=snapshot, object=entry, version=0, published_at=began)]
+
+
+def _counted(lake: Lake, key: str) -> StoredObject:
+    """The entry of a file of records, by reading it."""
+    digest, size = hashlib.sha256(), 0
+
+    def chunks() -> Iterator[bytes]:
+        nonlocal size
+        for chunk in lake.store.stream("bronze", key):
+            digest.update(chunk)
+            size += len(chunk)
+            yield chunk
+
+    rows = sum(1 for _ in record_texts(split_lines(chunks())))
+    return StoredObject(key=key, rows=rows, bytes=size, sha256=digest.hexdigest())
 
 
 def verify(view: View) -> None:
@@ -94,11 +181,9 @@ def verify(view: View) -> None:
         CheckFailed, LakeError: bronze differs from its manifest.
     """
 
-    def count(version: Version) -> tuple[int, int]:
-        entry = version.manifest.only_object()
-        return version.manifest.rows_out, sum(
-            1 for _ in record_texts(view.lake.lines("bronze", entry))
-        )
+    def count(version: Manifest) -> tuple[int, int]:
+        lines = view.lake.lines("bronze", version.only_object())
+        return version.rows_out, sum(1 for _ in record_texts(lines))
 
     expected, found = view.lake.follow(view.flow.bronze, count)
     if expected != found:
@@ -106,61 +191,96 @@ def verify(view: View) -> None:
 
 
 def expired(
-    snapshots: Sequence[str], versions: int, days: int, today: datetime, in_use: Collection[str]
-) -> list[str]:
+    snapshots: Sequence[Snapshot],
+    versions: int,
+    days: int,
+    today: datetime,
+    in_use: Collection[str],
+) -> list[Snapshot]:
     """The snapshots that have expired.
 
     Args:
-        snapshots: all snapshots in the history, oldest first; each is the id of a run.
+        snapshots: all earlier snapshots, by the version that last published them, oldest first.
         versions: how many of the newest to keep; 0 for no limit.
-        days: how many days after its crawl to keep a snapshot; 0 for no limit.
+        days: how many days after its publish to keep a snapshot; 0 for no limit.
         today: the current time.
         in_use: the sources of published versions; they never expire.
     """
-    too_many = set(snapshots[:-versions] if versions else ())
-    oldest = began(today - timedelta(days=days)) if days else ""
-    return [s for s in snapshots if (s in too_many or s < oldest) and s not in in_use]
+    oldest = today - timedelta(days=days)
+    first = max(0, len(snapshots) - versions) if versions else 0
+    return [
+        one
+        for number, one in enumerate(snapshots)
+        if (number < first or (days and one.published_at < oldest)) and one.snapshot not in in_use
+    ]
 
 
-def _archive_current(step: Step, entry: StoredObject, snapshot: str) -> None:
-    """Copy the current snapshot to `history/`, unless it is there already or is not replaced."""
-    bronze = step.writer.dataset
-    current = step.writer.stored[_key(bronze)]
-    if current is None or (current.sha256, current.snapshot) == (entry.sha256, snapshot):
-        return
-    key = bronze.earlier(current.snapshot)
-    if step.lake.stat("bronze", key) is None:
-        step.writer.copy(_key(bronze), current, key)
-
-
-def _expire_history(step: Step) -> int:
-    """Remove the expired snapshots; returns how many."""
-    settings, bronze = step.settings.flow, step.writer.dataset
-    limits = settings.history_versions, settings.history_days, now()
-    retained = step.lake.history(bronze)
-    if not expired(retained, *limits, in_use=()):
-        return 0
+def _unexpired(step: Step, earlier: Sequence[Snapshot]) -> list[Snapshot]:
+    """The earlier snapshots without the expired ones."""
+    settings, previous = step.settings.flow, step.writer.previous
+    # A clock that was set back must not be compared with times of a later one.
+    today = max([now(), *([previous.published_at] if previous else [])])
+    limits = settings.history_versions, settings.history_days, today
+    if not expired(earlier, *limits, in_use=()):
+        return [*earlier]
     try:
-        published = [step.lake.published(dataset) for dataset in step.flow.datasets]
+        others = [d for d in step.flow.datasets if d != step.writer.dataset]
+        published = [step.lake.published(dataset) for dataset in others]
     except (LakeError, StoreError):
-        return 0  # the snapshots in use are unknown, so none may be removed
-    gone = expired(retained, *limits, {manifest.snapshot for manifest in published if manifest})
-    step.writer.remove([bronze.earlier(snapshot) for snapshot in gone])
-    return len(gone)
+        return [*earlier]  # the snapshots in use are unknown, so none may be removed
+    gone = expired(earlier, *limits, {manifest.snapshot for manifest in published if manifest})
+    return [one for one in earlier if one not in gone]
 
 
-def _known_snapshot(lake: Lake, bronze: Dataset, digest: str) -> str | None:
-    """The id of the current snapshot, or of the newest in `history/`, if its bytes are equal."""
-    newest = [bronze.earlier(snapshot) for snapshot in lake.history(bronze)[-1:]]
-    for key in (_key(bronze), *newest):
-        stored = lake.stat("bronze", key)
-        if stored and stored.sha256 == digest:
-            return stored.snapshot
-    return None
+def _whole(writer: Writer, earlier: Sequence[Snapshot]) -> Iterator[Snapshot]:
+    """Look at some earlier snapshots, and mend what is damaged, if another copy is whole.
+
+    The newest one is always read, since its copy at the fixed name will be another one's. A
+    snapshot that is gone is told of, and no longer retained.
+    """
+    turn, size = writer.number % max(len(earlier), 1), 0
+    order = [*earlier[:-1][turn:], *earlier[:-1][:turn], *earlier[-1:]]
+    to_read = set[str]()
+    for one in reversed(order):
+        size += one.object.bytes
+        if size <= READ_AGAIN or not to_read:
+            to_read.add(one.object.key)
+    for one in earlier:
+        listed = writer.stored.get(one.object.key)
+        is_suspect = listed is None or listed.bytes != one.object.bytes
+        is_read = is_suspect or one.object.key in to_read
+        if not is_read or writer.is_whole(one.object) or _mended(writer, one.object, earlier):
+            yield one
+        else:
+            yield from _lost(one, is_there=listed is not None)
 
 
-def _key(bronze: Dataset) -> str:
-    return str(bronze.object)
+def _mended(writer: Writer, entry: StoredObject, earlier: Sequence[Snapshot]) -> bool:
+    for other in _equal(writer, entry, earlier):
+        if other.key != entry.key and writer.is_whole(other):
+            writer.lake.store.copy("bronze", other.key, entry.key, CONTENT_TYPE)
+            return writer.is_whole(entry)
+    return False
+
+
+def _equal(
+    writer: Writer, wanted: StoredObject, earlier: Sequence[Snapshot]
+) -> Iterator[StoredObject]:
+    """The objects that should have the same content: itself, other snapshots, the fixed name."""
+    yield wanted
+    equal = [one.object for one in earlier if one.object.sha256 == wanted.sha256]
+    yield from (entry for entry in equal if entry != wanted)
+    yield wanted.model_copy(update={"key": str(writer.dataset.object)})
+
+
+def _lost(one: Snapshot, is_there: bool) -> Iterator[Snapshot]:
+    what = f"bronze/{one.object.key}, the only copy of the snapshot {one.snapshot},"
+    then = "the versions that were made from it cannot be rebuilt"
+    if is_there:
+        tell(f"{what} is damaged, and {then}: remove it, or put a whole copy there.")
+        yield one
+    else:
+        tell(f"{what} is missing, and {then}.")
 
 
 def _hashed(path: Path) -> tuple[str, Parts]:

@@ -12,10 +12,9 @@ from ..errors import FlowUnusable
 from ..flow import MEDIA_TYPES, Chart, Flow
 from ..host.console import tell
 from ..lake.datasets import Dataset
-from ..lake.manifest import Check, StoredObject
-from ..lake.metadata import Origin
-from ..report.publishing import keep_locally, publish
-from ..writer import Step, Summary, View
+from ..lake.manifest import Check
+from ..report.publishing import keep_locally, keep_page, with_page
+from ..writer import Provenance, Step, Summary, View, made_from_expired
 from . import gold
 from .errors import CheckFailed
 
@@ -37,33 +36,37 @@ def visualize(step: Step) -> tuple[Summary, Figure]:
     Raises:
         LakeError: gold is missing or differs from its manifest.
     """
-    drawing, _ = _chart_of(step.flow)
-    table, version = gold.read(step.lake, step.flow, drawing.of)
-    counted = version.manifest
+    drawing, dataset = _chart_of(step.flow)
+    table, counted = gold.read(step.lake, step.flow, drawing.of)
     host = urlsplit(step.settings.flow.api_url).hostname
     date = f"{counted.snapshot[:4]}-{counted.snapshot[4:6]}-{counted.snapshot[6:8]}"
     figure = _drawn(drawing, table, f"Data of {date}. Source: {step.flow.api.title} at {host}.")
-    origin = Origin(step.run, counted.snapshot, version.source, counted.rows_out)
     drawn = sum(table[_count(step.flow, drawing)].to_pylist())
     check = Check(name="rows drawn = silver", expected=counted.rows_in, found=drawn)
 
-    count, files = 0, []
-    keys = (str(step.writer.dataset.object), *step.writer.dataset.beside)
-    # The first format is the published version, so it is written last.
-    for key, kind in reversed(list(zip(keys, drawing.formats, strict=False))):
-        content = to_bytes(figure, kind)
-        entry = StoredObject.of(key, len(table), content)
-        local = step.settings.lake.visualizations / Path(key).name
-        files.append(keep_locally("chart", local, content))
-        if key == keys[0]:
-            manifest, written = step.writer.publish_object(
-                entry, content, MEDIA_TYPES[kind], origin, (check,)
-            )
-        else:
-            written = step.writer.store(entry, content, MEDIA_TYPES[kind], origin)
-        count += written
-    more = {"picture": files[-1], "report": publish(step, origin)}
-    return step.writer.summary(manifest, objects_written=count, **more), figure
+    writer = step.writer
+    keys = (str(dataset.object), *dataset.beside)
+    contents = {
+        key: to_bytes(figure, kind) for key, kind in zip(keys, drawing.formats, strict=False)
+    }
+    copies = tuple(
+        writer.store_copied(key, content, len(table), MEDIA_TYPES[kind])
+        for (key, content), kind in zip(contents.items(), drawing.formats, strict=True)
+    )
+    (source,) = (d for d in step.flow.gold if d.name == drawing.of)
+    manifest = writer.manifest(
+        Provenance.of(source, counted),
+        objects=(copies[0].object,),
+        copies=copies,
+        checks=(check,),
+        rows_out=len(table),
+    )
+    manifest, page = with_page(step, writer, manifest, (), contents[keys[0]])
+    manifest = writer.publish(manifest, made_from_expired(step.lake, source))
+    folder = step.settings.lake.visualizations
+    files = [keep_locally("chart", folder / Path(k).name, c) for k, c in contents.items()]
+    more = {"picture": files[0], "report": keep_page(step, page)}
+    return writer.summary(manifest, objects_written=writer.objects_written, **more), figure
 
 
 def verify(view: View) -> None:

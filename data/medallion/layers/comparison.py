@@ -12,10 +12,10 @@ import pyarrow.compute as pc
 
 from ..lake import parquet
 from ..lake.batches import grouped
-from ..lake.errors import LakeError
+from ..lake.errors import LakeError, StoreError
 from ..lake.manifest import Changes, Manifest, StoredObject
 from ..lake.partitions import Partitioning
-from ..lake.versions import Lake, Version
+from ..lake.versions import Lake
 from ..work import regrouping
 from ..work.regrouping import few_buckets
 from ..work.shuffle import Part, Piece, Place, buckets_of, gather, scatter
@@ -23,7 +23,7 @@ from ..writer import Step, View
 from . import changes
 from .changes import Comparison
 from .errors import CheckFailed
-from .silver_tasks import Silver, Written
+from .silver_tasks import Silver, Written, content_of
 
 ROWS_AT_ONCE = 200_000
 """The weight of the published objects that one task reads."""
@@ -38,10 +38,10 @@ def verify(view: View) -> None:
     silver = Silver.of(view.flow)
     key = silver.table.key
 
-    def count(version: Version) -> tuple[int, int]:
-        rows = version.manifest.rows_out
+    def count(version: Manifest) -> tuple[int, int]:
+        rows = version.rows_out
         buckets = few_buckets(rows, ROWS_AT_ONCE)
-        pieces = _scattered(view, silver, "keys", version.manifest.objects, [key], buckets)
+        pieces = _scattered(view, silver, "keys", version.objects, [key], buckets)
         tasks = [
             partial(count_keys, silver=silver, parts=parts)
             for (parts,) in regrouping.by_key(
@@ -77,18 +77,19 @@ def report(
     """
     objects = [entry for one in written for entry in one.objects]
     previous = step.writer.previous
-    before = set(previous.objects if previous else ())
-    gone = by_key(before.difference(objects))
-    if not gone and before.issuperset(objects):
+    before = {content_of(entry): entry for entry in (previous.objects if previous else ())}
+    after = {content_of(entry) for entry in objects}
+    gone = by_key([entry for content, entry in before.items() if content not in after])
+    if before.keys() == after:
         return Changes(), None
     head: dict[str, Any] = {"run": step.run, "snapshot": snapshot}
     head["before"] = previous.snapshot if previous else None
     columns = silver.table.schema.names
     try:
         was = _scattered(step, silver, "before", gone, columns, buckets)
-    except LakeError:
+    except (LakeError, StoreError):
         # A damaged version is replaced too; its rows are unknown.
-        head["before_readable"], before = False, set()
+        head["before_readable"], before = False, {}
     if not before:
         rows = sum(entry.rows for entry in objects)
         counts = Changes(added=rows, partitions=partitions_in(objects))
@@ -167,7 +168,7 @@ def _keys_schema(silver: Silver) -> pa.Schema:
     return pa.schema([silver.table[silver.table.key].field, *silver.table.partition_schema])
 
 
-def by_key(entries: Sequence[StoredObject] | set[StoredObject]) -> tuple[StoredObject, ...]:
+def by_key(entries: Sequence[StoredObject]) -> tuple[StoredObject, ...]:
     """Sort objects by their keys."""
     return tuple(sorted(entries, key=attrgetter("key")))
 

@@ -12,12 +12,11 @@ from ..flow import Aggregate, Flow
 from ..lake import parquet
 from ..lake.batches import grouped
 from ..lake.datasets import Dataset
-from ..lake.manifest import Check, StoredObject
-from ..lake.metadata import Origin
-from ..lake.versions import Lake, Version
-from ..report.publishing import publish
+from ..lake.manifest import Check, Manifest
+from ..lake.versions import Lake
+from ..report.publishing import keep_page, with_page
 from ..table import Table
-from ..writer import Step, Summary, View
+from ..writer import Provenance, Step, Summary, View, made_from_expired
 from . import aggregation
 from .errors import AccountingBroken, CheckFailed
 
@@ -33,25 +32,31 @@ def aggregate(step: Step) -> Summary:
         AccountingBroken: a row appeared or vanished; nothing was published.
     """
     flow = step.flow
-    version, tables = step.lake.follow(flow.silver, lambda version: _tables(step, version))
-    silver = version.manifest
+    silver, tables = step.lake.follow(flow.silver, lambda version: _tables(step, version))
     checks = [
         _added_up(a, t, silver.rows_out) for a, t in zip(flow.aggregates, tables, strict=True)
     ]
-    origin = Origin(step.run, silver.snapshot, version.source, silver.rows_out)
-    count = 0
-    manifests = []
-    for writer, table, check in zip(step.writers, tables, checks, strict=True):
-        content = parquet.write(table)
-        entry = StoredObject.of(str(writer.dataset.object), len(table), content)
-        manifest, written = writer.publish_object(
-            entry, content, parquet.CONTENT_TYPE, origin, (check,)
+    provenance = Provenance.of(flow.silver, silver)
+    is_over = made_from_expired(step.lake, flow.silver)
+    manifests, more = list[Manifest](), dict[str, str]()
+    # The page belongs to the first table, so it is made when the others are published.
+    for writer, table, check in reversed(list(zip(step.writers, tables, checks, strict=True))):
+        content, fixed = parquet.write(table), str(writer.dataset.object)
+        copy = writer.store_copied(fixed, content, len(table), parquet.CONTENT_TYPE)
+        manifest = writer.manifest(
+            provenance,
+            objects=(copy.object,),
+            copies=(copy,),
+            checks=(check,),
+            rows_out=len(table),
         )
-        manifests.append(manifest)
-        count += written
-    rows = {m.dataset: m.rows_out for m in manifests}
-    more = {} if flow.drawing else {"report": publish(step, origin)}
-    return step.writer.summary(manifests[0], tables=rows, objects_written=count, **more)
+        if flow.report in writer.dataset.beside:
+            manifest, page = with_page(step, writer, manifest, manifests)
+            more["report"] = keep_page(step, page)
+        manifests.append(writer.publish(manifest, is_over))
+    count = sum(writer.objects_written for writer in step.writers)
+    rows = {m.dataset: m.rows_out for m in reversed(manifests)}
+    return step.writer.summary(manifests[-1], tables=rows, objects_written=count, **more)
 
 
 def schema_of(table: Table, aggregate: Aggregate) -> pa.Schema:
@@ -60,7 +65,7 @@ def schema_of(table: Table, aggregate: Aggregate) -> pa.Schema:
     return pa.schema([*keys, *(aggregation.field_of(table, m) for m in aggregate.measures)])
 
 
-def read(lake: Lake, flow: Flow, name: str) -> tuple[pa.Table, Version]:
+def read(lake: Lake, flow: Flow, name: str) -> tuple[pa.Table, Manifest]:
     """Read a published gold table; returns the table and its version.
 
     Raises:
@@ -69,8 +74,8 @@ def read(lake: Lake, flow: Flow, name: str) -> tuple[pa.Table, Version]:
     aggregate, dataset = _named(flow, name)
     schema = schema_of(flow.table, aggregate)
 
-    def table(version: Version) -> tuple[pa.Table, Version]:
-        entry = version.manifest.only_object()
+    def table(version: Manifest) -> tuple[pa.Table, Manifest]:
+        entry = version.only_object()
         content = lake.read("gold", entry)
         return parquet.read(f"gold/{entry.key}", content, entry, schema), version
 
@@ -86,23 +91,23 @@ def verify(view: View) -> None:
     for aggregate in view.flow.aggregates:
         table, version = read(view.lake, view.flow, aggregate.name)
         total = sum(table[aggregate.count].to_pylist())
-        if total != version.manifest.rows_in:
+        if total != version.rows_in:
             what = f"the sum of {aggregate.count} in {aggregate.name}"
-            raise CheckFailed(what, version.manifest.rows_in, total)
+            raise CheckFailed(what, version.rows_in, total)
         groups = len(table.group_by(list(aggregate.keys)).aggregate([]))
         if groups != len(table):
             what = f"the number of distinct groups in {aggregate.name}"
             raise CheckFailed(what, len(table), groups)
 
 
-def _tables(step: Step, version: Version) -> tuple[Version, list[pa.Table]]:
+def _tables(step: Step, version: Manifest) -> tuple[Manifest, list[pa.Table]]:
     """Group silver's rows; returns the version and one table per aggregate."""
     flow = step.flow
     tasks = [
         partial(
             aggregation.group_objects, table=flow.table, aggregates=flow.aggregates, entries=group
         )
-        for group in grouped(version.manifest.objects, attrgetter("weight"), ROWS_AT_ONCE)
+        for group in grouped(version.objects, attrgetter("weight"), ROWS_AT_ONCE)
     ]
     found = list(step.engine.run(tasks, "grouping silver"))
     return version, [

@@ -23,7 +23,6 @@ class Range:
     """A part of bronze's object: the lines that begin at the bytes from `start` up to `end`."""
 
     key: str
-    etag: str
     size: int
     start: int
     end: int
@@ -31,14 +30,13 @@ class Range:
     """The hash of the range's bytes; None if the manifest has only that of the whole object."""
 
 
-def ranges(key: str, etag: str, size: int, parts: Parts | None) -> list[Range]:
+def ranges(key: str, size: int, parts: Parts | None) -> list[Range]:
     """Divide an object of `size` bytes into the manifest's parts, or else by `PART_BYTES`."""
     hashed = parts or Parts(size=PART_BYTES, sha256=())
     starts = range(0, max(size, 1), hashed.size)
     digests = zip_longest(starts, hashed.sha256[: len(starts)])
     return [
-        Range(key, etag, size, start, min(start + hashed.size, size), digest)
-        for start, digest in digests
+        Range(key, size, start, min(start + hashed.size, size), digest) for start, digest in digests
     ]
 
 
@@ -56,7 +54,7 @@ def lines_of(place: Place, span: Range) -> Iterator[Lines]:
     """Read the records of a range, in batches of about `AT_ONCE` bytes.
 
     Raises:
-        ObjectMissing: the object was replaced.
+        ObjectMissing: the object is gone.
         ObjectDiffers: the range differs from the manifest.
     """
     return lines_within(_content(place, span), span.start, span.end, AT_ONCE)
@@ -66,7 +64,7 @@ def _content(place: Place, span: Range) -> Iterator[bytes]:
     """Read the object from one byte before a range, and past its end while the caller reads."""
     digest, before, held = hashlib.sha256(), min(span.start, 1), b""
     start = span.start - before
-    for chunk in place.lake.store.stream("bronze", span.key, start, span.end, span.etag):
+    for chunk in place.lake.store.stream("bronze", span.key, start, span.end):
         digest.update(memoryview(chunk)[before:])
         before = 0
         if held:
@@ -78,4 +76,4 @@ def _content(place: Place, span: Range) -> Iterator[bytes]:
     yield held
     for start in range(span.end, span.size, PIECE_OF_A_LINE):
         end = min(start + PIECE_OF_A_LINE, span.size)
-        yield from place.lake.store.stream("bronze", span.key, start, end, span.etag)
+        yield from place.lake.store.stream("bronze", span.key, start, end)

@@ -1,29 +1,26 @@
-"""Silver: the cleaned rows as Parquet, by partition; the manifest publishes them."""
+"""Silver: the cleaned rows as Parquet, by partition."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 from itertools import accumulate
 
+from ..host.console import tell
 from ..host.workspace import workspace
 from ..lake.datasets import SCRATCH
-from ..lake.errors import LeaseLost, ObjectMissing, StoreError
-from ..lake.manifest import Changes, Check, Drift, Manifest, Profile, StoredObject, now
-from ..lake.metadata import Origin
+from ..lake.manifest import Changes, Check, Copy, Drift, Manifest, Profile, now
 from ..lake.records import CONTENT_TYPE, array_lines
 from ..lake.runs import began
-from ..lake.store import Listed
-from ..lake.versions import Version
 from ..work.engine import Task
 from ..work.regrouping import few_buckets
 from ..work.shuffle import TASK_BYTES, gather, parts_of
-from ..writer import Step, Summary
+from ..writer import Provenance, Step, Summary, made_from_expired
 from . import drift, silver_tasks, writing
+from .changes import to_json
 from .cleaning import Rejected
 from .comparison import buckets_to_compare, by_key, partitions_in, report, verify
 from .drift import Turnover
@@ -42,7 +39,7 @@ RANGE_POSITIONS = 1 << 32
 class Cleaned:
     """Bronze's records, cleaned and scattered into hash buckets."""
 
-    version: Version
+    version: Manifest
     ranges: list[CleanedRange]
     buckets: int
     key_buckets: int
@@ -52,11 +49,6 @@ class Cleaned:
     def rejected(self) -> int:
         """The number of rejects."""
         return sum(cleaned.unusable for cleaned in self.ranges)
-
-    def origin(self, run: str) -> Origin:
-        """The origin of silver."""
-        bronze = self.version.manifest
-        return Origin(run, bronze.snapshot, self.version.source, bronze.rows_out)
 
 
 def transform(step: Step) -> Summary:
@@ -70,24 +62,19 @@ def transform(step: Step) -> Summary:
     """
     silver, writer = Silver.of(step.flow), step.writer
     _sweep_scratch(step)
-    stored = step.lake.store.listed("silver", writer.dataset.prefix)
     cleaned = step.lake.follow(step.flow.bronze, lambda version: _clean(step, silver, version))
-    origin, snapshot = cleaned.origin(step.run), cleaned.version.manifest.snapshot
-    written, duplicates = _write(step, silver, cleaned, stored)
-    try:
-        check, profile = _checked(cleaned, written, duplicates)
-        objects = by_key([entry for one in written for entry in one.objects])
-        changed, changes = report(step, silver, written, cleaned.key_buckets, snapshot)
-        turnover = _turnover(step, changed, cleaned.rejected, duplicates)
-        drifts = _drifts_let_pass(step, profile, turnover, snapshot)
-    except (AccountingBroken, DriftStopped):
-        _withdraw(step, stored)
-        raise
-    count = sum(one.stored for one in written) + _store_rejected(step, cleaned, origin)
-    count += _store_changes(step, changed, changes, origin)
-    manifest = writer.publish(
-        origin,
+    bronze = cleaned.version
+    written, duplicates = _write(step, silver, cleaned)
+    check, profile = _checked(cleaned, written, duplicates)
+    objects = by_key([entry for one in written for entry in one.objects])
+    changed, changes = report(step, silver, written, cleaned.key_buckets, bronze.snapshot)
+    turnover = _turnover(step, changed, cleaned.rejected, duplicates)
+    drifts = _drifts_let_pass(step, profile, turnover, bronze.snapshot)
+    writer.objects_written += sum(one.stored for one in written)
+    manifest = writer.manifest(
+        Provenance.of(step.flow.bronze, bronze),
         objects=objects,
+        copies=(_store_rejected(step, cleaned), _store_changes(step, changed, changes, bronze)),
         checks=(check,),
         rows_out=profile.rows,
         rows_rejected=cleaned.rejected,
@@ -96,11 +83,12 @@ def transform(step: Step) -> Summary:
         drift=drifts,
         changes=changed,
     )
+    manifest = writer.publish(manifest, made_from_expired(step.lake, step.flow.bronze))
     return writer.summary(
         manifest,
         partitions=partitions_in(objects),
-        objects_written=count,
-        objects_removed=_remove_unnamed(step, manifest, stored),
+        objects_written=writer.objects_written,
+        objects_removed=_gone(step),
         **changed.model_dump(exclude={"changed", "partitions"}),
         drift=[noted.what for noted in drifts],
     )
@@ -110,16 +98,13 @@ def _sweep_scratch(step: Step) -> None:
     """Remove the scratch of runs that began more than a day ago; such runs must have died."""
     limit = f"{SCRATCH}{began(now() - timedelta(days=1))}"
     left = step.lake.store.listed("silver", SCRATCH)
-    step.writer.remove([key for key in left if key < limit])
+    step.lake.store.remove("silver", [key for key in left if key < limit])
 
 
-def _clean(step: Step, silver: Silver, version: Version) -> Cleaned:
-    entry = version.manifest.only_object()
-    stored = step.lake.stat("bronze", entry.key)
-    if stored is None:
-        raise ObjectMissing(f"bronze/{entry.key}")
-    buckets = few_buckets(stored.bytes, TASK_BYTES)
-    spans = ranges(entry.key, stored.etag, stored.bytes, version.manifest.parts)
+def _clean(step: Step, silver: Silver, version: Manifest) -> Cleaned:
+    entry = version.only_object()
+    buckets = few_buckets(entry.bytes, TASK_BYTES)
+    spans = ranges(entry.key, entry.bytes, version.parts)
     tasks: list[Task[CleanedRange | None]] = [
         partial(
             silver_tasks.clean_range,
@@ -134,24 +119,20 @@ def _clean(step: Step, silver: Silver, version: Version) -> Cleaned:
     if any(span.sha256 is None for span in spans):
         tasks.insert(0, partial(check_object, entry=entry))
     cleaned = [done for done in step.engine.run(tasks, "cleaning bronze") if done]
-    key_buckets = buckets_to_compare(version.manifest.rows_out, step.writer.previous)
+    key_buckets = buckets_to_compare(version.rows_out, step.writer.previous)
     return Cleaned(version, cleaned, buckets, key_buckets)
 
 
-def _write(
-    step: Step, silver: Silver, cleaned: Cleaned, stored: Mapping[str, Listed]
-) -> tuple[list[Written], int]:
-    """Store the missing files; returns what was written, and the number of duplicates."""
-    etags = {key: entry.etag for key, entry in stored.items()}
+def _write(step: Step, silver: Silver, cleaned: Cleaned) -> tuple[list[Written], int]:
+    """Store the new files; returns what was written, and the number of duplicates."""
     previous = step.writer.previous
-    before = {entry.key for entry in previous.objects} if previous else None
     return writing.write(
         step.engine,
         silver,
         cleaned.ranges,
         cleaned.buckets,
-        etags,
-        before,
+        step.writer.writer_id,
+        previous.objects if previous else None,
         cleaned.key_buckets,
     )
 
@@ -160,7 +141,7 @@ def _checked(
     cleaned: Cleaned, written: Sequence[Written], duplicates: int
 ) -> tuple[Check, Profile]:
     """Check that all of bronze's records are accounted for; returns the check and the profile."""
-    expected = cleaned.version.manifest.rows_out
+    expected = cleaned.version.rows_out
     seen = drift.seen_in_all(one.seen for one in cleaned.ranges)
     profile = drift.whole((one.profile for one in written), seen)
     found = profile.rows + cleaned.rejected + duplicates
@@ -194,15 +175,8 @@ def _drifts_let_pass(
     return drifts
 
 
-def _withdraw(step: Step, stored: Collection[str]) -> None:
-    """Remove the files that this run stored; if that fails, the next run removes them."""
-    with suppress(StoreError, LeaseLost):
-        found = step.lake.store.listed("silver", step.writer.dataset.prefix)
-        step.writer.remove([key for key in found if key not in stored])
-
-
-def _store_rejected(step: Step, cleaned: Cleaned, origin: Origin) -> bool:
-    """Store the rejects beside silver, one per line."""
+def _store_rejected(step: Step, cleaned: Cleaned) -> Copy:
+    """Store the rejects, one per line."""
     with workspace() as folder:
         path = folder / "rejected.json"
         digest = hashlib.sha256()
@@ -210,21 +184,23 @@ def _store_rejected(step: Step, cleaned: Cleaned, origin: Origin) -> bool:
             for line in array_lines(_rejected(step, cleaned)):
                 digest.update(line)
                 file.write(line)
-        entry = StoredObject(
-            key=step.flow.rejected,
-            rows=cleaned.rejected,
-            bytes=path.stat().st_size,
-            sha256=digest.hexdigest(),
+        return step.writer.store_copied(
+            step.flow.rejected, path, cleaned.rejected, CONTENT_TYPE, digest.hexdigest()
         )
-        return step.writer.store(entry, path, CONTENT_TYPE, origin)
 
 
-def _store_changes(step: Step, changed: Changes, report: bytes | None, origin: Origin) -> bool:
-    """Store the change report beside silver, if anything changed."""
-    if report is None:
-        return False
-    entry = StoredObject.of(step.flow.changes, changed.partitions, report)
-    return step.writer.store(entry, report, CONTENT_TYPE, origin)
+def _store_changes(step: Step, changed: Changes, content: bytes | None, bronze: Manifest) -> Copy:
+    """Store the change report; if nothing changed, the last one stays."""
+    writer, key = step.writer, step.flow.changes
+    if content is None:
+        if copy := writer.carry(key, CONTENT_TYPE):
+            return copy
+        before = writer.previous.snapshot if writer.previous else None
+        head = {"run": step.run, "snapshot": bronze.snapshot, "before": before}
+        content = to_json({**head, "counts": changed.model_dump()})
+        if writer.previous and writer.previous.copy_at(key):
+            tell(f"silver/{key} was damaged, and is lost: it says now that nothing changed.")
+    return writer.store_copied(key, content, changed.partitions, CONTENT_TYPE)
 
 
 def _rejected(step: Step, cleaned: Cleaned) -> Iterator[str]:
@@ -237,9 +213,9 @@ def _rejected(step: Step, cleaned: Cleaned) -> Iterator[str]:
             yield Rejected(row["record"], row["reason"], position).to_json()
 
 
-def _remove_unnamed(step: Step, manifest: Manifest, stored: Collection[str]) -> int:
-    """Remove the objects that the manifest does not name: the previous version, and leftovers."""
-    named = {entry.key for entry in manifest.objects} | {step.writer.dataset.manifest}
-    unnamed = [key for key in stored if key not in named]
-    step.writer.remove(unnamed)
-    return len(unnamed)
+def _gone(step: Step) -> int:
+    """How many objects of the previous version this one does not name."""
+    previous, published = step.writer.previous, step.writer.published
+    return len(
+        set(previous.objects if previous else ()) - set(published.objects if published else ())
+    )

@@ -20,6 +20,7 @@ import pyarrow.compute as pc
 
 from ..flow import Flow
 from ..lake import parquet
+from ..lake.batches import in_threads
 from ..lake.manifest import Profile, StoredObject, sha256
 from ..lake.partitions import Partition, Partitioning, text_of
 from ..lake.versions import Lake
@@ -56,7 +57,7 @@ class CleanedRange:
 
 @dataclass(frozen=True)
 class Written:
-    """Written partitions: their objects, how many were not in the store, and their profile."""
+    """Written partitions: their objects, how many of them are new, and their profile."""
 
     objects: tuple[StoredObject, ...]
     stored: int
@@ -115,7 +116,7 @@ def clean_range(
         buckets: the number of hash buckets.
 
     Raises:
-        ObjectMissing: the object was replaced.
+        ObjectMissing: the object is gone.
         ObjectDiffers: the range differs from the manifest.
     """
     tables, rejected, batches, records = [silver.table.clean_schema.empty_table()], [], [], 0
@@ -196,12 +197,14 @@ def write_partitions(
     parts: Sequence[Part],
     without: npt.NDArray[np.int64],
     files: Mapping[Partition, int],
-    stored: Mapping[str, str],
     name: str,
-    before: Collection[str] | None,
+    writer: str,
+    before: Collection[StoredObject] | None,
     key_buckets: int,
 ) -> Written:
     """Store a bucket's rows, as Parquet files of one partition each, sorted by key.
+
+    A file that the previous version has too, and that is whole, is kept.
 
     Args:
         place: where the task runs.
@@ -209,9 +212,9 @@ def write_partitions(
         parts: all parts of the bucket.
         without: the positions of superseded rows.
         files: partition to its number of files; rows are divided by key.
-        stored: object key to ETag, for the objects in the store; they are not stored again.
         name: the name of the piece of new rows.
-        before: the object keys of the previous version; None for the first version.
+        writer: the end of the names of new files; no other writer uses it.
+        before: the previous version's objects of these partitions; None for the first version.
         key_buckets: the number of hash buckets for the new rows.
     """
     # Arrow sorts one chunk much faster than many.
@@ -220,8 +223,10 @@ def write_partitions(
         rows = rows.filter(pc.invert(pc.is_in(rows[POSITION], value_set=pa.array(without))))
 
     # Each file is made here, while threads store earlier ones.
-    made = starmap(partial(_made, silver), _files(silver, rows, files))
-    done = list(place.lake.store.each(partial(_store, place.lake, stored, before), made))
+    made = starmap(partial(_made, silver, writer), _files(silver, rows, files))
+    known = None if before is None else {content_of(entry): entry for entry in before}
+    store = partial(_store, place.lake, known)
+    done = list(in_threads(place.lake.store.connections, store, made))
     new = [rows for *_, rows in done if rows is not None]
     differing = pa.concat_tables([silver.table.located_schema.empty_table(), *new])
     by_key = buckets_of(differing[silver.table.key], key_buckets)
@@ -233,27 +238,34 @@ def write_partitions(
     )
 
 
-def _made(silver: Silver, partition: Partition, rows: pa.Table) -> File:
-    """The file of some rows of a partition, named by the hash of its content."""
+def _made(silver: Silver, writer: str, partition: Partition, rows: pa.Table) -> File:
+    """The file of some rows of a partition, named by the hash of its content and its writer."""
     content = parquet.write(rows.select(silver.table.schema.names))
     digest = sha256(content)
-    key = f"{silver.folder(partition)}/{digest[:32]}.parquet"
+    key = f"{silver.folder(partition)}/{digest[:32]}-{writer}.parquet"
     entry = StoredObject(key=key, rows=len(rows), bytes=len(content), sha256=digest)
     return entry, content, rows
 
 
+def content_of(entry: StoredObject) -> tuple[str, str]:
+    """What is in a silver object, whoever wrote it: its folder and its hash."""
+    return entry.key.rpartition("/")[0], entry.sha256
+
+
 def _store(
-    lake: Lake, stored: Mapping[str, str], before: Collection[str] | None, file: File
+    lake: Lake, known: Mapping[tuple[str, str], StoredObject] | None, file: File
 ) -> tuple[StoredObject, bool, pa.Table | None]:
-    """Store a file if it is missing.
+    """Store a file, unless the previous version has it and it is whole.
 
     Returns:
-        The object; whether it was missing; its rows if the previous version does not have it.
+        The object; whether it was stored; its rows if the previous version does not have them.
     """
     entry, content, rows = file
-    kind, etag = parquet.CONTENT_TYPE, stored.get(entry.key)
-    missing = lake.put_missing("silver", entry, content, kind, etag)
-    return entry, missing, None if before is None or entry.key in before else rows
+    before = known.get(content_of(entry)) if known else None
+    if before and lake.problem("silver", before) is None:
+        return before, False, None
+    lake.store.put("silver", entry.key, content, parquet.CONTENT_TYPE)
+    return entry, True, None if known is None or before else rows
 
 
 def files_for(rows: int) -> int:

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..lake.batches import grouped
+from ..lake.manifest import StoredObject
 from ..lake.partitions import Partition
 from ..work.engine import Engine, Task
 from ..work.regrouping import by_key
@@ -44,8 +45,8 @@ def write(
     silver: Silver,
     ranges: Sequence[CleanedRange],
     buckets: int,
-    stored: Mapping[str, str],
-    before: Collection[str] | None,
+    writer: str,
+    before: Collection[StoredObject] | None,
     key_buckets: int,
 ) -> tuple[list[Written], int]:
     """Store the rows; returns what was written, and the number of duplicates.
@@ -55,8 +56,8 @@ def write(
         silver: the silver of the flow.
         ranges: the cleaned ranges, scattered into hash buckets.
         buckets: the number of hash buckets.
-        stored: object key to ETag, for all objects in the store.
-        before: the object keys of the previous version; None for the first version.
+        writer: the end of the names of new files; no other writer uses it.
+        before: the objects of the previous version; None for the first version.
         key_buckets: the number of hash buckets for the new rows.
     """
     duplicates = _superseded(engine, silver, ranges, buckets)
@@ -65,7 +66,7 @@ def write(
         rows.update(cleaned.by_partition)
     rows.subtract({partition: len(positions) for partition, positions in duplicates.items()})
     files = {partition: silver_tasks.files_for(count) for partition, count in rows.items()}
-    stored_in, before_in = _by_folder(stored), _by_folder(before or ())
+    before_in = _by_folder(before or ())
     none = np.empty(0, np.int64)
     tasks = []
     for number, work in enumerate(_planned(engine, silver, ranges, buckets, rows, files)):
@@ -76,9 +77,9 @@ def write(
             parts=work.parts,
             without=np.concatenate([none, *(duplicates.get(p, none) for p in work.partitions)]),
             files={partition: files[partition] for partition in work.partitions},
-            stored={key: stored[key] for folder in folders for key in stored_in[folder]},
             name=f"new-{number:06}",
-            before=None if before is None else {k for folder in folders for k in before_in[folder]},
+            writer=writer,
+            before=None if before is None else [e for f in folders for e in before_in[f]],
             key_buckets=key_buckets,
         )
         tasks.append(task)
@@ -86,10 +87,10 @@ def write(
     return written, sum(map(len, duplicates.values()))
 
 
-def _by_folder(keys: Iterable[str]) -> Mapping[str, list[str]]:
-    found: dict[str, list[str]] = defaultdict(list)
-    for key in keys:
-        found[key.rpartition("/")[0]].append(key)
+def _by_folder(entries: Iterable[StoredObject]) -> Mapping[str, list[StoredObject]]:
+    found: dict[str, list[StoredObject]] = defaultdict(list)
+    for entry in entries:
+        found[entry.key.rpartition("/")[0]].append(entry)
     return found
 
 

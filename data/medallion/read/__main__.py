@@ -67,10 +67,17 @@ def _talk(answer: Callable[[str], None]) -> None:
 def _versions(lake: Lake, flow: Flow, _: argparse.Namespace) -> int:
     from .past import versions
 
-    print(f"{'run':26}{'day':12}{'records':>10}{'added':>9}{'removed':>9}{'changed':>9}")
+    counts = ("records", "added", "removed", "changed")
+    print(f"{'version':>7}  {'published (UTC)':20}{'run':24}" + "".join(f"{c:>10}" for c in counts))
+    before = 0
     for one in versions(lake, flow):
-        changed = f"{one.added:>9,}{one.removed:>9,}{one.changed:>9,}"
-        print(f"{one.snapshot:26}{one.began:%Y-%m-%d}{one.records:>12,}{changed}", flush=True)
+        for number in range(before + 1 if before else one.version, one.version):
+            print(f"{number:>7}  lost: its log entry was damaged")
+        before = one.version
+        numbers = "".join(f"{getattr(one, name):>10,}" for name in counts)
+        notes = [word for word in ("replay", "current") if getattr(one, word)]
+        moment = f"{one.published_at:%Y-%m-%d %H:%M:%S}"
+        print(f"{one.version:>7}  {moment:20}{one.run:24}{numbers}  {', '.join(notes)}".rstrip())
     return 0
 
 

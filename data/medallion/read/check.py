@@ -1,31 +1,33 @@
-"""Checks the whole lake: every object against its manifest, every manifest against its source."""
+"""Checks the whole lake: every log, every object of the newest versions, and what bronze retains.
+
+It goes on after each finding. The pipeline mends most of them: `AGAIN` is then the remedy.
+"""
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from functools import partial
 
 from ..errors import MedallionError
 from ..flow import Flow
 from ..host.workspace import workspace
-from ..lake.datasets import LAYERS, SCRATCH, Dataset, Layer
-from ..lake.errors import LakeError, StoreError
+from ..lake.batches import in_threads
+from ..lake.datasets import DATA, LAYERS, OBJECTS, SCRATCH, Dataset
+from ..lake.errors import LakeError, ManifestMissing, StoreError
 from ..lake.lease import renewed
-from ..lake.manifest import Manifest, StoredObject
+from ..lake.manifest import Manifest
 from ..lake.versions import Lake
 from ..layers import bronze, chart, comparison, gold
 from ..settings import LakeSettings
 from ..work.engine import Machine
 from ..writer import View
-from . import tables
-from .past import snapshots
 
 TURNS = 3  # how often to check again if a run publishes meanwhile
 AGAIN = "Run the pipeline again."
 
 Checked = tuple[Dataset, Manifest | None, list[str]]
-"""A dataset, its manifest (None if it cannot be read), and its problems as sentences."""
+"""A dataset, its newest version (None if it cannot be read), and its problems as sentences."""
 
 
 def check(lake: Lake, flows: Sequence[Flow]) -> tuple[list[Checked], list[str]]:
@@ -37,107 +39,134 @@ def check(lake: Lake, flows: Sequence[Flow]) -> tuple[list[Checked], list[str]]:
         StoreError: the store does not respond or refuses.
     """
 
-    def manifests() -> list[object]:
-        return [lake.store.head(d.layer, d.manifest) for flow in flows for d in flow.datasets]
+    def numbers() -> list[list[int]]:
+        return [lake.log(d).numbers() for flow in flows for d in flow.datasets]
 
     for _ in range(TURNS):
-        before = manifests()
+        before = numbers()
         leases = renewed(lake.store)
         under_way = any(leases.values())
         checked = [one for flow in flows for one in _of_flow(lake, flow, under_way)]
         dead = "this lease is held by nobody; the next run takes it over"
         others = [f"{name}: {dead}. {AGAIN}" for name, alive in leases.items() if not alive]
         others += [] if under_way else _leftovers(lake, flows)
-        if before == manifests():
+        if before == numbers():
             break
     return checked, others
 
 
 def _of_flow(lake: Lake, flow: Flow, under_way: bool) -> Iterator[Checked]:
-    """Check each dataset of a flow against its manifest, and the manifest against its source."""
+    """Check each dataset of a flow against its log, and its version against its source."""
     verify = {flow.bronze: bronze.verify, flow.silver: comparison.verify}
     verify |= {flow.gold[0]: gold.verify} | ({flow.chart: chart.verify} if flow.chart else {})
     source: Manifest | None = None
     with workspace() as scratch:
         view = View(lake, Machine(LakeSettings.load(), lake, scratch), flow)
         for dataset in flow.datasets:
-            found: list[str] = []
-            manifest: Manifest | None = None
+            found = [*_of_log(lake, dataset)]
+            version: Manifest | None = None
             try:
-                manifest = lake.version(dataset).manifest
-                found += _of_objects(lake, flow, dataset, manifest)
-                found += _of_manifest(manifest, source, under_way)
-                if not found and dataset in verify:
+                version = lake.version(dataset)
+                damaged = [*_of_objects(lake, dataset, version)]
+                found += [*damaged, *_of_version(version, source, under_way)]
+                if not damaged and dataset in verify:
                     verify[dataset](view)
-            except StoreError:
-                raise
             except MedallionError as error:
-                found.append(str(error))
+                if str(error) not in found:
+                    found.append(str(error))
             # Each gold table is made from silver, and the chart from the first gold table.
             if dataset.layer != "gold" or dataset == flow.gold[0]:
-                source = manifest
-            yield dataset, manifest, [f"{dataset.path}: {problem}" for problem in found]
+                source = version
+            yield dataset, version, [f"{dataset.path}: {problem}" for problem in found]
 
 
-def _of_objects(lake: Lake, flow: Flow, dataset: Dataset, manifest: Manifest) -> Iterator[str]:
-    """The problems of a dataset's objects, and of the objects beside them."""
-    entries = list(manifest.objects)
-    if dataset == flow.bronze:
-        retained = snapshots(lake, flow).values()
-        entries += [stat.entry for stat in retained if stat.key != dataset.object]
-    yield from filter(None, lake.store.each(partial(_of_object, lake, dataset.layer), entries))
-    if dataset == flow.silver:
-        tables.rejected(lake, flow)
+def _of_log(lake: Lake, dataset: Dataset) -> Iterator[str]:
+    """The problems of a dataset's log entries, and of the copy of the newest one."""
+    log, name = lake.log(dataset), f"{dataset.layer}/{dataset.manifest}"
+    numbers, last = log.numbers(), 0
+    with suppress(LakeError, StoreError):
+        newest, content = log.newest_content()
+        last = newest.version
+        if lake.store.get(dataset.layer, dataset.manifest) != content:
+            yield f"{name} is not the newest entry of the log. {AGAIN}"
+        if lake.store.get(dataset.layer, dataset.entry(last)) != content:
+            yield f"{dataset.layer}/{dataset.entry(last)} is not as it was written. {AGAIN}"
+    every = [*range(min(numbers, default=last), max([*numbers, last]))]
+    problems = in_threads(lake.store.connections, log.problem, every)
+    for number, problem in zip(every, problems, strict=True):
+        entry = f"{dataset.layer}/{dataset.entry(number)}"
+        if isinstance(problem, ManifestMissing):
+            yield f"{entry} is missing: what that version was is lost. {AGAIN}"
+        elif problem:
+            yield (
+                f"{entry} cannot be read, and what that version was is lost: remove it, and run "
+                "the pipeline again, which notes that."
+            )
 
 
-def _of_object(lake: Lake, layer: Layer, entry: StoredObject) -> str:
-    try:
-        deque(lake.chunks(layer, entry), maxlen=0)
-    except LakeError as error:
-        return str(error)
-    return ""
+def _of_objects(lake: Lake, dataset: Dataset, version: Manifest) -> Iterator[str]:
+    """The problems of a version's objects, of their copies, and of the retained snapshots."""
+    copies = [copy.as_stored for copy in version.copies]
+    entries = [*version.named.values(), *copies]
+    entries += [snapshot.object for snapshot in version.retained]
+    problems = in_threads(lake.store.connections, partial(lake.problem, dataset.layer), entries)
+    retained = {snapshot.object.key for snapshot in version.retained}
+    for entry, problem in zip(entries, problems, strict=True):
+        if problem and entry.key in retained:
+            yield f"{problem} If no other copy is whole, it says what is lost, and what to remove."
+        elif problem and entry in copies:
+            yield f"{dataset.layer}/{entry.key} is not the copy that its version names. {AGAIN}"
+        elif problem:
+            yield str(problem)
 
 
-def _of_manifest(manifest: Manifest, source: Manifest | None, under_way: bool) -> Iterator[str]:
-    """The problems of a manifest: counts that do not add up, or another version than its source."""
-    rows = sum(entry.rows for entry in manifest.objects)
-    if rows != manifest.rows_out:
-        yield f"its objects have {rows:,} rows, and it says {manifest.rows_out:,}. {AGAIN}"
-    counted = manifest.rows_out + manifest.rows_rejected + manifest.rows_duplicate
-    if counted != manifest.rows_in and manifest.layer != "gold":
-        yield f"{counted:,} rows are accounted for of {manifest.rows_in:,}. {AGAIN}"
-    for one in manifest.checks:
+def _of_version(version: Manifest, source: Manifest | None, under_way: bool) -> Iterator[str]:
+    """The problems of a version: counts that do not add up, or another one than its source's."""
+    rows = sum(entry.rows for entry in version.objects)
+    if rows != version.rows_out:
+        yield f"its objects have {rows:,} rows, and it says {version.rows_out:,}. {AGAIN}"
+    counted = version.rows_out + version.rows_rejected + version.rows_duplicate
+    if counted != version.rows_in and version.layer != "gold":
+        yield f"{counted:,} rows are accounted for of {version.rows_in:,}. {AGAIN}"
+    for one in version.checks:
         if not one.held:
             yield f"the check {one.name} found {one.found:,} and not {one.expected:,}. {AGAIN}"
-    if source and source.snapshot == manifest.snapshot and source.rows_out != manifest.rows_in:
-        made = f"it was made from {manifest.rows_in:,} rows, and {source.layer} has"
+    if source and source.snapshot == version.snapshot and source.rows_out != version.rows_in:
+        made = f"it was made from {version.rows_in:,} rows, and {source.layer} has"
         yield f"{made} {source.rows_out:,}. {AGAIN}"
-    if source and source.snapshot != manifest.snapshot and not under_way:
+    if source and source.snapshot != version.snapshot and not under_way:
         yield (
-            f"it is of {manifest.snapshot} and {source.layer} of {source.snapshot}, with no run "
+            f"it is of {version.snapshot} and {source.layer} of {source.snapshot}, with no run "
             "under way: the block failed or did not run; look at its newest error log, and run the "
             "pipeline again."
         )
 
 
 def _leftovers(lake: Lake, flows: Sequence[Flow]) -> Iterator[str]:
-    """The objects that no manifest names; only valid while no run is active."""
-    for flow in flows:
+    """The objects that no version names; only valid while no run is active."""
+    for dataset in (dataset for flow in flows for dataset in flow.datasets):
         try:
-            named = {entry.key for entry in lake.version(flow.silver).manifest.objects}
-        except LakeError:
+            version = lake.version(dataset)
+        except (LakeError, StoreError):
             continue  # `_of_flow` reports it
-        stored = lake.store.listed("silver", flow.silver.prefix)
-        if left := sorted(stored.keys() - named - {flow.silver.manifest}):
-            what = f"{len(left):,} objects that no manifest names, such as {left[0]}"
-            yield f"{flow.silver.path}: {what}. {AGAIN}"
+        named = {*version.named, *(snapshot.object.key for snapshot in version.retained)}
+        for prefix in filter(None, (dataset.folder, dataset.objects)):
+            stored = lake.store.listed(dataset.layer, prefix)
+            unnamed = sorted(
+                key
+                for key in stored.keys() - named - {dataset.manifest}
+                if not key.startswith(dataset.log)
+            )
+            if unnamed:
+                what = f"{len(unnamed):,} objects that no version names, such as {unnamed[0]}"
+                yield f"{dataset.path}: {what}. {AGAIN}"
     if scratch := lake.store.listed("silver", SCRATCH):
         what = f"{len(scratch):,} pieces of runs that died; a run a day later removes them"
         yield f"silver/{SCRATCH}: {what}."
     for layer in LAYERS:
-        stored = lake.store.listed(layer, "data/")
+        stored = {**lake.store.listed(layer, DATA), **lake.store.listed(layer, OBJECTS)}
         if left := [key for key in stored if not any(flow.owns(layer, key) for flow in flows)]:
             yield (
-                f"{layer}/data/: {len(left):,} objects of no dataset of this project, such as "
+                f"{layer}: {len(left):,} objects of no dataset of this project, such as "
                 f"{left[0]}; remove them, or bring back the folder of data/ that wrote them."
             )

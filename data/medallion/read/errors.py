@@ -35,18 +35,6 @@ class ValueOfOtherType(ReadError):
     says = "{column} cannot be compared with that ({problem}); give values of its type, {type}."
 
 
-class HalfPublished(ReadError):
-    """Silver and the object beside it are of different versions."""
-
-    object: str
-    snapshot: str
-    expected: str
-    says = (
-        "{object} is of the version {snapshot}, and silver of {expected}: a run ended half-way. "
-        "Run the pipeline again."
-    )
-
-
 class TimeUnclear(ReadError):
     """A moment is neither a day, nor a time with its zone, nor a run."""
 
@@ -58,31 +46,33 @@ class TimeUnclear(ReadError):
 
 
 class NoVersionThen(ReadError):
-    """Bronze has no snapshot of a moment: the moment is too early, or the snapshot has expired."""
+    """The log of a dataset knows no version of a moment."""
 
+    dataset: str
     moment: str
     oldest: str
-    says = (
-        "Bronze retains no snapshot of {moment}: the oldest is of the run {oldest}; choose a later "
-        "moment (make versions lists them), and raise the flow's HISTORY_VERSIONS to keep more "
-        "from now on."
-    )
+    """When the oldest version in the log was published; "" if there is none."""
 
     def __str__(self) -> str:
-        """The message; another one if bronze has no snapshots at all."""
-        none = f"Bronze has no snapshot yet, of {self.moment} or later; run the pipeline first."
-        return super().__str__() if self.oldest else none
+        """The message, with the beginning of the log."""
+        begins = f"it begins at {self.oldest}" if self.oldest else "it is empty"
+        return (
+            f"The log of {self.dataset} knows no version of {self.moment}: {begins}, and holds "
+            "what was published, by the run that published it; choose one that make versions lists."
+        )
 
 
-class HistoryThinned(ReadError):
-    """The version of a moment is unknown, because a snapshot has been removed."""
+class SnapshotExpired(ReadError):
+    """A version cannot be rebuilt, because its snapshot is not retained any more."""
 
-    moment: str
-    removed: str
-    later: str
+    dataset: str
+    version: int
+    snapshot: str
+    oldest: str
     says = (
-        "The version of {moment} is unknown: of the snapshots before {later}, that of {removed} "
-        "was removed; choose the run of another snapshot (make versions lists them)."
+        "Version {version} of {dataset} cannot be rebuilt: bronze does not retain its snapshot "
+        "{snapshot} any more (the oldest is {oldest}); choose a later version, and raise the "
+        "flow's HISTORY_VERSIONS to keep more from now on."
     )
 
 

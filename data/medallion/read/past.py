@@ -1,41 +1,35 @@
-"""Earlier versions: lists them, finds the version of a moment, and rebuilds it in a local folder.
+"""Earlier versions: finds the version of a moment in the log, and rebuilds it in a local folder.
 
-The pipeline's own code rebuilds a version from a snapshot of bronze's history. Equal snapshots give
-equal bytes with the same code and pyarrow. So the lake need not keep anything else of an earlier
-version. The live lake is only read.
+The log says what was published when. If the objects of a version are gone, the pipeline's own code
+rebuilds them from the snapshot, and each is compared with the log. The live lake is only read.
 """
 
 from __future__ import annotations
 
 import json
 import re
-import sys
 import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager, redirect_stdout
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta, timezone
-from functools import partial
-from hashlib import blake2b
 from typing import Any
-
-import orjson
 
 from ..flow import Flow
 from ..host.workspace import workspace
-from ..lake.errors import LakeError
-from ..lake.manifest import Changes, Manifest
-from ..lake.metadata import Stat
-from ..lake.records import record_texts
-from ..lake.runs import RUN, began, new_run, time_of
+from ..lake.datasets import Dataset
+from ..lake.errors import VersionLost
+from ..lake.folder import FolderStore
+from ..lake.manifest import Changes, Manifest, Snapshot, code_version
+from ..lake.runs import RUN, new_run
 from ..lake.versions import Lake
 from ..layers import bronze, gold, silver
+from ..layers.silver_tasks import content_of
 from ..settings import LakeSettings, Settings
 from ..steps import step_of
 from ..work.engine import Machine
-from ..writer import View, made_by
-from .errors import HistoryThinned, NoVersionThen, TimeUnclear
-from .folder import FolderStore
+from ..writer import View, libraries
+from .errors import NoVersionThen, SnapshotExpired, TimeUnclear
 
 Moment = str | date
 """A day (its end, in UTC), a time with its zone, or a run."""
@@ -43,183 +37,242 @@ Moment = str | date
 
 @dataclass(frozen=True)
 class ListedVersion:
-    """A version: its snapshot, its records, and the changes since the previous version."""
+    """One publish of silver, and its changes since the version before. Counts are of rows."""
 
+    version: int
+    published_at: datetime
+    run: str
     snapshot: str
-    began: datetime
-    """When its run began; the run publishes at most some minutes later."""
     records: int
+    """The records that it was made from."""
     added: int
-    """Records that are new since the previous version, by key; 0 for the oldest version."""
     removed: int
     changed: int
+    """Rows that moved, or have another value in any column."""
+    replay: bool
+    current: bool
 
 
 class MadeByOtherCode(UserWarning):
-    """A version is rebuilt with different code than the original; its bytes may differ."""
-
-
-def snapshots(lake: Lake, flow: Flow) -> dict[str, Stat]:
-    """All snapshots in bronze, by id, oldest first."""
-    # A replayed snapshot is in both places. The copy in the history is the original.
-    earlier = map(flow.bronze.earlier, lake.history(flow.bronze))
-    stats = lake.store.each(partial(lake.stat, "bronze"), [str(flow.bronze.object), *earlier])
-    found = {stat.snapshot: stat for stat in stats if stat and stat.snapshot}
-    return dict(sorted(found.items()))
+    """A rebuilt version differs from the one that was published."""
 
 
 def versions(lake: Lake, flow: Flow) -> Iterator[ListedVersion]:
-    """As `read.versions`, for a flow in a lake."""
-    before: dict[bytes, bytes] | None = None
-    for snapshot, stat in snapshots(lake, flow).items():
-        now = _hashes(lake, flow, stat)
-        was = now if before is None else before
-        both = was.keys() & now.keys()
-        added, removed = len(now) - len(both), len(was) - len(both)
-        changed = sum(was[key] != now[key] for key in both)
-        yield ListedVersion(snapshot, time_of(snapshot), stat.rows, added, removed, changed)
-        before = now
+    """As `read.versions`, for a flow in a lake. Versions that are lost are left out."""
+    newest = lake.published(flow.silver)
+    for _, version in lake.log(flow.silver).entries() if newest else ():
+        if version is None or newest is None:
+            continue
+        counts = version.changes or Changes()
+        yield ListedVersion(
+            version=version.version,
+            published_at=version.published_at,
+            run=version.run,
+            snapshot=version.snapshot,
+            records=version.rows_in,
+            added=counts.added,
+            removed=counts.removed,
+            changed=counts.moved + counts.retyped + counts.changed,
+            replay=version.replay,
+            current=version.version == newest.version,
+        )
 
 
-def snapshot_at(retained: Sequence[Stat], moment: Moment, published: Manifest | None = None) -> str:
-    """The snapshot of the version that was current at a moment.
+def version_at(lake: Lake, dataset: Dataset, moment: Moment) -> Manifest:
+    """The version that was published at a moment: the newest one until then.
+
+    Raises:
+        TimeUnclear: the moment is neither a day, nor a time with its zone, nor a run.
+        NoVersionThen: the log knows no version of it.
+        VersionLost: it may have been a version whose log entry is lost.
+    """
+    until = None if _is_run(moment) else _time(moment)
+    lost = 0
+    oldest: Manifest | None = None
+    for number, version in reversed([*lake.log(dataset).entries()]):
+        if version is None:
+            lost = number
+        elif version.run == str(moment) if until is None else version.published_at <= until:
+            if lost and until is not None:
+                raise VersionLost(dataset.path, lost)
+            return version
+        else:
+            lost, oldest = (lost if until is None else 0), version
+    if lost:
+        raise VersionLost(dataset.path, lost)
+    first = f"{oldest.published_at:%Y-%m-%dT%H:%M:%SZ}" if oldest else ""
+    raise NoVersionThen(dataset.path, str(moment), first)
+
+
+def _is_run(moment: Moment) -> bool:
+    return isinstance(moment, str) and bool(re.fullmatch(RUN, moment))
+
+
+def _time(moment: Moment) -> datetime:
+    """The last time of a moment."""
+    text = str(moment)
+    try:
+        time = datetime.fromisoformat(re.sub("[zZ]$", "+00:00", text))  # Python 3.10 reads no Z
+        if re.fullmatch(r"\d{4}-\d\d-\d\d", text):
+            last = timedelta(days=1) - timedelta(microseconds=1)
+            return time.replace(tzinfo=timezone.utc) + last
+        if time.tzinfo is None:
+            raise TimeUnclear(text)
+        return time.astimezone(timezone.utc)
+    except (ValueError, OverflowError):
+        raise TimeUnclear(text) from None
+
+
+class Past(ExitStack):
+    """The versions of a flow at moments, while the context lasts. Each is rebuilt once.
 
     Args:
-        retained: all snapshots in bronze, oldest first.
-        moment: the moment.
-        published: silver's current manifest; the run that wrote it may have been a replay.
-
-    Raises:
-        TimeUnclear: the moment is not valid.
-        NoVersionThen: bronze has no snapshot of the moment.
-        HistoryThinned: a removed snapshot may have been current.
+        live: the lake, which is only read.
+        flow: the flow of the datasets.
     """
-    known = {stat.snapshot for stat in retained}
-    if moment in known:
-        return str(moment)
-    limit = _limit(str(moment))
-    if published and published.run < limit:
-        return published.snapshot
-    until = [stat for stat in retained if stat.snapshot < limit]
-    if not until:
-        raise NoVersionThen(str(moment), retained[0].snapshot if retained else "")
-    later = retained[len(until) :][:1]
-    if later and later[0].replaces and later[0].replaces not in known:
-        raise HistoryThinned(str(moment), later[0].replaces, later[0].snapshot)
-    return until[-1].snapshot
+
+    def __init__(self, live: Lake, flow: Flow) -> None:
+        super().__init__()
+        self._live = live
+        self._flow = flow
+        self._rebuilt: dict[str, Lake] = {}
+
+    def lake(self, dataset: Dataset, moment: Moment | None) -> Lake:
+        """A lake whose version of a dataset is the one of a moment; None is the live lake.
+
+        Warns with `MadeByOtherCode` if it had to be rebuilt, and an object differs.
+
+        Raises:
+            TimeUnclear, NoVersionThen, VersionLost: the version of the moment is unknown.
+            SnapshotExpired: it cannot be rebuilt any more.
+        """
+        if moment is None:
+            return self._live
+        version = version_at(self._live, dataset, moment)
+        now = self._live.version(dataset)
+        if version.named == now.named:
+            return PinnedLake(self._live, {dataset: version})
+        known = self._snapshot(dataset, version)
+        if dataset == self._flow.bronze:
+            own = version.model_copy(update={"objects": (known.object,), "copies": ()})
+            return PinnedLake(self._live, {dataset: own})
+        rebuilt = self.rebuilt(known)
+        again = rebuilt.version(dataset)
+        _compare(self._flow, dataset, version, again)
+        own = version.model_copy(update={"objects": again.objects, "copies": again.copies})
+        return PinnedLake(rebuilt, {dataset: own})
+
+    def rebuilt(self, *snapshots: Snapshot) -> Lake:
+        """A lake in a local folder, in which some snapshots were published one after the other."""
+        name = " ".join(one.snapshot for one in snapshots)
+        if name not in self._rebuilt:
+            self._rebuilt[name] = self._publish_again(snapshots)
+        return self._rebuilt[name]
+
+    def snapshot(self, version: Manifest) -> Snapshot:
+        """As `_snapshot`, for a version of silver."""
+        return self._snapshot(self._flow.silver, version)
+
+    def _snapshot(self, dataset: Dataset, version: Manifest) -> Snapshot:
+        """The snapshot that a version was made from, by the newest version of bronze."""
+        kept = bronze.snapshots_of(self._live.version(self._flow.bronze))
+        found = [one for one in kept if one.snapshot == version.snapshot]
+        if not found:
+            oldest = next((one.snapshot for one in kept), "")
+            raise SnapshotExpired(dataset.path, version.version, version.snapshot, oldest)
+        return found[-1]
+
+    def _publish_again(self, snapshots: tuple[Snapshot, ...]) -> Lake:
+        flow, live = self._flow, self._live
+        unlimited = {"history_versions": 0, "history_days": 0}
+        settings = Settings(LakeSettings.load(), flow.load_settings().model_copy(update=unlimited))
+        stages = (
+            ((flow.bronze,), bronze.extract), ((flow.silver,), silver.transform),
+            (flow.gold, gold.aggregate),
+        )  # fmt: skip
+        folder, scratch = self.enter_context(workspace()), self.enter_context(workspace())
+        lake = Lake(store := FolderStore(folder))
+        # Not the engine of the settings, because no other machine has the folder.
+        view = View(lake, Machine(settings.lake, lake, scratch), flow)
+        for one in snapshots:
+            store.add(
+                "bronze", flow.bronze.earlier(one.snapshot), live.chunks("bronze", one.object)
+            )
+        for one in snapshots:
+            run = new_run()
+            for datasets, work in stages:
+                with step_of(view, datasets, run, settings, store) as step:
+                    work(replace(step, variables={"snapshot": one.snapshot}))
+        return lake
 
 
-def _limit(moment: str) -> str:
-    """A text that is greater than the run ids up to a moment, and not greater than later ones."""
-    if re.fullmatch(RUN, moment):
-        return f"{moment}~"
-    try:
-        time = datetime.fromisoformat(re.sub("[zZ]$", "+00:00", moment))  # Python 3.10 reads no Z
-    except ValueError:
-        raise TimeUnclear(moment) from None
-    if re.fullmatch(r"\d{4}-\d\d-\d\d", moment):
-        return began(time + timedelta(days=1))
-    if time.tzinfo is None:
-        raise TimeUnclear(moment)
-    return f"{began(time.astimezone(timezone.utc))}~"
+class PinnedLake(Lake):
+    """A lake in which the versions of some datasets are given ones."""
 
+    def __init__(self, lake: Lake, pinned: Mapping[Dataset, Manifest]) -> None:
+        super().__init__(lake.store)
+        self._pinned = pinned
 
-def _hashes(lake: Lake, flow: Flow, stat: Stat) -> dict[bytes, bytes]:
-    """The key of each record to the hash of its text; without a key, the hash is the key."""
-    found = {}
-    for text in record_texts(lake.lines("bronze", stat.entry)):
-        digest = blake2b(text, digest_size=16).digest()
-        record = orjson.loads(text)
-        key = flow.table.value(record, flow.table.key) if isinstance(record, dict) else None
-        found[digest if key is None else str(key).encode()] = digest
-    return found
-
-
-@contextmanager
-def lake_at(live: Lake, flow: Flow, moment: Moment | None) -> Iterator[Lake]:
-    """The lake of a flow at a moment: the live lake if it is unchanged since, else a rebuilt one.
-
-    Raises:
-        TimeUnclear, NoVersionThen, HistoryThinned: the version of the moment is unknown.
-    """
-    with ExitStack() as stack:
-        if moment is not None:
-            now = [live.published(dataset) for dataset in (flow.bronze, flow.silver, *flow.gold)]
-            snapshot = snapshot_at([*snapshots(live, flow).values()], moment, now[1])
-            if not all(manifest and manifest.snapshot == snapshot for manifest in now):
-                live = stack.enter_context(made_anew(live, flow, snapshot))
-        yield live
+    def version(self, dataset: Dataset) -> Manifest:  # noqa: D102 - as Lake says
+        return self._pinned.get(dataset) or super().version(dataset)
 
 
 def changes(lake: Lake, flow: Flow, start: Moment | None, end: Moment | None) -> dict[str, Any]:
     """As `read.changes`, for a flow in a lake."""
+    newest = lake.version(flow.silver)
+    after = newest if end is None else version_at(lake, flow.silver, end)
     if start is None:
-        return _stored(lake, flow)
-    retained, now = [*snapshots(lake, flow).values()], lake.version(flow.silver).manifest
-    before = snapshot_at(retained, start, now)
-    after = now.snapshot if end is None else snapshot_at(retained, end, now)
-    with made_anew(lake, flow, before, after) as past:
-        manifest = past.version(flow.silver).manifest
-        if manifest.changes != Changes():
-            return _stored(past, flow)
-    # A publish without changes writes no report.
-    head = {"run": manifest.run, "snapshot": after, "before": before}
-    return {**head, "counts": Changes().model_dump()}
+        if after.version == newest.version:
+            return _stored(lake, flow, newest)
+        entries = [one for _, one in lake.log(flow.silver).entries() if one]
+        until = [one for one in entries if one.version <= after.version]
+        after = next((one for one in until[::-1] if one.changes != Changes()), after)
+        before = next((one for one in until[::-1] if one.version < after.version), None)
+        if before is None:
+            head = {"run": after.run, "snapshot": after.snapshot, "before": None}
+            return {**head, "counts": (after.changes or Changes()).model_dump()}
+    else:
+        before = version_at(lake, flow.silver, start)
+    head = {"run": after.run, "snapshot": after.snapshot, "before": before.snapshot}
+    if before.snapshot == after.snapshot:
+        return {**head, "counts": Changes().model_dump()}
+    with Past(lake, flow) as past:
+        again = past.rebuilt(past.snapshot(before), past.snapshot(after))
+        both = [one for _, one in again.log(flow.silver).entries() if one]
+        for published, rebuilt in zip((before, after), both, strict=True):
+            _compare(flow, flow.silver, published, rebuilt)
+        return {**_stored(again, flow, both[-1]), **head}
 
 
-def _stored(lake: Lake, flow: Flow) -> dict[str, Any]:
-    report: dict[str, Any] = json.loads(b"".join(lake.store.stream("silver", flow.changes)))
+def _stored(lake: Lake, flow: Flow, version: Manifest) -> dict[str, Any]:
+    """The change report that a version of silver names."""
+    copy = version.copy_at(flow.changes)
+    entry = copy.object if copy else None
+    if entry is None:
+        return {"run": version.run, "snapshot": version.snapshot, "before": None}
+    report: dict[str, Any] = json.loads(lake.read("silver", entry))
     return report
 
 
-@contextmanager
-def made_anew(live: Lake, flow: Flow, *snapshots: str) -> Iterator[Lake]:
-    """Rebuild some versions in a local folder, one after the other; gives the lake in it.
-
-    Warns with `MadeByOtherCode` if different code made an original.
-
-    Raises:
-        NoVersionThen: bronze has no such snapshot.
-    """
-    unlimited = {"history_versions": 0, "history_days": 0}
-    settings = Settings(LakeSettings.load(), flow.load_settings().model_copy(update=unlimited))
-    blocks = (
-        ((flow.bronze,), bronze.extract), ((flow.silver,), silver.transform),
-        (flow.gold, gold.aggregate),
-    )  # fmt: skip
-    with workspace() as objects, workspace() as scratch:
-        lake = Lake(store := FolderStore(objects, settings.lake))
-        # Not the engine of the settings, because no other machine has the folder.
-        view = View(lake, Machine(settings.lake, lake, scratch), flow)
-        for snapshot in snapshots:
-            _fetch(live, flow, store, snapshot)
-            run = new_run()
-            for datasets, work in blocks:
-                with (
-                    step_of(view, datasets, run, settings, store) as step,
-                    redirect_stdout(sys.stderr),  # the blocks' messages are not part of the output
-                ):
-                    work(replace(step, variables={"snapshot": snapshot}))
-        yield lake
+def _compare(flow: Flow, dataset: Dataset, published: Manifest, rebuilt: Manifest) -> None:
+    """Compare a rebuilt version with the published one, object by object, and warn."""
+    was, now = (_contents(flow, one) for one in (published, rebuilt))
+    if was == now:
+        return
+    ours = published.model_copy(
+        update={"code_version": code_version(flow.package), "libraries": libraries()}
+    )
+    warnings.warn(
+        f"Version {published.version} of {dataset.path} was rebuilt from its snapshot, and "
+        f"{len(was - now) or len(now - was):,} of its {len(was):,} objects differ from those that "
+        f"were published: {published.made_by} made them, and {ours.made_by} these.",
+        MadeByOtherCode,
+        stacklevel=3,
+    )
 
 
-def _fetch(live: Lake, flow: Flow, store: FolderStore, snapshot: str) -> None:
-    """Copy a snapshot into the history of the folder's lake."""
-    retained, key = snapshots(live, flow), flow.bronze.earlier(snapshot)
-    if (stat := retained.get(snapshot)) is None:
-        raise NoVersionThen(snapshot, next(iter(retained), ""))
-    more = {"run": stat.run, "snapshot": snapshot, "sha256": stat.sha256, "rows": f"{stat.rows}"}
-    try:
-        store.add("bronze", key, live.chunks("bronze", stat.entry), more)
-    except LakeError:
-        if stat.key == key:
-            raise
-        return _fetch(live, flow, store, snapshot)  # a run moved it to the history meanwhile
-    if stat.made_by != (now := made_by(flow.package)):
-        warnings.warn(
-            f"The version {snapshot} was made by {stat.made_by} and is rebuilt by {now}: "
-            "its rows and bytes may differ from the original.",
-            MadeByOtherCode,
-            stacklevel=2,
-        )
-    return None
+def _contents(flow: Flow, version: Manifest) -> set[tuple[str, str]]:
+    """What is in the objects of a version, the rejects among them."""
+    rejected = version.copy_at(flow.rejected)
+    beside = [rejected.object] if rejected else []
+    return {content_of(entry) for entry in (*version.objects, *beside)}

@@ -5,15 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
-from functools import cache, partial
+from functools import partial
 
 import pyarrow as pa
 
 from ..flow import Flow
+from ..lake.datasets import Dataset
 from ..lake.versions import Lake
 from . import tables
 from .errors import DuckDBMissing, QueryRefused
-from .past import Moment, lake_at
+from .past import Moment, Past
 
 ROWS = 1_000
 """How many rows of a result are printed, at most."""
@@ -46,10 +47,10 @@ class Database(ExitStack):
         self._duckdb.execute("SET python_enable_replacements = false")
         self._empty: dict[tuple[str, str], tuple[Read, Callable[[], Lake]]] = {}
         for flow in flows:
-            then = cache(partial(self.enter_context, lake_at(lake, flow, moment)))
-            for layer, name, schema, read in _tables(flow):
+            past = self.enter_context(Past(lake, flow))
+            for layer, name, dataset, schema, read in _tables(flow):
                 self._put(layer, name, schema.empty_table())
-                self._empty[layer, name] = read, then
+                self._empty[layer, name] = read, partial(past.lake, dataset, moment)
         for layer, name, *_ in _tables(main):
             self._duckdb.execute(f'CREATE VIEW IF NOT EXISTS {layer} AS FROM {layer}."{name}"')
 
@@ -84,9 +85,10 @@ class Database(ExitStack):
         self._duckdb.unregister("arrow")
 
 
-def _tables(flow: Flow) -> Iterator[tuple[str, str, pa.Schema, Read]]:
-    """Each table's schema in the database, its name, its columns, and the function to read it."""
+def _tables(flow: Flow) -> Iterator[tuple[str, str, Dataset, pa.Schema, Read]]:
+    """Each table's schema in the database, name, dataset, columns, and the function to read it."""
     for dataset in (flow.bronze, flow.silver, *flow.gold):
         read = partial(tables.rows, flow=flow, dataset=dataset)
-        yield dataset.layer, dataset.name, tables.schema_of(flow, dataset), read
-    yield "rejected", flow.name, tables.REJECTED, partial(tables.rejected, flow=flow)
+        yield dataset.layer, dataset.name, dataset, tables.schema_of(flow, dataset), read
+    rejected = partial(tables.rejected, flow=flow)
+    yield "rejected", flow.name, flow.silver, tables.REJECTED, rejected

@@ -17,10 +17,10 @@ from ..lake.errors import ObjectDiffers, ObjectMissing
 from ..lake.manifest import Manifest
 from ..lake.partitions import Partitioning
 from ..lake.records import record_texts, rejected_records
-from ..lake.versions import Lake, Version
+from ..lake.versions import Lake
 from ..layers import gold
 from ..layers.comparison import read_located
-from .errors import ColumnUnknown, DatasetUnknown, HalfPublished, ValueOfOtherType
+from .errors import ColumnUnknown, DatasetUnknown, ValueOfOtherType
 
 RECORDS = pa.schema([("position", pa.int64()), ("record", pa.string())])
 """Bronze's columns: the position of each record, and its JSON as received."""
@@ -71,11 +71,11 @@ def rows(
     wanted = {name: _values(schema.field(name), value) for name, value in where.items()}
     read = pa.schema([field for field in schema if field.name in {*names, *where}])
 
-    def table(version: Version) -> pa.Table:
-        found = _read(lake, flow, version.manifest, read, wanted)
+    def table(version: Manifest) -> pa.Table:
+        found = _read(lake, flow, version, read, wanted)
         for name, values in wanted.items():
             found = found.filter(pc.is_in(found[name], value_set=values))
-        more = {"run": version.manifest.run, "snapshot": version.manifest.snapshot}
+        more = {name: str(getattr(version, name)) for name in ("version", "run", "snapshot")}
         return found.select(names).replace_schema_metadata(more)
 
     return lake.follow(dataset, table)
@@ -85,14 +85,11 @@ def rejected(lake: Lake, flow: Flow) -> pa.Table:
     """As `read.rejected`, for the published version; a million rejects take at most 1 GB."""
     name = f"silver/{flow.rejected}"
 
-    def table(version: Version) -> pa.Table:
-        stat, manifest = lake.stat("silver", flow.rejected), version.manifest
-        if stat is None:
+    def table(version: Manifest) -> pa.Table:
+        if (copy := version.copy_at(flow.rejected)) is None:
             raise ObjectMissing(name)
-        if stat.snapshot != manifest.snapshot:
-            raise HalfPublished(name, stat.snapshot, manifest.snapshot)
-        records = rejected_records(lake.lines("silver", stat.entry), name)
-        return _records(records, REJECTED, name, manifest.rows_rejected)
+        records = rejected_records(lake.lines("silver", copy.object), name)
+        return _records(records, REJECTED, name, version.rows_rejected)
 
     return lake.follow(flow.silver, table)
 

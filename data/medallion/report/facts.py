@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, TypeVar
@@ -11,19 +11,16 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from ..flow import Flow
+from ..lake.batches import in_threads
 from ..lake.datasets import LAYERS, LOGS, Layer
-from ..lake.errors import BucketMissing, LakeError, ObjectUnreadable
+from ..lake.errors import BucketMissing, LakeError, ObjectMissing, ObjectUnreadable
 from ..lake.logs import LARGEST, newest
-from ..lake.manifest import Changes, Manifest, first_problem
-from ..lake.metadata import Stat
-from ..lake.records import rejected_records, split_lines
+from ..lake.manifest import Changes, Manifest, Snapshot, StoredObject, first_problem
+from ..lake.records import rejected_records
 from ..lake.versions import Lake
 
 EXAMPLES = 3
 """How many rejects are shown per reason."""
-VERSIONS = 8
-"""How many earlier snapshots are shown with their records."""
-
 R = TypeVar("R")
 M = TypeVar("M", bound=BaseModel)
 Rows = tuple[dict[str, Any], ...]
@@ -69,24 +66,38 @@ class Facts:
     rejects: Mapping[str, Rejects] | None
     """Reason to its rejects."""
     changes: ChangeReport | None
-    kept: list[str]
-    """The snapshots of the history, newest first."""
-    shown: list[Stat]
-    """The newest snapshots of the history, with their metadata."""
+    kept: tuple[Snapshot, ...]
+    """The earlier snapshots that bronze retains, newest first."""
     errors: Mapping[Layer, ErrorLog]
     """Layer to its newest error log."""
     chart: bytes | None
     missing: tuple[str, ...]
     """Why parts are left out, in sentences."""
+    seen: bool = True
+    """Whether every object of the versions was read, by this page or by the run that makes it."""
 
 
-def gather(lake: Lake, flow: Flow) -> Facts:
+def gather(
+    lake: Lake,
+    flow: Flow,
+    known: Mapping[str, Manifest] | None = None,
+    chart: bytes | None = None,
+    read: bool = False,
+) -> Facts:
     """Read the facts of a page.
+
+    Args:
+        lake: the lake.
+        flow: the flow of the page.
+        known: versions that are about to be published, by their datasets' paths.
+        chart: the chart that is about to be published.
+        read: whether to read every object of the versions.
 
     Raises:
         StoreError: the store does not respond or refuses.
     """
     missing: dict[str, None] = {}
+    known = known or {}
 
     def had(read: Callable[..., R], *of: Any) -> R | None:
         try:
@@ -95,40 +106,64 @@ def gather(lake: Lake, flow: Flow) -> Facts:
             missing[str(error)] = None
             return None
 
-    manifests = {d.path: v.manifest for d in flow.datasets if (v := had(lake.version, d))}
-    silver = flow.silver.path in manifests
-    chart = flow.chart if flow.chart and flow.chart.path in manifests else None
-    kept = sorted(had(lake.history, flow.bronze) or (), reverse=True)
-    newest_kept = map(flow.bronze.earlier, kept[:VERSIONS])
+    found = {d.path: known.get(d.path) or had(lake.version, d) for d in flow.datasets}
+    versions = {path: version for path, version in found.items() if version}
+    if read:
+        missing |= dict.fromkeys(_damaged(lake, versions.values()))
+    silver, bronze = versions.get(flow.silver.path), versions.get(flow.bronze.path)
+    if chart is None and flow.chart and flow.chart.path in versions:
+        chart = had(lake.only_content, flow.chart)
     return Facts(
         flow=flow,
-        manifests=manifests,
-        rejects=had(_rejects, lake, flow.rejected) if silver else None,
-        changes=had(_parsed, lake, "silver", flow.changes, ChangeReport) if silver else None,
-        kept=kept,
-        shown=[s for s in lake.store.each(partial(lake.stat, "bronze"), newest_kept) if s],
+        manifests=versions,
+        rejects=had(_rejects, lake, silver, flow.rejected) if silver else None,
+        changes=had(_changes, lake, silver, flow.changes) if silver else None,
+        kept=bronze.retained[::-1] if bronze else (),
         errors={one: log for one in LAYERS if (log := had(_newest_error, lake, flow, one))},
-        chart=had(lake.only_content, chart) if chart else None,
+        chart=chart,
         missing=tuple(missing),
+        # A run reads all that it does not write.
+        seen=read or len({version.run for version in versions.values()}) == 1,
     )
 
 
-def _parsed(lake: Lake, layer: Layer, key: str, kind: type[M]) -> M:
-    """Read a JSON object of the lake.
+def _damaged(lake: Lake, versions: Iterable[Manifest]) -> Iterator[str]:
+    """Why objects of some versions cannot be read, in sentences."""
+    for version in versions:
+        problem = partial(lake.problem, version.layer)
+        fixed = [copy.as_stored for copy in version.copies]
+        for error in in_threads(lake.store.connections, problem, [*version.named.values(), *fixed]):
+            if error:
+                yield str(error)
+
+
+def _copied(version: Manifest, key: str) -> StoredObject:
+    """The object of a version that is copied to a fixed name."""
+    if (copy := version.copy_at(key)) is None:
+        raise ObjectMissing(f"{version.layer}/{key}")
+    return copy.object
+
+
+def _changes(lake: Lake, silver: Manifest, key: str) -> ChangeReport:
+    return _parsed(f"silver/{key}", lake.read("silver", _copied(silver, key)), ChangeReport)
+
+
+def _parsed(name: str, content: bytes, kind: type[M]) -> M:
+    """Parse a JSON object of the lake.
 
     Raises:
-        ObjectMissing, ObjectUnreadable: the object is missing, or not of this form.
+        ObjectUnreadable: it is not of this form.
     """
     try:
-        return kind.model_validate_json(b"".join(lake.store.stream(layer, key)))
+        return kind.model_validate_json(content)
     except ValidationError as error:
-        raise ObjectUnreadable(f"{layer}/{key}", first_problem(error)) from None
+        raise ObjectUnreadable(name, first_problem(error)) from None
 
 
-def _rejects(lake: Lake, key: str) -> Mapping[str, Rejects]:
+def _rejects(lake: Lake, silver: Manifest, key: str) -> Mapping[str, Rejects]:
     """Count the rejects by reason. They are streamed, because there may be very many."""
     found: dict[str, Rejects] = defaultdict(Rejects)
-    lines = split_lines(lake.store.stream("silver", key))
+    lines = lake.lines("silver", _copied(silver, key))
     for reason, _, record in rejected_records(lines, f"silver/{key}"):
         one = found[reason]
         one.count += 1
@@ -143,4 +178,7 @@ def _newest_error(lake: Lake, flow: Flow, layer: Layer) -> ErrorLog | None:
         return None
     if logs[key].bytes > LARGEST:
         raise ObjectUnreadable(f"{layer}/{key}", f"it has {logs[key].bytes:,} bytes")
-    return _parsed(lake, layer, key, ErrorLog)
+    name = f"{layer}/{key}"
+    if (content := lake.store.get(layer, key)) is None:
+        raise ObjectMissing(name)
+    return _parsed(name, content, ErrorLog)

@@ -1,18 +1,18 @@
-"""Publishes the page of a run into gold, with a local copy. A failure does not fail the run."""
+"""Makes the page of a run a part of its last version. A failure does not fail the run."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
 from ..flow import Flow
 from ..host.console import tell
 from ..host.files import write_whole
-from ..lake.manifest import StoredObject
-from ..lake.metadata import Origin
+from ..lake.manifest import Manifest
 from ..lake.versions import Lake
 from ..settings import LakeSettings, known_secrets
-from ..writer import Step
+from ..writer import Step, Writer
 from .facts import Facts, gather
 from .language import Language
 from .page import render
@@ -20,31 +20,47 @@ from .page import render
 CONTENT_TYPE = "text/html; charset=utf-8"
 
 
-def publish(step: Step, origin: Origin) -> str:
-    """Make the page of the lake's current state, and store it in gold and in the local folder.
+def with_page(
+    step: Step,
+    writer: Writer,
+    version: Manifest,
+    others: Sequence[Manifest],
+    chart: bytes | None = None,
+) -> tuple[Manifest, bytes]:
+    """Make the page of the lake as it will be, and store it as a part of a version.
 
-    If this fails, the reason is printed and the run continues: its data are published.
+    If this fails, the reason is printed and the run continues.
 
     Args:
-        step: the step of the flow's last block, after its publish.
-        origin: the origin of what the block published.
+        step: the step of the flow's last block.
+        writer: the writer of the version.
+        version: the version, ready to be published.
+        others: the other versions that the block has published.
+        chart: the chart.
 
     Returns:
-        The path of the local copy; "" if there is none.
+        The version with the page, and the page; the page is b"" if it could not be made.
     """
-    settings = step.settings.lake
+    key, settings = step.flow.report, step.settings.lake
+    known = {f"{one.layer}/{one.dataset}": one for one in (*others, version)}
     try:
-        content = render(gather(step.lake, step.flow), Language.load(settings.report_language))
-        entry = StoredObject.of(step.flow.report, origin.rows_in, content)
-        step.writer.store(entry, content, CONTENT_TYPE, origin)
+        facts = gather(step.lake, step.flow, known, chart)
+        content = render(facts, Language.load(settings.report_language))
+        copy = writer.store_copied(key, content, version.rows_in, CONTENT_TYPE)
     except Exception as error:
         reason = known_secrets().text(f"{type(error).__name__}: {error}")
         tell(
             f"The page of this run could not be made ({reason}). Its data are published; "
             f"make report FLOW={step.flow.name} makes the page."
         )
-        return ""
-    return keep_locally("page", local_file(step.flow, settings.visualizations), content)
+        return version, b""
+    return version.model_copy(update={"copies": (*version.copies, copy)}), content
+
+
+def keep_page(step: Step, content: bytes) -> str:
+    """Keep the page of a run locally; returns its path, or "" if there is none."""
+    file = local_file(step.flow, step.settings.lake.visualizations)
+    return keep_locally("page", file, content) if content else ""
 
 
 def write(
@@ -56,7 +72,7 @@ def write(
         StoreError: the store does not respond or refuses.
         OSError: the file cannot be written.
     """
-    facts, file = gather(lake, flow), local_file(flow, settings.visualizations)
+    facts, file = gather(lake, flow, read=True), local_file(flow, settings.visualizations)
     write_whole(file, render(facts, Language.load(settings.report_language), made))
     return file, facts
 

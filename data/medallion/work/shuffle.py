@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from ..lake.batches import in_threads
 from ..lake.versions import Lake
 
 TASK_BYTES = 48 << 20
@@ -73,7 +74,7 @@ class Prefix:
             name, start, end = wanted
             return b"".join(self.lake.store.stream("silver", self.prefix + name, start, end))
 
-        return list(self.lake.store.each(part, parts))
+        return list(in_threads(self.lake.store.connections, part, parts))
 
 
 @dataclass(frozen=True)

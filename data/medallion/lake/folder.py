@@ -1,0 +1,93 @@
+"""A store in a local folder, for one process. Old versions are rebuilt in it."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterable, Iterator
+from itertools import count
+from pathlib import Path
+
+from .datasets import Layer
+from .errors import ObjectMissing
+from .store import BINARY, CHUNK, Listed
+
+
+class FolderStore:
+    """A store in a folder; which file is which object is known only to this process.
+
+    Files have numbers as names, because some file systems do not tell `A` from `a`, and no file
+    ever changes, so that a reader of a replaced object reads the old one to its end.
+    """
+
+    connections = 4
+
+    def __init__(self, folder: Path) -> None:
+        self.endpoint = str(folder)
+        self._folder = folder
+        self._objects: dict[tuple[Layer, str], tuple[Path, Listed]] = {}
+        self._numbers = count()
+        self._lock = threading.Lock()
+
+    def create_bucket(self, layer: Layer) -> None:  # noqa: D102 - as Store says
+        pass
+
+    def listed(self, layer: Layer, prefix: str) -> dict[str, Listed]:  # noqa: D102
+        with self._lock:
+            every = sorted(
+                (key, one) for (of, key), (_, one) in self._objects.items() if of == layer
+            )
+        return {key: one for key, one in every if key.startswith(prefix)}
+
+    def get(self, layer: Layer, key: str) -> bytes | None:  # noqa: D102
+        found = self._objects.get((layer, key))
+        return found[0].read_bytes() if found else None
+
+    def stream(  # noqa: D102
+        self, layer: Layer, key: str, start: int = 0, end: int | None = None
+    ) -> Iterator[bytes]:
+        if (found := self._objects.get((layer, key))) is None:
+            raise ObjectMissing(f"{layer}/{key}")
+        with found[0].open("rb") as file:
+            file.seek(start)
+            left = (found[1].bytes if end is None else end) - start
+            while chunk := file.read(min(CHUNK, left)):
+                left -= len(chunk)
+                yield chunk
+
+    def put(  # noqa: D102
+        self, layer: Layer, key: str, content: bytes | Path, content_type: str = BINARY
+    ) -> None:
+        chunks = [content] if isinstance(content, bytes) else _chunks(content)
+        self.add(layer, key, chunks)
+
+    def create(  # noqa: D102
+        self, layer: Layer, key: str, content: bytes, content_type: str = BINARY
+    ) -> bool:
+        return self.add(layer, key, [content], replace=False)
+
+    def copy(  # noqa: D102
+        self, layer: Layer, key: str, to: str, content_type: str = BINARY
+    ) -> None:
+        self.add(layer, to, self.stream(layer, key))
+
+    def remove(self, layer: Layer, keys: Iterable[str]) -> None:  # noqa: D102
+        for key in keys:
+            self._objects.pop((layer, key), None)
+
+    def add(self, layer: Layer, key: str, content: Iterable[bytes], replace: bool = True) -> bool:
+        """Store content that comes in chunks; returns whether it did."""
+        path = self._folder / str(next(self._numbers))
+        with path.open("wb") as file:
+            file.writelines(content)
+        with self._lock:
+            if not replace and (layer, key) in self._objects:
+                return False
+            self._objects[layer, key] = path, Listed(path.stat().st_size, time.time())
+        return True
+
+
+def _chunks(path: Path) -> Iterator[bytes]:
+    with path.open("rb") as file:
+        while chunk := file.read(CHUNK):
+            yield chunk

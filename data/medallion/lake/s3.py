@@ -1,0 +1,319 @@
+"""An S3-compatible store. Only this module knows its client."""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from email.utils import parsedate_to_datetime
+from pathlib import Path
+from urllib.parse import unquote_plus
+from xml.etree.ElementTree import Element, ParseError, fromstring
+
+import certifi
+import urllib3
+from minio import Minio
+from minio.commonconfig import CopySource
+from minio.deleteobjects import DeleteObject
+from minio.error import MinioException, S3Error, ServerError
+from typing_extensions import Self
+
+from ..errors import SettingError
+from ..host.workspace import workspace
+from ..settings import LakeSettings
+from .datasets import Layer
+from .errors import (
+    BucketMissing,
+    ConditionsUnsupported,
+    ObjectMissing,
+    StoreAnsweredOtherwise,
+    StoreError,
+    StoreUnreachable,
+)
+from .refusals import LONGEST_MESSAGE, refusal
+from .store import BINARY, CHUNK, Listed
+from .tries import BUSY_TRIES, TRIES, tries, tries_of_a_conflict, tries_of_a_cut_body
+
+CONNECT_SECONDS = 5.0
+SKEW_SECONDS = 900.0  # S3 refuses a request if its time differs by more
+LARGEST_SINGLE_PUT = 16 << 20  # bytes; larger files are uploaded in parts
+_LACKING = {"NotImplemented", "MethodNotAllowed", "UnsupportedOperation"}
+"""The codes of a store that lacks an operation."""
+_CONNECTION = re.compile(r"^(?:<.*>|\w+\(host=[^)]*\)): ")  # what urllib3's messages begin with
+_FAILED = (MinioException, urllib3.exceptions.HTTPError, OSError)
+"""The client's errors if no response came."""
+
+Headers = dict[str, str | list[str] | tuple[str]]  # the type that minio-py expects
+
+
+class S3Store:
+    """An S3-compatible store: MinIO, SeaweedFS, AWS S3 and others.
+
+    The name of a layer's bucket is `LAKE_BUCKET_PREFIX` and the name of the layer.
+    """
+
+    def __init__(self, client: Minio, settings: LakeSettings) -> None:
+        self._client = client
+        self.endpoint = settings.endpoint
+        self.connections = settings.store_connections
+        self._settings = settings
+
+    @classmethod
+    def connect(cls, settings: LakeSettings, patient: bool = True) -> Self:
+        """The store of the settings; it sends no request yet.
+
+        Args:
+            settings: the store's address, keys and limits.
+            patient: whether to retry often; else it retries once.
+
+        Raises:
+            SettingError: the address or region is not valid.
+        """
+        connect = min(CONNECT_SECONDS, settings.store_timeout)
+        http = urllib3.PoolManager(
+            maxsize=settings.store_connections,
+            timeout=urllib3.Timeout(connect=connect, read=settings.store_timeout),
+            retries=tries(TRIES, BUSY_TRIES) if patient else tries(1, 1),
+            cert_reqs="CERT_REQUIRED",
+            ca_certs=str(settings.ca_file or os.environ.get("SSL_CERT_FILE") or certifi.where()),
+        )
+        try:
+            client = Minio(
+                settings.endpoint,
+                access_key=settings.access_key.get_secret_value(),
+                secret_key=settings.secret_key.get_secret_value(),
+                secure=settings.secure,
+                region=settings.region or None,  # without one, the client asks for each bucket's
+                http_client=http,
+            )
+        except ValueError as error:
+            raise SettingError("MINIO_ENDPOINT", f"is not usable: {error}") from None
+        if settings.virtual_host_style:
+            client.enable_virtual_style_endpoint()  # type: ignore[no-untyped-call]
+        return cls(client, settings)
+
+    def _bucket(self, layer: Layer) -> str:
+        return self._settings.bucket_prefix + layer
+
+    def create_bucket(self, layer: Layer) -> None:  # noqa: D102 - as Store says
+        with self._asking(f"create the bucket {layer}"):
+            if self._client.bucket_exists(self._bucket(layer)):
+                return
+            try:
+                self._client.make_bucket(self._bucket(layer))
+            except S3Error as error:
+                # Another run was faster.
+                if error.code not in {"BucketAlreadyOwnedByYou", "BucketAlreadyExists"}:
+                    raise
+
+    def listed(self, layer: Layer, prefix: str) -> dict[str, Listed]:  # noqa: D102
+        action, token, found = f"list {layer}/{prefix}", "", dict[str, Listed]()
+        while True:
+            # Without a delimiter, because some stores list an empty prefix for a while. Not by
+            # minio-py, which takes an error page for an empty list, and one form of time alone.
+            query: Headers = {"list-type": "2", "prefix": prefix, "delimiter": ""}
+            query |= {"max-keys": "1000", "encoding-type": "url"}
+            query |= {"continuation-token": token} if token else {}
+            with self._asking(action):
+                body = self._client._execute("GET", self._bucket(layer), query_params=query)
+                page = fromstring(body.data)  # noqa: S314 - the store is trusted
+            if page.tag.rpartition("}")[2] != "ListBucketResult":
+                raise self._answered(action, f"no listing but {_start(body.data)}")
+            for one in page.iterfind("{*}Contents"):
+                if not (key := unquote_plus(_text(one, "Key"))).endswith("/"):
+                    size, modified = _text(one, "Size"), _seconds(_text(one, "LastModified"))
+                    found[key] = Listed(int(size) if size.isdecimal() else 0, modified)
+            before, token = token, _text(page, "NextContinuationToken")
+            if _text(page, "IsTruncated") != "true" or token in {"", before}:
+                return dict(sorted(found.items()))
+
+    def get(self, layer: Layer, key: str) -> bytes | None:  # noqa: D102
+        try:
+            return b"".join(self.stream(layer, key))
+        except ObjectMissing:
+            return None
+
+    def stream(  # noqa: D102
+        self, layer: Layer, key: str, start: int = 0, end: int | None = None
+    ) -> Iterator[bytes]:
+        name = f"{layer}/{key}"
+        with self._asking(f"read {name}", missing=name):
+            for attempt in tries_of_a_cut_body():
+                with attempt:
+                    if start == end:
+                        return
+                    length = end - start if end else 0
+                    response = self._client.get_object(self._bucket(layer), key, start, length)
+                    with _released(response):
+                        for chunk in response.stream(CHUNK):
+                            start += len(chunk)
+                            yield chunk
+
+    def put(  # noqa: D102
+        self, layer: Layer, key: str, content: bytes | Path, content_type: str = BINARY
+    ) -> None:
+        with self._asking(f"store {layer}/{key}"):
+            if isinstance(content, Path) and content.stat().st_size > LARGEST_SINGLE_PUT:
+                self._client.fput_object(self._bucket(layer), key, str(content), content_type)
+                return
+            whole = content.read_bytes() if isinstance(content, Path) else content
+            self._put(layer, key, whole, {"Content-Type": content_type})
+
+    def create(  # noqa: D102
+        self, layer: Layer, key: str, content: bytes, content_type: str = BINARY
+    ) -> bool:
+        headers: Headers = {"Content-Type": content_type, "If-None-Match": "*"}
+        with self._asking(f"create {layer}/{key}"):
+            try:
+                for attempt in tries_of_a_conflict(_is_conflict):
+                    with attempt:
+                        self._put(layer, key, content, headers)
+            except S3Error as error:
+                if error.code == "PreconditionFailed" or _is_conflict(error):
+                    return False
+                if _is_lacking(error):
+                    raise ConditionsUnsupported(self.endpoint) from None
+                raise
+            except ServerError as error:
+                if error.status_code == 412:
+                    return False
+                if error.status_code == 501:
+                    raise ConditionsUnsupported(self.endpoint) from None
+                raise
+        return True
+
+    def copy(  # noqa: D102
+        self, layer: Layer, key: str, to: str, content_type: str = BINARY
+    ) -> None:
+        name = f"{layer}/{key}"
+        with self._asking(f"copy {name}", missing=name):
+            try:
+                self._client.copy_object(
+                    self._bucket(layer), to, CopySource(self._bucket(layer), key)
+                )
+            except S3Error as error:
+                if not _is_lacking(error):
+                    raise
+            except ServerError as error:
+                if error.status_code not in {405, 501}:
+                    raise
+            except (ValueError, ParseError):
+                pass  # the response was 200, but its body an error
+            else:
+                return
+        with workspace() as folder:
+            file = folder / "copy"
+            with file.open("wb") as content:
+                content.writelines(self.stream(layer, key))
+            self.put(layer, to, file, content_type)
+
+    def remove(self, layer: Layer, keys: Iterable[str]) -> None:  # noqa: D102
+        every = list(keys)
+        with self._asking(f"remove objects of {layer}"):
+            try:
+                found = [
+                    *self._client.remove_objects(self._bucket(layer), map(DeleteObject, every))
+                ]
+            except S3Error as error:
+                if not _is_lacking(error):
+                    raise
+            except ServerError as error:
+                if error.status_code not in {405, 501}:
+                    raise
+            else:
+                for refused in found:
+                    action = f"remove {layer}/{refused.name}"
+                    raise refusal(self.endpoint, action, refused.code or "", refused.message or "")
+                return
+            for key in every:  # the store removes only one object at a time
+                self._client.remove_object(self._bucket(layer), key)
+
+    def _put(self, layer: Layer, key: str, content: bytes, headers: Headers) -> None:
+        response = self._client._execute(
+            "PUT", self._bucket(layer), key, body=content, headers=headers, no_body_trace=True
+        )
+        if response.data.strip():
+            raise self._answered(f"store {layer}/{key}", f"HTTP 200 with {_start(response.data)}")
+
+    @contextmanager
+    def _asking(self, action: str, missing: str | None = None) -> Iterator[None]:
+        """Turn the client's errors into ours."""
+        try:
+            yield
+        except S3Error as error:
+            # If a response has no body, such as one to HEAD, MinIO puts the code into a header.
+            headers = error.response.headers
+            code = headers.get("x-minio-error-code") or error.code or ""
+            if code == "AccessDenied" and _seconds_apart(headers.get("Date")) > SKEW_SECONDS:
+                code = "RequestTimeTooSkewed"  # a response to HEAD does not contain this code
+            if missing and code == "NoSuchKey":
+                raise ObjectMissing(missing) from None
+            if code == "NoSuchBucket":
+                raise BucketMissing(self.endpoint, action, error.bucket_name or "") from None
+            raise self._refusal(action, code, error.message, error.response.status) from None
+        except ServerError as error:
+            raise self._refusal(action, "", "", error.status_code) from None
+        except _FAILED as error:
+            raise StoreUnreachable(self.endpoint, action, _reason(error)) from None
+        except (ValueError, ParseError) as error:
+            raise self._answered(action, f"not understood: {_reason(error)}") from None
+
+    def _refusal(self, action: str, code: str, message: str | None, status: int) -> StoreError:
+        region = self._settings.region or "us-east-1"
+        return refusal(self.endpoint, action, code, message or "", status, region)
+
+    def _answered(self, action: str, reason: str) -> StoreAnsweredOtherwise:
+        return StoreAnsweredOtherwise(self.endpoint, action, reason)
+
+
+def _is_conflict(error: BaseException) -> bool:
+    """Whether another write of the same name is under way; AWS says to try again."""
+    return isinstance(error, S3Error) and error.response.status == 409
+
+
+def _is_lacking(error: S3Error) -> bool:
+    return error.code in _LACKING or error.response.status == 501
+
+
+def _text(element: Element, name: str) -> str:
+    return (element.findtext(f"{{*}}{name}") or "").strip()
+
+
+def _seconds(time: str) -> float:
+    """The time in a listing, in Unix seconds; 0 if it is none. Stores write it in several forms."""
+    plain = re.sub(r"\.(\d{1,6})\d*", lambda found: f".{found[1]:0<6}", time)
+    try:
+        return datetime.fromisoformat(re.sub("[zZ]$", "+00:00", plain)).timestamp()
+    except (ValueError, OverflowError):
+        return 0.0
+
+
+def _start(body: bytes) -> str:
+    return repr(" ".join(body[:80].decode("utf-8", "replace").split()))
+
+
+def _seconds_apart(date: str | None) -> float:
+    """Seconds between the time of a response and ours; 0 if the response has no time."""
+    try:
+        theirs = parsedate_to_datetime(date or "").timestamp()
+    except ValueError:
+        return 0.0
+    return abs(theirs - time.time())
+
+
+@contextmanager
+def _released(response: urllib3.BaseHTTPResponse) -> Iterator[None]:
+    try:
+        yield
+    finally:
+        response.close()
+        response.release_conn()
+
+
+def _reason(error: Exception) -> str:
+    inner = getattr(error, "reason", None) or error
+    message = _CONNECTION.sub("", " ".join(str(inner).split()))
+    return message[:LONGEST_MESSAGE] or type(inner).__name__

@@ -1,0 +1,166 @@
+"""The log of a dataset: an entry for each version. To create the next entry is to publish it.
+
+The protocol is that of Delta and Iceberg, in plain JSON (delta-io/delta `PROTOCOL.md`,
+apache/iceberg `format/spec.md`): entries never change, and a version names only objects that never
+change, under names that no other writer uses. So no late or repeated request can spoil a version.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+
+from pydantic import ValidationError
+
+from .batches import in_threads
+from .datasets import Dataset
+from .errors import (
+    LakeError,
+    ManifestMissing,
+    ManifestTooNew,
+    ManifestUnreadable,
+    StoreAnsweredOtherwise,
+    StoreError,
+    VersionLost,
+)
+from .manifest import MANIFEST_VERSION, Lost, Manifest, check_seal, first_problem, sealed
+from .records import CONTENT_TYPE
+from .store import Store
+
+
+@dataclass(frozen=True)
+class VersionLog:
+    """The log of a dataset in a store."""
+
+    store: Store
+    dataset: Dataset
+
+    def numbers(self, keys: Iterable[str] | None = None) -> list[int]:
+        """The versions whose entries are there, oldest first, by the given or a new listing."""
+        if keys is None:
+            keys = self.store.listed(self.dataset.layer, self.dataset.log)
+        return sorted(number for key in keys if (number := self.dataset.number(key)))
+
+    def newest(self) -> Manifest:
+        """The newest version.
+
+        Raises:
+            ManifestMissing: there is no version yet.
+            ManifestUnreadable, VersionLost: the newest entry is damaged, and so is its copy.
+            ManifestTooNew: a later release wrote it.
+        """
+        return self.newest_content()[0]
+
+    def newest_content(self) -> tuple[Manifest, bytes]:
+        """As `newest`, with the content of the entry.
+
+        The copy at the fixed name spares the entry. It may be late, or damaged, and the entry may
+        be: so it counts unless the log has a later version.
+        """
+        copy = None
+        with suppress(ManifestMissing, ManifestUnreadable, VersionLost):
+            copy = self._read(self.dataset.manifest)
+        last = max(self.numbers(), default=0)
+        if copy and copy[0].version >= last:
+            return copy
+        if not last:
+            raise ManifestMissing(f"{self.dataset.layer}/{self.dataset.manifest}", self._block)
+        return self._read(self.dataset.entry(last))
+
+    def entry(self, number: int) -> Manifest:
+        """A version by its number.
+
+        Raises:
+            ManifestMissing: it has no entry, or none any more.
+            ManifestUnreadable, ManifestTooNew: as `newest`.
+            VersionLost: it was lost.
+        """
+        return self._read(self.dataset.entry(number))[0]
+
+    def entries(self) -> Iterator[tuple[int, Manifest | None]]:
+        """All versions by number, oldest first; None for one that is lost or cannot be read."""
+
+        def read(number: int) -> tuple[int, Manifest | None]:
+            with suppress(LakeError):
+                return number, self.entry(number)
+            return number, None
+
+        newest = self.newest()
+        numbers = self.numbers()
+        every = range(min(numbers, default=newest.version), newest.version)
+        yield from in_threads(self.store.connections, read, every)
+        yield newest.version, newest
+
+    def append(self, manifest: Manifest) -> bytes | None:
+        """Publish a version, by creating its entry; returns its content.
+
+        Returns None if another run published a version of this number, and this one nothing.
+
+        Raises:
+            StoreError: the store failed; the version may be published all the same.
+        """
+        key, content = self.dataset.entry(manifest.version), sealed(manifest)
+        self.store.create(self.dataset.layer, key, content, CONTENT_TYPE)
+        # The answer is no proof: a store may say 200 to what it does not store, and our own write
+        # is refused where it comes twice.
+        stands = self.store.get(self.dataset.layer, key)
+        if stands is None:
+            action, reason = f"store {self.dataset.layer}/{key}", "that it did, and it is not there"
+            raise StoreAnsweredOtherwise(self.store.endpoint, action, reason)
+        return content if stands == content else None
+
+    def restore(self, content: bytes, number: int) -> None:
+        """Put the newest entry back, from its copy."""
+        self.store.put(self.dataset.layer, self.dataset.entry(number), content, CONTENT_TYPE)
+
+    def give_up(self, number: int) -> None:
+        """Write that a version is lost, where its entry is missing."""
+        lost = Lost(layer=self.dataset.layer, dataset=self.dataset.name, version=number)
+        key = self.dataset.entry(number)
+        self.store.create(self.dataset.layer, key, sealed(lost), CONTENT_TYPE)
+
+    def problem(self, number: int) -> LakeError | None:
+        """Why an entry cannot be read; None if it can, or if the log says that it is lost."""
+        try:
+            self.entry(number)
+        except VersionLost:
+            return None
+        except LakeError as error:
+            return error
+        except StoreError as error:  # it serves others
+            name = f"{self.dataset.layer}/{self.dataset.entry(number)}"
+            return ManifestUnreadable(name, str(error), self._block)
+        return None
+
+    def _read(self, key: str) -> tuple[Manifest, bytes]:
+        name = f"{self.dataset.layer}/{key}"
+        content = self.store.get(self.dataset.layer, key)
+        if content is None:
+            raise ManifestMissing(name, self._block)
+        try:
+            check_seal(content)
+            told = json.loads(content, object_hook=_shallow)
+        except (ValueError, RecursionError) as error:
+            raise ManifestUnreadable(name, str(error), self._block) from None
+        if (written_as := int(told["manifest_version"])) > MANIFEST_VERSION:
+            raise ManifestTooNew(name, written_as, MANIFEST_VERSION)
+        if told.get("lost"):
+            raise VersionLost(self.dataset.path, int(told["version"]))
+        try:
+            return Manifest.model_validate_json(content), content
+        except ValidationError as error:
+            raise ManifestUnreadable(name, first_problem(error), self._block) from None
+
+    @property
+    def _block(self) -> str:
+        return self.dataset.block
+
+
+HEAD = {"manifest_version", "version", "lost"}
+
+
+def _shallow(found: dict[str, object]) -> dict[str, object]:
+    """Keep only the head, because an entry can name very many objects."""
+    return {name: value for name, value in found.items() if name in HEAD}
