@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,6 +15,7 @@ import pytest
 from hypothesis import settings as hypothesis_settings
 
 from data.medallion.lake.datasets import LAYERS, Layer
+from data.medallion.lake.runs import RUN
 from data.medallion.lake.versions import Lake
 from data.medallion.settings import LakeSettings
 from sandbox.store import embedded_store
@@ -80,6 +82,11 @@ def _refuse_a_store_in_use(settings: dict[str, str]) -> None:
                 pytest.exit(
                     f"The bucket {layer} of MINIO_ENDPOINT holds data: tests would empty it."
                 )
+
+
+def without_run(key: str) -> str:
+    """A key without the run that wrote the object: equal data have equal names then."""
+    return re.sub(RUN, "run", key)
 
 
 def raw_get(lake: Lake, layer: Layer, key: str) -> bytes:

@@ -9,8 +9,16 @@ from html.parser import HTMLParser
 from typing import Any
 
 from data.medallion.flow import Chart
-from data.medallion.lake.manifest import Changes, Check, Drift, Manifest, Profile, Source
-from data.medallion.lake.metadata import Stat
+from data.medallion.lake.manifest import (
+    Changes,
+    Check,
+    Drift,
+    Manifest,
+    Profile,
+    Snapshot,
+    Source,
+    StoredObject,
+)
 from data.medallion.report.facts import ChangeReport, ErrorLog, Facts, Rejects
 from data.medallion.report.language import Language
 from data.medallion.report.page import render
@@ -20,6 +28,14 @@ from tests.stations import STATIONS, InMemory
 EVIL = '<script>alert("1")</script>&<b>\'\0\x1b'
 SNAPSHOT, BEFORE = "20261122T193000Z-4f2a9c", "20261121T193000Z-000000"
 SOURCE = Source(key="https://api.example.org/v1", sha256="0")
+
+
+KEPT = Snapshot(
+    snapshot=BEFORE,
+    object=StoredObject(key="", rows=12_000, bytes=5_100_000, sha256=""),
+    version=1,
+    published_at=datetime(2026, 11, 21, 19, 30, tzinfo=timezone.utc),
+)
 
 
 class Counting(InMemory):
@@ -37,6 +53,8 @@ def manifest(dataset: Any, **more: Any) -> Manifest:
         "snapshot": SNAPSHOT, "created_at": datetime(2026, 11, 22, tzinfo=timezone.utc),
         "source": SOURCE, "objects": (), "rows_in": 12_345, "rows_out": 12_345,
         "rows_rejected": 0, "rows_duplicate": 0, "checks": (), "seconds": 1.0, "code_version": "1",
+        "version": 2, "published_at": datetime(2026, 11, 22, tzinfo=timezone.utc),
+        "libraries": {},
     }  # fmt: skip
     return Manifest(**{**told, **more})
 
@@ -77,8 +95,7 @@ def facts(**more: Any) -> Facts:
             counts=Changes(added=1, partitions=1),
             added=(row,),
         ),
-        kept=[BEFORE],
-        shown=[Stat("", "", 5_100_000, BEFORE, BEFORE, "", 12_000, 12_000, SOURCE, "", "")],
+        kept=(KEPT,),
         errors={
             "bronze": ErrorLog(block=EVIL, run=BEFORE, exception_type=EVIL, message=EVIL * 100)
         },
@@ -88,7 +105,7 @@ def facts(**more: Any) -> Facts:
     return replace(whole, **more)
 
 
-NOTHING = Facts(FLOW, {}, None, None, [], [], {}, None, ("There is nothing.",))
+NOTHING = Facts(FLOW, {}, None, None, (), {}, None, ("There is nothing.",))
 
 
 def page_of(facts: Facts, language: str = "en", made: datetime | None = None) -> str:

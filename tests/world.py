@@ -23,7 +23,7 @@ from data.medallion.writer import View
 from sandbox.breweries.api import LocalBreweryApi
 from sandbox.breweries.generator import generate
 from sandbox.faults import Faults
-from tests.conftest import empty, raw_get
+from tests.conftest import empty, raw_get, without_run
 
 PLACES = {
     ("United States", "California"), ("United States", "Colorado"), ("United States", "New York"),
@@ -107,12 +107,13 @@ class World:
         self.lake.store.put(dataset.layer, dataset.manifest, content)
 
     def published(self) -> dict[str, bytes]:
-        """Every object that a reader of the published versions reads, by bucket and key."""
+        """Every object that a reader of the published versions reads, by bucket and name."""
         found = {}
         for dataset in FLOW.datasets:
             version = self.manifest(dataset)
             for entry in version.objects:
-                found[f"{dataset.layer}/{entry.key}"] = self.lake.read(dataset.layer, entry)
+                name = f"{dataset.layer}/{without_run(entry.key)}"
+                found[name] = self.lake.read(dataset.layer, entry)
             for copy in version.copies:
                 content = self.lake.read(dataset.layer, copy.as_stored)
                 assert content == self.lake.read(dataset.layer, copy.object)

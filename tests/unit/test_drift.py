@@ -148,20 +148,12 @@ NONE_OF_PHONE = {**BEFORE.values, "phone": 0}
             {"unreadable": {"phone": 13}},
             "phone has 13 values that cannot be read, after 7",
         ),
-        # A release that did not count knows of no leap.
-        (BEFORE, {"unreadable": {"phone": 500}}, None),
     ],
 )
 def test_values_that_cannot_be_read(before, after, expected):
     found = compare(TABLE, before, BEFORE.model_copy(update=after), 10)
     told = [drift.what for drift in found if drift.rule == "column_unreadable"]
     assert told == ([expected] if expected else [])
-
-
-def test_a_profile_of_a_release_that_did_not_count_is_read_and_written_as_it_was():
-    old = BEFORE.model_dump_json(exclude_none=True)
-    assert "unreadable" not in old
-    assert Profile.model_validate_json(old) == BEFORE
 
 
 def test_what_batches_look_like_adds_up():

@@ -83,7 +83,7 @@ def test_groups_are_all_items_in_order_within_the_limit(sizes, limit):
 def test_ranges_of_any_size_hold_each_record_once(records, size, chunk, at_once):
     content = b"".join(array_lines(json.dumps(record) for record in records))
     found = []
-    for part in ranges("key", "etag", len(content), Parts(size=size, sha256=())):
+    for part in ranges("key", len(content), Parts(size=size, sha256=())):
         given_from = max(part.start - 1, 0)
         chunks = [content[at : at + chunk] for at in range(given_from, len(content), chunk)]
         for lines in lines_within(chunks, part.start, part.end, at_once):
@@ -94,7 +94,7 @@ def test_ranges_of_any_size_hold_each_record_once(records, size, chunk, at_once)
 @given(st.integers(0, 10**10), st.integers(1, 10**9))
 def test_ranges_cover_an_object_without_gap_or_overlap(size, each):
     size = min(size, each * 1_000)
-    found = ranges("key", "etag", size, Parts(size=each, sha256=("0",) * -(-size // each)))
+    found = ranges("key", size, Parts(size=each, sha256=("0",) * -(-size // each)))
     assert found[0].start == 0
     assert found[-1].end == size
     assert all(before.end == after.start for before, after in pairwise(found))
@@ -102,7 +102,7 @@ def test_ranges_cover_an_object_without_gap_or_overlap(size, each):
 
 
 def test_a_bronze_without_hashes_of_its_parts_is_read_all_the_same():
-    found = ranges("key", "etag", 3 * PART_BYTES, None)
+    found = ranges("key", 3 * PART_BYTES, None)
     assert [part.sha256 for part in found] == [None] * 3
 
 

@@ -153,9 +153,8 @@ class Profile(BaseModel):
     """Column to the number of rows that have a value in it."""
     counts: dict[str, dict[str, int]] = {}
     """Column of known or steady values to each value and its number of rows."""
-    unreadable: dict[str, int] | None = None
-    """Column to the number of records with a value that its type cannot hold; includes rejects.
-    None in the manifest of a release that did not count them."""
+    unreadable: dict[str, int] = {}
+    """Column to the number of records with a value that its type cannot hold; includes rejects."""
     cells: Cells = {}
     """The rows with coordinates, by map cell; empty if the table has no coordinates."""
 

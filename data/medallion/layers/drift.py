@@ -192,14 +192,12 @@ def _turnover(before: Profile, turnover: Turnover, largest_fall: float) -> Itera
 
 
 def _unreadable(before: Profile | None, after: Profile) -> Iterator[Drift]:
-    counted = before.unreadable if before else None
-    for name, count in (after.unreadable or {}).items():
+    for name, count in after.unreadable.items():
+        had = before.unreadable.get(name, 0) if before else 0
         if after.values.get(name, after.rows) == 0:
             what = f"{name} has {count:,} values that cannot be read, and none that can"
-        elif before and counted is not None and count - counted.get(name, 0) > before.rows * LEAP:
-            what = (
-                f"{name} has {count:,} values that cannot be read, after {counted.get(name, 0):,}"
-            )
+        elif before and count - had > before.rows * LEAP:
+            what = f"{name} has {count:,} values that cannot be read, after {had:,}"
         else:
             continue
         yield Drift(rule="column_unreadable", subject=name, what=what)
