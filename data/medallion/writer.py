@@ -230,6 +230,7 @@ class Writer:
             layer=self.dataset.layer,
             dataset=self.dataset.name,
             version=self.number,
+            oldest=self.number,
             run=self.run,
             snapshot=provenance.snapshot,
             replay=provenance.replay,
@@ -264,19 +265,18 @@ class Writer:
             VersionTaken: another run published meanwhile; this run published nothing.
         """
         before = [self.previous.published_at] if self.previous else []
-        moment = max([datetime.now(timezone.utc), *before])
+        oldest = self._oldest(is_over)
+        own = {"published_at": max([datetime.now(timezone.utc), *before]), "oldest": oldest}
         self.may_be_published = True
-        content = self.lake.log(self.dataset).append(
-            manifest.model_copy(update={"published_at": moment})
-        )
+        content = self.lake.log(self.dataset).append(manifest.model_copy(update=own))
         self.may_be_published = False
         if content is None:
             raise VersionTaken(self.dataset.path, self.number)
         self.published = Manifest.model_validate_json(content)
         self.lake.store.put(self.dataset.layer, self.dataset.manifest, content, CONTENT_TYPE)
-        self._copy_to_fixed_names(manifest)
-        self._remove_unnamed(manifest)
-        self._look_at_log(is_over)
+        self._copy_to_fixed_names(self.published)
+        self._remove_unnamed(self.published)
+        self._look_at_log(self.published)
         return self.published
 
     def withdraw(self) -> None:
@@ -297,35 +297,42 @@ class Writer:
             if before != copy or not self.is_whole(copy.as_stored):
                 self.lake.store.copy(layer, copy.object.key, copy.key)
 
-    def _remove_unnamed(self, manifest: Manifest) -> None:
-        """Remove what no version needs: earlier objects, and leftovers of runs that died."""
-        named = {*manifest.named, *(snapshot.object.key for snapshot in manifest.retained)}
-        named |= {self.dataset.manifest, str(self.dataset.object), *self.dataset.beside}
-        own = tuple(filter(None, (self.dataset.folder, self.dataset.objects)))
+    def _remove_unnamed(self, version: Manifest) -> None:
+        """Remove what no version needs: earlier objects, old entries, leftovers of dead runs."""
+        dataset = self.dataset
+        named = {*version.named, *(snapshot.object.key for snapshot in version.retained)}
+        named |= {dataset.manifest, str(dataset.object), *dataset.beside}
+        own = tuple(filter(None, (dataset.folder, dataset.objects)))
         gone = [
             key
             for key in self.stored
-            if key.startswith(own) and key not in named and not key.startswith(self.dataset.log)
+            if key.startswith(own) and key not in named and not key.startswith(dataset.log)
         ]
-        self.lake.store.remove(self.dataset.layer, sorted(gone))
+        numbers = self.lake.log(dataset).numbers(self.stored)
+        gone += [dataset.entry(number) for number in numbers if number < version.oldest]
+        self.lake.store.remove(dataset.layer, sorted(gone))
 
-    def _look_at_log(self, is_over: Callable[[Manifest], bool]) -> None:
-        """Remove expired entries, and look at some of the others."""
+    def _oldest(self, is_over: Callable[[Manifest], bool]) -> int:
+        """The oldest version whose entry has not expired."""
         log = self.lake.log(self.dataset)
         there = log.numbers(self.stored)
-        gone = there[: max(0, len(there) + 1 - LONGEST_LOG)]
-        for number in there[len(gone) :]:
+        first = self.previous.oldest if self.previous else min(there, default=self.number)
+        first = max(first, self.number + 1 - LONGEST_LOG)
+        for number in (number for number in there if number >= first):
             entry = None
             with suppress(LakeError, StoreError):
                 entry = log.entry(number)
             if entry is None or not is_over(entry):
-                break
-            gone.append(number)
-        self.lake.store.remove(self.dataset.layer, map(self.dataset.entry, gone))
-        kept = range(max(gone, default=min(there, default=self.number) - 1) + 1, self.number)
-        turn = self.number * LOOKED_AT % max(len(kept), 1)
+                return first
+            first = number + 1
+        return first
+
+    def _look_at_log(self, version: Manifest) -> None:
+        """Read some of the older entries again, and tell of those that are lost."""
+        older = range(version.oldest, version.version)
+        turn = version.version * LOOKED_AT % max(len(older), 1)
         size = 0
-        for number in [*kept[turn:], *kept[:turn]][:LOOKED_AT]:
+        for number in [*older[turn:], *older[:turn]][:LOOKED_AT]:
             listed = self.stored.get(self.dataset.entry(number))
             size += listed.bytes if listed else 0
             if size > LOOKED_AT_BYTES:

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import os
 import re
-import time
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 import pytest
 
 from data.breweries.flow import FLOW
-from data.medallion.lake import versions
 from data.medallion.lake.manifest import Manifest
 from data.medallion.lake.runs import new_run
-from data.medallion.layers import bronze, chart, gold, silver
-from data.medallion.steps import run_block
+from tests.story import Story, named, publish
 from tests.world import World, world_on
+
+__all__ = ["named", "publish"]
 
 UNUSABLE = [{"id": 'é"1'}, "text\u2028 \\"]
 
@@ -37,17 +36,6 @@ class Past:
 SETTING = re.compile("MINIO_|LAKE_|BREWERIES_")
 PREFIX = "past-"
 """Of its buckets, so that a test may have an empty lake of its own beside it."""
-
-
-def publish(*, drawn: bool = True, **variables: str) -> str:
-    """What a run of the pipeline does, without Mage; its snapshot."""
-    time.sleep(1 - time.time() % 1)  # the ids of runs tell seconds
-    done = run_block(FLOW, FLOW.bronze, bronze.extract, variables)
-    done = run_block(FLOW, FLOW.silver, silver.transform, variables, done)
-    done = run_block(FLOW, FLOW.gold, gold.aggregate, variables, done)
-    if drawn:
-        done, _ = run_block(FLOW, FLOW.chart, chart.visualize, variables, done)
-    return str(done["snapshot"])
 
 
 @pytest.fixture(scope="session")
@@ -93,14 +81,16 @@ def small(store, tmp_path, monkeypatch):
     monkeypatch.delenv("LAKE_BUCKET_PREFIX", raising=False)
     with contextmanager(world_on)(store, tmp_path, monkeypatch) as world:
         world.set(BREWERIES_STOP_ON="none", MINIO_REGION="us-east-1")
-        monkeypatch.setattr(versions, "REPLACEMENT_SECONDS", 0.2)
         yield world
 
 
-def named(name: str, count: int) -> list[dict[str, str]]:
-    """Breweries of one name, so many in each of three places."""
-    places = [("Land", "North"), ("Land", "South"), ("Isle", "11")]
-    return [
-        {"id": f"{n:09}", "name": name, "brewery_type": "micro", "country": c, "state_province": s}
-        for n, (c, s) in enumerate(places * count)
-    ]
+@pytest.fixture(scope="module")
+def story(store, tmp_path_factory):
+    """Ten published versions, in a lake of their own."""
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        contextmanager(world_on)(store, tmp_path_factory.mktemp("story"), patch) as world,
+    ):
+        found = Story(world)
+        found.tell()
+        yield found

@@ -1,135 +1,244 @@
-"""Versions of any day, made anew byte for byte; what changed between two; what can be asked for."""
+"""Versions of any moment: what was published then, and nothing else."""
 
 from __future__ import annotations
 
+import json
 import warnings
-from datetime import date, datetime, timezone
+from concurrent.futures import ThreadPoolExecutor
+from datetime import date, datetime, timedelta, timezone
 
 import pytest
 
 from data.breweries.flow import FLOW
 from data.medallion import read
-from data.medallion.lake.manifest import Source
-from data.medallion.lake.metadata import Stat
-from data.medallion.read import past as made
-from data.medallion.read.errors import HistoryThinned, NoVersionThen, TimeUnclear
-from data.medallion.read.past import snapshot_at
+from data.medallion.lake.errors import ManifestMissing, VersionLost
+from data.medallion.lake.manifest import Changes
+from data.medallion.lake.store import Store
+from data.medallion.read import past as module
+from data.medallion.read.errors import NoVersionThen, SnapshotExpired, TimeUnclear
 from tests.read.conftest import named, publish
+from tests.story import PUBLISHED, REFUSED, STORY, Told, rows
 
 BRONZE, SILVER, GOLD = "bronze/breweries", "silver/breweries", "gold/state_brewery_type"
 SAME = {"rows_in", "rows_out", "rows_rejected", "rows_duplicate", "snapshot", "parts", "profile"}
-server = pytest.mark.server
+pytestmark = [pytest.mark.server, pytest.mark.filterwarnings("error")]
 
 
-@server
+# -- the past of a lake, with refused answers, replays, and older data that came back ---
+
+
+@pytest.mark.parametrize("number", range(len(STORY)), ids=STORY)
+def test_a_moment_is_answered_as_it_was_at_once(story, number):
+    told = story.told[number]
+    assert rows(SILVER, told.moment) == told.silver
+    assert rows(GOLD, told.moment) == told.gold
+    assert read.rejected(SILVER, at=told.moment).to_pylist() == told.rejected
+    answer = [name.removeprefix("replay:") for name in STORY[: number + 1] if name not in REFUSED][
+        -1
+    ]
+    assert {row["name"] for row in told.silver} == {answer}
+
+
+def test_each_publish_is_listed(story):
+    listed = read.versions(SILVER)
+    assert [one.version for one in listed] == list(range(1, 11))
+    assert [one.run for one in listed] == story.runs
+    assert [one.replay for one in listed] == [
+        n.startswith("replay") for n in STORY if n not in REFUSED
+    ]
+    assert [one.current for one in listed] == [False] * 9 + [True]
+    assert [one.records for one in listed] == [13, 12, 12, 13, 13, 12, 13, 13, 13, 12]
+    assert [one.added for one in listed] == [12] + [0] * 9
+    same = [was == now for was, now in zip([None, *PUBLISHED], PUBLISHED, strict=False)]
+    assert [one.changed for one in listed[1:]] == [0 if s else 12 for s in same[1:]]
+    moments = [one.published_at for one in listed]
+    assert moments == sorted(moments)
+
+
+def test_the_log_is_read_and_no_record(story, monkeypatch):
+    asked = []
+    monkeypatch.setattr(
+        type(story.world.lake.store), "stream", _noting(type(story.world.lake.store).stream, asked)
+    )
+    assert len(read.versions(SILVER)) == 10
+    assert asked and all(key.endswith(".json") and "/_" in key for key in asked)
+
+
+def _noting(real, asked):
+    def stream(store: Store, layer, key, *more):
+        asked.append(key)
+        return real(store, layer, key, *more)
+
+    return stream
+
+
+def test_a_run_is_asked_for_by_its_id(story):
+    for run, answer in zip(story.runs, PUBLISHED, strict=True):
+        assert {row["name"] for row in rows(SILVER, run)} == {answer}
+    for run in (*story.refused, "20200101T000000Z-abcdef"):
+        with pytest.raises(NoVersionThen, match=f"knows no version of {run}"):
+            rows(SILVER, run)
+    # Bronze did publish the refused answers.
+    assert len(rows(BRONZE, story.refused[0])) == 3
+
+
+def test_changes_between_any_two(story):
+    counts = {"added": 0, "removed": 0, "moved": 0, "retyped": 0, "changed": 12, "partitions": 3}
+    third, last = story.runs[2], story.runs[-1]
+    assert read.changes(SILVER, start=third, end=story.runs[3])["counts"] == counts
+    assert read.changes(SILVER, start=third, end=last)["counts"] == Changes().model_dump()
+    told = read.changes(SILVER, end=story.runs[4])
+    assert (told["before"], told["run"]) == (story.runs[2], story.runs[3])
+    first = read.changes(SILVER, end=story.runs[0])
+    assert (first["before"], first["counts"]["added"]) == (None, 12)
+    newest = read.changes(SILVER)
+    assert (newest["run"], newest["counts"]) == (last, counts)
+
+
+def test_many_moments_at_once_leave_the_program_alone(story, capsys):
+    with ThreadPoolExecutor(4) as pool:
+        for number in pool.map(lambda told: rows(SILVER, told.moment) == told.silver, story.told):
+            assert number
+    assert capsys.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("moment", ["9999-12-31", date.max, "2999-01-01T00:00:00-12:00"])
+def test_the_future_is_todays(story, moment):
+    assert rows(SILVER, moment) == story.told[-1].silver
+
+
+@pytest.mark.parametrize("moment", ["2020-02-29", "0001-01-01", "2020-01-01T00:00:00+14:00"])
+def test_what_was_before_the_log_is_unknown(story, moment):
+    with pytest.raises(NoVersionThen, match="it begins at 2"):
+        rows(SILVER, moment)
+
+
+@pytest.mark.parametrize(
+    "moment",
+    [
+        "",
+        "yesterday",
+        "2026-11-17T02:00:00",
+        "2026-02-30",
+        "2026-11",
+        "0001-01-01T00:00:00+14:00",
+    ],
+)
+def test_what_is_no_moment(story, moment):
+    with pytest.raises(TimeUnclear, match=r"give a day \(2026-11-18\), a time with its zone"):
+        rows(SILVER, moment)
+
+
+# -- a lake of three versions ---
+
+
 @pytest.mark.parametrize("number", [0, 1, 2])
 def test_a_version_is_what_it_was_byte_for_byte(past, number):
     snapshot, then = past.snapshots[number], past.manifests[number]
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        found = {path: read.manifest(path, at=snapshot) for path in (BRONZE, SILVER, GOLD)}
-    for path, manifest in found.items():
-        assert manifest.model_dump(include=SAME) == then[path].model_dump(include=SAME)
-    assert found[BRONZE].only_object().sha256 == then[BRONZE].only_object().sha256
-    assert found[SILVER].objects == then[SILVER].objects
-    assert found[GOLD].objects == then[GOLD].objects
+    for path in (BRONZE, SILVER, GOLD):
+        assert read.manifest(path, at=snapshot) == then[path]
     assert len(read.table(SILVER, ["id"], at=snapshot)) == then[SILVER].rows_out
     assert len(read.rejected(SILVER, at=snapshot)) == then[SILVER].rows_rejected
+    assert read.table(SILVER, at=snapshot).schema.metadata[b"version"] == f"{number + 1}".encode()
     # The live lake is as it was.
     assert past.world.manifest(FLOW.silver) == past.manifests[-1][SILVER]
 
 
-@server
-def test_other_code_is_told_of(past, monkeypatch):
-    monkeypatch.setattr(made, "made_by", lambda package: "9.9.9+0, pyarrow 99")
-    with pytest.warns(read.MadeByOtherCode, match=r"was made by 0.*rebuilt by 9\.9\.9"):
+def test_what_was_made_otherwise_is_told_object_by_object(past, monkeypatch):
+    version = past.manifests[0][SILVER]
+    first, *others = version.objects
+    other = first.model_copy(update={"sha256": "0" * 64})
+    changed = {"objects": (other, *others), "libraries": {"pyarrow": "1.0"}}
+    monkeypatch.setattr(module, "version_at", lambda *_: version.model_copy(update=changed))
+    says = rf"and 1 of its {len(version.objects) + 1} objects differ.*pyarrow 1\.0 made them, and 0"
+    with pytest.warns(read.MadeByOtherCode, match=says):
         read.table(SILVER, at=past.snapshots[0])
 
 
-@server
-def test_changes_between_any_two(past):
+def test_changes_are_those_of_the_publish(past):
     first, second, third = past.snapshots
     near = read.changes(SILVER, start=first, end=second)
     counts = {"added": 0, "removed": 1, "moved": 0, "retyped": 0, "changed": 1}
     assert {name: near["counts"][name] for name in counts} == counts
     assert (near["before"], near["snapshot"]) == (first, second)
     assert near["changed"][0]["name"] == "Another" and near["partitions"]
-    # The report of a publish itself, but for its run.
-    assert {**read.changes(SILVER, start=second), "run": ""} == {**read.changes(SILVER), "run": ""}
+    assert read.changes(SILVER, start=second) == read.changes(SILVER)
     back = read.changes(SILVER, start=third, end=first)
     assert back["counts"]["added"] == read.changes(SILVER, start=first)["counts"]["removed"] == 3
-    none = read.changes(SILVER, start=third)
-    assert set(none["counts"].values()) == {0}
+    assert read.changes(SILVER, start=third)["counts"] == Changes().model_dump()
 
 
-@server
-def test_what_can_be_asked_for(past):
-    listed = read.versions(SILVER)
-    assert [kept.snapshot for kept in listed] == past.snapshots
-    assert [kept.records for kept in listed] == [62, 61, 58]
-    assert [(k.added, k.removed, k.changed) for k in listed] == [(0, 0, 0), (0, 1, 1), (1, 4, 1)]
-    assert listed[0].began.tzinfo is timezone.utc
+# -- lakes that have lost something ---
 
 
-@server
-def test_a_replayed_version_is_the_current_one_and_a_thinned_history_is_told_of(small):
-    small.api.records = named("A", 1)
-    first = publish(drawn=False)
-    small.api.records = named("B", 1)
-    second = publish(drawn=False)
-    publish(drawn=False, snapshot=first)
-    today = datetime.now(timezone.utc)
-    assert read.table(SILVER, ["name"], at=today)["name"].to_pylist() == ["A"] * 3
-    assert read.table(SILVER, ["name"], at=second)["name"].to_pylist() == ["B"] * 3
-    with pytest.raises(NoVersionThen, match=f"the oldest is of the run {first}"):
-        read.table(SILVER, at="2020-02-29")
-    small.api.records = named("C", 1)
-    publish(drawn=False)
-    small.lake.store.remove("bronze", [f"{FLOW.bronze.history}{first}.json"])
-    assert read.table(SILVER, ["name"], at=second)["name"].to_pylist() == ["B"] * 3
-    with pytest.raises(HistoryThinned, match=f"that of {first} was removed"):
-        read.table(SILVER, at=f"{second[:-6]}ffffff")
-    small.lake.store.remove("bronze", small.lake.store.listed("bronze", FLOW.bronze.history))
-    with pytest.raises(NoVersionThen):
-        read.changes(SILVER, start=second)
-
-
-@server
 def test_an_empty_lake_has_no_versions(small):
     assert read.versions(SILVER) == []
-    with pytest.raises(NoVersionThen, match="run the pipeline first"):
+    with pytest.raises(ManifestMissing, match="run the block"):
         read.table(SILVER, at="2026-11-18")
 
 
-def kept(*snapshots: str) -> list[Stat]:
-    source = Source(key="", sha256="")
-    return [Stat("k", "e", 1, s, s, "h", 1, 1, source, "", "") for s in snapshots]
+def test_a_snapshot_that_is_no_longer_retained(small):
+    small.set(BREWERIES_HISTORY_VERSIONS=1)
+    snapshots, moments = [], []
+    for name in "ABC":
+        small.api.records = named(name, 1)
+        snapshots.append(publish(drawn=False))
+        moments.append(Told.now().moment)
+    assert {row["name"] for row in rows(SILVER, moments[1])} == {"B"}
+    with pytest.raises(NoVersionThen):
+        rows(SILVER, moments[0])
+    bronze = small.manifest(FLOW.bronze)
+    small.publish_manifest(FLOW.bronze, bronze.model_copy(update={"retained": ()}))
+    with pytest.raises(SnapshotExpired, match=f"its snapshot {snapshots[1]}"):
+        rows(SILVER, snapshots[1])
 
 
-MONDAY, TUESDAY = "20261116T030000Z-aaaaaa", "20261117T030000Z-bbbbbb"
+def test_a_lost_entry_makes_its_moments_unknown_and_no_others(small, capsys):
+    told, runs = [], []
+    for name in "ABC":
+        small.api.records = named(name, 1)
+        runs.append(publish(drawn=False))
+        told.append(Told.now())
+    small.lake.store.put("silver", FLOW.silver.entry(2), b"{}")
+    assert [one.version for one in read.versions(SILVER)] == [1, 3]
+    with pytest.raises(VersionLost, match=r"What version 2 of silver/breweries was is lost"):
+        rows(SILVER, told[1].moment)
+    assert rows(SILVER, told[2].moment) == told[2].silver
+    assert rows(SILVER, runs[0]) == told[0].silver
 
 
-@pytest.mark.parametrize(
-    ("moment", "found"),
-    [
-        ("2026-11-16", MONDAY),
-        (date(2026, 11, 17), TUESDAY),
-        ("2026-11-17T02:59:59Z", MONDAY),
-        ("2026-11-17T03:00:00Z", TUESDAY),
-        ("2026-11-17T00:30:00-03:00", TUESDAY),
-        (datetime(2026, 11, 17, 2, tzinfo=timezone.utc), MONDAY),
-        (MONDAY, MONDAY),
-        ("20261117T120000Z-cccccc", TUESDAY),  # a run that only confirmed it
-        ("2027-01-01", TUESDAY),
-    ],
-)
-def test_moments(moment, found):
-    assert snapshot_at(kept(MONDAY, TUESDAY), moment) == found
+def test_a_clock_that_is_set_back(small, monkeypatch):
+    """The order of versions is that of their numbers; no publish is before the one before."""
+    for name in "AB":
+        small.api.records = named(name, 1)
+        publish(drawn=False)
+    before = small.manifest(FLOW.silver).published_at
+    monkeypatch.setattr("data.medallion.writer.datetime", SetBack)
+    small.api.records = named("C", 1)
+    publish(drawn=False)
+    assert small.manifest(FLOW.silver).published_at == before
+    assert {row["name"] for row in rows(SILVER, before)} == {"C"}
 
 
-@pytest.mark.parametrize(
-    "moment", ["", "yesterday", "2026-11-17T02:00:00", "2026-02-30", MONDAY[:9]]
-)
-def test_what_is_no_moment(moment):
-    with pytest.raises(TimeUnclear, match=r"give a day \(2026-11-18\), a time with its zone"):
-        snapshot_at(kept(MONDAY), moment)
+class SetBack(datetime):
+    """A clock that is a year late."""
+
+    @classmethod
+    def now(cls, zone=None):
+        return datetime.now(zone or timezone.utc) - timedelta(days=365)
+
+
+def test_an_odd_record_breaks_no_reader(small):
+    odd = {"id": "9", "name": "half \ud800", "country": "Land", "state_province": "North"}
+    small.api.records = [*named("A", 1), {**odd, "x": 10**400, "y": [[["\ud800"]]]}, "\udfff"]
+    snapshot = publish(drawn=False)
+    small.api.records = named("B", 1)
+    publish(drawn=False)
+    assert len(rows(SILVER, snapshot)) == 4
+    assert len(read.rejected(SILVER, at=snapshot)) == 1
+    assert len(rows(BRONZE, snapshot)) == 5
+    records = [json.loads(row["record"]) for row in rows(BRONZE, snapshot)]
+    assert [record["x"] for record in records if "x" in record] == [10**400]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert read.changes(SILVER, start=snapshot)["counts"]["removed"] == 1

@@ -12,21 +12,22 @@ import pytest
 from data.breweries.flow import FLOW
 from data.medallion import read
 from data.medallion.errors import SettingError
-from data.medallion.lake import store
+from data.medallion.lake import s3
 from data.medallion.lake.errors import (
     BucketMissing,
     ManifestMissing,
     ManifestTooNew,
+    ManifestUnreadable,
     ObjectDiffers,
     ObjectMissing,
     StoreUnreachable,
 )
-from data.medallion.lake.store import Store
+from data.medallion.lake.manifest import MANIFEST_VERSION, sealed
+from data.medallion.lake.s3 import S3Store
 from data.medallion.layers.gold import schema_of
 from data.medallion.read.errors import (
     ColumnUnknown,
     DatasetUnknown,
-    HalfPublished,
     ValueOfOtherType,
 )
 from tests.read.conftest import UNUSABLE, named, publish
@@ -41,6 +42,7 @@ def test_a_whole_version(past):
     names = {r["id"]: r["name"].strip() for r in past.world.api.records if "name" in r}
     assert dict(zip(*table.select(["id", "name"]).to_pydict().values(), strict=True)) == names
     assert table.schema.metadata == {
+        b"version": b"3",
         b"run": past.manifests[-1][SILVER].run.encode(),
         b"snapshot": past.snapshots[-1].encode(),
     }
@@ -56,9 +58,9 @@ def test_a_whole_version(past):
 
 def test_what_is_asked_for_alone_is_fetched(past, monkeypatch):
     fetched = []
-    real = Store.stream
+    real = S3Store.stream
     monkeypatch.setattr(
-        Store, "stream", lambda s, layer, key, *m: fetched.append(key) or real(s, layer, key, *m)
+        S3Store, "stream", lambda s, layer, key, *m: fetched.append(key) or real(s, layer, key, *m)
     )
     country = read.table(SILVER, ["country"])["country"].to_pylist()
     wanted = sorted(set(country))[:2]
@@ -66,6 +68,7 @@ def test_what_is_asked_for_alone_is_fetched(past, monkeypatch):
     table = read.table(SILVER, ["country", "id"], {"country": wanted})
     assert table.column_names == ["country", "id"]
     assert len(table) == sum(country.count(name) for name in wanted)
+    fetched.remove(FLOW.silver.manifest)
     assert len(fetched) == len({key.rpartition("/")[0] for key in fetched}) < len(set(country))
     micro = read.table(SILVER, ["id"], {"country": wanted, "brewery_type": {"micro", None}})
     assert 0 < len(micro) <= len(table)
@@ -95,7 +98,7 @@ def test_what_cannot_be_is_told_in_a_sentence(past, call, kind, says):
 
 
 def test_a_store_that_is_down_or_not_told_of(past, monkeypatch):
-    monkeypatch.setattr(store, "TRIES", 0)
+    monkeypatch.setattr(s3, "TRIES", 0)
     monkeypatch.setenv("MINIO_ENDPOINT", "127.0.0.1:9")
     with pytest.raises(StoreUnreachable, match="check MINIO_ENDPOINT"):
         read.table(SILVER)
@@ -106,8 +109,8 @@ def test_a_store_that_is_down_or_not_told_of(past, monkeypatch):
 
 def test_nothing_is_written(past, monkeypatch):
     """tests/security reads as a user that may do no more."""
-    for method in ("put", "put_if", "put_file", "remove", "copy_if", "create_bucket"):
-        monkeypatch.setattr(Store, method, None)
+    for method in ("put", "create", "remove", "copy", "create_bucket"):
+        monkeypatch.setattr(S3Store, method, None)
     assert len(read.table(SILVER)) == 57 and len(read.rejected(SILVER)) == 1
     monkeypatch.setenv("LAKE_BUCKET_PREFIX", "nobody-")
     with pytest.raises(BucketMissing, match="it has no bucket nobody-silver; run the pipeline"):
@@ -167,16 +170,15 @@ def test_a_lake_that_is_damaged(small):
     small.publish_manifest(FLOW.silver, more)
     with pytest.raises(ObjectDiffers, match="rows of its objects 6 where its manifest says 7"):
         read.table(SILVER)
-    small.publish_manifest(FLOW.silver, manifest.model_copy(update={"manifest_version": 3}))
+    newer = manifest.model_copy(update={"manifest_version": MANIFEST_VERSION + 1})
+    small.publish_manifest(FLOW.silver, newer)
     with pytest.raises(ManifestTooNew, match="bring this installation to the release"):
         read.table(SILVER)
-    stored = store.get("silver", FLOW.silver.manifest)
-    store.put_if("silver", FLOW.silver.manifest, manifest.to_bytes(), stored[1])
-    # A run that died when what stands beside silver was written, and silver not yet.
-    stat = small.lake.stat("silver", FLOW.rejected)
-    content = store.get("silver", FLOW.rejected)[0]
-    store.put("silver", FLOW.rejected, content, metadata={"sha256": stat.sha256, "snapshot": "new"})
-    with pytest.raises(HalfPublished, match="a run ended half-way"):
+    for key in (FLOW.silver.manifest, FLOW.silver.entry(3)):
+        store.put("silver", key, sealed(manifest.model_copy(update={"version": 3})))
+    rejected = manifest.copy_at(FLOW.rejected).object.key
+    store.put("silver", rejected, b"[" * 100_000)
+    with pytest.raises(ObjectDiffers):
         read.rejected(SILVER)
     store.put("silver", manifest.objects[0].key, b"other")
     with pytest.raises(ObjectDiffers, match="run the pipeline from its first block"):
@@ -184,6 +186,20 @@ def test_a_lake_that_is_damaged(small):
     store.remove("silver", [manifest.objects[0].key])
     with pytest.raises(ObjectMissing, match="is missing; run the pipeline"):
         read.table(SILVER)
+
+
+@pytest.mark.parametrize(
+    "damage", [b"", b"[" * 100_000, b'"\\ud800"', b"9" * 400, b"null", b"\xff"]
+)
+def test_whatever_stands_in_the_log_is_a_sentence(small, damage):
+    answer(small, "A", 1)
+    for key in (FLOW.silver.manifest, FLOW.silver.entry(1)):
+        small.lake.store.put("silver", key, damage)
+    for ask in (read.table, read.rejected, read.manifest, read.versions, read.changes):
+        with pytest.raises(ManifestUnreadable):
+            ask(SILVER)
+    with pytest.raises(ManifestUnreadable):
+        read.table(SILVER, at="2026-11-18")
 
 
 def test_many_rejected_rows(small):

@@ -29,8 +29,8 @@ class StoreBusy(StoreUnreachable):
 
     says = (
         "The object store at {endpoint} failed to {action}, with the response {reason}; it is "
-        "overloaded, starting, or has a fault, such as a full disk or a damaged one. Look at its log and "
-        "its free space, then run again."
+        "overloaded, starting, or has a fault, such as a full disk or a damaged one. Look at "
+        "its log and its free space, then run again."
     )
 
 

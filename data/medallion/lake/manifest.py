@@ -186,6 +186,8 @@ class Manifest(BaseModel):
     layer: Layer
     dataset: str
     version: int
+    oldest: int
+    """The oldest version whose entry the log keeps."""
     run: str
     snapshot: str
     replay: bool = False

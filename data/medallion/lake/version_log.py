@@ -88,9 +88,8 @@ class VersionLog:
             return number, None
 
         newest = self.newest()
-        numbers = self.numbers()
-        every = range(min(numbers, default=newest.version), newest.version)
-        yield from in_threads(self.store.connections, read, every)
+        older = range(newest.oldest, newest.version)
+        yield from in_threads(self.store.connections, read, older)
         yield newest.version, newest
 
     def append(self, manifest: Manifest) -> bytes | None:

@@ -83,15 +83,16 @@ def _of_flow(lake: Lake, flow: Flow, under_way: bool) -> Iterator[Checked]:
 def _of_log(lake: Lake, dataset: Dataset) -> Iterator[str]:
     """The problems of a dataset's log entries, and of the copy of the newest one."""
     log, name = lake.log(dataset), f"{dataset.layer}/{dataset.manifest}"
-    numbers, last = log.numbers(), 0
+    numbers = log.numbers()
+    first, last = min(numbers, default=0), max(numbers, default=0)
     with suppress(LakeError, StoreError):
         newest, content = log.newest_content()
-        last = newest.version
+        first, last = newest.oldest, newest.version
         if lake.store.get(dataset.layer, dataset.manifest) != content:
             yield f"{name} is not the newest entry of the log. {AGAIN}"
         if lake.store.get(dataset.layer, dataset.entry(last)) != content:
             yield f"{dataset.layer}/{dataset.entry(last)} is not as it was written. {AGAIN}"
-    every = [*range(min(numbers, default=last), max([*numbers, last]))]
+    every = range(first, last)
     problems = in_threads(lake.store.connections, log.problem, every)
     for number, problem in zip(every, problems, strict=True):
         entry = f"{dataset.layer}/{dataset.entry(number)}"

@@ -241,6 +241,8 @@ def changes(lake: Lake, flow: Flow, start: Moment | None, end: Moment | None) ->
         both = [one for _, one in again.log(flow.silver).entries() if one]
         for published, rebuilt in zip((before, after), both, strict=True):
             _compare(flow, flow.silver, published, rebuilt)
+        if both[-1].changes == Changes():  # it kept the report of the version before
+            return {**head, "counts": Changes().model_dump()}
         return {**_stored(again, flow, both[-1]), **head}
 
 

@@ -1,0 +1,168 @@
+"""Damage of every kind: the next run leaves a whole lake, or says what is lost."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable
+
+import pytest
+
+from data.breweries.flow import FLOW
+from data.medallion.lake.datasets import LAYERS
+from data.medallion.lake.errors import LakeError
+from data.medallion.read import check
+from data.medallion.read.errors import ReadError
+from tests.conftest import empty
+from tests.story import SILVER, Story, publish, rows
+from tests.world import World, restore, stored, world_on
+
+WAYS: dict[str, Callable[[bytes], bytes | None]] = {
+    "a byte flipped": lambda content: flipped(content, len(content) // 2),
+    "cut": lambda content: content[: len(content) // 2],
+    "emptied": lambda content: b"",
+    "removed": lambda content: None,
+}
+TOLD = re.compile(r"is damaged, and|is missing, and|is missing: what|is lost: remove")
+
+
+def flipped(content: bytes, at: int) -> bytes:
+    """Some content with another bit."""
+    return content[:at] + bytes([content[at] ^ 1]) + content[at + 1 :]
+
+
+@pytest.fixture(scope="module")
+def ten(store, tmp_path_factory):
+    """The objects of a lake of ten versions, and its story."""
+    with pytest.MonkeyPatch.context() as patch:
+        folder = tmp_path_factory.mktemp("story")
+        for world in world_on(store, folder, patch):
+            story = Story(world)
+            story.tell()
+            yield stored(world.lake), story
+
+
+def kind_of(world: World, layer: str, key: str) -> str:
+    """What an object is, for the table."""
+    versions = {d: world.lake.version(d) for d in FLOW.datasets if d.layer == layer}
+    for dataset, version in versions.items():
+        if number := dataset.number(key):
+            return "the newest log entry" if number == version.version else "an older log entry"
+        if key == dataset.manifest:
+            return "a manifest"
+        for copy in version.copies:
+            what = {FLOW.rejected: "the rejects", FLOW.changes: "the change report",
+                    FLOW.report: "the page"}.get(copy.key, f"{dataset.path}'s object")  # fmt: skip
+            if key in {copy.key, copy.object.key}:
+                return what if key == copy.object.key else f"the copy of {what}"
+        if key in version.named:
+            return "a silver file"
+    return "an earlier snapshot"
+
+
+def one_of_each(kinds: dict[tuple[str, str], str]) -> list[list[tuple[str, str]]]:
+    """One object of each kind; a copy and its original are in different groups."""
+    first = {kind: name for name, kind in reversed(kinds.items())}
+    copies = [name for kind, name in first.items() if "copy" in kind or "manifest" in kind]
+    return [[name for name in first.values() if name not in copies], copies]
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_the_next_run_mends_it_or_says_what_is_lost(ten, way, capsys, tally, every):
+    objects, story = ten
+    world = story.world
+    kinds = {(o.layer, o.key): kind_of(world, o.layer, o.key) for o in objects}
+    groups = [[name] for name in kinds] if every else one_of_each(kinds)
+    mended, unmendable, found = Counter[str](), Counter[str](), list[str]()
+    for group in groups:
+        empty(world.lake)
+        restore(world.lake, objects)
+        for layer, key in group:
+            content = WAYS[way](world.lake.store.get(layer, key))
+            if content is None:
+                world.lake.store.remove(layer, [key])
+            else:
+                world.lake.store.put(layer, key, content)
+        capsys.readouterr()
+        publish()
+        told = [line for line in capsys.readouterr().out.splitlines() if TOLD.search(line)]
+        lost = {name for name in group if any("/".join(name) in line for line in told)}
+        found += [
+            f"{'/'.join(name)} is told to be lost" for name in lost if is_mendable(kinds[name])
+        ]
+        mended.update(kinds[name] for name in group if name not in lost)
+        unmendable.update(kinds[name] for name in lost)
+        removed = [name for name in lost if any("remove" in line for line in told)]
+        found += findings(world, but=removed)
+        for layer, key in removed:
+            world.lake.store.remove(layer, [key])
+        if removed:
+            publish()
+        found += findings(world)
+        found += wrong_moments(story, len(lost))
+    assert found == []
+    assert len(mended) + len(unmendable) >= 15
+    tally.add(
+        f"objects of a lake of ten versions: {way}",
+        mended.total() + unmendable.total(),
+        len(found),
+        f"the next run mends {mended.total():,}, and says that {unmendable.total():,} are lost "
+        "(the only copy of an old snapshot; an old log entry)",
+    )
+
+
+def is_mendable(kind: str) -> bool:
+    """Whether it can be made again, or has a copy."""
+    return kind not in {"an earlier snapshot", "an older log entry"}
+
+
+def findings(world: World, but: list[tuple[str, str]] = ()) -> list[str]:
+    """What `make check` finds, but for what a person was told to remove."""
+    checked, others = check.check(world.lake, [FLOW])
+    every = [*(problem for *_, found in checked for problem in found), *others]
+    return [one for one in every if not any("/".join(name) in one for name in but)]
+
+
+def wrong_moments(story: Story, lost: int) -> list[str]:
+    """The moments for which a reader gets something else than it got at once.
+
+    What cannot be answered any more is an error, for at most two moments a lost object.
+    """
+    wrong, unknown = [], []
+    for number, told in enumerate(story.told):
+        try:
+            if rows(SILVER, told.moment) != told.silver:
+                wrong.append(f"moment {number} is answered otherwise")
+        except (ReadError, LakeError) as error:
+            unknown.append(f"moment {number}: {error}")
+    return [*wrong, *(unknown if len(unknown) > 2 * lost else [])]
+
+
+def test_what_lacks_its_metadata_and_times_is_the_same_lake(ten):
+    """Nothing stands only in what a copy between stores may lose."""
+    objects, story = ten
+    empty(story.world.lake)
+    for one in objects:
+        story.world.lake.store.put(one.layer, one.key, one.content)
+    assert findings(story.world) == []
+    assert wrong_moments(story, 0) == []
+    publish(snapshot=story.runs[0])
+    assert findings(story.world) == []
+    assert not [key for key in story.world.keys("bronze") if key.endswith("/.json")]
+
+
+def test_both_copies_of_everything_may_be_damaged(ten):
+    """But for old snapshots and the log, all is made again from the API."""
+    objects, story = ten
+    world = story.world
+    empty(world.lake)
+    restore(world.lake, objects)
+    for layer in LAYERS:
+        for dataset in (d for d in FLOW.datasets if d.layer == layer):
+            version = world.lake.version(dataset)
+            for copy in version.copies:
+                world.lake.store.put(layer, copy.key, b"x")
+            for key in version.named:
+                world.lake.store.put(layer, key, b"x")
+    publish()
+    assert findings(world) == []
