@@ -9,7 +9,6 @@ from functools import partial
 from typing import Any
 
 from data.medallion.lake.datasets import Layer
-from data.medallion.lake.errors import LakeError
 from data.medallion.lake.logs import LARGEST, newest
 from data.medallion.lake.store import Listed, Store
 
@@ -52,11 +51,8 @@ def read_newest(
     unread = ErrorLog(timestamp=listed.modified, log=name)
     if listed.bytes > LARGEST:
         return replace(unread, message=f"{name} has {listed.bytes:,} bytes: read it in the store.")
-    try:
-        content = b"".join(store.stream(layer, key, 0, listed.bytes))
-    except LakeError:  # removed since it was listed
-        return unread
-    return _parsed(content, unread)
+    content = store.get(layer, key)
+    return unread if content is None else _parsed(content, unread)  # removed since it was listed
 
 
 def _parsed(content: bytes, unread: ErrorLog) -> ErrorLog:

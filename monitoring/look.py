@@ -1,4 +1,4 @@
-"""A look reads the lake's listings, manifests and error logs. It never writes.
+"""A look reads the lake's listings, newest versions and error logs. It never writes.
 
 A look lists each bucket once, and divides its objects and logs among the flows. It compares the
 times of successes and errors by the store's clock, not by the times in their content.
@@ -9,20 +9,16 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from data.medallion.flow import Flow
-from data.medallion.lake.datasets import LAYERS, LOGS, Dataset, Layer
-from data.medallion.lake.errors import (
-    BucketMissing,
-    ManifestMissing,
-    ManifestTooNew,
-    ManifestUnreadable,
-    StoreUnreachable,
-)
+from data.medallion.lake.datasets import DATA, LAYERS, LEASES, LOGS, OBJECTS, Dataset, Layer
+from data.medallion.lake.errors import BucketMissing, LakeError, StoreUnreachable
 from data.medallion.lake.logs import newest
-from data.medallion.lake.store import Listed
+from data.medallion.lake.manifest import Content
+from data.medallion.lake.store import Listed, Store
 from data.medallion.lake.versions import Lake
 from data.medallion.settings import LakeSettings
 
@@ -34,17 +30,21 @@ LARGEST_MANIFEST = 128 << 20  # bytes, for half a million objects; reading it ta
 
 NOBODY = ""  # the owner of objects that belong to no flow
 
+NO_ENTRY = Listed(0, 0.0)
+
 K = TypeVar("K")
 
 
 @dataclass(frozen=True)
-class ManifestLook:
-    """A dataset's manifest at its last read; the defaults mean that there is none."""
+class VersionLook:
+    """A dataset's newest version; the defaults mean that there is none."""
 
-    etag: str = ""
+    number: int = 0
+    entry: Listed = NO_ENTRY
+    """Its log entry in the listing; it was stored when the version was published."""
     summary: Summary | None = None
     problem: str = ""
-    """Why the manifest cannot be read; "" if it can."""
+    """Why the entry cannot be read; "" if it can."""
 
 
 @dataclass(frozen=True)
@@ -56,14 +56,14 @@ class LayerLook:
     objects: int = 0
     bytes: int = 0
     last_success: float = 0.0
-    """When its datasets were last published or confirmed: the oldest of these times."""
+    """When its datasets were last published: the oldest of these times."""
     error_logs: int = 0
     error: ErrorLog = NO_ERROR
-    manifests: Mapping[Dataset, ManifestLook] = field(default_factory=dict)
+    versions: Mapping[Dataset, VersionLook] = field(default_factory=dict)
     summary: Summary | None = None
-    """The last readable manifest of the layer's main dataset."""
-    leases: Mapping[str, str] = field(default_factory=dict)
-    """The key of each lease to its ETag; each renewal changes the ETag."""
+    """The last readable version of the layer's main dataset."""
+    leases: Mapping[str, Content | None] = field(default_factory=dict)
+    """The key of each lease to its content; each renewal changes the content."""
     behind: bool = False
     """Whether its version differs from the previous layer's while no run is active."""
 
@@ -165,15 +165,15 @@ def _compared(
     A run is active if a lease is new, or was renewed since the previous look.
     """
     under_way = any(
-        before[layer].leases.get(key) != etag
+        before[layer].leases.get(key) != content
         for layer, seen in layers.items()
-        for key, etag in seen.leases.items()
+        for key, content in seen.leases.items()
     )
     compared, snapshot = dict(layers), ""
     for layer, seen in layers.items():
         own = {
-            manifest.summary.snapshot if manifest.summary else ""
-            for manifest in seen.manifests.values()
+            version.summary.snapshot if version.summary else ""
+            for version in seen.versions.values()
         }
         behind = bool(snapshot) and not under_way and own != {snapshot}
         compared[layer] = replace(seen, behind=behind)
@@ -194,7 +194,7 @@ def _look_at(
         StoreUnreachable: the store does not respond.
     """
     try:
-        data, logs, leases = (lake.store.listed(layer, p) for p in ("data/", LOGS, "leases/"))
+        bucket = Bucket(lake.store, layer, flows)
     except StoreUnreachable:
         raise
     except BucketMissing as error:  # a layer's first run creates its bucket
@@ -205,39 +205,24 @@ def _look_at(
         return missing, unowned
     except Exception as error:  # an error in one layer must not hide the others
         return _unread(before, _sentence(error)), unowned
-    bucket = Bucket(layer, data, logs, leases, flows)
     named = {flow.name: flow for flow in flows}
     seen = {name: _look_at_flow(lake, bucket, named[name], last) for name, last in before.items()}
     return seen, bucket.unowned
 
 
 class Bucket:
-    """A layer's listings, divided among flows.
+    """A layer's listings, divided among the flows that may own the objects and error logs."""
 
-    Args:
-        layer: the layer of the bucket.
-        data: the objects under `data/`.
-        logs: the error logs.
-        leases: the leases of active runs, and of runs that died.
-        flows: the flows that may own objects and logs.
-    """
-
-    def __init__(
-        self,
-        layer: Layer,
-        data: Mapping[str, Listed],
-        logs: Mapping[str, Listed],
-        leases: Mapping[str, Listed],
-        flows: Sequence[Flow],
-    ) -> None:
-        self.layer = layer
-        self.data = data
-        self.leases = leases
+    def __init__(self, store: Store, layer: Layer, flows: Sequence[Flow]) -> None:
+        data, objects, logs, leases = (
+            store.listed(layer, prefix) for prefix in (DATA, OBJECTS, LOGS, LEASES)
+        )
+        self.layer, self.data, self.leases = layer, data, leases
         self.objects: Counter[str] = Counter()
         self.bytes: Counter[str] = Counter()
         self.logs: dict[str, dict[str, Listed]] = {NOBODY: {}, **{f.name: {} for f in flows}}
         self._flows = flows
-        for key, listed in data.items():
+        for key, listed in (data | objects).items():
             owner = self._owner(key)
             self.objects[owner] += 1
             self.bytes[owner] += listed.bytes
@@ -257,56 +242,58 @@ class Bucket:
 
 def _look_at_flow(lake: Lake, bucket: Bucket, flow: Flow, before: LayerLook) -> LayerLook:
     """A flow's part of a layer."""
-    datasets = flow.layers[bucket.layer]
-    logs = bucket.logs[flow.name]
+    datasets, logs = flow.layers[bucket.layer], bucket.logs[flow.name]
     try:
-        manifests = {
-            dataset: _manifest(lake, dataset, before.manifests.get(dataset)) for dataset in datasets
+        versions = {
+            dataset: _version(lake, dataset, bucket.data, before.versions.get(dataset))
+            for dataset in datasets
         }
         error = read_newest(lake.store, bucket.layer, logs, before.error)
+        leases = {
+            dataset.lease: lake.store.get(bucket.layer, dataset.lease)
+            for dataset in datasets
+            if dataset.lease in bucket.leases
+        }
     except StoreUnreachable:
         raise
     except Exception as wrong:  # an error in one flow must not hide the others
         return replace(before, problem=_sentence(wrong))
-    confirmed = (bucket.data.get(dataset.manifest) for dataset in datasets)
-    problem = " ".join(manifest.problem for manifest in manifests.values() if manifest.problem)
+    problem = " ".join(version.problem for version in versions.values() if version.problem)
     return LayerLook(
         problem=problem,
         objects=bucket.objects[flow.name],
         bytes=bucket.bytes[flow.name],
-        last_success=min(listed.modified if listed else 0.0 for listed in confirmed),
+        last_success=min(version.entry.modified for version in versions.values()),
         error_logs=len(logs),
         error=error,
-        manifests=manifests,
-        summary=before.summary if problem else manifests[datasets[0]].summary,
-        leases={
-            dataset.lease: bucket.leases[dataset.lease].etag
-            for dataset in datasets
-            if dataset.lease in bucket.leases
-        },
+        versions=versions,
+        summary=before.summary if problem else versions[datasets[0]].summary,
+        leases=leases,
     )
 
 
-def _manifest(lake: Lake, dataset: Dataset, before: ManifestLook | None) -> ManifestLook:
-    """A dataset's manifest; it is read again only if it has changed."""
-    head = lake.store.head(dataset.layer, dataset.manifest)
-    if head is None:
-        return ManifestLook()  # not published yet; the time of its last success is 0
-    if before and head.etag and before.etag == head.etag:
+def _version(
+    lake: Lake, dataset: Dataset, listed: Mapping[str, Listed], before: VersionLook | None
+) -> VersionLook:
+    """A dataset's newest version. Its log entry never changes, so it is read once."""
+    number = max(lake.log(dataset).numbers(listed), default=0)
+    if number == 0:
+        return VersionLook()  # not published yet
+    key = dataset.entry(number)
+    seen = VersionLook(number, listed[key])
+    if before and (before.number, before.entry) == (number, seen.entry):
         return before
-    if head.bytes > LARGEST_MANIFEST:
-        name = f"{dataset.layer}/{dataset.manifest}"
-        return ManifestLook(
-            head.etag,
-            problem=f"{name} has {head.bytes:,} bytes: the exporter reads {LARGEST_MANIFEST:,}.",
-        )
+    if seen.entry.bytes > LARGEST_MANIFEST:
+        size = f"{seen.entry.bytes:,} bytes: the exporter reads {LARGEST_MANIFEST:,}"
+        return replace(seen, problem=f"{dataset.layer}/{key} has {size}.")
     try:
-        summary, _, etag = lake.read_manifest(dataset, Summary.from_bytes)
-    except ManifestMissing:
-        return ManifestLook()
-    except (ManifestUnreadable, ManifestTooNew) as error:
-        return ManifestLook(head.etag, problem=str(error))
-    return ManifestLook(etag, summary)
+        return replace(seen, summary=Summary.read(lake.store, dataset, key))
+    except LakeError as error:
+        with suppress(LakeError):  # as `VersionLog.newest`
+            copy = Summary.read(lake.store, dataset, dataset.manifest)
+            if copy.version >= number:
+                return replace(seen, summary=copy)
+        return replace(seen, problem=str(error))
 
 
 def _unread(looks: Mapping[K, LayerLook], problem: str) -> dict[K, LayerLook]:

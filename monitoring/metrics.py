@@ -25,7 +25,7 @@ class Metric(Generic[T]):
 
 
 def _told(value: Callable[[Summary], float]) -> Callable[[LayerLook], float]:
-    """A value of the layer's manifest; 0 if there is no manifest."""
+    """A value of the layer's version; 0 if there is none."""
     return lambda layer: value(layer.summary) if layer.summary else 0.0
 
 
@@ -41,7 +41,7 @@ LAKE_METRICS: tuple[Metric[LakeLook], ...] = (
 BUCKET_METRICS: tuple[Metric[Unowned], ...] = (
     Metric(
         "lake_unowned_objects",
-        "Objects under data/ that are of no dataset of this project.",
+        "Objects that are of no dataset of this project.",
         lambda v: v.objects,
     ),
     Metric(
@@ -67,7 +67,7 @@ LAYER_METRICS: tuple[Metric[LayerLook], ...] = (
         "1 if the layer's bucket, manifests and logs could be read and understood.",
         lambda v: v.up,
     ),
-    Metric("lake_layer_objects", "Objects under data/, history included.", lambda v: v.objects),
+    Metric("lake_layer_objects", "Its objects, history included.", lambda v: v.objects),
     Metric("lake_layer_size_bytes", "Their bytes.", lambda v: v.bytes),
     Metric(
         "lake_layer_last_success_timestamp_seconds",

@@ -1,4 +1,4 @@
-"""The part of a manifest that the monitoring needs: its numbers, without its objects."""
+"""The part of a version's entry that the monitoring needs: its numbers, without its objects."""
 
 from __future__ import annotations
 
@@ -7,16 +7,21 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from data.medallion.lake.manifest import Check, first_problem
+from data.medallion.lake.datasets import Dataset
+from data.medallion.lake.errors import ManifestTooNew, ManifestUnreadable
+from data.medallion.lake.manifest import MANIFEST_VERSION, Check, check_seal, first_problem
+from data.medallion.lake.store import Store
 
 Number = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
 class Summary(BaseModel):
-    """The current version of a dataset in numbers; `seconds` is how long its step took."""
+    """A version of a dataset in numbers; `seconds` is how long its step took."""
 
     model_config = ConfigDict(frozen=True)
 
+    manifest_version: int
+    version: int
     snapshot: str = ""
     rows_in: Number
     rows_out: Number
@@ -32,18 +37,23 @@ class Summary(BaseModel):
         return all(check.held for check in self.checks)
 
     @classmethod
-    def from_bytes(cls, content: bytes) -> Summary:
-        """Parse a stored manifest; needs little more memory than its text.
+    def read(cls, store: Store, dataset: Dataset, key: str) -> Summary:
+        """Read an entry of a log, or its copy; needs little more memory than its text.
 
         Raises:
-            ValueError: the manifest is cut or malformed, or has an impossible number.
+            ManifestUnreadable, ManifestTooNew: as `VersionLog.newest`; it may be missing.
         """
+        name = f"{dataset.layer}/{key}"
+        content = store.get(dataset.layer, key) or b""
         try:
-            return cls.model_validate(json.loads(content, object_hook=_kept))
-        except RecursionError:
-            raise ValueError("nested too deeply") from None
-        except ValidationError as error:
-            raise ValueError(first_problem(error)) from None
+            check_seal(content)
+            told = json.loads(content, object_hook=_kept)
+            if (written_as := told["manifest_version"]) > MANIFEST_VERSION:
+                raise ManifestTooNew(name, written_as, MANIFEST_VERSION)
+            return cls.model_validate(told)
+        except (ValueError, LookupError, TypeError, RecursionError) as error:
+            problem = first_problem(error) if isinstance(error, ValidationError) else str(error)
+            raise ManifestUnreadable(name, problem, dataset.block) from None
 
 
 KEPT = Summary.model_fields.keys() | Check.model_fields.keys()

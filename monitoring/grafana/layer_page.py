@@ -40,11 +40,11 @@ def layer() -> Dashboard:
         "Runs": [_against_the_last_day(), _duration()],
         "What it holds": [
             _line(
-                "Objects", "Objects under data/, history included.", "locale", 8,
+                "Objects", "Its objects, history included.", "locale", 8,
                 Query(of("layer_objects", HERE), "objects"),
             ),
             _line(
-                "Size", "Bytes under data/, history included.", "bytes", 8,
+                "Size", "Their bytes, history included.", "bytes", 8,
                 Query(of("layer_size_bytes", HERE), "size"),
             ),
             _line(

@@ -8,7 +8,7 @@ from dataclasses import replace
 from data.breweries.flow import FLOW
 from data.medallion.flow import Blocks, Chart
 from data.medallion.lake.datasets import Dataset
-from data.medallion.lake.manifest import Check, Manifest, Source, StoredObject, now
+from data.medallion.lake.manifest import Check, Manifest, Source, StoredObject, now, sealed
 from data.medallion.lake.versions import Lake
 from monitoring import __main__
 
@@ -27,9 +27,11 @@ def manifest(dataset: Dataset, rows: int) -> Manifest:
         flow=STATIONS.name,
         layer=dataset.layer,
         dataset=dataset.name,
+        version=1,
         run="20261122T193000Z-4f2a9c",
         snapshot="20261122T193000Z-4f2a9c",
         created_at=now(),
+        published_at=now(),
         source=Source(key="k", sha256="0" * 64),
         objects=(StoredObject(key=f"{dataset.prefix}a", rows=rows, bytes=9, sha256="0" * 64),),
         rows_in=rows,
@@ -39,12 +41,19 @@ def manifest(dataset: Dataset, rows: int) -> Manifest:
         checks=(Check(name="rows", expected=rows, found=rows),),
         seconds=1.5,
         code_version="1",
+        libraries={},
     )
 
 
 def publish(lake: Lake, dataset: Dataset, rows: int) -> None:
-    """Put a manifest of a dataset in place."""
-    lake.store.put(dataset.layer, dataset.manifest, manifest(dataset, rows).to_bytes())
+    """Publish a version of a dataset by its log entry alone."""
+    put_version(lake, dataset, sealed(manifest(dataset, rows)))
+
+
+def put_version(lake: Lake, dataset: Dataset, content: bytes) -> None:
+    """Store the next entry of a dataset's log."""
+    number = max(lake.log(dataset).numbers(), default=0) + 1
+    lake.store.put(dataset.layer, dataset.entry(number), content)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from monitoring import __main__
 from sandbox import ROOT
 from tests.faults.proxy import StoreProxy
 from tests.monitoring.seen import log_of, next_second, only_failed, only_unreadable, put, run
-from tests.monitoring.stations import STATIONS, publish
+from tests.monitoring.stations import STATIONS, publish, put_version
 
 ALL = (FLOW, STATIONS)
 
@@ -37,7 +37,7 @@ def test_two_datasets_are_told_apart(world, both):
     assert [ours["run_output_rows", layer] for layer in LAYERS[:2]] == [600, 600]
     for layer in LAYERS:
         owned = ours["layer_objects", layer] + theirs["layer_objects", layer]
-        assert owned == len(world.lake.store.listed(layer, "data/"))
+        assert owned == len(world.keys(layer))
         assert theirs["layer_objects", layer] == len(STATIONS.layers[layer])
         assert theirs["layer_size_bytes", layer] > 0
         assert theirs["layer_last_success_timestamp_seconds", layer] > 0
@@ -68,12 +68,12 @@ def test_a_failure_of_one_dataset_is_not_hidden_by_a_success_of_another(world, b
 
 @pytest.mark.usefixtures("filled")
 def test_what_is_wrong_with_one_dataset_is_not_the_other_s(world, both):
-    put(world, "silver", STATIONS.silver.manifest, b"{")
+    put_version(world.lake, STATIONS.silver, b"{")
     assert not only_unreadable(both.metrics())
     assert only_unreadable(both.metrics(STATIONS.name)) == {"silver"}
     assert both.problem("silver") == "ok" == both.json("/healthz")["store"]
-    assert STATIONS.silver.manifest in both.problem("silver", STATIONS.name)
-    put(world, "silver", FLOW.silver.manifest, b"{")
+    assert STATIONS.silver.entry(1) in both.problem("silver", STATIONS.name)
+    put_version(world.lake, FLOW.silver, b"{")
     assert only_unreadable(both.metrics()) == {"silver"}
 
 
@@ -84,7 +84,7 @@ def test_each_bucket_is_listed_once_whatever_the_number_of_datasets(world, see, 
         world.set(MINIO_ENDPOINT=proxy.endpoint)
         see(*ALL).metrics()
     lists = [o.path for o in operations if "list-type" in o.path]
-    assert len(lists) == len(set(lists)) == 3 * len(LAYERS), "data/, logs/, leases/ of each"
+    assert len(lists) == len(set(lists)) == 4 * len(LAYERS), "its four parts"
 
 
 @pytest.mark.usefixtures("filled")
@@ -92,11 +92,12 @@ def test_what_is_no_dataset_s_is_counted(world, seen):
     put(world, "silver", log_of("1", STATIONS.silver), json.dumps({"message": "no stations"}))
     next_second()
     put(world, "silver", "logs/strange", b"")
-    put(world, "gold", f"{STATIONS.gold[0].prefix}x", b"x")
+    for prefix in (STATIONS.gold[0].prefix, STATIONS.gold[0].objects):
+        put(world, "gold", f"{prefix}x", b"x")
     metrics = seen.metrics()
     assert not only_failed(metrics) and not only_unreadable(metrics)
     assert [metrics["unowned_error_logs", layer] for layer in LAYERS] == [0, 2, 0]
-    assert [metrics["unowned_objects", layer] for layer in LAYERS] == [0, 0, 1]
+    assert [metrics["unowned_objects", layer] for layer in LAYERS] == [0, 0, 2]
     assert seen.json("/healthz")["unowned"]["silver"] == {
         "objects": 0, "error_logs": 2, "newest": "silver/logs/strange",
     }  # fmt: skip

@@ -22,7 +22,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from data.breweries.flow import FLOW
 from data.medallion.lake.datasets import LAYERS
-from data.medallion.lake.manifest import Manifest
+from data.medallion.lake.manifest import NO_SEAL, Manifest, sealed, sha256
 from monitoring import look
 from monitoring.look import LakeLook, connect
 from monitoring.metrics import LAYER_METRICS
@@ -30,7 +30,7 @@ from monitoring.server import Exporter
 from monitoring.watch import Watch
 from sandbox import ROOT
 from tests.faults.proxy import StoreProxy
-from tests.monitoring.stations import manifest
+from tests.monitoring.stations import manifest, publish, put_version
 from tests.waiting import wait_for
 
 PATIENCE = 10  # seconds: Prometheus' own, unless it is told otherwise
@@ -38,7 +38,7 @@ MEMORY_MIB = 512  # of the exporter's container
 
 NONE = LakeLook.none([FLOW])
 LOG = f"logs/a-{FLOW.gold[0].block}.json"
-MANIFEST = manifest(FLOW.silver, 5)
+MANIFEST = sealed(manifest(FLOW.silver, 5))
 
 
 @pytest.fixture
@@ -91,18 +91,29 @@ def told(exporter, path):
 # -- whatever the lake holds ----------------------------------------------------------------------
 
 
+def sealed_text(text):
+    """A JSON object that ends with the hash of itself."""
+    head, tail = text.removesuffix("}") + ',\n"sha256": "', '"\n}\n'
+    return (head + sha256((head + NO_SEAL + tail).encode()) + tail).encode()
+
+
 def manifest_with(**values):
-    """A manifest's text with some fields as given; a str of JSON's own is taken as it is."""
-    fields = {**json.loads(MANIFEST.to_bytes()), **dict.fromkeys(values, "?")}
+    """A version's text with some fields as given; a str of JSON's own is taken as it is."""
+    fields = {**json.loads(MANIFEST), **dict.fromkeys(values, "?")}
     text = json.dumps(fields)
     for name, value in values.items():
         text = text.replace(f'"{name}": "?"', f'"{name}": {value}')
-    return text.encode()
+    return sealed_text(text)
 
 
 HUGE = "9" * 400
 DEEP = "[" * 100_000 + "]" * 100_000
 NOT_UNDERSTOOD = {
+    "empty": b"",
+    "not JSON": b"\xff\xfe<html>",
+    "a number": b"17",
+    "cut": MANIFEST[:-70],
+    "with one digit changed": MANIFEST.replace(b'"rows_out": 5', b'"rows_out": 6'),
     "400 digits": manifest_with(rows_out=HUGE),
     "400 digits as a text": manifest_with(rows_out=f'"{HUGE}"'),
     "5000 digits": manifest_with(rows_out="9" * 5000),
@@ -111,27 +122,30 @@ NOT_UNDERSTOOD = {
     "infinite": manifest_with(rows_in="-Infinity"),
     "negative": manifest_with(rows_duplicate="-1"),
     "half a pair as a number": manifest_with(rows_in='"\\ud800"'),
-    "a list": b"[%s]" % MANIFEST.to_bytes(),
-    "a number": b"17",
+    "of a newer version": manifest_with(manifest_version="4"),
     "of a version of 400 digits": manifest_with(manifest_version=HUGE),
-    "deep": DEEP.encode(),
+    "of a version beyond any float": manifest_with(manifest_version="1e999"),
+    "of no version": manifest_with(manifest_version="null"),
     "deep in a field that is not known": manifest_with(manifest_version=f'1, "new": {DEEP}'),
     "checks that are none": manifest_with(checks='[{"name": 1}]'),
 }
 
 
+@pytest.mark.parametrize("rows", [5, 0], ids=["known before", "never known"])
 @pytest.mark.parametrize("kind", NOT_UNDERSTOOD)
-def test_a_manifest_that_cannot_be_is_told_of_and_nothing_else_fails(world, exporter, kind):
-    world.lake.store.put("silver", FLOW.silver.manifest, MANIFEST.to_bytes())
-    assert metrics(exporter)["run_output_rows", "silver"] == 5
-    world.lake.store.put("silver", FLOW.silver.manifest, NOT_UNDERSTOOD[kind])
+def test_a_version_that_cannot_be_is_told_of_and_nothing_else_fails(world, exporter, kind, rows):
+    if rows:
+        publish(world.lake, FLOW.silver, rows)
+        assert metrics(exporter)["run_output_rows", "silver"] == rows
+    put_version(world.lake, FLOW.silver, NOT_UNDERSTOOD[kind])
     found = metrics(exporter)
-    assert {layer: found["layer_up", layer] for layer in LAYERS} == {
-        "bronze": 1, "silver": 0, "gold": 1,
-    }  # fmt: skip
-    assert found["run_output_rows", "silver"] == 5, "the last that could be read"
+    assert [found["layer_up", layer] for layer in LAYERS] == [1, 0, 1]
+    assert not any(found["layer_failed", layer] for layer in LAYERS)
+    assert found["run_output_rows", "silver"] == rows, "the last that could be read"
+    assert found["layer_last_success_timestamp_seconds", "silver"] > 0
     said = told(exporter, "/healthz")["datasets"][FLOW.name]["silver"]
-    assert said.startswith(f"silver/{FLOW.silver.manifest} ") and len(said) < 1000
+    key = FLOW.silver.entry(2 if rows else 1)
+    assert said.startswith(f"silver/{key} ") and len(said) < 1000
 
 
 UNDERSTOOD = {
@@ -147,7 +161,7 @@ UNDERSTOOD = {
 
 @pytest.mark.parametrize("kind", UNDERSTOOD)
 def test_what_is_odd_where_the_exporter_does_not_look(world, exporter, kind):
-    world.lake.store.put("silver", FLOW.silver.manifest, UNDERSTOOD[kind])
+    put_version(world.lake, FLOW.silver, UNDERSTOOD[kind])
     found = metrics(exporter)
     assert (found["layer_up", "silver"], found["run_complete", "silver"]) == (1, 1)
 
@@ -178,9 +192,9 @@ FIELDS = st.dictionaries(st.sampled_from([*Manifest.model_fields, "time", "block
 def test_no_manifest_and_no_log_keeps_it_from_answering(
     world, exporter, fields, value, tail, whole
 ):
-    manifest = {**json.loads(MANIFEST.to_bytes()), **fields}
+    manifest = {**json.loads(MANIFEST), **fields}
     text = json.dumps(manifest if whole else value).replace("Infinity", "1e999")
-    world.lake.store.put("silver", FLOW.silver.manifest, text.encode())
+    put_version(world.lake, FLOW.silver, sealed_text(text))
     world.lake.store.put("gold", LOG, json.dumps({"message": value, **fields}).encode() + tail)
     world.lake.store.put("bronze", f"logs/b-{FLOW.bronze.block}.json", text.encode())
     found = metrics(exporter)
@@ -189,26 +203,25 @@ def test_no_manifest_and_no_log_keeps_it_from_answering(
     assert told(exporter, "/healthz")["store"] == "ok"
 
 
-def test_a_manifest_is_read_once_a_version(world, serve, store):
+def test_a_version_is_read_once(world, serve, store):
     with StoreProxy(store["MINIO_ENDPOINT"]) as proxy:
         operations = []
         proxy.after = operations.append
         world.set(MINIO_ENDPOINT=proxy.endpoint)
         exporter = serve(partial(look.look, connect(), [FLOW]))
-        for rows, reads in ((5, 1), (5, 1), (6, 2), (6, 2)):
-            content = MANIFEST.model_copy(update={"rows_out": rows}).to_bytes()
-            world.lake.store.put("silver", FLOW.silver.manifest, content)
-            assert metrics(exporter)["run_output_rows", "silver"] == rows
-            read = [o for o in operations if o.method == "GET" and FLOW.silver.manifest in o.path]
-            assert len(read) == reads
+        for rows in (5, 6):
+            publish(world.lake, FLOW.silver, rows)
+            for _ in range(2):
+                assert metrics(exporter)["run_output_rows", "silver"] == rows
+    read = [o.path for o in operations if "?" not in o.path]
+    assert read == [f"/silver/{FLOW.silver.entry(number)}" for number in (1, 2)]
 
 
 def test_a_manifest_that_is_too_large_to_look_at_is_not_read(world, exporter, monkeypatch):
     monkeypatch.setattr(look, "LARGEST_MANIFEST", 100)
-    world.lake.store.put("silver", FLOW.silver.manifest, MANIFEST.to_bytes())
+    put_version(world.lake, FLOW.silver, b"x" * 1234)
     assert metrics(exporter)["layer_up", "silver"] == 0
-    size = len(MANIFEST.to_bytes())
-    assert f"has {size:,} bytes" in told(exporter, "/healthz")["datasets"][FLOW.name]["silver"]
+    assert "has 1,234 bytes" in told(exporter, "/healthz")["datasets"][FLOW.name]["silver"]
 
 
 def of_objects(count):
@@ -238,7 +251,7 @@ exporter.serve_forever()
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="no /proc to see memory in")
 def test_a_manifest_of_300_000_objects_fits_in_the_container(world):
-    world.lake.store.put("silver", FLOW.silver.manifest, of_objects(300_000))
+    put_version(world.lake, FLOW.silver, of_objects(300_000))
     process = subprocess.Popen(
         [sys.executable, "-c", ALONE], cwd=ROOT, stdout=subprocess.PIPE, text=True
     )

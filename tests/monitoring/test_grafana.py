@@ -15,6 +15,7 @@ from data.breweries.flow import FLOW
 from data.medallion.lake.datasets import LAYERS
 from tests.monitoring.boards import METRIC, ROOT, SAMPLES, expressions
 from tests.monitoring.servers import SECRETS, exporter, prometheus, write_alertmanager
+from tests.monitoring.stations import put_version
 from tests.programs import needs_prometheus
 from tests.waiting import wait_for
 
@@ -115,7 +116,7 @@ def test_every_expression_gives_data_and_a_renamed_metric_is_seen(world, tmp_pat
             world.fails(Exception, "bronze")
             failed = ask.when('ALERTS{alertstate="firing", alertname="LayerFailed"}')
             for dataset in FLOW.datasets:
-                world.lake.store.put(dataset.layer, dataset.manifest, b"{")
+                put_version(world.lake, dataset, b"{")
             unreadable = ask.when(f"count(lake_layer_up == 0) == {len(LAYERS)}")
             check(ask, (new, after, failed, unreadable))
 

@@ -14,6 +14,7 @@ from compose.passwords import weak
 from compose.zabbix import SHORTEST
 from data.breweries.flow import FLOW
 from data.medallion import settings
+from data.medallion.lake.batches import in_threads
 from data.medallion.lake.datasets import LAYERS, LOGS
 from data.medallion.lake.versions import Lake
 from data.medallion.settings import LakeSettings
@@ -111,7 +112,7 @@ def test_from_a_block_that_fails_to_the_messages_and_back(page, tmp_path):
         store = lake.store
         store.create_bucket("gold")
         names = (log_of(f"{n:05}", FLOW.gold[0]) for n in range(3000))
-        list(store.each(lambda name: store.put("gold", name, b"{}"), names))
+        list(in_threads(8, lambda name: store.put("gold", name, b"{}"), names))
         store.create_bucket("silver")
         store.put("silver", "logs/old", b"of no dataset")
         assert flow.run() == 0, flow.log.read_text()[-3000:]
@@ -128,7 +129,7 @@ def test_from_a_block_that_fails_to_the_messages_and_back(page, tmp_path):
 
         nowhere(asked)
         wait_for(lambda: well(asked), 2 * MINUTE)
-        gold = lake.version(FLOW.gold[0]).manifest.rows_out
+        gold = lake.version(FLOW.gold[0]).rows_out
         assert rows(asked) == {"bronze": 600, "silver": 600, "gold": gold}
         assert not asked.problems("Lake")
 
@@ -301,8 +302,7 @@ def error(lake, layer):
     """The newest error log in a line, as it stands in the lake."""
     logs = lake.store.listed(layer, LOGS)
     key = max(logs, key=lambda key: logs[key].modified)
-    content, _ = lake.store.get(layer, key)
-    log = json.loads(content)
+    log = json.loads(lake.store.get(layer, key))
     return " ".join(f"{log['exception_type']}: {log['message']}".split())[:400]
 
 
