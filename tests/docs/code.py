@@ -95,17 +95,16 @@ ERRORS = {
 }
 
 _PLACE = "/".join(f"{name}=<{name}>" for name in FLOW.table.partitions)
+_COPIES = [(d, key) for d in FLOW.datasets for key in (d.object, *d.beside) if key]
 OBJECTS = [
-    f"bronze/{FLOW.bronze.history}<run>.json",
-    f"silver/{FLOW.silver.prefix}{_PLACE}/<name>.parquet",
+    f"bronze/{FLOW.bronze.earlier('<run>')}",
+    f"silver/{FLOW.silver.folder}{_PLACE}/<hash>-<run>.parquet",
     f"silver/{SCRATCH}<run>/<piece>",
+    *(f"{d.layer}/{d.log}<number>.json" for d in FLOW.datasets),
+    *(f"{d.layer}/{d.named(key, '<hash>', '<run>')}" for d, key in _COPIES if d != FLOW.bronze),
+    *(f"{d.layer}/{key}" for d, key in _COPIES),
     *(f"{d.layer}/{LOGS}<run>-{d.block}.json" for d in FLOW.datasets),
-    *(
-        f"{d.layer}/{key}"
-        for d in FLOW.datasets
-        for key in (d.manifest, d.lease, d.race, *d.beside)
-    ),
-    *(f"{d.layer}/{d.object}" for d in FLOW.datasets if d.object),
+    *(f"{d.layer}/{key}" for d in FLOW.datasets for key in (d.manifest, d.lease, d.race)),
 ]
 """Every object that the code writes, `<...>` standing for what differs."""
 

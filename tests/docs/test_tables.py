@@ -8,7 +8,7 @@ import re
 from dataclasses import fields
 from datetime import date, datetime
 from types import UnionType
-from typing import Any, Union, get_args, get_origin
+from typing import Any, Literal, Union, get_args, get_origin
 
 import pytest
 import yaml
@@ -19,10 +19,11 @@ from benchmarks import report, results
 from data.breweries.flow import FLOW
 from data.medallion import __version__, rules
 from data.medallion.lake import lease, logs
-from data.medallion.lake.manifest import MANIFEST_VERSION, Manifest, Source, StoredObject
-from data.medallion.lake.metadata import Origin, metadata_of
+from data.medallion.lake.manifest import MANIFEST_VERSION, Manifest
 from data.medallion.layers import gold
+from data.medallion.layers.bronze import READ_AGAIN
 from data.medallion.layers.cleaning import Rejected
+from data.medallion.writer import LONGEST_LOG, LOOKED_AT
 from image.imports import PACKAGES, graph, imports
 from tests.docs.code import ALERTS, CODE, OVERRIDES
 from tests.docs.pages import ROOT, named, page, table
@@ -43,9 +44,16 @@ def shape(kind: Any) -> str:
         kind, _ = get_args(kind)
     if get_origin(kind) is tuple:
         return f"list of {shape(get_args(kind)[0])}"
+    if kind == dict[str, str]:
+        return "texts by name"
+    if get_origin(kind) is Literal:
+        return "text"
     if issubclass(kind, BaseModel):
         return ", ".join(f"`{name}`" for name in kind.model_fields)
-    return {str: "text", int: "number", float: "number", datetime: "time"}[kind]
+    return PLAIN[kind]
+
+
+PLAIN = {str: "text", int: "number", float: "number", bool: "true or false", datetime: "time"}
 
 
 @pytest.mark.parametrize(
@@ -61,26 +69,17 @@ def test_the_columns(section, schema):
     assert told == [(field.name, str(field.type)) for field in schema]
 
 
-def test_what_an_object_says_of_itself():
-    entry, source = StoredObject.of("key", 0, b""), Source(key="", sha256="")
-    said = metadata_of(entry, Origin("", "", source), None)
-    assert first_names("What an object says of itself") == list(said)
-
-
 def test_the_error_log():
     log = logs.describe(ValueError(), FLOW.name, FLOW.silver, "run", 1, {})
-    assert first_names("Logs, leases, scratch") == list(log)
-
-
-def first_names(section: str) -> list[str]:
-    return [name for row in table(LAKE.section(section)) for name in named(row[0])]
+    rows = table(LAKE.section("Logs, leases, scratch"))
+    assert [name for row in rows for name in named(row[0])] == list(log)
 
 
 @pytest.mark.parametrize(
     ("before", "names"),
     [
         ("breweries_rejected.json` is", re.findall(r'"(\w+)":', Rejected("0", "", 0).to_json())),
-        ("leases/<dataset>.json` is", [field.name for field in fields(lease.Content)]),
+        ("leases/<dataset>.json` is", [field.name for field in fields(lease.Holder)]),
     ],
     ids=["rejected", "lease"],
 )
@@ -93,6 +92,12 @@ def test_the_rules_of_drift():
     told = table(page("docs/reliability.md").section("When the data change"))
     assert {named(rule)[0]: when for rule, when, _ in told} == rules.RULES
     assert {named(rule)[0] for rule, _, then in told if then == "stops"} == rules.STOPPING
+
+
+def test_the_limits_of_a_log():
+    text = " ".join(page("docs/reliability.md").text.split())
+    assert f"up to {READ_AGAIN >> 20} MiB in all) and {LOOKED_AT} older entries" in text
+    assert f"when there are more than {LONGEST_LOG}," in LAKE.text
 
 
 def test_the_alerts():

@@ -9,7 +9,7 @@ import pytest
 from data.breweries.flow import FLOW
 from data.medallion.lake.datasets import LAYERS
 from data.medallion.lake.partitions import PYARROW_NULL
-from data.medallion.lake.store import Store
+from data.medallion.lake.s3 import S3Store
 from data.medallion.source.errors import ApiEmpty
 from tests.conftest import raw_get
 from tests.docs.code import fits
@@ -39,16 +39,17 @@ def patch():
 
 @pytest.fixture(scope="module")
 def written(patch):
-    """The name and content of each object that is stored; all are stored in one of these ways."""
+    """The name of each object that is stored, to its content; a copy's is its object's key."""
     found = {}
-    for method in ("put", "put_if"):
-        real = getattr(Store, method)
+    for method, place in (("put", 0), ("create", 0), ("copy", 1)):
+        real = getattr(S3Store, method)
 
-        def put(store, layer, key, content, *more, _real=real, **others):
+        def store(store, layer, *names, _real=real, _place=place, **others):
+            key, content = names[_place], names[1 - _place]
             found[f"{layer}/{key}"] = content
-            return _real(store, layer, key, content, *more, **others)
+            return _real(store, layer, *names, **others)
 
-        patch.setattr(Store, method, put)
+        patch.setattr(S3Store, method, store)
     return found
 
 
@@ -95,37 +96,30 @@ def test_manifests(lake):
     assert gold.keys() == chart.keys() == fields - {"parts", "profile", "changes"}
     for before, after in ((bronze, silver), (silver, gold), (gold, chart)):
         assert after["rows_in"] == before["rows_out"]
-        assert after["source"]["key"] == f"data/{before['dataset']}/_manifest.json"
+        entry = f"data/{before['dataset']}/_versions/{before['version']:010}.json"
+        assert after["source"] == {"key": entry, "sha256": before["sha256"]}
+        assert content(lake, before["layer"], entry) == before
     assert bronze["source"]["key"] == lake.api.url
     assert len({m["snapshot"] for m in (bronze, silver, gold, chart)}) == 1
+    assert {m["version"] for m in (bronze, silver, gold, chart)} == {2}
+    assert [one["version"] for one in bronze["retained"]] == [1]
     assert (silver["rows_rejected"], silver["rows_duplicate"]) == (len(UNUSABLE), 1)
     assert silver["rows_in"] == silver["rows_out"] + len(UNUSABLE) + 1
     checks = [check for m in (bronze, silver, gold, chart) for check in m["checks"]]
     assert all(check["expected"] == check["found"] for check in checks)
 
 
-def test_what_an_object_says_of_itself(lake):
-    rows = table(PAGE.section("What an object says of itself"))
-    said = [name for row in rows for name in named(row[0])]
-    (history,) = lake.lake.store.listed("bronze", FLOW.bronze.history)
-    for layer, key in (
-        ("bronze", FLOW.bronze.object), ("bronze", history), ("gold", FLOW.gold[0].object),
-        ("gold", FLOW.chart.object), ("silver", FLOW.rejected), ("silver", FLOW.changes),
-    ):  # fmt: skip
-        told = lake.lake.store.head(layer, key).metadata
-        assert told.keys() >= set(said), key
-    assert not lake.lake.store.head("silver", FLOW.silver.manifest).metadata.keys() & set(said)
-    row = lake.manifest(FLOW.silver).objects[0]
-    told = lake.lake.store.head("silver", row.key).metadata
-    assert {name: told[name] for name in told.keys() & set(said)} == {"sha256": row.sha256}
-    for dataset in (FLOW.bronze, FLOW.gold[0], FLOW.chart):
-        told, manifest = lake.lake.stat(dataset.layer, dataset.object), lake.manifest(dataset)
-        assert (told.snapshot, told.entry) == (manifest.snapshot, manifest.only_object())
-        assert (told.rows_in, told.source) == (manifest.rows_in, manifest.source)
-    beside = [lake.lake.stat("silver", key) for key in FLOW.silver.beside]
-    changes = lake.manifest(FLOW.silver).changes
-    assert [told.rows for told in beside] == [len(UNUSABLE), changes.partitions]
-    assert {told.rows_in for told in beside} == {lake.manifest(FLOW.silver).rows_in}
+def test_objects_and_copies(lake, written):
+    for dataset, row in zip(FLOW.datasets, table(PAGE.section("Versions")), strict=True):
+        layer, (name,), objects, fixed = row[0], *map(named, row[1:])
+        assert (layer, name) == (dataset.layer, dataset.name)
+        version = lake.manifest(dataset)
+        assert fixed == [f"{layer}/{copy.key}" for copy in version.copies]
+        for key in version.named:
+            assert any(fits(known, f"{layer}/{key}") for known in objects), key
+        for copy in version.copies:
+            assert written[f"{layer}/{copy.key}"] == copy.object.key
+            assert raw_get(lake.lake, layer, copy.key) == lake.lake.read(layer, copy.object)
 
 
 def test_rejected(lake):
