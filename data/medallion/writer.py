@@ -343,7 +343,7 @@ class Writer:
         log = self.lake.log(self.dataset)
         name = f"{self.dataset.layer}/{self.dataset.entry(number)}"
         if is_listed:
-            if problem := log.problem(number):
+            if isinstance(problem := log.problem(number), LakeError):
                 tell(
                     f"{problem} What version {number} of {self.dataset.path} was is lost: remove "
                     f"{name}, and the next run notes it as lost."

@@ -18,7 +18,7 @@ import urllib3
 from minio import Minio
 from minio.commonconfig import CopySource
 from minio.deleteobjects import DeleteObject
-from minio.error import MinioException, S3Error, ServerError
+from minio.error import InvalidResponseError, MinioException, S3Error, ServerError
 from typing_extensions import Self
 
 from ..errors import SettingError
@@ -30,6 +30,7 @@ from .errors import (
     ConditionsUnsupported,
     ObjectMissing,
     StoreAnsweredOtherwise,
+    StoreBusy,
     StoreError,
     StoreUnreachable,
 )
@@ -122,13 +123,16 @@ class S3Store:
                 page = fromstring(body.data)  # noqa: S314 - the store is trusted
             if page.tag.rpartition("}")[2] != "ListBucketResult":
                 raise self._answered(action, f"no listing but {_start(body.data)}")
+            decoded = unquote_plus if _text(page, "EncodingType") == "url" else str
             for one in page.iterfind("{*}Contents"):
-                if not (key := unquote_plus(_text(one, "Key"))).endswith("/"):
+                if not (key := decoded(_text(one, "Key"))).endswith("/"):
                     size, modified = _text(one, "Size"), _seconds(_text(one, "LastModified"))
                     found[key] = Listed(int(size) if size.isdecimal() else 0, modified)
-            before, token = token, _text(page, "NextContinuationToken")
-            if _text(page, "IsTruncated") != "true" or token in {"", before}:
+            if _text(page, "IsTruncated").lower() != "true":
                 return dict(sorted(found.items()))
+            before, token = token, _text(page, "NextContinuationToken")
+            if token in {"", before}:
+                raise self._answered(action, "a part of the listing, without a token for the next")
 
     def get(self, layer: Layer, key: str) -> bytes | None:  # noqa: D102
         try:
@@ -157,7 +161,11 @@ class S3Store:
     ) -> None:
         with self._asking(f"store {layer}/{key}"):
             if isinstance(content, Path) and content.stat().st_size > LARGEST_SINGLE_PUT:
-                self._client.fput_object(self._bucket(layer), key, str(content), content_type)
+                done = self._client.fput_object(
+                    self._bucket(layer), key, str(content), content_type
+                )
+                if not (done.etag or done.location):  # the client overlooks an error
+                    raise self._answered(f"store {layer}/{key}", "HTTP 200 without a result")
                 return
             whole = content.read_bytes() if isinstance(content, Path) else content
             self._put(layer, key, whole, {"Content-Type": content_type})
@@ -171,16 +179,10 @@ class S3Store:
                 for attempt in tries_of_a_conflict(_is_conflict):
                     with attempt:
                         self._put(layer, key, content, headers)
-            except S3Error as error:
-                if error.code == "PreconditionFailed" or _is_conflict(error):
+            except MinioException as error:
+                if _status(error) in {409, 412}:
                     return False
                 if _is_lacking(error):
-                    raise ConditionsUnsupported(self.endpoint) from None
-                raise
-            except ServerError as error:
-                if error.status_code == 412:
-                    return False
-                if error.status_code == 501:
                     raise ConditionsUnsupported(self.endpoint) from None
                 raise
         return True
@@ -194,11 +196,8 @@ class S3Store:
                 self._client.copy_object(
                     self._bucket(layer), to, CopySource(self._bucket(layer), key)
                 )
-            except S3Error as error:
+            except MinioException as error:
                 if not _is_lacking(error):
-                    raise
-            except ServerError as error:
-                if error.status_code not in {405, 501}:
                     raise
             except (ValueError, ParseError):
                 pass  # the response was 200, but its body an error
@@ -211,25 +210,21 @@ class S3Store:
             self.put(layer, to, file, content_type)
 
     def remove(self, layer: Layer, keys: Iterable[str]) -> None:  # noqa: D102
-        every = list(keys)
-        with self._asking(f"remove objects of {layer}"):
+        every, action = list(keys), f"remove objects of {layer}"
+        with self._asking(action):
             try:
                 found = [
                     *self._client.remove_objects(self._bucket(layer), map(DeleteObject, every))
                 ]
-            except S3Error as error:
+            except MinioException as error:
                 if not _is_lacking(error):
                     raise
-            except ServerError as error:
-                if error.status_code not in {405, 501}:
-                    raise
-            else:
-                for refused in found:
-                    action = f"remove {layer}/{refused.name}"
-                    raise refusal(self.endpoint, action, refused.code or "", refused.message or "")
+                for key in every:  # the store removes only one object at a time
+                    self._client.remove_object(self._bucket(layer), key)
                 return
-            for key in every:  # the store removes only one object at a time
-                self._client.remove_object(self._bucket(layer), key)
+        for refused in found:
+            action = f"remove {layer}/{refused.name}" if refused.name else action
+            raise refusal(self.endpoint, action, refused.code or "", refused.message or "")
 
     def _put(self, layer: Layer, key: str, content: bytes, headers: Headers) -> None:
         response = self._client._execute(
@@ -256,6 +251,11 @@ class S3Store:
             raise self._refusal(action, code, error.message, error.response.status) from None
         except ServerError as error:
             raise self._refusal(action, "", "", error.status_code) from None
+        except urllib3.exceptions.ProtocolError as error:
+            # If no response comes, the client raises another error. SeaweedFS cuts the body where a
+            # block of an object is damaged.
+            cut = f"HTTP 200 with a body that is cut: {_reason(error)}"
+            raise StoreBusy(self.endpoint, action, cut) from None
         except _FAILED as error:
             raise StoreUnreachable(self.endpoint, action, _reason(error)) from None
         except (ValueError, ParseError) as error:
@@ -271,11 +271,20 @@ class S3Store:
 
 def _is_conflict(error: BaseException) -> bool:
     """Whether another write of the same name is under way; AWS says to try again."""
-    return isinstance(error, S3Error) and error.response.status == 409
+    return _status(error) == 409
 
 
-def _is_lacking(error: S3Error) -> bool:
-    return error.code in _LACKING or error.response.status == 501
+def _is_lacking(error: MinioException) -> bool:
+    return _status(error) in {405, 501} or getattr(error, "code", "") in _LACKING
+
+
+def _status(error: BaseException) -> int:
+    """The HTTP status of an error response; 0 if the error is none."""
+    if isinstance(error, S3Error):
+        return error.response.status
+    if isinstance(error, ServerError):
+        return error.status_code
+    return int(error._code) if isinstance(error, InvalidResponseError) else 0
 
 
 def _text(element: Element, name: str) -> str:

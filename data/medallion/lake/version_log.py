@@ -22,6 +22,7 @@ from .errors import (
     ManifestTooNew,
     ManifestUnreadable,
     StoreAnsweredOtherwise,
+    StoreBusy,
     StoreError,
     VersionLost,
 )
@@ -120,17 +121,18 @@ class VersionLog:
         key = self.dataset.entry(number)
         self.store.create(self.dataset.layer, key, sealed(lost), CONTENT_TYPE)
 
-    def problem(self, number: int) -> LakeError | None:
-        """Why an entry cannot be read; None if it can, or if the log says that it is lost."""
+    def problem(self, number: int) -> LakeError | StoreError | None:
+        """Why an entry cannot be read; None if it can, or if the log says that it is lost.
+
+        Raises:
+            StoreError: the store does not answer, which says nothing about the entry.
+        """
         try:
             self.entry(number)
         except VersionLost:
             return None
-        except LakeError as error:
+        except (LakeError, StoreBusy, StoreAnsweredOtherwise) as error:
             return error
-        except StoreError as error:  # it serves others
-            name = f"{self.dataset.layer}/{self.dataset.entry(number)}"
-            return ManifestUnreadable(name, str(error), self._block)
         return None
 
     def _read(self, key: str) -> tuple[Manifest, bytes]:

@@ -13,7 +13,14 @@ from typing_extensions import Self
 from ..settings import LakeSettings
 from .batches import grouped, in_threads
 from .datasets import Dataset, Layer
-from .errors import LakeError, ManifestMissing, ObjectDiffers, StoreError
+from .errors import (
+    LakeError,
+    ManifestMissing,
+    ObjectDiffers,
+    StoreAnsweredOtherwise,
+    StoreBusy,
+    StoreError,
+)
 from .manifest import Manifest, StoredObject
 from .records import split_lines
 from .s3 import S3Store
@@ -98,11 +105,15 @@ class Lake:
         return split_lines(self.chunks(layer, entry))
 
     def problem(self, layer: Layer, entry: StoredObject) -> LakeError | StoreError | None:
-        """Read an object only to check it; returns why it cannot be read as it was written."""
+        """Read an object only to check it; returns why it cannot be read as it was written.
+
+        Raises:
+            StoreError: the store does not answer, which says nothing about the object.
+        """
         try:
             for _ in self.chunks(layer, entry):
                 pass
-        except (LakeError, StoreError) as error:
+        except (LakeError, StoreBusy, StoreAnsweredOtherwise) as error:
             return error
         return None
 

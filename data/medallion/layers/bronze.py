@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ..host.console import tell
 from ..host.workspace import workspace
-from ..lake.errors import LakeError, SnapshotMissing, StoreError
+from ..lake.errors import LakeError, ObjectMissing, SnapshotMissing, StoreBusy, StoreError
 from ..lake.manifest import (
     PART_BYTES,
     Check,
@@ -151,11 +151,15 @@ def _adopted(writer: Writer, key: str) -> list[Snapshot]:
     """A snapshot that no log entry names: a release without logs wrote it, or a run that died."""
     snapshot = key.removeprefix(writer.dataset.folder).removesuffix(".json")
     try:
-        entry = _counted(writer.lake, key)
         began = time_of(snapshot)
-    except (LakeError, StoreError, ValueError) as error:
-        tell(f"bronze/{key} is no snapshot that can be read ({error}); the next run removes it.")
+    except ValueError:
+        tell(f"bronze/{key} is no snapshot, by its name; the next run removes it.")
         return []
+    try:
+        entry = _counted(writer.lake, key)
+    except (LakeError, StoreBusy):  # each run will tell that it is damaged
+        size = writer.stored[key].bytes
+        entry = StoredObject(key=key, rows=0, bytes=size, sha256="unknown")
     return [Snapshot(snapshot=snapshot, object=entry, version=0, published_at=began)]
 
 
@@ -248,11 +252,13 @@ def _whole(writer: Writer, earlier: Sequence[Snapshot]) -> Iterator[Snapshot]:
     for one in earlier:
         listed = writer.stored.get(one.object.key)
         is_suspect = listed is None or listed.bytes != one.object.bytes
-        is_read = is_suspect or one.object.key in to_read
-        if not is_read or writer.is_whole(one.object) or _mended(writer, one.object, earlier):
+        problem = None
+        if is_suspect or one.object.key in to_read:
+            problem = writer.lake.problem("bronze", one.object)
+        if problem is None or _mended(writer, one.object, earlier):
             yield one
         else:
-            yield from _lost(one, is_there=listed is not None)
+            yield from _lost(one, problem)
 
 
 def _mended(writer: Writer, entry: StoredObject, earlier: Sequence[Snapshot]) -> bool:
@@ -273,14 +279,18 @@ def _equal(
     yield wanted.model_copy(update={"key": str(writer.dataset.object)})
 
 
-def _lost(one: Snapshot, is_there: bool) -> Iterator[Snapshot]:
+def _lost(one: Snapshot, problem: Exception) -> Iterator[Snapshot]:
+    """Tell of a snapshot that has no whole copy; it is retained as long as an object is there."""
     what = f"bronze/{one.object.key}, the only copy of the snapshot {one.snapshot},"
     then = "the versions that were made from it cannot be rebuilt"
-    if is_there:
-        tell(f"{what} is damaged, and {then}: remove it, or put a whole copy there.")
-        yield one
-    else:
+    if isinstance(problem, ObjectMissing):
         tell(f"{what} is missing, and {then}.")
+        return
+    if isinstance(problem, StoreError):
+        tell(f"{what} cannot be read now. {problem}")
+    else:
+        tell(f"{what} is damaged, and {then}: remove it, or put a whole copy there.")
+    yield one
 
 
 def _hashed(path: Path) -> tuple[str, Parts]:

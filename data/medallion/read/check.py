@@ -98,6 +98,8 @@ def _of_log(lake: Lake, dataset: Dataset) -> Iterator[str]:
         entry = f"{dataset.layer}/{dataset.entry(number)}"
         if isinstance(problem, ManifestMissing):
             yield f"{entry} is missing: what that version was is lost. {AGAIN}"
+        elif isinstance(problem, StoreError):
+            yield str(problem)
         elif problem:
             yield (
                 f"{entry} cannot be read, and what that version was is lost: remove it, and run "
