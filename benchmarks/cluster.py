@@ -44,7 +44,7 @@ def compared(work: Workload, rounds: int) -> list[Result]:
             with cluster(workers):
                 command = [sys.executable, "-m", "benchmarks.job", OURS, str(work.file)]
                 taken[workers].append(measure.run([*command, str(work.file.parent)]))
-            written.add(work.lake.version(FLOW.silver).manifest.objects)
+            written.add(work.lake.version(FLOW.silver).objects)
     if len(written) > 1:
         sys.exit(f"What is written depends on the number of workers, at {work.rows:,} rows.")
     return [Result.of(str(workers), work.rows, all_) for workers, all_ in taken.items()]

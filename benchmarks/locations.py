@@ -100,8 +100,8 @@ def purpose(method: str, url: str) -> str:
         return "remove objects, up to a thousand" if removes else "list, or look for a bucket"
     if key.startswith("leases/"):
         return f"{VERBS[method]} a lease"
-    if key.endswith("_manifest.json"):
-        return f"{VERBS[method]} a manifest"
+    if key.endswith("_manifest.json") or "/_versions/" in key:
+        return f"{VERBS[method]} a log entry"
     location = layer.endswith("silver") and key.endswith(".parquet")
     return f"{VERBS[method]} {PARTITION if location else 'another object'}"
 

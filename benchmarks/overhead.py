@@ -62,7 +62,8 @@ def main() -> int:
                 for _ in range(chosen.rounds):
                     nothing.append(seconds(empty, "empty"))
                     for layer in LAYERS:
-                        lake.store.remove(layer, list(lake.store.listed(layer, "data/")))
+                        for prefix in ("data/", "objects/"):
+                            lake.store.remove(layer, list(lake.store.listed(layer, prefix)))
                     full.append(seconds(PROJECT, "breweries"))
 
     results.keep(
@@ -129,12 +130,12 @@ def seconds(project: Path, pipeline: str) -> float:
 
 
 def data_objects(lake: Lake) -> dict[str, Listed]:
-    """Every object of data, without the manifests."""
+    """Every object of data, without the logs and the manifests."""
     return {
         f"{layer}/{key}": found
         for layer in LAYERS
         for key, found in lake.store.listed(layer, "data/").items()
-        if not key.endswith("_manifest.json")
+        if not (key.endswith("_manifest.json") or "/_versions/" in key)
     }
 
 

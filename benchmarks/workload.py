@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import tempfile
 from collections.abc import Iterable, Iterator
@@ -12,8 +11,6 @@ from pathlib import Path
 
 from data.breweries.flow import FLOW
 from data.medallion.lake.datasets import LAYERS
-from data.medallion.lake.manifest import Source, StoredObject
-from data.medallion.lake.metadata import Origin
 from data.medallion.lake.records import CONTENT_TYPE, array_lines
 from data.medallion.lake.runs import new_run
 from data.medallion.lake.versions import Lake
@@ -86,18 +83,8 @@ def store_of(folder: Path) -> Iterator[None]:
 
 
 def _put_in_bronze(work: Workload) -> None:
-    """Publish the file as a kept answer of the API, which the pipeline's own block replays."""
-    run, digest = new_run(), hashlib.sha256()
-    with work.file.open("rb") as file:
-        while part := file.read(1 << 20):
-            digest.update(part)
-    source = Source(key="multiplied", sha256=digest.hexdigest())
-    entry = StoredObject(
-        key=f"{FLOW.bronze.history}{run}.json",
-        rows=work.rows,
-        bytes=work.file.stat().st_size,
-        sha256=source.sha256,
-    )
+    """Store the file as a snapshot of a release without logs, which bronze's block replays."""
+    run = new_run()
     work.lake.store.create_bucket("bronze")
-    work.lake.publish("bronze", entry, work.file, CONTENT_TYPE, Origin(run, run, source), None)
+    work.lake.store.put("bronze", FLOW.bronze.earlier(run), work.file, CONTENT_TYPE)
     run_block(FLOW, FLOW.bronze, bronze.extract, {"snapshot": run})

@@ -223,7 +223,6 @@ class FlowSettings(_Model):
             "API_PAGE_SIZE": page_size,
             "API_REQUESTS_PER_MINUTE": requests_per_minute,
         }
-        _refuse_old_names(prefix, found)
         settings = cls._read({**defaults, **found, "prefix": prefix}, prefix)
         # If only HISTORY_DAYS is set, the default number of versions must not limit the history.
         if settings.history_days and "HISTORY_VERSIONS" not in found:
@@ -299,18 +298,6 @@ def known_secrets() -> Redactor:
         return Redactor.of(os.environ, read_envfile(DOTENV))
     except SettingError:
         return Redactor.of(os.environ)
-
-
-def _refuse_old_names(prefix: str, told: Mapping[str, str]) -> None:
-    """Refuse settings of the lake with a flow's prefix, which older releases used.
-
-    Raises:
-        SettingError: a setting has its old name; the message names the new one.
-    """
-    lake = {field.validation_alias for field in LakeSettings.model_fields.values()}
-    for name in sorted(told):
-        if (new := f"LAKE_{name}") in lake:
-            raise SettingError(f"{prefix}{name}", f"is {new} now: it is of the whole lake")
 
 
 def _setting_error(

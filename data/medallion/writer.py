@@ -334,9 +334,9 @@ class Writer:
         size = 0
         for number in [*older[turn:], *older[:turn]][:LOOKED_AT]:
             listed = self.stored.get(self.dataset.entry(number))
-            size += listed.bytes if listed else 0
             if size > LOOKED_AT_BYTES:
                 break
+            size += listed.bytes if listed else 0
             self._look_at(number, listed is not None)
 
     def _look_at(self, number: int, is_listed: bool) -> None:

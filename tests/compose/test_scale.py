@@ -27,8 +27,8 @@ def test_the_first_run_goes_through_two_workers(project):
         assert run["status"] == "completed"
         lake = project.lake()
         assert (
-            lake.version(FLOW.silver).manifest.rows_out
-            == lake.version(FLOW.gold[0]).manifest.rows_in
+            lake.version(FLOW.silver).rows_out
+            == lake.version(FLOW.gold[0]).rows_in
             > 0
         )
         assert not lake.store.listed("silver", "scratch/")

@@ -38,9 +38,9 @@ def test_the_first_run_starts_by_itself_and_fills_the_lake(stack):
     first = wait_for(lambda: mage.runs("breweries"))[0]
     assert _ended(stack, int(first["id"])) == "completed"
     lake = stack.lake()
-    chart = lake.version(FLOW.chart).manifest
+    chart = lake.version(FLOW.chart)
     assert lake.read("gold", chart.only_object()).startswith(STARTS["png"])
-    assert lake.version(FLOW.silver).manifest.rows_in == 3000
+    assert lake.version(FLOW.silver).rows_in == 3000
     assert (stack.folder / "data/visualizations/breweries_aggregated.png").stat().st_uid == USER
 
 
@@ -166,5 +166,5 @@ def test_it_stops_when_told_and_comes_back_with_its_data(stack):
     stack.run("make", "down", f"COMPOSE={stack.compose_command}")
     stack.compose("up", "-d")
     stack.wait_until_healthy()
-    assert stack.lake().version(FLOW.silver).manifest.rows_in == 3000
+    assert stack.lake().version(FLOW.silver).rows_in == 3000
     assert len(stack.mage().runs("breweries")) > 5

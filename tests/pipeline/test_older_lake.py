@@ -7,8 +7,6 @@ from pathlib import Path
 import pytest
 
 from data.breweries.flow import FLOW
-from data.medallion.lake.manifest import MANIFEST_VERSION
-from tests.conftest import raw_get
 
 LAKE = json.loads(Path(__file__).with_name("lake_of_0_1_0.json").read_text())
 """Two runs of `python -m sandbox demo`, with 12 records and with 14: every object, as stored."""
@@ -20,60 +18,42 @@ BEFORE = {(o["bucket"], o["key"]): base64.b64decode(o["content"]) for o in LAKE}
 def older(world):
     for stored in LAKE:
         place = stored["bucket"], stored["key"]
-        world.lake.store.put(*place, BEFORE[place], stored["type"], stored["metadata"])
+        world.lake.store.put(*place, BEFORE[place], stored["type"])
     world.api.records = json.loads(BEFORE["bronze", FLOW.bronze.object])
     return world
 
 
-def manifests(world):
-    return {dataset.path: world.manifest(dataset) for dataset in FLOW.datasets}
+(KEPT,) = {key for bucket, key in BEFORE if key.startswith(FLOW.bronze.folder)}
+SNAPSHOT = KEPT.removeprefix(FLOW.bronze.folder).removesuffix(".json")
 
 
-def test_every_manifest_is_read(older):
-    found = manifests(older)
-    assert {manifest.manifest_version for manifest in found.values()} == {1}
-    assert {manifest.flow for manifest in found.values()} == {None}
-    assert found["silver/breweries"].rows_out == 14
-
-
-def test_the_same_data_change_no_object_of_the_lake(older):
-    before = manifests(older)
+def test_its_first_run_begins_the_logs(older):
     older.run()
-    after = manifests(older)
-    for path in ("bronze/breweries", "silver/breweries", "gold/state_brewery_type"):
-        assert after[path].objects == before[path].objects
-    assert {manifest.snapshot for manifest in after.values()} == {
-        before["bronze/breweries"].snapshot
-    }
-    assert {manifest.manifest_version for manifest in after.values()} == {MANIFEST_VERSION}
-    assert {manifest.flow for manifest in after.values()} == {"breweries"}
-    assert after["silver/breweries"].changes.added == 0
-    for layer, key in BEFORE.keys() - {(d.layer, d.manifest) for d in FLOW.datasets}:
-        if key != FLOW.chart.object:
-            assert raw_get(older.lake, layer, key) == BEFORE[layer, key]
+    for dataset in FLOW.datasets:
+        assert older.lake.log(dataset).numbers() == [1]
+    # Its objects of silver had names of their own; those of now are there, and no others.
+    objects = {entry.key for entry in older.manifest(FLOW.silver).objects}
+    assert objects == {key for key in older.keys("silver") if key.endswith(".parquet")}
+    assert older.manifest(FLOW.silver).rows_out == 14
+    assert older.manifest(FLOW.silver).changes.added == 14
 
 
-def test_other_data_are_compared_with_it(older):
-    older.api.records = [{**r, "phone": "1"} for r in older.api.records[1:]]
+def test_its_history_stays_readable(older):
+    older.api.records = older.api.records[:-1]
+    newest = json.loads(BEFORE["bronze", FLOW.bronze.manifest])["snapshot"]
     older.run()
-    changes = older.manifest(FLOW.silver).changes
-    assert (changes.added, changes.removed, changes.changed) == (0, 1, 13)
-    (kept,) = {key for bucket, key in BEFORE if key.startswith(FLOW.bronze.history)}
-    assert kept in older.keys("bronze")
-
-
-def test_an_answer_that_it_kept_is_replayed(older):
-    (key,) = {key for bucket, key in BEFORE if key.startswith(FLOW.bronze.history)}
-    snapshot = key.removeprefix(FLOW.bronze.history).removesuffix(".json")
-    older.run(snapshot=snapshot)
-    assert older.manifest(FLOW.gold[0]).snapshot == snapshot
+    first, second = older.manifest(FLOW.bronze).retained
+    assert (first.snapshot, first.object.rows, first.version) == (SNAPSHOT, 12, 0)
+    # It had only the fixed name, which is another one's now.
+    assert (second.snapshot, second.object.rows, second.version) == (newest, 14, 0)
+    assert older.lake.read("bronze", second.object) == BEFORE["bronze", FLOW.bronze.object]
+    older.run(snapshot=SNAPSHOT)
+    assert older.manifest(FLOW.gold[0]).snapshot == SNAPSHOT
     assert older.manifest(FLOW.silver).rows_out == 12
 
 
-def test_what_waits_in_its_spool_is_delivered(older):
-    waiting = older.folder / "spool" / "silver" / "20260101T000000Z-aaaaaa-transform_breweries.json"
-    waiting.parent.mkdir(parents=True)
-    waiting.write_text("{}")
-    older.run(test=False)
-    assert not older.spooled()
-    assert f"logs/{waiting.name}" in older.logs("silver")
+def test_its_history_is_replayed_by_the_first_run(older):
+    older.run(snapshot=SNAPSHOT)
+    assert older.manifest(FLOW.silver).rows_out == 12
+    content = older.lake.read("bronze", older.manifest(FLOW.bronze).only_object())
+    assert content == BEFORE["bronze", KEPT]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from contextlib import contextmanager, redirect_stdout
 from io import StringIO
 
@@ -11,6 +10,7 @@ import pytest
 from data.breweries.flow import FLOW
 from data.medallion.errors import SettingError
 from data.medallion.lake.errors import StoreUnreachable
+from data.medallion.lake.manifest import Copy, StoredObject, sealed
 from data.medallion.lake.versions import Lake
 from data.medallion.report import publishing
 from data.medallion.report.facts import gather
@@ -53,9 +53,10 @@ def made():
 def test_a_run_publishes_the_page_of_what_it_made(world):
     content = raw_get(world.lake, "gold", FLOW.report)
     assert (world.folder / "visualizations" / "breweries_report.html").read_bytes() == content
-    stored = world.lake.store.head("gold", FLOW.report)
-    assert stored.metadata["content-type"] == "text/html; charset=utf-8"
-    assert stored.metadata["snapshot"] == world.manifest(FLOW.chart).snapshot
+    copy = world.manifest(FLOW.chart).copy_at(FLOW.report)
+    assert world.lake.read("gold", copy.object) == content
+    found = world.lake.store._client.stat_object("gold", FLOW.report)
+    assert found.content_type == "text/html; charset=utf-8"
     page, facts = made()
     assert page.encode() == content
     assert not facts.missing and not facts.errors
@@ -79,7 +80,11 @@ def test_it_is_in_the_language_of_the_settings(world, monkeypatch):
 def test_very_many_rejected_records_stream_by(world):
     line = '{"reason":"no %s","position":%d,"record":{"a":"' + "x" * 300 + '"}}'
     lines = ",\n".join(line % (("name", "id")[n % 2], n) for n in range(50_000))
-    world.lake.store.put("silver", FLOW.rejected, f"[\n{lines}\n]\n".encode())
+    version, content = world.manifest(FLOW.silver), f"[\n{lines}\n]\n".encode()
+    entry = StoredObject.of("objects/breweries/many.json", 50_000, content)
+    world.lake.store.put("silver", entry.key, content)
+    copies = (Copy(key=FLOW.rejected, object=entry), version.copy_at(FLOW.changes))
+    world.publish_manifest(FLOW.silver, version.model_copy(update={"copies": copies}))
     page, facts = made()
     counts = {reason: (one.count, len(one.examples)) for reason, one in facts.rejects.items()}
     assert counts == {"no name": (25_000, 3), "no id": (25_000, 3)}
@@ -108,32 +113,50 @@ def test_a_page_that_cannot_be_made_stops_no_run(world, monkeypatch):
     assert "make report FLOW=breweries" in told.getvalue()
     assert secret not in told.getvalue() and not world.logs("gold")
     assert world.manifest(FLOW.chart).snapshot == world.manifest(FLOW.bronze).snapshot > first
-    assert first.encode() not in raw_get(world.lake, "gold", FLOW.report).partition(b"<footer")[2]
+    assert world.manifest(FLOW.chart).copy_at(FLOW.report) is None
 
     monkeypatch.undo()
     page, facts = made()
-    assert facts.kept == [first] and [one.rows for one in facts.shown] == [len(everything)]
+    assert [(one.snapshot, one.object.rows) for one in facts.kept] == [(first, len(everything))]
     assert facts.changes.counts.removed == 1
     assert "published since" in page and first in page
 
 
+@pytest.mark.parametrize("dataset", [d for d in FLOW.datasets if d != FLOW.bronze], ids=str)
+def test_the_page_does_not_say_whole_of_what_it_has_not_seen(world, dataset):
+    """It reads every object; the page of a run relies on what that run has read."""
+    (entry, *_) = world.manifest(dataset).objects
+    content = world.lake.read(dataset.layer, entry)
+    world.lake.store.put(dataset.layer, entry.key, b"x" * len(content))
+    try:
+        page, facts = made()
+        assert any(entry.key in sentence for sentence in facts.missing)
+        assert "Not whole" in page and "✓ Whole" not in page
+    finally:
+        world.lake.store.put(dataset.layer, entry.key, content)
+
+
 # It damages the lake.
 def test_the_page_of_a_lake_that_is_not_whole(world):
-    world.lake.store.remove("gold", [FLOW.gold[0].manifest])
-    world.lake.store.remove("silver", [FLOW.rejected])
-    too_new = json.loads(raw_get(world.lake, "gold", FLOW.chart.manifest)) | {"manifest_version": 9}
-    world.lake.store.put("gold", FLOW.chart.manifest, json.dumps(too_new).encode())
-    world.lake.store.put("silver", FLOW.changes, b'{"run": 1}')
+    store, silver = world.lake.store, world.manifest(FLOW.silver)
+    for key in store.listed("gold", FLOW.gold[0].prefix):
+        store.remove("gold", [key])
+    newer = world.manifest(FLOW.chart).model_copy(update={"manifest_version": 9})
+    store.put("gold", FLOW.chart.manifest, sealed(newer))
+    store.remove("silver", [silver.copy_at(FLOW.rejected).object.key])
+    store.put("silver", silver.copy_at(FLOW.changes).object.key, b'{"run": 1}')
     page, facts = made()
     assert "Not whole" in page and "The way of the rows" in page
-    assert [sentence.partition("; ")[0].partition(" (")[0] for sentence in facts.missing] == [
+    told = [sentence.partition("; ")[0].partition(" (")[0] for sentence in facts.missing]
+    for sentence in (
         "There is no gold/data/state_brewery_type/_manifest.json yet",
-        "gold/data/visualizations/_manifest.json is of version 9, newer than our 2",
-        "silver/data/rejected/breweries_rejected.json is missing",
-        "silver/data/changes/breweries_changes.json cannot be read",
-    ]
+        "gold/data/visualizations/_manifest.json is of version 9, newer than our 3",
+        f"silver/{silver.copy_at(FLOW.rejected).object.key} is missing",
+    ):
+        assert sentence in told, told
+    assert any("breweries_changes" in sentence for sentence in told)
     for dataset in FLOW.datasets:
-        world.lake.store.remove(dataset.layer, [dataset.manifest])
+        store.remove(dataset.layer, store.listed(dataset.layer, dataset.prefix))
     page, facts = made()
     assert "Nothing is published here yet" in page and len(facts.missing) == 4
 

@@ -258,21 +258,6 @@ def test_days_alone_mean_days_alone(environment, told, versions, days):
 # Names of the past
 
 
-@pytest.mark.parametrize(
-    "name",
-    ["SPOOL", "VISUALIZATIONS", "PROCESSES", "LEASE_SECONDS", "TURN_LIMIT_SECONDS",
-     "STORE_CONNECTIONS", "STORE_TIMEOUT_SECONDS"],
-)  # fmt: skip
-@pytest.mark.parametrize("flow", ["stations", "buoys"])
-def test_an_old_name_is_refused_by_a_sentence_with_the_new_one(environment, flow, name):
-    old = f"{flow.upper()}_{name}"
-    environment.setenv(old, "1")
-    with pytest.raises(SettingError, match=f"^{old} is LAKE_{name} now: it is of the whole lake; "):
-        replace(STATIONS, name=flow).load_settings()
-    environment.setenv(old, "")
-    replace(STATIONS, name=flow).load_settings()
-
-
 def test_the_old_name_of_another_flow_is_not_ours_to_refuse(environment):
     environment.setenv("BUOYS_SPOOL", "/x")
     STATIONS.load_settings()

@@ -259,7 +259,9 @@ class S3Store:
         except _FAILED as error:
             raise StoreUnreachable(self.endpoint, action, _reason(error)) from None
         except (ValueError, ParseError) as error:
-            raise self._answered(action, f"not understood: {_reason(error)}") from None
+            # The header that the client refuses holds a signature; the region was a page.
+            reason = "a region" if "Invalid header" in str(error) else _reason(error)
+            raise self._answered(action, f"not understood: {reason}") from None
 
     def _refusal(self, action: str, code: str, message: str | None, status: int) -> StoreError:
         region = self._settings.region or "us-east-1"

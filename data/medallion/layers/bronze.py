@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import json
+import re
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -25,7 +27,7 @@ from ..lake.manifest import (
     sha256,
 )
 from ..lake.records import CONTENT_TYPE, record_texts, split_lines
-from ..lake.runs import time_of
+from ..lake.runs import RUN, new_run, time_of
 from ..lake.versions import Lake
 from ..source.crawl import crawl
 from ..writer import Provenance, Step, Summary, View, Writer
@@ -104,8 +106,9 @@ def _replayed(
     """Write an earlier snapshot, or the current one, into a file."""
     known = {one.snapshot: one.object for one in earlier}
     if snapshot not in known:
+        snapshot = _published_by(writer, snapshot)
+    if (wanted := known.get(snapshot)) is None:
         raise SnapshotMissing(snapshot, [*known])
-    wanted = known[snapshot]
     problem: Exception | None = None
     for entry in _equal(writer, wanted, earlier):
         try:
@@ -117,6 +120,12 @@ def _replayed(
             digest, parts = _hashed(path)
             return LocalSnapshot(wanted.rows, snapshot, Source(key=entry.key, sha256=digest), parts)
     raise problem or SnapshotMissing(snapshot, [*known])
+
+
+def _published_by(writer: Writer, run: str) -> str:
+    """The snapshot that a run published in bronze; the run itself if the log knows none."""
+    entries = writer.lake.log(writer.dataset).entries() if writer.previous else ()
+    return next((one.snapshot for _, one in entries if one and one.run == run), run)
 
 
 def snapshots_of(version: Manifest) -> list[Snapshot]:
@@ -140,11 +149,30 @@ def _earlier(writer: Writer) -> list[Snapshot]:
     for number in log.numbers(writer.stored):
         with suppress(LakeError, StoreError):
             known |= {one.object.key: one for one in snapshots_of(log.entry(number))}
-    found = []
+    found = _fixed(writer) if not known else []
     for key in sorted(writer.stored):
         if key.startswith(writer.dataset.folder) and key.endswith(".json"):
             found += [known[key]] if key in known else _adopted(writer, key)
     return sorted(found, key=lambda one: (one.version, one.snapshot))
+
+
+def _fixed(writer: Writer) -> list[Snapshot]:
+    """The newest snapshot of a release without logs, which has only its fixed name.
+
+    It gets a name that never changes, for the copy at the fixed name will be another one's.
+    """
+    bronze, fixed = writer.dataset, str(writer.dataset.object)
+    if fixed not in writer.stored:
+        return []
+    snapshot = new_run()
+    with suppress(ValueError, TypeError, AttributeError, RecursionError):
+        told = json.loads(writer.lake.store.get("bronze", bronze.manifest) or b"").get("snapshot")
+        snapshot = told if re.fullmatch(RUN, told) else snapshot
+    key = bronze.earlier(snapshot)
+    if key in writer.stored:
+        return []
+    writer.lake.store.copy("bronze", fixed, key, CONTENT_TYPE)
+    return _adopted(writer, key)
 
 
 def _adopted(writer: Writer, key: str) -> list[Snapshot]:
@@ -153,13 +181,12 @@ def _adopted(writer: Writer, key: str) -> list[Snapshot]:
     try:
         began = time_of(snapshot)
     except ValueError:
-        tell(f"bronze/{key} is no snapshot, by its name; the next run removes it.")
+        tell(f"bronze/{key} is no snapshot, by its name, and is removed.")
         return []
     try:
         entry = _counted(writer.lake, key)
     except (LakeError, StoreBusy):  # each run will tell that it is damaged
-        size = writer.stored[key].bytes
-        entry = StoredObject(key=key, rows=0, bytes=size, sha256="unknown")
+        entry = StoredObject(key=key, rows=0, bytes=0, sha256="unknown")
     return [Snapshot(snapshot=snapshot, object=entry, version=0, published_at=began)]
 
 
@@ -242,13 +269,14 @@ def _whole(writer: Writer, earlier: Sequence[Snapshot]) -> Iterator[Snapshot]:
     The newest one is always read, since its copy at the fixed name will be another one's. A
     snapshot that is gone is told of, and no longer retained.
     """
-    turn, size = writer.number % max(len(earlier), 1), 0
-    order = [*earlier[:-1][turn:], *earlier[:-1][:turn], *earlier[-1:]]
-    to_read = set[str]()
-    for one in reversed(order):
+    older, size = earlier[:-1], 0
+    turn = writer.number % max(len(older), 1)
+    to_read = {one.object.key for one in earlier[-1:]}
+    for one in [*older[turn:], *older[:turn]]:
+        if size and size + one.object.bytes > READ_AGAIN:
+            break
         size += one.object.bytes
-        if size <= READ_AGAIN or not to_read:
-            to_read.add(one.object.key)
+        to_read.add(one.object.key)
     for one in earlier:
         listed = writer.stored.get(one.object.key)
         is_suspect = listed is None or listed.bytes != one.object.bytes
