@@ -53,7 +53,7 @@ def manifest(dataset: Any, **more: Any) -> Manifest:
         "snapshot": SNAPSHOT, "created_at": datetime(2026, 11, 22, tzinfo=timezone.utc),
         "source": SOURCE, "objects": (), "rows_in": 12_345, "rows_out": 12_345,
         "rows_rejected": 0, "rows_duplicate": 0, "checks": (), "seconds": 1.0, "code_version": "1",
-        "version": 2, "published_at": datetime(2026, 11, 22, tzinfo=timezone.utc),
+        "version": 2, "oldest": 1, "published_at": datetime(2026, 11, 22, tzinfo=timezone.utc),
         "libraries": {},
     }  # fmt: skip
     return Manifest(**{**told, **more})

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import random
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -83,7 +82,6 @@ def published(
             world.api.records = records
             runs.through_blocks(FLOW.datasets)
             truths.append(Truth.of(world))
-            time.sleep(1)  # runs of one second have no order
         return stored(world.lake), truths
 
 

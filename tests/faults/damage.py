@@ -10,16 +10,13 @@ from data.breweries.flow import FLOW
 from data.medallion.lake.datasets import LOGS
 from data.medallion.lake.errors import LakeError, ManifestMissing
 from data.medallion.lake.versions import Lake
+from data.medallion.layers.bronze import snapshots_of
+from data.medallion.layers.silver_tasks import content_of
 from tests.conftest import raw_get
 from tests.world import World
 
-SINGLE_OBJECTS = (
-    ("bronze", FLOW.bronze.object),
-    ("silver", FLOW.rejected),
-    ("silver", FLOW.changes),
-    ("gold", FLOW.gold[0].object),
-    ("gold", FLOW.chart.object),
-)
+Content = tuple[str, str, int]
+"""What is in an object of silver: its folder, its hash and its rows."""
 
 
 @dataclass(frozen=True)
@@ -27,112 +24,106 @@ class Truth:
     """One version of the data, as a run that nothing disturbed publishes it."""
 
     bronze: str
-    silver: frozenset[tuple[str, str, int]]
+    silver: frozenset[Content]
     gold: str
 
     @classmethod
     def of(cls, world: World) -> Truth:
         """What is published now."""
-        lake = world.lake
-        bronze, gold = (
-            lake.stat("bronze", FLOW.bronze.object),
-            lake.stat("gold", FLOW.gold[0].object),
-        )
-        assert bronze
-        assert gold
-        entries = world.manifest(FLOW.silver).objects
-        return cls(
-            bronze.sha256, frozenset((e.key, e.sha256, e.rows) for e in entries), gold.sha256
-        )
+        bronze, gold = (world.manifest(d).only_object() for d in (FLOW.bronze, FLOW.gold[0]))
+        return cls(bronze.sha256, contents(world.lake), gold.sha256)
+
+
+def contents(lake: Lake) -> frozenset[Content]:
+    """What is in silver's newest version."""
+    entries = lake.version(FLOW.silver).objects
+    return frozenset((*content_of(entry), entry.rows) for entry in entries)
 
 
 def damage(lake: Lake, versions: list[Truth]) -> list[str]:
     """Each way in which the lake is not one of some versions, layer by layer."""
-    return [
-        *_silver(lake, versions),
-        *_single_objects(lake, versions),
-        *_readers(lake),
-        *_history(lake),
-    ]
+    return [*_logs(lake), *_newest(lake, versions), *_fixed(lake, versions), *_history(lake)]
 
 
 def leavings(lake: Lake) -> list[str]:
     """Objects that nothing names: what a good run leaves none of."""
-    named = {entry.key for entry in lake.version(FLOW.silver).manifest.objects}
-    named |= {FLOW.silver.manifest, FLOW.rejected, FLOW.changes}
-    found = [f"silver/{key}" for key in lake.store.listed("silver", "data/") if key not in named]
-    for layer in ("bronze", "silver", "gold"):
-        leases = lake.store.listed(layer, "leases/")
-        found += [f"{layer}/{key}" for key in leases if not key.endswith(".race")]
+    found = []
+    for dataset in FLOW.datasets:
+        version = lake.version(dataset)
+        named = {*version.named, *(one.object.key for one in version.retained)}
+        for prefix in filter(None, (dataset.folder, dataset.objects)):
+            keys = lake.store.listed(dataset.layer, prefix).keys() - named - {dataset.manifest}
+            found += [f"{dataset.layer}/{key}" for key in keys if not dataset.number(key)]
+        leases = lake.store.listed(dataset.layer, dataset.lease)
+        found += [f"{dataset.layer}/{key}" for key in leases if not key.endswith(".race")]
     return found
 
 
-def _silver(lake: Lake, versions: list[Truth]) -> Iterator[str]:
-    try:
-        manifest = lake.version(FLOW.silver).manifest
-    except ManifestMissing:
-        return
-    for entry in manifest.objects:
-        try:
-            lake.read("silver", entry)
-        except LakeError as error:
-            yield str(error)
-    objects = frozenset((e.key, e.sha256, e.rows) for e in manifest.objects)
-    if objects not in [version.silver for version in versions]:
-        yield f"silver of run {manifest.run} is of no one version"
-    if sum(entry.rows for entry in manifest.objects) != manifest.rows_out:
-        yield "silver's rows do not add up"
+def _logs(lake: Lake) -> Iterator[str]:
+    """Every version that was ever published is in its log, as it was written."""
+    for dataset in FLOW.datasets:
+        log = lake.log(dataset)
+        numbers = log.numbers()
+        if numbers and numbers != list(range(numbers[0], numbers[-1] + 1)):
+            yield f"the log of {dataset.path} has a gap: {numbers}"
+        yield from (str(problem) for number in numbers if (problem := log.problem(number)))
 
 
-def _single_objects(lake: Lake, versions: list[Truth]) -> Iterator[str]:
-    for layer, key in SINGLE_OBJECTS:
-        told = lake.stat(layer, key)
-        if told is None:
-            continue
-        if hashlib.sha256(raw_get(lake, layer, key)).hexdigest() != told.sha256:
-            yield f"{layer}/{key} is not what it says it is"
-        if not told.run or not told.snapshot:
-            yield f"{layer}/{key} does not say which version it is"
-        known = {
-            FLOW.bronze.object: {version.bronze for version in versions},
-            FLOW.gold[0].object: {version.gold for version in versions},
-        }
-        if told.sha256 not in known.get(key, {told.sha256}):
-            yield f"{layer}/{key} is of no one version"
-
-
-def _readers(lake: Lake) -> Iterator[str]:
-    """What a reader that follows the manifests is told."""
+def _newest(lake: Lake, versions: list[Truth]) -> Iterator[str]:
+    """What a reader of the newest versions gets."""
     for dataset in FLOW.datasets:
         try:
             lake.follow(
                 dataset,
                 lambda version, layer=dataset.layer: [
-                    lake.read(layer, entry) for entry in version.manifest.objects
+                    lake.read(layer, entry) for entry in version.named.values()
                 ],
             )
+            version = lake.version(dataset)
         except ManifestMissing:
             continue
         except LakeError as error:
-            yield f"a reader of {dataset.layer}/{dataset.name} is told: {error}"
+            yield f"a reader of {dataset.path} is told: {error}"
+            continue
+        if sum(entry.rows for entry in version.objects) != version.rows_out:
+            yield f"the rows of {dataset.path} do not add up"
+        known = {
+            FLOW.bronze: [truth.bronze for truth in versions],
+            FLOW.gold[0]: [truth.gold for truth in versions],
+        }
+        if dataset in known and version.only_object().sha256 not in known[dataset]:
+            yield f"{dataset.path} is of no one version"
+    if FLOW.silver.manifest in lake.store.listed("silver", FLOW.silver.prefix) and (
+        contents(lake) not in [truth.silver for truth in versions]
+    ):
+        yield "silver is of no one version"
+
+
+def _fixed(lake: Lake, versions: list[Truth]) -> Iterator[str]:
+    """The objects of fixed names are whole, each of some version."""
+    known = {
+        ("bronze", FLOW.bronze.object): {truth.bronze for truth in versions},
+        ("gold", FLOW.gold[0].object): {truth.gold for truth in versions},
+    }
+    for (layer, key), digests in known.items():
+        if key in lake.store.listed(layer, key) and (
+            hashlib.sha256(raw_get(lake, layer, key)).hexdigest() not in digests
+        ):
+            yield f"{layer}/{key} is of no one version"
 
 
 def _history(lake: Lake) -> Iterator[str]:
     """The answer that silver derives from can be replayed, whatever bronze has become."""
     try:
-        snapshot = lake.version(FLOW.silver).manifest.snapshot
+        snapshot, bronze = lake.version(FLOW.silver).snapshot, lake.version(FLOW.bronze)
     except ManifestMissing:
         return
-    current = lake.stat("bronze", FLOW.bronze.object)
-    if current and current.snapshot == snapshot:
-        return
-    kept = lake.stat("bronze", f"{FLOW.bronze.history}{snapshot}.json")
-    if kept is None:
+    kept = {one.snapshot: one.object for one in snapshots_of(bronze)}
+    if snapshot not in kept:
         yield f"the answer {snapshot} that silver derives from is lost"
-        return
-    content = raw_get(lake, "bronze", f"{FLOW.bronze.history}{snapshot}.json")
-    if hashlib.sha256(content).hexdigest() != kept.sha256:
-        yield f"the answer {snapshot} is not what it says it is"
+    for entry in kept.values():
+        if problem := lake.problem("bronze", entry):
+            yield str(problem)
 
 
 def error_logs(lake: Lake) -> int:

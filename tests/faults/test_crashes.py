@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from data.breweries.flow import FLOW
+from data.medallion.layers.silver_tasks import content_of
 from tests.faults.conftest import LEASE_SECONDS
 from tests.faults.proxy import StoreProxy
 
@@ -95,12 +96,10 @@ def mage(shaky):
 
 # Where two runs could hurt each other most: each publish, and the removal of the version before.
 CRITICAL = {
-    "PUT of bronze": lambda o: o.method == "PUT" and "breweries_raw.json" in o.path,
-    "PUT of silver's manifest": lambda o: (
-        o.method == "PUT" and "/silver/data/breweries/_m" in o.path
-    ),
+    "publish of bronze": lambda o: o.method == "PUT" and "/bronze/data/breweries/_v" in o.path,
+    "publish of silver": lambda o: o.method == "PUT" and "/silver/data/breweries/_v" in o.path,
     "removal in silver": lambda o: o.method == "POST" and o.path.startswith("/silver?delete"),
-    "PUT of gold": lambda o: o.method == "PUT" and "breweries_aggregated.parquet" in o.path,
+    "copy to gold's fixed name": lambda o: o.method == "PUT" and "_aggregated.parquet" in o.path,
 }
 
 
@@ -113,21 +112,8 @@ def operations(every, step, *quick):
         quick: names of the critical ones that are that selection.
     """
     yield from (CRITICAL[name] for name in (CRITICAL if every else quick))
-    yield renewal_before_removal()
     for number in range(1, 200, step) if every else ():
         yield lambda operation, number=number: operation.number == number
-
-
-def renewal_before_removal():
-    """The renewal of silver's lease that makes sure of the right to remove the version before."""
-    published = threading.Event()
-
-    def chosen(operation):
-        if CRITICAL["PUT of silver's manifest"](operation):
-            published.set()
-        return published.is_set() and operation.method == "PUT" and "leases/" in operation.path
-
-    return chosen
 
 
 def came_to(event, process):
@@ -155,7 +141,7 @@ def test_a_run_that_is_stopped_and_wakes_after_another_took_over(shaky, tally, e
         "published other data, and then woken",
         stops,
         len(found),
-        "one of the two publishes; the other may end with `LeaseLost`",
+        "one of the two publishes; the other may end with `VersionTaken`",
     )
 
 
@@ -198,7 +184,7 @@ def stopped_at(shaky, chosen, moment):
 @pytest.mark.slow
 def test_a_slow_operation_of_one_run_while_another_wants_to_publish(shaky, tally, every):
     held, found = 0, []
-    for chosen in operations(every, 10, "PUT of silver's manifest", "removal in silver"):
+    for chosen in operations(every, 10, "publish of silver", "removal in silver"):
         shaky.change()
         if not held_at(shaky, chosen):
             break
@@ -210,7 +196,7 @@ def test_a_slow_operation_of_one_run_while_another_wants_to_publish(shaky, tally
         "one store operation held up until another run, with other data, has ended or waits",
         held,
         len(found),
-        "they take turns; one whose lease is held up may end with `LeaseLost`",
+        "they take turns; one whose lease is held up may end with `VersionTaken`",
     )
 
 
@@ -283,9 +269,9 @@ def test_a_reader_in_the_middle_is_not_failed_by_the_clean_up(shaky, tally, ever
     silvers = [{(e[0], e[1]) for e in truth.silver} for truth in shaky.truths]
 
     def read_all(version):
-        found = {(e.key, e.sha256) for e in version.manifest.objects if lake.read("silver", e)}
+        found = {content_of(e) for e in version.objects if lake.read("silver", e)}
         time.sleep(0.05)  # a slow reader
-        for entry in version.manifest.objects:
+        for entry in version.objects:
             lake.read("silver", entry)
         return found
 
