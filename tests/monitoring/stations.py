@@ -28,6 +28,7 @@ def manifest(dataset: Dataset, rows: int) -> Manifest:
         layer=dataset.layer,
         dataset=dataset.name,
         version=1,
+        oldest=1,
         run="20261122T193000Z-4f2a9c",
         snapshot="20261122T193000Z-4f2a9c",
         created_at=now(),
