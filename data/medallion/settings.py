@@ -16,6 +16,7 @@ from pydantic import (
     Field,
     SecretStr,
     ValidationError,
+    ValidationInfo,
     field_validator,
     model_validator,
 )
@@ -24,7 +25,7 @@ from typing_extensions import Self
 from .errors import SettingError
 from .host.envfile import read_envfile
 from .host.redaction import Redactor
-from .rules import RULES, STOPPING, Rule
+from .rules import RULES, STOPPING
 
 PROJECT = Path(__file__).resolve().parents[1]
 """The Mage project, `data/`."""
@@ -32,11 +33,35 @@ PROJECT = Path(__file__).resolve().parents[1]
 DOTENV = PROJECT.parent / ".env"
 """The file of settings, next to docker-compose.yml."""
 
-
 HISTORY_VERSIONS = 30
 """How many snapshots the history keeps by default."""
 
-CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+SPACED = "begins or ends with a space"
+FORMS = (
+    # Headers cannot hold line breaks, and Kubernetes secrets often end in one.
+    (
+        "*",
+        r"[^\x00-\x1f\x7f-\x9f\u2028\u2029]*",
+        "contains a line break or another control character",
+    ),
+    ("access_key", r"(?!\s).*(?<!\s)", SPACED),
+    # It is in a header of each request, where `,` and `=` separate fields.
+    (
+        "access_key",
+        r"(?:(?![,=])[ -~])+",
+        "contains a character that no store accepts: a comma, = or non-ASCII",
+    ),
+    ("secret_key", r"(?!\s).*(?<!\s)", SPACED),
+    ("region", r"[a-z0-9][a-z0-9_-]{0,62}", "must be the name of a region, such as us-east-1"),
+    (
+        "bucket_prefix",
+        r"[a-z0-9][a-z0-9.-]{0,55}",
+        "must be how a bucket's name begins: small letters, digits, - and ., such as acme-",
+    ),
+    ("api_token", r"(?! )[ -~]*(?<! )", f"{SPACED}, or contains a non-ASCII character"),
+)
+"""A field (all fields for `*`), the regular expression that a text must match, and the problem of
+one that does not."""
 
 
 def environment() -> dict[str, str]:
@@ -58,10 +83,10 @@ class _Model(BaseModel):
 
     @field_validator("*", mode="before")
     @classmethod
-    def _one_line(cls, value: Any) -> Any:
-        """Refuse line breaks: headers cannot hold them, and Kubernetes secrets often end in one."""
-        if isinstance(value, str) and CONTROL.search(value):
-            raise ValueError("contains a line break or another control character")
+    def _well_formed(cls, value: Any, info: ValidationInfo) -> Any:
+        for field, form, problem in FORMS if isinstance(value, str) else ():
+            if field in {"*", info.field_name} and not re.fullmatch(form, value):
+                raise ValueError(problem)
         return value
 
     @classmethod
@@ -71,7 +96,13 @@ class _Model(BaseModel):
         except ValidationError as error:
             first = error.errors(include_input=False, include_url=False)[0]
         # Outside the `except`, so that no traceback contains pydantic's copy of the values.
-        raise _setting_error(prefix, first["type"], first["loc"], first["msg"])
+        problem = first["msg"].removeprefix("Value error, ").replace("{prefix}", prefix)
+        if not first["loc"]:  # it begins with the name of a setting
+            raise SettingError(prefix + problem.split()[0], problem.partition(" ")[2])
+        problem = f"is not usable: {problem[0].lower()}{problem[1:]}"
+        if first["type"] == "missing":
+            problem = "is required and not set"
+        raise SettingError(f"{prefix}{first['loc'][0]}", problem)
 
 
 class Folders(_Model):
@@ -121,38 +152,6 @@ class LakeSettings(Folders):
         _ = parts.port  # raises ValueError if it is not a port number
         return value
 
-    @field_validator("access_key", "secret_key")
-    @classmethod
-    def _a_key(cls, value: SecretStr) -> SecretStr:
-        text = value.get_secret_value()
-        if text != text.strip():
-            raise ValueError("begins or ends with a space")
-        return value
-
-    @field_validator("access_key")
-    @classmethod
-    def _in_a_header(cls, value: SecretStr) -> SecretStr:
-        """The access key is in a header of each request, where `,` and `=` separate fields."""
-        if not re.fullmatch(r"[ -~]+", text := value.get_secret_value()) or set(text) & set(",="):
-            raise ValueError("contains a character that no store accepts: a comma, = or non-ASCII")
-        return value
-
-    @field_validator("region")
-    @classmethod
-    def _a_region(cls, value: str) -> str:
-        if not re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,62}|", value):
-            raise ValueError("must be the name of a region, such as us-east-1")
-        return value
-
-    @field_validator("bucket_prefix")
-    @classmethod
-    def _of_a_bucket(cls, value: str) -> str:
-        if not re.fullmatch(r"(?:[a-z0-9][a-z0-9.-]{0,55})?", value):
-            raise ValueError(
-                "must be how a bucket's name begins: small letters, digits, - and ., such as acme-"
-            )
-        return value
-
     @field_validator("dask_scheduler")
     @classmethod
     def _scheduler(cls, value: str) -> str:
@@ -200,7 +199,7 @@ class FlowSettings(_Model):
 
     history_versions: int = _variable("HISTORY_VERSIONS", HISTORY_VERSIONS, ge=0)
     history_days: int = _variable("HISTORY_DAYS", 0, ge=0, le=36_500)
-    stop_on: frozenset[Rule] = _variable("STOP_ON", STOPPING)
+    stop_on: frozenset[str] = _variable("STOP_ON", STOPPING)
     largest_fall: float = _variable("LARGEST_FALL_PERCENT", 10, ge=0, le=100)
 
     @classmethod
@@ -249,14 +248,6 @@ class FlowSettings(_Model):
             raise ValueError("must contain only ASCII (percent-encode other letters)")
         return value.rstrip("/")
 
-    @field_validator("api_token")
-    @classmethod
-    def _in_a_header(cls, value: SecretStr) -> SecretStr:
-        text = value.get_secret_value()
-        if text != text.strip() or not text.isascii():
-            raise ValueError("begins or ends with a space, or contains a non-ASCII character")
-        return value
-
     @field_validator("stop_on", mode="before")
     @classmethod
     def _rules(cls, value: Any) -> Any:
@@ -298,15 +289,3 @@ def known_secrets() -> Redactor:
         return Redactor.of(os.environ, read_envfile(DOTENV))
     except SettingError:
         return Redactor.of(os.environ)
-
-
-def _setting_error(
-    prefix: str, kind: str, location: tuple[int | str, ...], message: str
-) -> SettingError:
-    if kind == "missing":
-        return SettingError(f"{prefix}{location[0]}", "is required and not set")
-    text = message.removeprefix("Value error, ").replace("{prefix}", prefix)
-    if location:
-        return SettingError(f"{prefix}{location[0]}", f"is not usable: {text[0].lower()}{text[1:]}")
-    variable, _, problem = text.partition(" ")
-    return SettingError(prefix + variable, problem)

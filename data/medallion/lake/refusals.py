@@ -6,6 +6,8 @@ some of them.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from .errors import (
     StoreAnsweredOtherwise,
     StoreBusy,
@@ -18,57 +20,27 @@ from .errors import (
 
 LONGEST_MESSAGE = 300  # characters; a proxy's error page is longer
 
-BUSY = frozenset(
-    {
-        "InternalError",
-        "OperationAborted",
-        "RequestTimeout",
-        "ServerBusy",
-        "ServiceUnavailable",
-        "SlowDown",
-        "SlowDownRead",
-        "SlowDownWrite",
-        "TooManyRequests",
-        "XMinioBackendDown",
-        "XMinioBucketMetadataNotInitialized",
-        "XMinioIAMNotInitialized",
-        "XMinioServerNotInitialized",
-    }
-)
-FULL = frozenset(
-    {
-        "InsufficientStorage",
-        "QuotaExceeded",
-        "XMinioAdminBucketQuotaExceeded",
-        "XMinioStorageFull",
-    }
-)
-CLOCK = frozenset({"RequestExpired", "RequestTimeTooSkewed"})
-REGION = frozenset(
-    {
-        "AuthorizationHeaderMalformed",
-        "IllegalLocationConstraintException",
-        "InvalidLocationConstraint",
-        "InvalidRegion",
-        "PermanentRedirect",
-        "Redirect",
-        "TemporaryRedirect",
-    }
-)
-KEYS = frozenset(
-    {
-        "AccessDenied",
-        "AccountProblem",
-        "AllAccessDisabled",
-        "ExpiredToken",
-        "InvalidAccessKeyId",
-        "InvalidToken",
-        "InvalidTokenId",
-        "SignatureDoesNotMatch",
-        "UnauthorizedAccess",
-        "XMinioInvalidIAMCredentials",
-    }
-)
+CODES: Mapping[type[StoreError], str] = {
+    StoreFull: (
+        "InsufficientStorage QuotaExceeded XMinioAdminBucketQuotaExceeded XMinioStorageFull"
+    ),
+    StoreClockDiffers: "RequestExpired RequestTimeTooSkewed",
+    StoreRegionDiffers: (
+        "AuthorizationHeaderMalformed IllegalLocationConstraintException InvalidLocationConstraint "
+        "InvalidRegion PermanentRedirect Redirect TemporaryRedirect"
+    ),
+    StoreRefused: (
+        "AccessDenied AccountProblem AllAccessDisabled ExpiredToken InvalidAccessKeyId "
+        "InvalidToken InvalidTokenId SignatureDoesNotMatch UnauthorizedAccess "
+        "XMinioInvalidIAMCredentials"
+    ),
+    StoreBusy: (
+        "InternalError OperationAborted RequestTimeout ServerBusy ServiceUnavailable SlowDown "
+        "SlowDownRead SlowDownWrite TooManyRequests XMinioBackendDown "
+        "XMinioBucketMetadataNotInitialized XMinioIAMNotInitialized XMinioServerNotInitialized"
+    ),
+}
+KIND_OF = {code: kind for kind, codes in CODES.items() for code in codes.split()}
 
 
 def refusal(
@@ -87,14 +59,15 @@ def refusal(
     short = code or f"HTTP {status}"
     message = " ".join(message.split())[:LONGEST_MESSAGE]
     reason = f"{short}: {message}" if message else short
-    if code in FULL or status == 507:
+    kind = KIND_OF.get(code)
+    if kind is StoreFull or status == 507:
         return StoreFull(endpoint, action, reason)
-    if code in CLOCK:
+    if kind is StoreClockDiffers:
         return StoreClockDiffers(endpoint, action, reason)
-    if code in REGION:
+    if kind is StoreRegionDiffers:
         return StoreRegionDiffers(endpoint, action, region, reason)
-    if code in KEYS or status in {401, 403}:
+    if kind is StoreRefused or status in {401, 403}:
         return StoreRefused(endpoint, action, short)
-    if code in BUSY or status in {408, 429} or status >= 500:
+    if kind is StoreBusy or status in {408, 429} or status >= 500:
         return StoreBusy(endpoint, action, reason)
     return StoreAnsweredOtherwise(endpoint, action, reason)

@@ -13,20 +13,21 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ..lake.manifest import CELLS_A_DEGREE, Cells, Drift, Fields, Profile
+from ..lake.manifest import CELLS_A_DEGREE, Cells, Changes, Drift, Fields, Profile
 from ..rules import RULES
 from ..table import Table
 
 RARE = 0.01  # share of the rows; a column with fewer values may lose all of them without drift
 LEAP = 0.005  # share of the rows; bad values or records may increase by this without drift
 JSON_TYPES = {
-    str: "string",
-    int: "number",
-    float: "number",
-    bool: "boolean",
-    dict: "object",
-    list: "array",
+    str: ("string",),
+    int: ("number",),
+    float: ("number",),
+    bool: ("boolean",),
+    dict: ("object",),
+    list: ("array",),
 }
+UNCHANGED = Changes()
 
 
 @dataclass(frozen=True)
@@ -38,18 +39,8 @@ class Seen:
     """As in `Profile`: column to its number of unreadable values."""
 
 
-@dataclass(frozen=True)
-class Turnover:
-    """How many rows differ from the previous version, by kind of change."""
-
-    added: int = 0
-    removed: int = 0
-    moved: int = 0
-    retyped: int = 0
-    rejected: int = 0
-    """The increase of rejects since the previous version."""
-    duplicate: int = 0
-    """The increase of duplicates since the previous version."""
+Found = tuple[str, str, str]
+"""The rule, the subject and the sentence of a drift."""
 
 
 def profile_of(table: Table, rows: pa.Table) -> Profile:
@@ -108,14 +99,11 @@ def fields_of(records: Iterable[Mapping[str, Any]]) -> Fields:
     """The fields of some records, and the JSON types of each field."""
     # Records share few shapes, and to compare a shape is much faster than to analyse it.
     shapes: set[tuple[Any, ...]] = {(*record, *map(type, record.values())) for record in records}
-    found: dict[str, set[str]] = {}
-    for shape in shapes:
-        fields = len(shape) // 2
-        for name, kind in zip(shape[:fields], shape[fields:], strict=True):
-            types = found.setdefault(name, set())
-            if kind in JSON_TYPES:
-                types.add(JSON_TYPES[kind])
-    return {name: tuple(sorted(types)) for name, types in sorted(found.items())}
+    halves = ((shape[: len(shape) // 2], shape[len(shape) // 2 :]) for shape in shapes)
+    return joined(
+        {name: JSON_TYPES.get(kind, ()) for name, kind in zip(*both, strict=True)}
+        for both in halves
+    )
 
 
 def joined(parts: Iterable[Fields]) -> Fields:
@@ -141,7 +129,9 @@ def compare(
     before: Profile | None,
     after: Profile,
     largest_fall: float,
-    turnover: Turnover | None = None,
+    changes: Changes = UNCHANGED,
+    rejected: int = 0,
+    duplicate: int = 0,
 ) -> tuple[Drift, ...]:
     """Find the drifts between two versions.
 
@@ -150,60 +140,61 @@ def compare(
         before: the profile of the previous version; None for the first version.
         after: the profile of the version to publish.
         largest_fall: the percentage of the previous rows that may be missing.
-        turnover: how many rows differ between the versions.
+        changes: how many rows differ between the versions.
+        rejected: by how many the rejects have increased.
+        duplicate: by how many the duplicates have increased.
     """
-    drifts = [*_unknown(table, after), *_unreadable(before, after)]
+    found = [*_unknown(table, after), *_unreadable(before, after)]
     if before:
-        drifts += [
-            *_rows(before, after, largest_fall),
-            *_turnover(before, turnover or Turnover(), largest_fall),
+        many, leap = before.rows * largest_fall / 100, before.rows * LEAP
+        found += [
+            *_rows(before, after, many),
+            *_changes(before, changes, many),
             *_steady(table, before, after),
             *_columns(before, after),
             *_fields(before, after),
         ]
-    order: list[str] = list(RULES)
-    return tuple(sorted(drifts, key=lambda drift: (order.index(drift.rule), drift.subject)))
+        if rejected > leap:
+            what = f"{rejected:,} more records than before cannot be used"
+            found.append(("rejected_leap", "rejected", what))
+        if duplicate > leap:
+            what = f"{duplicate:,} more records than before have an id that comes again"
+            found.append(("duplicate_leap", "duplicate", what))
+    order = list(RULES)
+    found.sort(key=lambda drift: (order.index(drift[0]), drift[1]))
+    return tuple(Drift(rule=rule, subject=subject, what=what) for rule, subject, what in found)
 
 
-def _rows(before: Profile, after: Profile, largest_fall: float) -> Iterator[Drift]:
+def _rows(before: Profile, after: Profile, many: float) -> Iterator[Found]:
     fallen = before.rows - after.rows
-    if fallen > before.rows * largest_fall / 100:
+    if fallen > many:
         what = f"{before.rows:,} rows fell to {after.rows:,}, by {fallen / before.rows:.1%}"
-        yield Drift(rule="row_fall", subject="rows", what=what)
+        yield "row_fall", "rows", what
 
 
-def _turnover(before: Profile, turnover: Turnover, largest_fall: float) -> Iterator[Drift]:
-    many, leap, had = before.rows * largest_fall / 100, before.rows * LEAP, f"of {before.rows:,}"
-    if turnover.removed > many and turnover.added:
-        what = f"{turnover.removed:,} {had} ids are gone, and {turnover.added:,} have come"
-        yield Drift(rule="ids_replaced", subject="id", what=what)
-    if turnover.moved > many:
-        what = f"{turnover.moved:,} {had} rows moved to another partition"
-        yield Drift(rule="rows_moved", subject="rows", what=what)
-    if turnover.retyped > many:
-        what = f"{turnover.retyped:,} {had} rows have another of the known values"
-        yield Drift(rule="rows_retyped", subject="rows", what=what)
-    if turnover.rejected > leap:
-        what = f"{turnover.rejected:,} more records than before cannot be used"
-        yield Drift(rule="rejected_leap", subject="rejected", what=what)
-    if turnover.duplicate > leap:
-        what = f"{turnover.duplicate:,} more records than before have an id that comes again"
-        yield Drift(rule="duplicate_leap", subject="duplicate", what=what)
+def _changes(before: Profile, changes: Changes, many: float) -> Iterator[Found]:
+    had = f"of {before.rows:,}"
+    if changes.removed > many and changes.added:
+        what = f"{changes.removed:,} {had} ids are gone, and {changes.added:,} have come"
+        yield "ids_replaced", "id", what
+    if changes.moved > many:
+        yield "rows_moved", "rows", f"{changes.moved:,} {had} rows moved to another partition"
+    if changes.retyped > many:
+        what = f"{changes.retyped:,} {had} rows have another of the known values"
+        yield "rows_retyped", "rows", what
 
 
-def _unreadable(before: Profile | None, after: Profile) -> Iterator[Drift]:
+def _unreadable(before: Profile | None, after: Profile) -> Iterator[Found]:
     for name, count in after.unreadable.items():
+        said = f"{name} has {count:,} values that cannot be read"
         had = before.unreadable.get(name, 0) if before else 0
         if after.values.get(name, after.rows) == 0:
-            what = f"{name} has {count:,} values that cannot be read, and none that can"
+            yield "column_unreadable", name, f"{said}, and none that can"
         elif before and count - had > before.rows * LEAP:
-            what = f"{name} has {count:,} values that cannot be read, after {had:,}"
-        else:
-            continue
-        yield Drift(rule="column_unreadable", subject=name, what=what)
+            yield "column_unreadable", name, f"{said}, after {had:,}"
 
 
-def _steady(table: Table, before: Profile, after: Profile) -> Iterator[Drift]:
+def _steady(table: Table, before: Profile, after: Profile) -> Iterator[Found]:
     for column in table.columns:
         # An older release may not have counted this column, so its values are unknown.
         if not column.steady or column.name not in before.counts:
@@ -211,34 +202,33 @@ def _steady(table: Table, before: Profile, after: Profile) -> Iterator[Drift]:
         was, now = before.counts[column.name], after.counts.get(column.name, {})
         for value in was.keys() - now.keys():
             what = f"the {column.name} {value} had {was[value]:,} rows and has none"
-            yield Drift(rule="value_gone", subject=value, what=what)
+            yield "value_gone", value, what
         for value in now.keys() - was.keys():
             what = f"the {column.name} {value} is new, with {now[value]:,} rows"
-            yield Drift(rule="new_value", subject=value, what=what)
+            yield "new_value", value, what
 
 
-def _columns(before: Profile, after: Profile) -> Iterator[Drift]:
+def _columns(before: Profile, after: Profile) -> Iterator[Found]:
     for name, values in before.values.items():
         # If silver's table no longer has the column, the data did not drift.
         if values > before.rows * RARE and after.values.get(name) == 0:
-            what = f"{name} had {values:,} values and has none"
-            yield Drift(rule="column_gone", subject=name, what=what)
+            yield "column_gone", name, f"{name} had {values:,} values and has none"
 
 
-def _fields(before: Profile, after: Profile) -> Iterator[Drift]:
+def _fields(before: Profile, after: Profile) -> Iterator[Found]:
     for name in after.fields.keys() - before.fields.keys():
         kinds = " and ".join(after.fields[name]) or "null alone"
-        yield Drift(rule="new_field", subject=name, what=f"the field {name} is new ({kinds})")
+        yield "new_field", name, f"the field {name} is new ({kinds})"
     for name in before.fields.keys() & after.fields.keys():
         was, now = before.fields[name], after.fields[name]
         if was and not set(now) <= set(was):
             what = f"{name} was {' and '.join(was)}, and is {' and '.join(now)}"
-            yield Drift(rule="type_changed", subject=name, what=what)
+            yield "type_changed", name, what
 
 
-def _unknown(table: Table, after: Profile) -> Iterator[Drift]:
+def _unknown(table: Table, after: Profile) -> Iterator[Found]:
     for column in table.columns:
         counted = after.counts.get(column.name, {})
         for value in counted.keys() - column.known if column.known is not None else ():
             what = f"{counted[value]:,} rows have the unknown {column.name} {value!r}"
-            yield Drift(rule="unknown_value", subject=value, what=what)
+            yield "unknown_value", value, what

@@ -23,7 +23,6 @@ from . import drift, silver_tasks, writing
 from .changes import to_json
 from .cleaning import Rejected
 from .comparison import buckets_to_compare, by_key, partitions_in, report, verify
-from .drift import Turnover
 from .errors import AccountingBroken, DriftStopped
 from .ranges import check_object, ranges
 from .silver_tasks import REJECTED_SCHEMA, CleanedRange, Silver, Written
@@ -68,8 +67,7 @@ def transform(step: Step) -> Summary:
     check, profile = _checked(cleaned, written, duplicates)
     objects = by_key([entry for one in written for entry in one.objects])
     changed, changes = report(step, silver, written, cleaned.key_buckets, bronze.snapshot)
-    turnover = _turnover(step, changed, cleaned.rejected, duplicates)
-    drifts = _drifts_let_pass(step, profile, turnover, bronze.snapshot)
+    drifts = _drifts_let_pass(step, cleaned, profile, changed, duplicates)
     writer.objects_written += sum(one.stored for one in written)
     manifest = writer.manifest(
         Provenance.of(step.flow.bronze, bronze),
@@ -150,28 +148,23 @@ def _checked(
     return Check(name=EQUATION, expected=expected, found=found), profile
 
 
-def _turnover(step: Step, changed: Changes, rejected: int, duplicates: int) -> Turnover:
-    before = step.writer.previous
-    return Turnover(
-        added=changed.added,
-        removed=changed.removed,
-        moved=changed.moved,
-        retyped=changed.retyped,
-        rejected=rejected - (before.rows_rejected if before else 0),
-        duplicate=duplicates - (before.rows_duplicate if before else 0),
-    )
-
-
 def _drifts_let_pass(
-    step: Step, profile: Profile, turnover: Turnover, snapshot: str
+    step: Step, cleaned: Cleaned, profile: Profile, changed: Changes, duplicates: int
 ) -> tuple[Drift, ...]:
     """The drifts since the previous version. A person asks for a replay, so no drift stops it."""
     settings, previous = step.settings.flow, step.writer.previous
-    before = previous.profile if previous else None
-    drifts = drift.compare(step.flow.table, before, profile, settings.largest_fall, turnover)
-    stopping = [found for found in drifts if found.rule in settings.stop_on]
-    if stopping and snapshot != step.snapshot_to_replay:
-        raise DriftStopped([found.model_dump() for found in stopping], settings.prefix)
+    drifts = drift.compare(
+        step.flow.table,
+        previous.profile if previous else None,
+        profile,
+        settings.largest_fall,
+        changed,
+        cleaned.rejected - (previous.rows_rejected if previous else 0),
+        duplicates - (previous.rows_duplicate if previous else 0),
+    )
+    stopping = [found.model_dump() for found in drifts if found.rule in settings.stop_on]
+    if stopping and cleaned.version.snapshot != step.snapshot_to_replay:
+        raise DriftStopped(stopping, settings.prefix)
     return drifts
 
 
