@@ -9,7 +9,7 @@ import importlib
 import keyword
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from .errors import FlowMissing, FlowUnusable
 from .flow import MEDIA_TYPES, Aggregate, Chart, Flow
@@ -37,12 +37,7 @@ KEY_TYPES = frozenset({"text", "int64"})
 
 NUMBERS = frozenset({"int64", "float64"})
 ORDERED = NUMBERS | {"text", "timestamp"}
-TAKES = {
-    "sum": NUMBERS,
-    "mean": NUMBERS,
-    "min": ORDERED,
-    "max": ORDERED,
-}
+TAKES = {"sum": NUMBERS, "mean": NUMBERS, "min": ORDERED, "max": ORDERED}
 """A measure's function to the column types that it accepts."""
 
 
@@ -105,6 +100,8 @@ def check(flow: Flow) -> None:
 Problem = tuple[str, str]
 """A problem of a flow's declaration, and its remedy."""
 
+DECLARE = "declare it as a column"
+
 
 def _can_be(name: str) -> bool:
     return bool(NAME.fullmatch(name)) and name not in RESERVED
@@ -113,29 +110,24 @@ def _can_be(name: str) -> bool:
 def _problems(flow: Flow) -> Iterator[Problem]:
     if flow.drawing:
         yield from _problems_of_chart(flow.drawing, flow)
-    for name in (flow.name, *(dataset.name for dataset in flow.datasets), *_blocks(flow)):
+    datasets, blocks = flow.datasets, _blocks(flow)
+    for name in (flow.name, *(dataset.name for dataset in datasets), *blocks):
         if not NAME.fullmatch(name):
             yield f"the name {name!r} cannot stand in a key", "use small letters, digits and _"
     if flow.name in RESERVED:
         yield f"the name {flow.name} is taken", "choose another"
-    if any(dataset.name == "report" for dataset in flow.datasets):
+    if any(dataset.name == "report" for dataset in datasets):
         yield "the name report is taken by the page", "name its dataset otherwise"
-    twice = [
-        path for path, n in Counter(dataset.path for dataset in flow.datasets).items() if n > 1
-    ]
-    for path in twice:
+    for path in _repeated(dataset.path for dataset in datasets):
         yield f"two of its datasets are {path}", "name one of them otherwise"
-    if len(set(_blocks(flow))) < len(_blocks(flow)):
+    if _repeated(blocks):
         yield "two of its layers have one block", "give each a block of its own"
     yield from _problems_of_table(flow.table)
     for facet, column in flow.api.facets.items():
         if column not in flow.table:
-            yield (
-                f"its API counts {facet} by {column}, which silver has not",
-                "declare it as a column",
-            )
+            yield f"its API counts {facet} by {column}, which silver has not", DECLARE
     for aggregate in flow.aggregates:
-        yield from _problems_of_gold(flow.table, aggregate)
+        yield from _problems_of_gold(flow.table, aggregate, f"its gold table {aggregate.name}")
 
 
 def _problems_of_chart(chart: Chart, flow: Flow) -> Iterator[Problem]:
@@ -147,83 +139,77 @@ def _problems_of_chart(chart: Chart, flow: Flow) -> Iterator[Problem]:
         yield "its chart has no format", f"choose some of {', '.join(MEDIA_TYPES)}"
     for kind in chart.formats:
         if kind not in MEDIA_TYPES:
-            choice = " or ".join(MEDIA_TYPES)
-            yield f"its chart has the unknown format {kind!r}", f"choose {choice}"
+            yield f"its chart has the unknown format {kind!r}", f"choose {' or '.join(MEDIA_TYPES)}"
 
 
 def _problems_of_table(table: Table) -> Iterator[Problem]:
-    for name, times in Counter(column.name for column in table.columns).items():
-        if times > 1:
-            yield f"it has the column {name} {times} times", "name one of them otherwise"
+    names = [column.name for column in table.columns]
+    types = {column.name: column.type for column in table.columns}
+    coordinates = table.coordinates or ()
+    for name, times in _repeated(names).items():
+        yield f"it has the column {name} {times} times", "name one of them otherwise"
+    for name in names:
         if not name.isidentifier() or name == POSITION:
             yield f"a column cannot be called {name!r}", "choose another name"
     for column in table.columns:
         if column.type not in ARROW:
-            yield (
-                f"its column {column.name} has the unknown type {column.type!r}",
-                (f"choose one of {', '.join(ARROW)}"),
-            )
+            unknown = f"its column {column.name} has the unknown type {column.type!r}"
+            yield unknown, f"choose one of {', '.join(ARROW)}"
         elif column.bounds and column.type not in NUMBERS:
             yield f"its column {column.name} has bounds and is no number", "leave them out"
         elif column.known is not None and column.type != "text":
             yield f"its column {column.name} has known values and is no text", "leave them out"
         # The functions year, month and day have this keyword.
         of = getattr(column.derive, "keywords", {}).get("of")
-        if of is not None and (of not in table or table[of].type != "timestamp"):
-            yield (
-                f"its column {column.name} is made of {of}, which is no timestamp",
-                "declare that as a column of the type timestamp",
-            )
-    for name in table.coordinates or ():
-        if name in table and table[name].type != "float64":
-            yield f"its coordinate {name} is of the type {table[name].type}", "use float64"
-    for name in (table.key, *table.partitions, *table.shown, *(table.coordinates or ())):
+        if of is not None and types.get(of) != "timestamp":
+            untimely = f"its column {column.name} is made of {of}, which is no timestamp"
+            yield untimely, "declare that as a column of the type timestamp"
+    for what, some, allowed in (
+        ("coordinate", coordinates, {"float64"}),
+        ("key", (table.key,), KEY_TYPES),
+        ("partition", table.partitions, PARTITION_TYPES),
+    ):
+        for name in some:
+            if name in types and types[name] not in allowed:
+                remedy = f"use {'one of ' * (len(allowed) > 1)}{', '.join(sorted(allowed))}"
+                yield f"its {what} {name} is of the type {types[name]}", remedy
+    for name in (table.key, *table.partitions, *table.shown, *coordinates):
         if name not in table:
-            yield f"no row has the column {name}, which its table names", "declare it as a column"
-    if table.key in table and table[table.key].type not in KEY_TYPES:
-        kinds = ", ".join(sorted(KEY_TYPES))
-        yield f"its key {table.key} is of the type {table[table.key].type}", f"use one of {kinds}"
+            yield f"no row has the column {name}, which its table names", DECLARE
     if not table.partitions:
         yield "it has no partition column", "name at least one"
-    for name, times in Counter(table.partitions).items():
-        if times > 1:
-            yield f"it is partitioned by {name} twice", "name it once"
-        if name in table and table[name].type not in PARTITION_TYPES:
-            kinds = ", ".join(sorted(PARTITION_TYPES))
-            yield f"its partition {name} is of the type {table[name].type}", f"use one of {kinds}"
-        if name == table.key:
-            yield f"its partition {name} is its key too", "use another column"
+    for name in _repeated(table.partitions):
+        yield f"it is partitioned by {name} twice", "name it once"
+    if table.key in table.partitions:
+        yield f"its partition {table.key} is its key too", "use another column"
 
 
-def _problems_of_gold(table: Table, aggregate: Aggregate) -> Iterator[Problem]:
-    gold = f"its gold table {aggregate.name}"
-    named = (*aggregate.keys, *(m.column for m in aggregate.measures if m.column))
-    for name in named:
+def _problems_of_gold(table: Table, aggregate: Aggregate, gold: str) -> Iterator[Problem]:
+    measures = aggregate.measures
+    for name in (*aggregate.keys, *(m.column for m in measures if m.column)):
         if name not in table:
-            yield f"{gold} uses the column {name}, which silver has not", "declare it as a column"
-    columns = Counter((*aggregate.keys, *(m.name for m in aggregate.measures)))
-    for name, times in columns.items():
-        if times > 1:
-            yield f"{gold} has the column {name} {times} times", "name one of them otherwise"
+            yield f"{gold} uses the column {name}, which silver has not", DECLARE
+    for name, times in _repeated((*aggregate.keys, *(m.name for m in measures))).items():
+        yield f"{gold} has the column {name} {times} times", "name one of them otherwise"
     if not aggregate.keys:
         yield f"{gold} has no keys", "say by which columns rows are grouped"
     if not aggregate.count:
         yield f"{gold} has no count, so that it does not add up to silver", 'add count("rows")'
-    for measure in aggregate.measures:
-        takes = TAKES.get(measure.function)
-        if takes and measure.column in table and table[measure.column].type not in takes:
-            kind = table[measure.column].type
-            yield (
-                f"{gold} has the {measure.function} of {measure.column}, a {kind}",
-                (f"use a column of {', '.join(sorted(takes))}"),
-            )
-        if takes and not measure.column:
-            yield f"{gold} has a {measure.function} of no column", "name one"
-        if takes is None and measure.function != "count":
-            yield (
-                f"{gold} has the unknown function {measure.function!r}",
-                (f"choose one of count, {', '.join(TAKES)}"),
-            )
+    for measure in measures:
+        function, takes = measure.function, TAKES.get(measure.function)
+        if function != "count" and takes is None:
+            known = ", ".join(["count", *TAKES])
+            yield f"{gold} has the unknown function {function!r}", f"choose one of {known}"
+        elif takes and not measure.column:
+            yield f"{gold} has a {function} of no column", "name one"
+        elif takes and (kind := table[measure.column].type) not in takes:
+            wrong = f"{gold} has the {function} of {measure.column}, a {kind}"
+            yield wrong, f"use a column of {', '.join(sorted(takes))}"
+
+
+def _repeated(names: Iterable[str]) -> dict[str, int]:
+    """The names that are there more than once, and how many times."""
+    return {name: times for name, times in Counter(names).items() if times > 1}
 
 
 def _blocks(flow: Flow) -> tuple[str, ...]:
