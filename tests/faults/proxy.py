@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import ssl
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -15,26 +16,33 @@ from typing_extensions import Self
 
 
 @dataclass(frozen=True)
-class Refusal:
-    """An error of a store, as MinIO writes it (cmd/api-errors.go, cmd/api-response.go)."""
+class Answer:
+    """Any answer of a store."""
 
     status: int
-    code: str
-    message: str
+    body: bytes = b""
     headers: Mapping[str, str] = field(default_factory=dict)
 
-    @property
-    def body(self) -> bytes:
-        """As a store writes it."""
-        return (
-            f'<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>{self.code}</Code>'
-            f"<Message>{self.message}</Message><Resource>/</Resource><RequestId>1</RequestId>"
+
+class Refusal(Answer):
+    """An error of a store, as MinIO writes it (cmd/api-errors.go, cmd/api-response.go)."""
+
+    def __init__(
+        self, status: int, code: str, message: str, headers: Mapping[str, str] | None = None
+    ) -> None:
+        body = (
+            f'<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>{code}</Code>'
+            f"<Message>{message}</Message><Resource>/</Resource><RequestId>1</RequestId>"
             "<HostId>1</HostId></Error>"
-        ).encode()
+        )
+        told = {"x-minio-error-code": code} if code else {}
+        kind = {"Content-Type": "application/xml"}
+        super().__init__(status, body.encode(), {**kind, **told, **(headers or {})})
 
 
-Fault = Literal["", "drop", "cut"] | Refusal
-"""Pass on; close the connection instead; pass on and cut the answer's body; answer so instead."""
+Fault = Literal["", "drop", "cut"] | Answer | Callable[[Answer], Answer]
+"""Pass on; close the connection instead; pass on and cut the answer's body; answer so instead; pass
+on and change the answer."""
 
 A_MINUTE = {"Retry-After": "60"}  # what MinIO sends with each 503 and 429
 SLOW_DOWN = Refusal(
@@ -48,11 +56,17 @@ NOT_PASSED_ON = {"connection", "transfer-encoding", "content-length", "server", 
 
 @dataclass(frozen=True)
 class Operation:
-    """One request: its number from 1 since `reset`, its method and its path."""
+    """One request: its number from 1 since `reset`, its method, its path and its headers."""
 
     number: int
     method: str
     path: str
+    headers: Mapping[str, str]
+
+    @property
+    def line(self) -> str:
+        """Method, path and the names of the headers, to choose requests by."""
+        return f"{self.method} {self.path} {' '.join(self.headers)}"
 
 
 class StoreProxy:
@@ -74,6 +88,7 @@ class StoreProxy:
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            disable_nagle_algorithm = True  # else a body waits 40 ms for its headers' receipt
 
             def answer(self) -> None:
                 proxy._answer(self)
@@ -106,6 +121,19 @@ class StoreProxy:
         self.before = lambda operation: ""
         self.after = lambda operation: None
 
+    def answer(self, fault: Fault, chosen: str = "", times: int = 10**6) -> list[Operation]:
+        """Meet so many requests whose line has a pattern with a fault; the list of these."""
+        met: list[Operation] = []
+
+        def before(operation: Operation) -> Fault:
+            if len(met) < times and re.search(chosen, operation.line):
+                met.append(operation)
+                return fault
+            return ""
+
+        self.before = before
+        return met
+
     def settle(self) -> None:
         """Wait until nothing is under way."""
         with self._changed:
@@ -127,29 +155,30 @@ class StoreProxy:
             if fault == "drop":
                 handler.close_connection = True
                 return
-            if isinstance(fault, Refusal):
-                told = {"x-minio-error-code": fault.code} if fault.code else {}
-                headers = {"Content-Type": "application/xml", **told, **fault.headers}
-                self._send(handler, fault.status, headers, fault.body)
+            if isinstance(fault, Answer):
+                self._send(handler, fault)
                 return
-            answer = self._pool.request(
+            response = self._pool.request(
                 handler.command,
                 f"http://{self.target}{handler.path}",
                 body=body,
-                headers=dict(handler.headers),
+                headers=operation.headers,
                 decode_content=False,
             )
             self.after(operation)
-        headers = {k: v for k, v in answer.headers.items() if k.lower() not in NOT_PASSED_ON}
-        size = answer.headers.get("Content-Length") if handler.command == "HEAD" else None
-        self._send(handler, answer.status, headers, answer.data, size, cut=fault == "cut")
+        headers = {k: v for k, v in response.headers.items() if k.lower() not in NOT_PASSED_ON}
+        answer = Answer(response.status, response.data, headers)
+        size = response.headers.get("Content-Length") if handler.command == "HEAD" else None
+        changed = fault(answer) if callable(fault) else answer
+        self._send(handler, changed, size, cut=fault == "cut")
 
     @contextmanager
     def _counted(self, handler: BaseHTTPRequestHandler) -> Iterator[Operation]:
         with self._changed:
             self._count += 1
             self._under_way += 1
-            operation = Operation(self._count, handler.command, handler.path)
+            headers = dict(handler.headers)
+            operation = Operation(self._count, handler.command, handler.path, headers)
         try:
             yield operation
         finally:
@@ -160,16 +189,15 @@ class StoreProxy:
     def _send(
         self,
         handler: BaseHTTPRequestHandler,
-        status: int,
-        headers: dict[str, str],
-        body: bytes,
+        answer: Answer,
         size: str | None = None,
         cut: bool = False,
     ) -> None:
-        handler.send_response_only(status)
-        for name, value in headers.items():
+        body = answer.body
+        handler.send_response_only(answer.status)
+        for name, value in answer.headers.items():
             handler.send_header(name, value)
-        if status != 204:
+        if answer.status != 204:
             handler.send_header("Content-Length", size or str(len(body)))
         handler.end_headers()
         if handler.command != "HEAD":

@@ -44,8 +44,8 @@ def test_the_whole_pipeline_works_with_its_policy(world, users, root):
     world.run()
     world.api.records = world.api.records[:-50]
     world.run()
-    world.run(snapshot=Lake.connect(LakeSettings.load()).version(FLOW.silver).manifest.snapshot)
-    assert Lake.connect(LakeSettings.load()).version(FLOW.silver).manifest.rows_out == 550
+    world.run(snapshot=Lake.connect(LakeSettings.load()).version(FLOW.silver).snapshot)
+    assert Lake.connect(LakeSettings.load()).version(FLOW.silver).rows_out == 550
     world.set(**users["store-policy-read"])
     assert len(read.table("silver/breweries", ["id"])) == 550
 

@@ -1,169 +1,102 @@
-"""The store's client, on a real store behind a proxy that answers as MinIO does in need."""
+"""What a store refuses, and what a person is told: behind a proxy that answers as MinIO does."""
 
 import resource
 import subprocess
 import sys
 import time
-from dataclasses import replace
 from email.utils import formatdate
 
 import pytest
 
 from data.medallion.host.workspace import workspace
-from data.medallion.lake import errors
 from data.medallion.lake.errors import (
     StoreBusy,
     StoreClockDiffers,
+    StoreError,
     StoreFull,
+    StoreRefused,
     StoreRegionDiffers,
-    StoreUnreachable,
 )
-from data.medallion.lake.manifest import StoredObject
-from data.medallion.lake.store import Store
 from data.medallion.lake.versions import Lake
 from data.medallion.settings import PROJECT, LakeSettings
-from tests.faults.proxy import A_MINUTE, SLOW_DOWN, Refusal, StoreProxy
+from tests.faults.proxy import A_MINUTE, SLOW_DOWN, Answer, Refusal
 
-FULL = Refusal(507, "XMinioStorageFull", "Storage backend has reached its minimum free drive")
-SKEWED = Refusal(403, "RequestTimeTooSkewed", "The difference between the request time and the")
-QUOTA = Refusal(400, "XMinioAdminBucketQuotaExceeded", "Bucket quota exceeded")
-REGION = Refusal(400, "AuthorizationHeaderMalformed", "the region is wrong; expecting 'sa-east-1'.")
 TOO_MANY = Refusal(429, "TooManyRequests", "Please reduce your request rate", A_MINUTE)
+KINDS = [
+    (507, "XMinioStorageFull", StoreFull),
+    (403, "RequestTimeTooSkewed", StoreClockDiffers),
+    (400, "XMinioAdminBucketQuotaExceeded", StoreFull),
+    (400, "AuthorizationHeaderMalformed", StoreRegionDiffers),
+]
+REQUESTS = {
+    "PUT": lambda store: store.put("gold", "x", b"2"),
+    "GET": lambda store: store.get("gold", "x"),
+    "HEAD": lambda store: store.create_bucket("gold"),
+    "POST": lambda store: store.remove("gold", ["x"]),
+}
 
 
-@pytest.fixture
-def proxy(world, store):
-    with StoreProxy(store["MINIO_ENDPOINT"]) as proxy:
-        world.set(MINIO_ENDPOINT=proxy.endpoint)
-        yield proxy
-
-
-@pytest.fixture
-def lake(proxy):
-    return Lake.connect(LakeSettings.load())
-
-
-def refused(proxy, refusal, times, methods=("PUT", "GET", "HEAD", "DELETE")):
-    """Answer the next so many requests of some methods so; the list of those that were."""
-    found = []
-
-    def before(operation):
-        if operation.method in methods and len(found) < times:
-            found.append(operation)
-            return refusal
-        return ""
-
-    proxy.before = before
-    return found
-
-
-@pytest.mark.parametrize("refusal", [SLOW_DOWN, TOO_MANY], ids=lambda refusal: refusal.code)
-@pytest.mark.parametrize("method", ["PUT", "GET", "HEAD", "POST"])
-def test_retry_after_of_a_minute_is_not_waited_for(proxy, lake, refusal, method):
+@pytest.mark.parametrize("refusal", [SLOW_DOWN, TOO_MANY], ids=["503", "429"])
+@pytest.mark.parametrize("name", REQUESTS)
+def test_retry_after_of_a_minute_is_not_waited_for(proxy, lake, refusal, name):
     lake.store.put("gold", "x", b"1")
-    found = refused(proxy, refusal, 3, (method,))
+    met = proxy.answer(refusal, f"^{name}", 3)
     started = time.monotonic()
-    asked = {
-        "PUT": lambda: lake.store.put("gold", "x", b"2"),
-        "GET": lambda: lake.store.get("gold", "x"),
-        "HEAD": lambda: lake.store.head("gold", "x"),
-        "POST": lambda: lake.store.remove("gold", ["x"]),
-    }
-    asked[method]()
+    REQUESTS[name](lake.store)
     assert time.monotonic() - started < 60
-    assert len(found) == 3
+    assert len(met) == 3
 
 
-def test_a_hasty_client_tries_once_more(world, proxy):
-    hasty = Lake.connect(LakeSettings.load(), patient=False)
-    found = refused(proxy, SLOW_DOWN, 9)
+@pytest.fixture
+def hasty(proxy):
+    return Lake.connect(LakeSettings.load(), patient=False)
+
+
+def test_a_hasty_client_tries_once_more(proxy, hasty):
+    met = proxy.answer(SLOW_DOWN, "^GET")
     with pytest.raises(StoreBusy):
         hasty.store.listed("gold", "")
-    assert len(found) == 2
+    assert len(met) == 2
 
 
-@pytest.mark.parametrize("refusal", [FULL, SKEWED, QUOTA, REGION], ids=lambda refusal: refusal.code)
-@pytest.mark.parametrize("method", ["PUT", "HEAD"])
-def test_a_refusal_names_the_remedy_even_without_a_body(proxy, lake, refusal, method):
-    kinds = {
-        FULL.code: StoreFull,
-        SKEWED.code: StoreClockDiffers,
-        QUOTA.code: StoreFull,
-        REGION.code: StoreRegionDiffers,
-    }
-    refused(proxy, refusal, 99)
-    with pytest.raises(kinds[refusal.code], match=refusal.code):
-        lake.store.put("gold", "x", b"1") if method == "PUT" else lake.store.head("gold", "x")
+@pytest.mark.parametrize(("status", "code", "kind"), KINDS)
+@pytest.mark.parametrize("name", ["PUT", "HEAD"])
+def test_a_refusal_names_the_remedy_even_without_a_body(proxy, lake, status, code, kind, name):
+    proxy.answer(Refusal(status, code, "What the store says"), "^(PUT|GET|HEAD)")
+    with pytest.raises(kind, match=code):
+        REQUESTS[name](lake.store)
 
 
-@pytest.mark.parametrize(("hours", "kind"), [(1, "StoreClockDiffers"), (0, "StoreRefused")])
+@pytest.mark.parametrize(("hours", "kind"), [(1, StoreClockDiffers), (0, StoreRefused)])
 def test_a_clock_that_is_off_is_no_matter_of_keys(world, proxy, hours, kind):
     """MinIO's answer to HEAD has neither a body nor a code."""
     world.set(MINIO_REGION="us-east-1")
     lake = Lake.connect(LakeSettings.load())
     date = formatdate(time.time() + hours * 3600, usegmt=True)
-    refused(proxy, Refusal(403, "", "", {"Date": date}), 99)
-    with pytest.raises(getattr(errors, kind)):
-        lake.store.head("gold", "x")
+    proxy.answer(Refusal(403, "", "", {"Date": date}), "^HEAD")
+    with pytest.raises(kind):
+        lake.store.create_bucket("gold")
 
 
-def test_a_busy_store_says_what_it_answered(world, proxy):
-    hasty = Lake.connect(LakeSettings.load(), patient=False)
-    refused(proxy, Refusal(500, "InternalError", "no free volumes left"), 99)
-    with pytest.raises(StoreBusy, match=r"InternalError: no free volumes left.*full disk"):
+def test_a_busy_store_says_what_it_answered(proxy, hasty):
+    proxy.answer(Refusal(500, "InternalError", "no free volumes left"), "^(GET|PUT)")
+    with pytest.raises(StoreBusy, match=r"InternalError: no free volumes left.*full"):
         hasty.store.put("gold", "x", b"1")
 
 
-@pytest.mark.parametrize("page", [b"<Error><Code>Cut", b"<html>sign in</html>"])
-def test_what_no_store_would_answer_is_told(world, proxy, page):
-    class Page(Refusal):
-        body = page
-
-    hasty = Lake.connect(LakeSettings.load(), patient=False)
-    kind = "application/xml" if b"Cut" in page else "text/html"
-    refused(proxy, Page(403, "", "", {"Content-Type": kind}), 99)
-    with pytest.raises(StoreUnreachable, match="check MINIO_ENDPOINT"):
+@pytest.mark.parametrize(
+    ("page", "kind"), [(b"<Error><Code>Cut", "application/xml"), (b"<html>", "text/html")]
+)
+def test_what_no_store_would_answer_is_told(proxy, hasty, page, kind):
+    proxy.answer(Answer(403, page, {"Content-Type": kind}), "^GET")
+    with pytest.raises(StoreError, match="MINIO_ENDPOINT"):
         hasty.store.get("gold", "x")
-
-
-CONTENT, OTHER = (StoredObject.of("x", 0, content) for content in (b"content", b"other"))
-
-
-def test_an_object_is_stored_once_even_where_the_etag_is_no_md5(world):
-    def stored_again(entry, content, etag):
-        return world.lake.put_missing("gold", entry, content, "text/plain", etag)
-
-    encrypted = "an etag of an encrypted object"
-    assert stored_again(CONTENT, b"content", None)
-    assert not stored_again(CONTENT, b"content", encrypted)
-    assert not stored_again(CONTENT, b"content", world.lake.store.listed("gold", "x")["x"].etag)
-    assert stored_again(OTHER, b"other", encrypted)
-    world.lake.store.put("gold", "x", b"content")
-    assert stored_again(CONTENT, b"content", encrypted)
-
-
-def test_an_unchanged_run_writes_no_data_where_etags_are_no_md5(world, monkeypatch):
-    """As in a bucket that MinIO encrypts or compresses."""
-    listed = Store.listed
-
-    def encrypted(store, layer, prefix):
-        found = listed(store, layer, prefix).items()
-        return {key: replace(one, etag=f"{one.etag}-encrypted") for key, one in found}
-
-    monkeypatch.setattr(Store, "listed", encrypted)
-    world.run(test=False)
-    before = world.lake.store.listed("silver", "data/breweries/country=")
-    world.run(test=False)
-    assert world.lake.store.listed("silver", "data/breweries/country=") == before
-    victim = min(before)
-    world.lake.store.put("silver", victim, b"x" * before[victim].bytes)
-    world.run()  # heals what somebody overwrote
 
 
 FILLS_THE_DISK = """
 import resource
-from tests.lake import test_store
-test_store.fill()
+from tests.store import test_refusals
+test_refusals.fill()
 """
 
 

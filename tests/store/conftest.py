@@ -1,0 +1,21 @@
+"""A store behind a proxy that answers as a test says."""
+
+import pytest
+
+from data.medallion.lake import tries
+from data.medallion.lake.versions import Lake
+from data.medallion.settings import LakeSettings
+from tests.faults.proxy import StoreProxy
+
+
+@pytest.fixture
+def proxy(world, store):
+    with StoreProxy(store["MINIO_ENDPOINT"]) as proxy:
+        world.set(MINIO_ENDPOINT=proxy.endpoint)
+        yield proxy
+
+
+@pytest.fixture
+def lake(world, proxy):
+    world.patch.setattr(tries, "LONGEST_BACKOFF_SECONDS", 0.1)
+    return Lake.connect(LakeSettings.load())
