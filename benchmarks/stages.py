@@ -17,7 +17,7 @@ import numpy as np
 from data.breweries.flow import FLOW
 from data.medallion.layers import silver_tasks
 from data.medallion.layers.ranges import ranges
-from data.medallion.layers.silver_tasks import Silver
+from data.medallion.layers.silver_tasks import Silver, Work
 from data.medallion.work.shuffle import Folder, Place
 
 from .results import Result, keep
@@ -55,20 +55,24 @@ def main() -> None:
 
 def measured(work: Workload) -> tuple[int, dict[str, float]]:
     """The records of the first range, and the seconds of each stage."""
-    silver = Silver.of(FLOW)
+    silver = Silver.of(FLOW, writer="run", buckets=2)
     manifest = work.lake.version(FLOW.bronze)
     entry = manifest.only_object()
     span = ranges(entry.key, entry.bytes, manifest.parts)[0]
     work.empty()
     with tempfile.TemporaryDirectory() as scratch, cProfile.Profile(time.thread_time) as profile:
         place = Place(work.lake, Folder(Path(scratch)))
-        cleaned = silver_tasks.clean_range(place, silver, span, "range", 0, 2)
+        cleaned = silver_tasks.clean_range(place, silver, span, "range", 0)
         files = {p: silver_tasks.files_for(n) for p, n in cleaned.by_partition.items()}
         for bucket in range(2):
             silver_tasks.write_partitions(
-                place, silver, [cleaned.rows.part(bucket)], np.array([], np.int64), files,
-                f"new-{bucket}", "run", None, 1,
-            )  # fmt: skip
+                place,
+                silver,
+                Work([cleaned.rows.part(bucket)], files),
+                f"new-{bucket}",
+                np.array([], np.int64),
+                None,
+            )
     taken = seconds(profile)
     return cleaned.records, {
         stage: taken[whole] - sum(taken[one] for one in inside)

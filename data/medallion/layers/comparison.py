@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import partial
 from operator import attrgetter
 from typing import Any
@@ -17,7 +18,7 @@ from ..lake.manifest import Changes, Manifest, StoredObject
 from ..lake.partitions import Partitioning
 from ..lake.versions import Lake
 from ..work import regrouping
-from ..work.regrouping import few_buckets
+from ..work.regrouping import Sides, few_buckets
 from ..work.shuffle import Part, Piece, Place, buckets_of, gather, scatter
 from ..writer import Step, View
 from . import changes
@@ -35,24 +36,22 @@ def verify(view: View) -> None:
     Raises:
         CheckFailed, LakeError: silver differs from its manifest.
     """
-    silver = Silver.of(view.flow)
-    key = silver.table.key
 
     def count(version: Manifest) -> tuple[int, int]:
         rows = version.rows_out
-        buckets = few_buckets(rows, ROWS_AT_ONCE)
-        pieces = _scattered(view, silver, "keys", version.objects, [key], buckets)
+        silver = Silver.of(view.flow, key_buckets=few_buckets(rows, ROWS_AT_ONCE))
+        schema = _key_schema(silver)
+        pieces = _scattered(view, silver, "keys", version.objects, schema)
         tasks = [
             partial(count_keys, silver=silver, parts=parts)
-            for (parts,) in regrouping.by_key(
-                view.engine, _keys_schema(silver), key, buckets, pieces
-            )
+            for (parts,) in _by_key(view, silver, schema, pieces)
         ]
         return rows, sum(view.engine.run(tasks, "counting silver's keys"))
 
     expected, found = view.lake.follow(view.flow.silver, count)
     if expected != found:
-        raise CheckFailed(f"the number of distinct values of {key} in silver", expected, found)
+        what = f"the number of distinct values of {view.flow.table.key} in silver"
+        raise CheckFailed(what, expected, found)
 
 
 def buckets_to_compare(rows: int, previous: Manifest | None) -> int:
@@ -60,71 +59,69 @@ def buckets_to_compare(rows: int, previous: Manifest | None) -> int:
     return few_buckets(rows + (previous.rows_out if previous else 0), ROWS_AT_ONCE)
 
 
-def report(
-    step: Step, silver: Silver, written: Sequence[Written], buckets: int, snapshot: str
-) -> tuple[Changes, bytes | None]:
-    """Count the changes since the previous version, and write a report of them.
+@dataclass(frozen=True)
+class Report:
+    """The changes since the previous version: their counts, and the report of them as JSON."""
+
+    changes: Changes
+    content: bytes
+    is_same: bool
+    """Whether both versions have the same objects."""
+
+
+def report(step: Step, silver: Silver, written: Sequence[Written], snapshot: str) -> Report:
+    """Compare with the previous version.
 
     Args:
         step: the step of this block.
-        silver: the silver of the flow.
+        silver: the silver of the run.
         written: the partitions of this version.
-        buckets: the number of hash buckets of its new rows.
         snapshot: the snapshot of this version.
-
-    Returns:
-        The counts, and the report as JSON; the report is None if nothing changed.
     """
     objects = [entry for one in written for entry in one.objects]
     previous = step.writer.previous
     before = {content_of(entry): entry for entry in (previous.objects if previous else ())}
     after = {content_of(entry) for entry in objects}
+    is_same = before.keys() == after
     gone = by_key([entry for content, entry in before.items() if content not in after])
-    if before.keys() == after:
-        return Changes(), None
     head: dict[str, Any] = {"run": step.run, "snapshot": snapshot}
     head["before"] = previous.snapshot if previous else None
-    columns = silver.table.schema.names
+
+    def of(counts: Changes, **more: Any) -> Report:
+        content = changes.to_json({**head, "counts": counts.model_dump(), **more})
+        return Report(counts, content, is_same)
+
+    if is_same:
+        return of(Changes())
+    schema = silver.table.located_schema
     try:
-        was = _scattered(step, silver, "before", gone, columns, buckets)
+        was = _scattered(step, silver, "before", gone, schema)
     except (LakeError, StoreError):
         # A damaged version is replaced too; its rows are unknown.
         head["before_readable"], before = False, {}
     if not before:
         rows = sum(entry.rows for entry in objects)
-        counts = Changes(added=rows, partitions=partitions_in(objects))
-        return counts, changes.to_json({**head, "counts": counts.model_dump()})
-    now = [one.new for one in written]
+        return of(Changes(added=rows, partitions=partitions_in(objects)))
     tasks = [
         partial(compare, silver=silver, before=earlier, after=later)
-        for earlier, later in regrouping.by_key(
-            step.engine, silver.table.located_schema, silver.table.key, buckets, was, now
-        )
+        for earlier, later in _by_key(step, silver, schema, was, [one.new for one in written])
     ]
     compared = step.engine.run(tasks, "comparing with the previous version")
     found = changes.joined(silver.table, compared)
-    report = {**head, "counts": found.changes.model_dump(), **found.report(silver.table)}
-    return found.changes, changes.to_json(report)
+    return of(found.changes, **found.report(silver.table))
 
 
 def scatter_objects(
-    place: Place,
-    silver: Silver,
-    entries: Sequence[StoredObject],
-    name: str,
-    columns: Sequence[str],
-    buckets: int,
+    place: Place, silver: Silver, entries: Sequence[StoredObject], name: str, schema: pa.Schema
 ) -> Piece:
-    """Scatter columns of silver objects, with their partition columns, by key.
+    """Scatter columns of silver objects by key.
 
     Raises:
         LakeError: an object differs from its manifest.
     """
-    fields = [silver.table.schema.field(column) for column in columns]
-    schema = pa.schema([*fields, *silver.table.partition_schema])
     rows = pa.concat_tables(read_located(place.lake, silver.partitioning, schema, entries))
-    by_key = buckets_of(rows[silver.table.key], buckets)
-    return scatter(place.scratch, name, rows, by_key, buckets)
+    by_key = buckets_of(rows[silver.table.key], silver.key_buckets)
+    return scatter(place.scratch, name, rows, by_key, silver.key_buckets)
 
 
 def read_located(
@@ -159,13 +156,8 @@ def compare(
 
 def count_keys(place: Place, silver: Silver, parts: Sequence[Part]) -> int:
     """The number of distinct keys in a hash bucket."""
-    keys = gather(place.scratch, parts, _keys_schema(silver))[silver.table.key]
+    keys = gather(place.scratch, parts, _key_schema(silver))[silver.table.key]
     return int(pc.count_distinct(keys).as_py())
-
-
-def _keys_schema(silver: Silver) -> pa.Schema:
-    """The schema of the keys of published rows, with their partition columns."""
-    return pa.schema([silver.table[silver.table.key].field, *silver.table.partition_schema])
 
 
 def by_key(entries: Sequence[StoredObject]) -> tuple[StoredObject, ...]:
@@ -178,13 +170,19 @@ def partitions_in(entries: Sequence[StoredObject]) -> int:
     return len({entry.key.rpartition("/")[0] for entry in entries})
 
 
+def _key_schema(silver: Silver) -> pa.Schema:
+    return pa.schema([silver.table[silver.table.key].field])
+
+
+def _by_key(
+    view: View, silver: Silver, schema: pa.Schema, *sides: Sequence[Piece]
+) -> Iterator[Sides]:
+    key, buckets = silver.table.key, silver.key_buckets
+    return regrouping.by_key(view.engine, schema, key, buckets, *sides)
+
+
 def _scattered(
-    view: View,
-    silver: Silver,
-    name: str,
-    entries: Sequence[StoredObject],
-    columns: Sequence[str],
-    buckets: int,
+    view: View, silver: Silver, name: str, entries: Sequence[StoredObject], schema: pa.Schema
 ) -> list[Piece]:
     """Scatter columns of published objects by key."""
     tasks = [
@@ -193,8 +191,7 @@ def _scattered(
             silver=silver,
             entries=group,
             name=f"{name}-{number:06}",
-            columns=columns,
-            buckets=buckets,
+            schema=schema,
         )
         for number, group in enumerate(grouped(entries, attrgetter("weight"), ROWS_AT_ONCE))
     ]

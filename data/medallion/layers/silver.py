@@ -20,9 +20,8 @@ from ..work.regrouping import few_buckets
 from ..work.shuffle import TASK_BYTES, gather, parts_of
 from ..writer import Provenance, Step, Summary, made_from_expired
 from . import drift, silver_tasks, writing
-from .changes import to_json
 from .cleaning import Rejected
-from .comparison import buckets_to_compare, by_key, partitions_in, report, verify
+from .comparison import Report, buckets_to_compare, by_key, partitions_in, report, verify
 from .errors import AccountingBroken, DriftStopped
 from .ranges import check_object, ranges
 from .silver_tasks import REJECTED_SCHEMA, CleanedRange, Silver, Written
@@ -39,10 +38,8 @@ class Cleaned:
     """Bronze's records, cleaned and scattered into hash buckets."""
 
     version: Manifest
+    silver: Silver
     ranges: list[CleanedRange]
-    buckets: int
-    key_buckets: int
-    """The number of hash buckets for the keys of new rows."""
 
     @property
     def rejected(self) -> int:
@@ -59,35 +56,36 @@ def transform(step: Step) -> Summary:
         DriftStopped: the data changed more than the settings allow; nothing was published.
         EngineError: the threads or the Dask cluster failed.
     """
-    silver, writer = Silver.of(step.flow), step.writer
+    flow, writer = step.flow, step.writer
+    previous = writer.previous.objects if writer.previous else None
     _sweep_scratch(step)
-    cleaned = step.lake.follow(step.flow.bronze, lambda version: _clean(step, silver, version))
-    bronze = cleaned.version
-    written, duplicates = _write(step, silver, cleaned)
+    cleaned = step.lake.follow(flow.bronze, lambda version: _clean(step, version))
+    bronze, silver = cleaned.version, cleaned.silver
+    written, duplicates = writing.write(step.engine, silver, cleaned.ranges, previous)
     check, profile = _checked(cleaned, written, duplicates)
     objects = by_key([entry for one in written for entry in one.objects])
-    changed, changes = report(step, silver, written, cleaned.key_buckets, bronze.snapshot)
-    drifts = _drifts_let_pass(step, cleaned, profile, changed, duplicates)
+    changes = report(step, silver, written, bronze.snapshot)
+    drifts = _drifts_let_pass(step, cleaned, profile, changes.changes, duplicates)
     writer.objects_written += sum(one.stored for one in written)
     manifest = writer.manifest(
-        Provenance.of(step.flow.bronze, bronze),
+        Provenance.of(flow.bronze, bronze),
         objects=objects,
-        copies=(_store_rejected(step, cleaned), _store_changes(step, changed, changes, bronze)),
+        copies=(_store_rejected(step, cleaned), _store_changes(step, changes)),
         checks=(check,),
         rows_out=profile.rows,
         rows_rejected=cleaned.rejected,
         rows_duplicate=duplicates,
         profile=profile,
         drift=drifts,
-        changes=changed,
+        changes=changes.changes,
     )
-    manifest = writer.publish(manifest, made_from_expired(step.lake, step.flow.bronze))
+    manifest = writer.publish(manifest, made_from_expired(step.lake, flow.bronze))
     return writer.summary(
         manifest,
         partitions=partitions_in(objects),
         objects_written=writer.objects_written,
-        objects_removed=_gone(step),
-        **changed.model_dump(exclude={"changed", "partitions"}),
+        objects_removed=len(set(previous or ()) - set(manifest.objects)),
+        **changes.changes.model_dump(exclude={"changed", "partitions"}),
         drift=[noted.what for noted in drifts],
     )
 
@@ -99,9 +97,11 @@ def _sweep_scratch(step: Step) -> None:
     step.lake.store.remove("silver", [key for key in left if key < limit])
 
 
-def _clean(step: Step, silver: Silver, version: Manifest) -> Cleaned:
-    entry = version.only_object()
+def _clean(step: Step, version: Manifest) -> Cleaned:
+    entry, writer = version.only_object(), step.writer
+    key_buckets = buckets_to_compare(version.rows_out, writer.previous)
     buckets = few_buckets(entry.bytes, TASK_BYTES)
+    silver = Silver.of(step.flow, writer.writer_id, buckets, key_buckets)
     spans = ranges(entry.key, entry.bytes, version.parts)
     tasks: list[Task[CleanedRange | None]] = [
         partial(
@@ -110,29 +110,13 @@ def _clean(step: Step, silver: Silver, version: Manifest) -> Cleaned:
             span=span,
             name=f"{entry.sha256[:16]}-{number:06}",
             first=number * RANGE_POSITIONS,
-            buckets=buckets,
         )
         for number, span in enumerate(spans)
     ]
     if any(span.sha256 is None for span in spans):
         tasks.insert(0, partial(check_object, entry=entry))
     cleaned = [done for done in step.engine.run(tasks, "cleaning bronze") if done]
-    key_buckets = buckets_to_compare(version.rows_out, step.writer.previous)
-    return Cleaned(version, cleaned, buckets, key_buckets)
-
-
-def _write(step: Step, silver: Silver, cleaned: Cleaned) -> tuple[list[Written], int]:
-    """Store the new files; returns what was written, and the number of duplicates."""
-    previous = step.writer.previous
-    return writing.write(
-        step.engine,
-        silver,
-        cleaned.ranges,
-        cleaned.buckets,
-        step.writer.writer_id,
-        previous.objects if previous else None,
-        cleaned.key_buckets,
-    )
+    return Cleaned(version, silver, cleaned)
 
 
 def _checked(
@@ -182,18 +166,15 @@ def _store_rejected(step: Step, cleaned: Cleaned) -> Copy:
         )
 
 
-def _store_changes(step: Step, changed: Changes, content: bytes | None, bronze: Manifest) -> Copy:
+def _store_changes(step: Step, report: Report) -> Copy:
     """Store the change report; if nothing changed, the last one stays."""
     writer, key = step.writer, step.flow.changes
-    if content is None:
+    if report.is_same:
         if copy := writer.carry(key, CONTENT_TYPE):
             return copy
-        before = writer.previous.snapshot if writer.previous else None
-        head = {"run": step.run, "snapshot": bronze.snapshot, "before": before}
-        content = to_json({**head, "counts": changed.model_dump()})
         if writer.previous and writer.previous.copy_at(key):
             tell(f"silver/{key} was damaged, and is lost: it says now that nothing changed.")
-    return writer.store_copied(key, content, changed.partitions, CONTENT_TYPE)
+    return writer.store_copied(key, report.content, report.changes.partitions, CONTENT_TYPE)
 
 
 def _rejected(step: Step, cleaned: Cleaned) -> Iterator[str]:
@@ -204,11 +185,3 @@ def _rejected(step: Step, cleaned: Cleaned) -> Iterator[str]:
         for row in rows.to_pylist():
             position = start + row["position"] % RANGE_POSITIONS
             yield Rejected(row["record"], row["reason"], position).to_json()
-
-
-def _gone(step: Step) -> int:
-    """How many objects of the previous version this one does not name."""
-    previous, published = step.writer.previous, step.writer.published
-    return len(
-        set(previous.objects if previous else ()) - set(published.objects if published else ())
-    )

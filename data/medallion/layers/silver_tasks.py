@@ -56,6 +56,15 @@ class CleanedRange:
 
 
 @dataclass(frozen=True)
+class Work:
+    """The work of one write task: all parts of a bucket, and the partitions in it."""
+
+    parts: Sequence[Part]
+    files: Mapping[Partition, int]
+    """Partition to its number of files; rows are divided by key."""
+
+
+@dataclass(frozen=True)
 class Written:
     """Written partitions: their objects, how many of them are new, and their profile."""
 
@@ -74,11 +83,18 @@ class Silver:
     cleaner: Cleaner
     prefix: str
     """The prefix of silver's objects."""
+    writer: str = ""
+    """The end of the names of new files; no other writer uses it."""
+    buckets: int = 1
+    """The number of hash buckets of the cleaned rows."""
+    key_buckets: int = 1
+    """The number of hash buckets of the rows to compare with another version."""
 
     @classmethod
-    def of(cls, flow: Flow) -> Silver:
-        """The silver of a flow."""
-        return cls(flow.table, Cleaner(flow.table, flow.clean), flow.silver.prefix)
+    def of(cls, flow: Flow, writer: str = "", buckets: int = 1, key_buckets: int = 1) -> Silver:
+        """The silver of a flow; the other arguments are its fields."""
+        cleaner = Cleaner(flow.table, flow.clean)
+        return cls(flow.table, cleaner, flow.silver.prefix, writer, buckets, key_buckets)
 
     @property
     def partitioning(self) -> Partitioning:
@@ -102,18 +118,15 @@ class Silver:
         return f"{self.prefix}{self.partitioning.path(partition)}"
 
 
-def clean_range(
-    place: Place, silver: Silver, span: Range, name: str, first: int, buckets: int
-) -> CleanedRange:
+def clean_range(place: Place, silver: Silver, span: Range, name: str, first: int) -> CleanedRange:
     """Clean the records of a range.
 
     Args:
         place: where the task runs.
-        silver: the silver of the flow.
+        silver: the silver of the run.
         span: the range.
         name: the name of the pieces.
         first: the position of its first record; later ranges have greater positions.
-        buckets: the number of hash buckets.
 
     Raises:
         ObjectMissing: the object is gone.
@@ -131,13 +144,15 @@ def clean_range(
     unusable = pa.Table.from_pylist(rejected, REJECTED_SCHEMA)
     partitions = _partitions(silver, rows)
     keys = pa.table([rows[silver.table.key], rows[POSITION], partitions], silver.keys_schema)
-    scratch = place.scratch
+    scratch, buckets = place.scratch, silver.buckets
     by_partition = _by_partition(partitions, buckets)
     return CleanedRange(
         records=records,
         rows=scatter(scratch, f"{name}-rows", rows, by_partition, buckets),
         keys=scatter(scratch, f"{name}-keys", keys, buckets_of(keys["key"], buckets), buckets),
-        rejected=scatter(scratch, f"{name}-rejected", unusable, _all_in_one(unusable), 1),
+        rejected=scatter(
+            scratch, f"{name}-rejected", unusable, buckets_of(unusable[POSITION], 1), 1
+        ),
         unusable=len(rejected),
         by_partition=_count(silver, partitions),
         seen=drift.seen_in_all(batches),
@@ -167,40 +182,35 @@ def split_bucket(
     silver: Silver,
     parts: Sequence[Part],
     name: str,
-    first_slots: Mapping[Partition, int],
-    files: Mapping[Partition, int],
-    slots: int,
+    slots: Mapping[Partition, range],
+    number: int,
 ) -> Piece:
     """Scatter parts of a bucket that is too large for one task into slots of whole files.
 
     Args:
         place: where the task runs.
-        silver: the silver of the flow.
+        silver: the silver of the run.
         parts: the parts to scatter.
         name: the name of the new piece.
-        first_slots: partition to the slot of its first file; its other files are in the next slots.
-        files: partition to its number of files.
-        slots: the number of slots.
+        slots: partition to the slots of its files, one each.
+        number: the number of slots.
     """
     rows = gather(place.scratch, parts, silver.table.clean_schema)
     texts = _partitions(silver, rows).combine_chunks()
-    known = [silver.partitioning.of_text(text) for text in texts.dictionary.to_pylist()]
-    first = np.array([first_slots[partition] for partition in known])[texts.indices.to_numpy()]
-    number = np.array([files[partition] for partition in known])[texts.indices.to_numpy()]
-    slot = first + _file(rows[silver.table.key], number)
-    return scatter(place.scratch, name, rows, slot, slots)
+    known = [slots[silver.partitioning.of_text(text)] for text in texts.dictionary.to_pylist()]
+    first = np.array([span.start for span in known])[texts.indices.to_numpy()]
+    files = np.array([len(span) for span in known])[texts.indices.to_numpy()]
+    slot = first + _file(rows[silver.table.key], files)
+    return scatter(place.scratch, name, rows, slot, number)
 
 
 def write_partitions(
     place: Place,
     silver: Silver,
-    parts: Sequence[Part],
-    without: npt.NDArray[np.int64],
-    files: Mapping[Partition, int],
+    work: Work,
     name: str,
-    writer: str,
+    without: npt.NDArray[np.int64],
     before: Collection[StoredObject] | None,
-    key_buckets: int,
 ) -> Written:
     """Store a bucket's rows, as Parquet files of one partition each, sorted by key.
 
@@ -208,41 +218,38 @@ def write_partitions(
 
     Args:
         place: where the task runs.
-        silver: the silver of the flow.
-        parts: all parts of the bucket.
-        without: the positions of superseded rows.
-        files: partition to its number of files; rows are divided by key.
+        silver: the silver of the run.
+        work: the bucket.
         name: the name of the piece of new rows.
-        writer: the end of the names of new files; no other writer uses it.
+        without: the positions of superseded rows.
         before: the previous version's objects of these partitions; None for the first version.
-        key_buckets: the number of hash buckets for the new rows.
     """
     # Arrow sorts one chunk much faster than many.
-    rows = gather(place.scratch, parts, silver.table.clean_schema).combine_chunks()
+    rows = gather(place.scratch, work.parts, silver.table.clean_schema).combine_chunks()
     if len(without):
         rows = rows.filter(pc.invert(pc.is_in(rows[POSITION], value_set=pa.array(without))))
 
     # Each file is made here, while threads store earlier ones.
-    made = starmap(partial(_made, silver, writer), _files(silver, rows, files))
+    made = starmap(partial(_made, silver), _files(silver.table, rows, work.files))
     known = None if before is None else {content_of(entry): entry for entry in before}
     store = partial(_store, place.lake, known)
     done = list(in_threads(place.lake.store.connections, store, made))
     new = [rows for *_, rows in done if rows is not None]
     differing = pa.concat_tables([silver.table.located_schema.empty_table(), *new])
-    by_key = buckets_of(differing[silver.table.key], key_buckets)
+    by_key = buckets_of(differing[silver.table.key], silver.key_buckets)
     return Written(
         objects=tuple(entry for entry, *_ in done),
         stored=sum(missing for _, missing, _ in done),
         profile=drift.profile_of(silver.table, rows),
-        new=scatter(place.scratch, name, differing, by_key, key_buckets),
+        new=scatter(place.scratch, name, differing, by_key, silver.key_buckets),
     )
 
 
-def _made(silver: Silver, writer: str, partition: Partition, rows: pa.Table) -> File:
+def _made(silver: Silver, partition: Partition, rows: pa.Table) -> File:
     """The file of some rows of a partition, named by the hash of its content and its writer."""
     content = parquet.write(rows.select(silver.table.schema.names))
     digest = sha256(content)
-    key = f"{silver.folder(partition)}/{digest[:32]}-{writer}.parquet"
+    key = f"{silver.folder(partition)}/{digest[:32]}-{silver.writer}.parquet"
     entry = StoredObject(key=key, rows=len(rows), bytes=len(content), sha256=digest)
     return entry, content, rows
 
@@ -291,16 +298,10 @@ def _count(silver: Silver, partitions: pa.ChunkedArray) -> Counter[Partition]:
 
 
 def _by_partition(partitions: pa.ChunkedArray, buckets: int) -> Buckets:
-    if buckets == 1:
-        return _all_in_one(partitions)
     texts = partitions.combine_chunks()
-    known: Buckets = hashes(pa.chunked_array([texts.dictionary])) % buckets
+    known = buckets_of(pa.chunked_array([texts.dictionary]), buckets)
     found: Buckets = known[texts.indices.to_numpy()]
     return found
-
-
-def _all_in_one(rows: pa.Table | pa.ChunkedArray) -> Buckets:
-    return np.zeros(len(rows), np.int64)
 
 
 def _file(keys: pa.ChunkedArray, files: int | Buckets) -> Buckets:
@@ -309,10 +310,9 @@ def _file(keys: pa.ChunkedArray, files: int | Buckets) -> Buckets:
 
 
 def _files(
-    silver: Silver, rows: pa.Table, files: Mapping[Partition, int]
+    table: Table, rows: pa.Table, files: Mapping[Partition, int]
 ) -> Iterator[tuple[Partition, pa.Table]]:
     """The rows of each file with their partition, sorted by key."""
-    table = silver.table
     by_partition = [(name, "ascending") for name in table.partitions]
     ordered = rows.sort_by([*by_partition, (table.key, "ascending")])
     # Arrow returns groups in no fixed order, not even in the order of the input.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
@@ -18,18 +18,7 @@ from ..work.engine import Engine, Task
 from ..work.regrouping import by_key
 from ..work.shuffle import TASK_BYTES, Part, Piece, parts_of, size
 from . import silver_tasks
-from .silver_tasks import CleanedRange, Silver, Written
-
-Rows = Mapping[Partition, int]
-"""Partition to its number of rows, or of files."""
-
-
-@dataclass(frozen=True)
-class Work:
-    """The work of one write task: the parts of a bucket, and the partitions in it."""
-
-    parts: Sequence[Part]
-    partitions: Sequence[Partition]
+from .silver_tasks import CleanedRange, Silver, Work, Written, files_for
 
 
 @dataclass(frozen=True)
@@ -37,71 +26,57 @@ class Division:
     """How a large bucket is divided: the tasks that scatter it, and the partitions per slot."""
 
     tasks: Sequence[Task[Piece]]
-    slots: Sequence[Sequence[Partition]]
+    slots: Sequence[Mapping[Partition, int]]
+    """Per slot, as `Work.files`."""
 
 
 def write(
     engine: Engine,
     silver: Silver,
     ranges: Sequence[CleanedRange],
-    buckets: int,
-    writer: str,
     before: Collection[StoredObject] | None,
-    key_buckets: int,
 ) -> tuple[list[Written], int]:
     """Store the rows; returns what was written, and the number of duplicates.
 
     Args:
         engine: runs the tasks.
-        silver: the silver of the flow.
+        silver: the silver of the run.
         ranges: the cleaned ranges, scattered into hash buckets.
-        buckets: the number of hash buckets.
-        writer: the end of the names of new files; no other writer uses it.
         before: the objects of the previous version; None for the first version.
-        key_buckets: the number of hash buckets for the new rows.
     """
-    duplicates = _superseded(engine, silver, ranges, buckets)
+    duplicates = _superseded(engine, silver, ranges)
     rows = Counter[Partition]()
     for cleaned in ranges:
         rows.update(cleaned.by_partition)
     rows.subtract({partition: len(positions) for partition, positions in duplicates.items()})
-    files = {partition: silver_tasks.files_for(count) for partition, count in rows.items()}
-    before_in = _by_folder(before or ())
+    before_in: dict[str, list[StoredObject]] = defaultdict(list)
+    for entry in before or ():
+        before_in[entry.key.rpartition("/")[0]].append(entry)
     none = np.empty(0, np.int64)
     tasks = []
-    for number, work in enumerate(_planned(engine, silver, ranges, buckets, rows, files)):
-        folders = [silver.folder(partition) for partition in work.partitions]
+    for number, work in enumerate(_planned(engine, silver, ranges, rows)):
+        folders = [silver.folder(partition) for partition in work.files]
         task = partial(
             silver_tasks.write_partitions,
             silver=silver,
-            parts=work.parts,
-            without=np.concatenate([none, *(duplicates.get(p, none) for p in work.partitions)]),
-            files={partition: files[partition] for partition in work.partitions},
+            work=work,
             name=f"new-{number:06}",
-            writer=writer,
+            without=np.concatenate([none, *(duplicates.get(p, none) for p in work.files)]),
             before=None if before is None else [e for f in folders for e in before_in[f]],
-            key_buckets=key_buckets,
         )
         tasks.append(task)
     written = list(engine.run(tasks, "writing silver"))
     return written, sum(map(len, duplicates.values()))
 
 
-def _by_folder(entries: Iterable[StoredObject]) -> Mapping[str, list[StoredObject]]:
-    found: dict[str, list[StoredObject]] = defaultdict(list)
-    for entry in entries:
-        found[entry.key.rpartition("/")[0]].append(entry)
-    return found
-
-
 def _superseded(
-    engine: Engine, silver: Silver, ranges: Sequence[CleanedRange], buckets: int
+    engine: Engine, silver: Silver, ranges: Sequence[CleanedRange]
 ) -> dict[Partition, npt.NDArray[np.int64]]:
     """The positions of superseded rows, by partition."""
     keys = [cleaned.keys for cleaned in ranges]
     tasks = [
         partial(silver_tasks.superseded, silver=silver, parts=parts)
-        for (parts,) in by_key(engine, silver.keys_schema, "key", buckets, keys)
+        for (parts,) in by_key(engine, silver.keys_schema, "key", silver.buckets, keys)
     ]
     found: dict[Partition, list[npt.NDArray[np.int64]]] = defaultdict(list)
     for by_partition in engine.run(tasks, "looking for duplicates"):
@@ -111,61 +86,54 @@ def _superseded(
 
 
 def _planned(
-    engine: Engine,
-    silver: Silver,
-    ranges: Sequence[CleanedRange],
-    buckets: int,
-    rows: Rows,
-    files: Rows,
+    engine: Engine, silver: Silver, ranges: Sequence[CleanedRange], rows: Mapping[Partition, int]
 ) -> list[Work]:
     """Plan the write tasks: one per bucket that a task can hold, several per larger bucket."""
     pieces = [cleaned.rows for cleaned in ranges]
-    partitions: dict[int, list[Partition]] = defaultdict(list)
+    buckets: dict[int, list[Partition]] = defaultdict(list)
     for partition in sorted(rows):
-        partitions[silver_tasks.bucket_of(partition, buckets)].append(partition)
+        buckets[silver_tasks.bucket_of(partition, silver.buckets)].append(partition)
     planned, divisions = [], []
-    for bucket, within in sorted(partitions.items()):
+    for bucket, within in sorted(buckets.items()):
         parts = parts_of(pieces, bucket)
-        small = sum(map(size, parts)) <= TASK_BYTES
-        if small or sum(files[partition] for partition in within) == 1:
-            planned.append(Work(parts, within))
+        files = {partition: files_for(rows[partition]) for partition in within}
+        if sum(map(size, parts)) <= TASK_BYTES or sum(files.values()) == 1:
+            planned.append(Work(parts, files))
         else:
-            divisions.append(_division(silver, bucket, parts, {p: rows[p] for p in within}, files))
+            divisions.append(_division(silver, bucket, parts, {p: rows[p] for p in within}))
     tasks = [task for division in divisions for task in division.tasks]
     smaller = engine.run(tasks, "dividing large partitions")
     for division in divisions:
         pieces = list(islice(smaller, len(division.tasks)))
-        planned += [
-            Work(parts_of(pieces, slot), within) for slot, within in enumerate(division.slots)
-        ]
+        planned += [Work(parts_of(pieces, n), files) for n, files in enumerate(division.slots)]
     return planned
 
 
 def _division(
-    silver: Silver, bucket: int, parts: Sequence[Part], rows: Rows, files: Rows
+    silver: Silver, bucket: int, parts: Sequence[Part], rows: Mapping[Partition, int]
 ) -> Division:
     """Divide a bucket that is too large for one task into slots of whole files."""
-    slots: list[list[Partition]] = [[]]
-    first: dict[Partition, int] = {}
+    slots: dict[Partition, range] = {}
+    within: list[dict[Partition, int]] = [{}]
     held = 0
     for partition, count in rows.items():
         if held and held + count > silver_tasks.ROWS_PER_FILE:
-            slots.append([])
+            within.append({})
             held = 0
-        first[partition] = len(slots) - 1
+        files = files_for(count)
+        slots[partition] = range(len(within) - 1, len(within) - 1 + files)
         held += count
-        slots[-1].append(partition)
-        slots += [[partition] for _ in range(files[partition] - 1)]
+        within[-1][partition] = files
+        within += [{partition: files} for _ in range(files - 1)]
     tasks = [
         partial(
             silver_tasks.split_bucket,
             silver=silver,
             parts=group,
             name=f"{group[0][0]}-{bucket}",
-            first_slots=first,
-            files={partition: files[partition] for partition in rows},
-            slots=len(slots),
+            slots=slots,
+            number=len(within),
         )
         for group in grouped(parts, size, TASK_BYTES // 2)
     ]
-    return Division(tasks, slots)
+    return Division(tasks, within)
