@@ -48,10 +48,8 @@ def run_block(
         variables: Mage's keyword arguments.
         upstream: the return value of the previous block; None in the first block of a run.
     """
-    datasets = _datasets(flow, target)
-    run = (upstream or {}).get("run") or new_run()
 
-    def leased(settings: Settings, lake: Lake) -> T:
+    def leased(settings: Settings, lake: Lake, datasets: Sequence[Dataset], run: str) -> T:
         leases = Lake.connect(settings.lake.for_leases).store
         with (
             engine_of(settings.lake, lake, run, flow.package) as engine,
@@ -65,7 +63,7 @@ def run_block(
                 for writer in step.writers:
                     _ended(writer)
 
-    return _logged(flow, datasets[0], run, variables, upstream, leased)
+    return _logged(flow, target, variables, upstream, leased)
 
 
 def _ended(writer: Writer) -> None:
@@ -112,45 +110,38 @@ def check_block(
     upstream: Summary | None = None,
 ) -> None:
     """Check what a block published, as a reader would; errors are logged as in `run_block`."""
-    dataset = _datasets(flow, target)[0]
-    run = (upstream or {}).get("run") or new_run()
 
-    def checked(settings: Settings, lake: Lake) -> None:
+    def checked(settings: Settings, lake: Lake, _: Sequence[Dataset], run: str) -> None:
         with engine_of(settings.lake, lake, f"{run}-check", flow.package) as engine:
             verify(View(lake, engine, flow))
 
-    _logged(flow, dataset, run, variables, upstream, checked)
+    _logged(flow, target, variables, upstream, checked)
 
 
 def _deliver(spool: Path, lake: Lake) -> None:
     """Deliver the error logs that wait; if the store does not accept them, the run continues."""
     try:
         logs.deliver(spool, lake.store)
-    except StoreUnreachable:
-        raise
     except StoreError as error:
         tell(f"The error logs in {spool} are not delivered yet. {error}")
 
 
-def _datasets(flow: Flow, target: Dataset | Sequence[Dataset] | None) -> Sequence[Dataset]:
-    if not target:
-        raise FlowUnusable(flow.name, "it has no such dataset for this block", "declare it")
-    return (target,) if isinstance(target, Dataset) else target
-
-
 def _logged(
     flow: Flow,
-    dataset: Dataset,
-    run: str,
+    target: Dataset | Sequence[Dataset] | None,
     variables: Mapping[str, Any],
     upstream: Summary | None,
-    work: Callable[[Settings, Lake], T],
+    work: Callable[[Settings, Lake, Sequence[Dataset], str], T],
 ) -> T:
-    """Do some work with the settings and the lake; if it raises, write an error log.
+    """Do some work with the settings, the lake, the datasets and the run; log its error.
 
     No secret may leave this process with an error: not in the log, not in the output, and not in
     the error itself, because Mage prints and stores it.
     """
+    if not target:
+        raise FlowUnusable(flow.name, "it has no such dataset for this block", "declare it")
+    datasets = (target,) if isinstance(target, Dataset) else target
+    run = (upstream or {}).get("run") or new_run()
     settings = lake = None
     spool = spool_folder() / flow.name
     try:
@@ -158,12 +149,12 @@ def _logged(
         lake = Lake.connect(settings)
         check(flow)
         both = Settings(settings, flow.load_settings())
-        lake.store.create_bucket(dataset.layer)
+        lake.store.create_bucket(datasets[0].layer)
         _deliver(spool, lake)
-        return work(both, lake)
+        return work(both, lake, datasets, run)
     except Exception as error:
         attempt = (variables.get("retry") or {}).get("attempts") or 1
-        log = logs.describe(error, flow.name, dataset, run, attempt, dict(upstream or {}))
+        log = logs.describe(error, flow.name, datasets[0], run, attempt, dict(upstream or {}))
         if settings and isinstance(error, StoreUnreachable):
             lake = Lake.connect(settings, patient=False)  # we have already waited for the store
         secrets = known_secrets()

@@ -8,10 +8,10 @@ import pytest
 
 from data.breweries.flow import FLOW
 from tests.faults.damage import error_logs
-from tests.faults.proxy import A_MINUTE, SLOW_DOWN, Refusal
+from tests.faults.proxy import A_MINUTE, SLOW_DOWN, Answer, Refusal
 
 TOO_MANY = Refusal(429, "TooManyRequests", "Please reduce your request rate", A_MINUTE)
-WON_TOO = Refusal(200, "", "", {"ETag": '"another"'})
+WON_TOO = Answer(200)
 INTERNAL = Refusal(500, "InternalError", "We encountered an internal error, please try again.")
 
 FAULTS = {
@@ -57,7 +57,7 @@ def test_a_store_that_fails_now_and_then(shaky, tally, every):
 @pytest.mark.slow
 def test_a_store_that_asks_for_a_minute_costs_none(shaky, tally):
     """A run and its renewals wait as they see fit: one 503 is no minute, nor is a lease lost."""
-    for chosen in ("leases/", "/silver/data/breweries/_manifest.json", "breweries_raw.json"):
+    for chosen in ("leases/", "/silver/data/breweries/_versions/", "breweries_raw.json"):
         refused = []
 
         def refuse(operation, chosen=chosen, refused=refused):

@@ -33,10 +33,14 @@ ROWS_PER_REQUEST = 500
 Content = bytes  # a name for the type, where `bytes` is a field
 
 
-class StoredObject(BaseModel):
-    """One object: its key in the bucket, its size in rows and bytes, and its hash."""
+class Frozen(BaseModel):
+    """A value that does not change."""
 
     model_config = ConfigDict(frozen=True)
+
+
+class StoredObject(Frozen):
+    """One object: its key in the bucket, its size in rows and bytes, and its hash."""
 
     key: str
     rows: int
@@ -54,19 +58,15 @@ class StoredObject(BaseModel):
         return self.rows + ROWS_PER_REQUEST
 
 
-class Source(BaseModel):
+class Source(Frozen):
     """The source of a version: an object's key (for bronze, a URL) and its sha256."""
-
-    model_config = ConfigDict(frozen=True)
 
     key: str
     sha256: str
 
 
-class Copy(BaseModel):
+class Copy(Frozen):
     """A fixed name, and the object of the version that is copied to it after the publish."""
-
-    model_config = ConfigDict(frozen=True)
 
     key: str
     object: StoredObject
@@ -77,10 +77,8 @@ class Copy(BaseModel):
         return self.object.model_copy(update={"key": self.key})
 
 
-class Snapshot(BaseModel):
+class Snapshot(Frozen):
     """An earlier snapshot that bronze retains."""
-
-    model_config = ConfigDict(frozen=True)
 
     snapshot: str
     object: StoredObject
@@ -89,20 +87,16 @@ class Snapshot(BaseModel):
     published_at: datetime
 
 
-class Parts(BaseModel):
+class Parts(Frozen):
     """The hashes of a large object's parts. With them, a reader can check a single part."""
-
-    model_config = ConfigDict(frozen=True)
 
     size: int
     """Bytes per part; the last part may be smaller."""
     sha256: tuple[str, ...]
 
 
-class Check(BaseModel):
+class Check(Frozen):
     """One check that held when the version was published."""
-
-    model_config = ConfigDict(frozen=True)
 
     name: str
     expected: int
@@ -116,10 +110,8 @@ class Check(BaseModel):
         return self.expected == self.found or self.note is not None
 
 
-class Changes(BaseModel):
+class Changes(Frozen):
     """How many rows differ from the previous version, and in how many partitions."""
-
-    model_config = ConfigDict(frozen=True)
 
     added: int = 0
     removed: int = 0
@@ -142,10 +134,8 @@ Fields = dict[str, tuple[str, ...]]
 """Field of the records to the JSON types of its values, sorted, without `null`."""
 
 
-class Profile(BaseModel):
+class Profile(Frozen):
     """Statistics of a version of silver. Counts are rows of silver."""
-
-    model_config = ConfigDict(frozen=True)
 
     rows: int
     fields: Fields
@@ -159,10 +149,8 @@ class Profile(BaseModel):
     """The rows with coordinates, by map cell; empty if the table has no coordinates."""
 
 
-class Drift(BaseModel):
+class Drift(Frozen):
     """One drift: the rule that found it, what drifted, and a sentence about it."""
-
-    model_config = ConfigDict(frozen=True)
 
     rule: str
     """One of RULES, or a rule of a later release."""
@@ -170,7 +158,7 @@ class Drift(BaseModel):
     what: str
 
 
-class Manifest(BaseModel):
+class Manifest(Frozen):
     """A version of one dataset of one layer: an entry of the dataset's log.
 
     `run` is the run that published it. `snapshot` is the run that fetched its data from the API, so
@@ -178,8 +166,6 @@ class Manifest(BaseModel):
     `drift` and `changes` are silver's. `seconds` is how long the step took. Unknown fields are
     ignored, so an entry of a newer release stays readable.
     """
-
-    model_config = ConfigDict(frozen=True)
 
     manifest_version: int = MANIFEST_VERSION
     flow: str
@@ -236,7 +222,7 @@ class Manifest(BaseModel):
         return ", ".join([self.code_version, *map(" ".join, self.libraries.items())])
 
 
-class Lost(BaseModel):
+class Lost(Frozen):
     """The entry of a version that is lost, so that the log has no gap."""
 
     manifest_version: int = MANIFEST_VERSION

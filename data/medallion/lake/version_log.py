@@ -102,12 +102,13 @@ class VersionLog:
             StoreError: the store failed; the version may be published all the same.
         """
         key, content = self.dataset.entry(manifest.version), sealed(manifest)
-        self.store.create(self.dataset.layer, key, content, CONTENT_TYPE)
+        created = self.store.create(self.dataset.layer, key, content, CONTENT_TYPE)
         # The answer is no proof: a store may say 200 to what it does not store, and our own write
         # is refused where it comes twice.
         stands = self.store.get(self.dataset.layer, key)
         if stands is None:
-            action, reason = f"store {self.dataset.layer}/{key}", "that it did, and it is not there"
+            action = f"store {self.dataset.layer}/{key}"
+            reason = "that it did, and it is not there" if created else "a conflict, with no object"
             raise StoreAnsweredOtherwise(self.store.endpoint, action, reason)
         return content if stands == content else None
 
