@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
-from .lake.datasets import LAYERS, Dataset, Layer
+from .lake.datasets import LAYERS, LOGS, Dataset, Layer
 from .settings import FlowSettings
 from .source.api import Api
 from .table import Clean, Table, unchanged
@@ -97,7 +97,7 @@ class Flow:
     @cached_property
     def bronze(self) -> Dataset:
         """The records of the API, as received."""
-        fixed, folder = f"{self._data}_raw.json", f"data/{self.name}/history/"
+        fixed, folder = f"data/{self.name}/{self.name}_raw.json", f"data/{self.name}/history/"
         return Dataset("bronze", self.name, self.blocks.bronze, fixed, folder=folder)
 
     @cached_property
@@ -163,9 +163,9 @@ class Flow:
 
     def owns(self, layer: Layer, key: str) -> bool:
         """Whether an object belongs to this flow, by its key."""
-        if key.startswith("logs/"):
-            return any(key.endswith(f"-{block}.json") for block in self._blocks_of(layer))
-        mine = (dataset for dataset in self.datasets if dataset.layer == layer)
+        mine = [dataset for dataset in self.datasets if dataset.layer == layer]
+        if key.startswith(LOGS):
+            return any(key.endswith(f"-{dataset.block}.json") for dataset in mine)
         return any(
             key.startswith((dataset.prefix, dataset.objects)) or key in dataset.beside
             for dataset in mine
@@ -179,10 +179,3 @@ class Flow:
         """
         api = self.api
         return FlowSettings.load(self.prefix, api.url, api.page_size, api.requests_per_minute)
-
-    @property
-    def _data(self) -> str:
-        return f"data/{self.name}/{self.name}"
-
-    def _blocks_of(self, layer: Layer) -> Iterator[str]:
-        return (dataset.block for dataset in self.datasets if dataset.layer == layer)

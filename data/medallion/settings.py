@@ -204,13 +204,7 @@ class FlowSettings(_Model):
 
     @classmethod
     def load(cls, prefix: str, url: str, page_size: int, requests_per_minute: int) -> Self:
-        """Read the environment and `.env`.
-
-        Args:
-            prefix: the prefix of the flow's settings.
-            url: the default URL of the API.
-            page_size: the maximum and the default of records per page.
-            requests_per_minute: the default limit.
+        """Read the environment and `.env`; the other arguments are defaults of the API.
 
         Raises:
             SettingError: a setting is malformed or contradicts another.
@@ -227,9 +221,8 @@ class FlowSettings(_Model):
         if settings.history_days and "HISTORY_VERSIONS" not in found:
             settings = settings.model_copy(update={"history_versions": 0})
         if settings.api_page_size > page_size:
-            raise SettingError(
-                f"{prefix}API_PAGE_SIZE", f"is not usable: this API gives at most {page_size}"
-            )
+            problem = f"is not usable: this API gives at most {page_size}"
+            raise SettingError(f"{prefix}API_PAGE_SIZE", problem)
         return settings
 
     def name_of(self, setting: str) -> str:

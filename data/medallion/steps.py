@@ -41,12 +41,8 @@ def run_block(
 
     Mage runs callbacks only under its scheduler, so the log is written here and not in a callback.
 
-    Args:
-        flow: the flow of the block.
-        target: the datasets that the block writes.
-        work: does the work of a step, and returns the block's return value.
-        variables: Mage's keyword arguments.
-        upstream: the return value of the previous block; None in the first block of a run.
+    `target` are the datasets that the block writes, `variables` are Mage's keyword arguments, and
+    `upstream` is the return value of the previous block; None in the first block of a run.
     """
 
     def leased(settings: Settings, lake: Lake, datasets: Sequence[Dataset], run: str) -> T:
@@ -81,12 +77,7 @@ def step_of(
 ) -> Iterator[Step]:
     """Hold the leases of a block's datasets while the context lasts.
 
-    Args:
-        view: the lake, the engine and the flow.
-        datasets: the datasets that the block writes.
-        run: the id of the run.
-        settings: the settings of the lake and the flow.
-        leases: the store client that renews the leases.
+    `leases` is the client of the store that renews them.
 
     Raises:
         LeaseHeld: another run holds one of the leases.

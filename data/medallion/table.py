@@ -63,9 +63,7 @@ class Column:
     @property
     def fields(self) -> tuple[str, ...]:
         """The fields of a record that the column is read from."""
-        if self.derive:
-            return ()
-        return self.sources or (self.name,)
+        return () if self.derive else self.sources or (self.name,)
 
     @property
     def counted(self) -> bool:
@@ -130,11 +128,8 @@ class Table:
 
     def value(self, record: Mapping[str, Any], column: str) -> Any:
         """A record's value for a column, as received; None if it has none."""
-        for field in self[column].fields:
-            found = field_of(record, field)
-            if found is not None:
-                return found
-        return None
+        values = (field_of(record, field) for field in self[column].fields)
+        return next((value for value in values if value is not None), None)
 
 
 def field_of(record: Mapping[str, Any], path: str) -> Any:

@@ -90,7 +90,8 @@ def grouped(received, aggregates, tasks=1, flow=STATIONS):
     shares = [lake.entries[n::tasks] for n in range(tasks)]
     partial = [group_objects(place, flow.table, aggregates, share) for share in shares if share]
     return [
-        joined(flow.table, a, [groups[n] for groups in partial]) for n, a in enumerate(aggregates)
+        joined(schema_of(flow.table, a), a, [groups[n] for groups in partial])
+        for n, a in enumerate(aggregates)
     ]
 
 

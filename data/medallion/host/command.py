@@ -37,11 +37,8 @@ def run(main: Callable[[], int], interrupted: str = "Interrupted.") -> int:
     """Do a command's work and return its exit status.
 
     Letters that the terminal cannot show are replaced. A signal of `ENDING`, or the end of the
-    make that started this process, raises `Interrupted`. A closed output ends the command.
-
-    Args:
-        main: does the work, and returns the exit status.
-        interrupted: the sentence to print after an interruption.
+    make that started this process, raises `Interrupted`: the sentence `interrupted` is printed. A
+    closed output ends the command.
     """
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
@@ -62,11 +59,7 @@ def run(main: Callable[[], int], interrupted: str = "Interrupted.") -> int:
 
 @contextmanager
 def importing(interrupted: str) -> Iterator[None]:
-    """During imports, end the process at once on a signal: half-loaded C modules cannot unwind.
-
-    Args:
-        interrupted: the sentence to print before the end.
-    """
+    """During imports, a signal ends the process at once: half-loaded C modules cannot unwind."""
 
     def end(number: int) -> None:
         say(interrupted)

@@ -26,12 +26,7 @@ def progress(
 
     If the output is not a terminal, the bar is printed after half a minute, then twice a minute.
 
-    Args:
-        items: the items to iterate over; none for a bar to update by hand.
-        doing: the label of the bar.
-        total: the number of items; None if it is unknown.
-        unit: what the items are.
-        delay: seconds before the bar is shown.
+    `doing` is its label, and `delay` the seconds before it is shown. An unknown `total` is None.
     """
     screen = _Screen(sys.stderr)
     seen = screen.isatty()

@@ -7,7 +7,6 @@ them. Other requests follow HTTP_PROXY, HTTPS_PROXY, ALL_PROXY and NO_PROXY, as 
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Mapping
 from http.client import HTTPResponse
 from typing import Any
 from urllib.parse import urlsplit
@@ -31,18 +30,10 @@ def is_local(url: str) -> bool:
 class _Adapter(HTTPAdapter):
     """Removes the proxies here and not in the session, because redirects pass only here."""
 
-    def send(
-        self,
-        request: requests.PreparedRequest,
-        stream: bool = False,
-        timeout: Any = None,
-        verify: bool | str = True,
-        cert: Any = None,
-        proxies: Mapping[str, str] | None = None,
-    ) -> requests.Response:
+    def send(self, request: requests.PreparedRequest, *args: Any, **more: Any) -> requests.Response:
         if is_local(request.url or ""):
-            proxies = None
-        return super().send(request, stream, timeout, verify, cert, proxies)
+            more["proxies"] = None
+        return super().send(request, *args, **more)
 
 
 def session(connections: int = DEFAULT_POOLSIZE) -> requests.Session:

@@ -25,11 +25,7 @@ PROXY_VARIABLE = re.compile(r"(?:ALL|HTTPS?)_PROXY", re.IGNORECASE)
 
 
 class Redactor:
-    """Blanks all forms of some secrets.
-
-    Args:
-        secrets: the plain secrets; empty ones are ignored.
-    """
+    """Blanks all forms of some secrets; empty ones are ignored."""
 
     def __init__(self, secrets: Iterable[str]) -> None:
         found = {form for secret in secrets for form in forms(secret)}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -11,7 +11,7 @@ from ..flow import Aggregate, Measure
 from ..lake import parquet
 from ..lake.manifest import StoredObject
 from ..lake.partitions import Partitioning
-from ..table import ARROW, Table
+from ..table import Table
 from ..work.shuffle import Place
 from .errors import MeasureTooLarge
 
@@ -32,15 +32,6 @@ PARTIAL = {"sum": ("sum",), "mean": ("sum", "count"), "min": ("min",), "max": ("
 
 JOINED = {"sum": "sum", "count": "sum", "min": "min", "max": "max"}
 """An Arrow function of a partial group to the function that joins several of its values."""
-
-
-def field_of(table: Table, measure: Measure) -> pa.Field:
-    """The column of a measure."""
-    if measure.function == "count":
-        return pa.field(measure.name, pa.int64())
-    if measure.function == "mean":
-        return pa.field(measure.name, pa.float64())
-    return pa.field(measure.name, ARROW[table[measure.column].type])
 
 
 def group_objects(
@@ -68,42 +59,30 @@ def group_objects(
     return [_partial(aggregate, rows, columns) for aggregate in aggregates]
 
 
-def joined(table: Table, aggregate: Aggregate, partial: Sequence[pa.Table]) -> pa.Table:
-    """Join partial groups into the gold table, sorted by its keys.
+def joined(schema: pa.Schema, aggregate: Aggregate, partial: Sequence[pa.Table]) -> pa.Table:
+    """Join partial groups into the gold table of a schema, sorted by its keys.
 
     Raises:
         MeasureTooLarge: a measure does not fit its type.
     """
-    groups = _regrouped(aggregate, pa.concat_tables(partial)) if partial else None
-    columns = {}
-    for name in aggregate.keys:
-        columns[name] = groups[KEY + name] if groups else pa.array([], table[name].field.type)
+    if not partial:
+        return schema.empty_table()
+    groups = _regrouped(aggregate, pa.concat_tables(partial))
+    columns = {name: groups[KEY + name] for name in aggregate.keys}
     for measure in aggregate.measures:
-        field = field_of(table, measure)
-        columns[measure.name] = (
-            _cast(measure, _measured(measure, groups), field.type)
-            if groups
-            else pa.array([], field.type)
-        )
+        kind = schema.field(measure.name).type
+        try:
+            columns[measure.name] = _measured(measure, groups).cast(kind)
+        except pa.ArrowInvalid:
+            raise MeasureTooLarge(measure.name, str(measure.column), str(kind)) from None
     return pa.table(columns).sort_by([(name, "ascending") for name in aggregate.keys])
-
-
-def _cast(measure: Measure, values: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray:
-    try:
-        return values.cast(kind)
-    except pa.ArrowInvalid:
-        raise MeasureTooLarge(measure.name, str(measure.column), str(kind)) from None
 
 
 def _read_columns(table: Table, aggregates: Sequence[Aggregate]) -> list[str]:
     """The columns to read from silver's objects; at least one, to count the rows."""
-    used = [
-        name
-        for a in aggregates
-        for name in (*a.keys, *(m.column for m in a.measures if m.column))
-        if name not in table.partitions
-    ]
-    return list(dict.fromkeys(used)) or [table.key]
+    named = [name for a in aggregates for name in (*a.keys, *(m.column for m in a.measures))]
+    used = dict.fromkeys(name for name in named if name and name not in table.partitions)
+    return list(used) or [table.key]
 
 
 def _partial(aggregate: Aggregate, rows: pa.Table, partitions: dict[str, pa.Array]) -> pa.Table:
@@ -138,13 +117,8 @@ def _regrouped(aggregate: Aggregate, groups: pa.Table) -> pa.Table:
 
 def _kept(aggregate: Aggregate) -> list[tuple[str, str]]:
     """The partial values of each group: pairs of a column and an Arrow function."""
-
-    def pairs() -> Iterator[tuple[str, str]]:
-        for measure in aggregate.measures:
-            for function in PARTIAL.get(measure.function, ()):
-                yield measure.column, function
-
-    return list(dict.fromkeys(pairs()))
+    pairs = ((m.column, f) for m in aggregate.measures for f in PARTIAL.get(m.function, ()))
+    return list(dict.fromkeys(pairs))
 
 
 def _measured(measure: Measure, groups: pa.Table) -> pa.ChunkedArray:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -25,90 +25,80 @@ _NOT_AN_OBJECT: dict[str, Any] = {}
 Numbers = npt.NDArray[np.int64]
 
 
-class Block(Protocol):
+class Block(ABC):
     """Some parsed records. Each array has one value per record."""
 
-    @property
-    def numbers(self) -> Numbers:
-        """The line number of each record, from 0."""
+    numbers: Numbers
+    """The line number of each record, from 0."""
+    fields: Fields
+    """The fields of all records, and the JSON types of each field."""
+    strangers: pa.Array
+    """True for each record that is not an object."""
 
-    @property
-    def fields(self) -> Fields:
-        """The fields of all records, and the JSON types of each field."""
-
-    @property
-    def strangers(self) -> pa.Array:
-        """True for each record that is not an object."""
-
+    @abstractmethod
     def text(self, field: str) -> pa.Array:
         """A field as text, not yet tidied; null if its value is not text."""
 
-    def typed(self, column: Column, field: str) -> pa.Array:
-        """A field in the type of a column that is not text; null if the value does not fit."""
-
+    @abstractmethod
     def is_lost(self, column: Column, field: str) -> pa.Array:
         """True where a field has a value, which is lost if the column is null there."""
 
+    def typed(self, column: Column, field: str) -> pa.Array:
+        """A field in the type of a column that is not text; null if the value does not fit."""
+        return typed(column, self._values(field))
 
-@dataclass(frozen=True)
-class Columns:
-    """A block that Arrow has read."""
+    @abstractmethod
+    def _values(self, field: str) -> pa.Array | list[Any]: ...
 
-    numbers: Numbers
-    values: Mapping[str, pa.Array]
-    """Each field that a column reads, to its values."""
-    fields: Fields
 
-    @property
-    def strangers(self) -> pa.Array:  # noqa: D102 - as Block says
-        return pa.repeat(pa.scalar(False), len(self.numbers))
+class Columns(Block):
+    """A block that Arrow has read: each field that a column reads, to its values."""
 
-    def text(self, field: str) -> pa.Array:  # noqa: D102
-        found = self.values[field]
+    def __init__(self, numbers: Numbers, values: Mapping[str, pa.Array], fields: Fields) -> None:
+        self.numbers = numbers
+        self.fields = fields
+        self.strangers = pa.repeat(pa.scalar(False), len(numbers))
+        self._by_field = values
+
+    def text(self, field: str) -> pa.Array:  # noqa: D102 - as Block says
+        found = self._values(field)
         # If it is not a string, it is an object, and another column reads a field inside it.
         return found if pa.types.is_string(found.type) else pa.nulls(len(found), pa.string())
 
-    def typed(self, column: Column, field: str) -> pa.Array:  # noqa: D102
-        return typed(column, self.values[field])
-
     def is_lost(self, column: Column, field: str) -> pa.Array:  # noqa: D102
-        found = self.values[field]
+        found = self._values(field)
         if not pa.types.is_string(found.type):
             return pc.is_valid(found)
         if column.type == "text":
             return pa.repeat(pa.scalar(False), len(found))
         return pa.array(map(has_value, found.to_pylist()), pa.bool_())
 
+    def _values(self, field: str) -> pa.Array:
+        return self._by_field[field]
 
-class OneByOne:
+
+class OneByOne(Block):
     """A block of records that Python parses."""
 
     def __init__(self, lines: Lines, numbers: Numbers) -> None:
         self.numbers = numbers
         self._texts = [lines.text(number) for number in numbers]
         self._records = [as_object(text) for text in self._texts]
+        self.fields = fields_of(self._records)
+        self.strangers = pa.array([record is _NOT_AN_OBJECT for record in self._records])
 
-    @property
-    def fields(self) -> Fields:  # noqa: D102 - as Block says
-        return fields_of(self._records)
-
-    @property
-    def strangers(self) -> pa.Array:  # noqa: D102
-        return pa.array([record is _NOT_AN_OBJECT for record in self._records], pa.bool_())
-
-    def text(self, field: str) -> pa.Array:  # noqa: D102
+    def text(self, field: str) -> pa.Array:  # noqa: D102 - as Block says
         values = self._values(field)
         for number, value in enumerate(values):
             if isinstance(value, float):
                 values[number] = field_of(as_object(self._texts[number], exact=True), field)
         return pa.array(map(as_text, values), pa.string())
 
-    def typed(self, column: Column, field: str) -> pa.Array:  # noqa: D102
-        return typed(column, self._values(field))
-
     def is_lost(self, column: Column, field: str) -> pa.Array:  # noqa: D102
-        is_lost = _is_no_text if column.type == "text" else has_value
-        return pa.array(map(is_lost, self._values(field)), pa.bool_())
+        values = self._values(field)
+        if column.type == "text":
+            return pa.array([isinstance(value, (bool, dict, list)) for value in values], pa.bool_())
+        return pa.array(map(has_value, values), pa.bool_())
 
     def _values(self, field: str) -> list[Any]:
         return [field_of(record, field) for record in self._records]
@@ -123,7 +113,3 @@ def as_object(text: bytes, exact: bool = False) -> dict[str, Any]:
     if exact:
         value, _ = parse(text.decode())
     return value if isinstance(value, dict) else _NOT_AN_OBJECT
-
-
-def _is_no_text(value: Any) -> bool:
-    return isinstance(value, (bool, dict, list))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from heapq import merge
@@ -45,13 +45,10 @@ class Comparison:
 
     def report(self, table: Table) -> dict[str, Any]:
         """The listed rows, and the changed partitions with their row counts before and after."""
+        names = (*table.partitions, "before", "after")
         partitions = [
-            {
-                **dict(zip(table.partitions, partition, strict=True)),
-                "before": self.was[partition],
-                "after": self.now[partition],
-            }
-            for partition in sorted(self.was.keys() | self.now.keys())
+            dict(zip(names, (*values, self.was[values], self.now[values]), strict=True))
+            for values in sorted(self.was.keys() | self.now.keys())
         ]
         return {**self.rows, "partitions": partitions}
 
@@ -59,10 +56,7 @@ class Comparison:
 def compare(table: Table, before: pa.Table, after: pa.Table) -> Comparison:
     """Count and list the rows that differ.
 
-    Args:
-        table: declares the columns.
-        before: the previous rows of the changed partitions, with the located schema.
-        after: the new rows of the same partitions. Unchanged partitions are in neither table.
+    Both tables of rows have the located schema. Unchanged partitions are in neither.
     """
     rows = _sides(table, before, after)
     first = table.partitions[0]
@@ -74,18 +68,19 @@ def compare(table: Table, before: pa.Table, after: pa.Table) -> Comparison:
     retyped = pc.and_(both, _differ(rows, *known))
     touched = pc.or_(moved, retyped)
     changed = pc.and_(pc.and_(both, _differ(rows, *others)), pc.invert(touched))
-    kinds: dict[str, tuple[Any, Callable[[Mapping[str, Any]], dict[str, Any]]]] = {
-        "added": (added, lambda row: _row(table, row, RIGHT)),
-        "removed": (removed, lambda row: _row(table, row, LEFT)),
-        "moved": (moved, lambda row: _from_to(table, row, table.partitions)),
-        "retyped": (retyped, lambda row: _from_to(table, row, known)),
-        "changed": (changed, lambda row: _row(table, row, RIGHT)),
+    kinds: dict[str, tuple[pa.ChunkedArray, str, Sequence[str]]] = {
+        "added": (added, RIGHT, ()),
+        "removed": (removed, LEFT, ()),
+        "moved": (moved, RIGHT, table.partitions),
+        "retyped": (retyped, RIGHT, known),
+        "changed": (changed, RIGHT, ()),
     }
+    found = {kind: rows.filter(mask) for kind, (mask, *_) in kinds.items()}
     return Comparison(
-        counts=Counter({name: _true(mask) for name, (mask, _) in kinds.items()}),
+        counts=Counter({kind: len(some) for kind, some in found.items()}),
         rows={
-            name: [show(row) for row in rows.filter(mask).slice(0, LISTED).to_pylist()]
-            for name, (mask, show) in kinds.items()
+            kind: [_row(table, row, *kinds[kind][1:]) for row in some.slice(0, LISTED).to_pylist()]
+            for kind, some in found.items()
         },
         was=_by_partition(table, before),
         now=_by_partition(table, after),
@@ -129,10 +124,6 @@ def _sides(table: Table, before: pa.Table, after: pa.Table) -> pa.Table:
     return joined.sort_by(table.key)
 
 
-def _true(mask: pa.ChunkedArray) -> int:
-    return int(pc.sum(mask, min_count=0).as_py())
-
-
 def _differ(rows: pa.Table, *columns: str) -> pa.ChunkedArray:
     """True where at least one of the columns differs between the sides; null equals null."""
     found = pa.chunked_array([pa.array([False] * len(rows), pa.bool_())])
@@ -144,19 +135,14 @@ def _differ(rows: pa.Table, *columns: str) -> pa.ChunkedArray:
     return found
 
 
-def _row(table: Table, row: Mapping[str, Any], side: str) -> dict[str, Any]:
-    return {
-        table.key: row[table.key],
-        **{name: _plain(row[name + side]) for name in (*table.shown, *table.partitions)},
-    }
-
-
-def _from_to(table: Table, row: Mapping[str, Any], columns: Iterable[str]) -> dict[str, Any]:
-    return {
-        **_row(table, row, RIGHT),
-        "from": {name: _plain(row[name + LEFT]) for name in columns},
-        "to": {name: _plain(row[name + RIGHT]) for name in columns},
-    }
+def _row(table: Table, row: Mapping[str, Any], side: str, from_to: Sequence[str]) -> dict[str, Any]:
+    """A listed row as on one side, and both values of the columns `from_to`."""
+    found = {table.key: row[table.key]}
+    found |= {name: _plain(row[name + side]) for name in (*table.shown, *table.partitions)}
+    if from_to:
+        found["from"] = {name: _plain(row[name + LEFT]) for name in from_to}
+        found["to"] = {name: _plain(row[name + RIGHT]) for name in from_to}
+    return found
 
 
 def _plain(value: Any) -> Any:

@@ -41,19 +41,20 @@ def visualize(step: Step) -> tuple[Summary, Figure]:
     host = urlsplit(step.settings.flow.api_url).hostname
     date = f"{counted.snapshot[:4]}-{counted.snapshot[4:6]}-{counted.snapshot[6:8]}"
     figure = _drawn(drawing, table, f"Data of {date}. Source: {step.flow.api.title} at {host}.")
-    drawn = sum(table[_count(step.flow, drawing)].to_pylist())
+    aggregate, source = gold.named(step.flow, drawing.of)
+    drawn = sum(table[aggregate.count].to_pylist())
     check = Check(name="rows drawn = silver", expected=counted.rows_in, found=drawn)
 
     writer = step.writer
-    keys = (str(dataset.object), *dataset.beside)
-    contents = {
-        key: to_bytes(figure, kind) for key, kind in zip(keys, drawing.formats, strict=False)
-    }
+    keys = (str(dataset.object), *dataset.beside)  # the last one is that of the page
+    pictures = [
+        (key, kind, to_bytes(figure, kind))
+        for key, kind in zip(keys, drawing.formats, strict=False)
+    ]
     copies = tuple(
         writer.store_copied(key, content, len(table), MEDIA_TYPES[kind])
-        for (key, content), kind in zip(contents.items(), drawing.formats, strict=True)
+        for key, kind, content in pictures
     )
-    (source,) = (d for d in step.flow.gold if d.name == drawing.of)
     manifest = writer.manifest(
         Provenance.of(source, counted),
         objects=(copies[0].object,),
@@ -61,10 +62,10 @@ def visualize(step: Step) -> tuple[Summary, Figure]:
         checks=(check,),
         rows_out=len(table),
     )
-    manifest, page = with_page(step, writer, manifest, (), contents[keys[0]])
+    manifest, page = with_page(step, writer, manifest, (), pictures[0][2])
     manifest = writer.publish(manifest, made_from_expired(step.lake, source))
     folder = step.settings.lake.visualizations
-    files = [keep_locally("chart", folder / Path(k).name, c) for k, c in contents.items()]
+    files = [keep_locally("chart", folder / Path(k).name, c) for k, _, c in pictures]
     more = {"picture": files[0], "report": keep_page(step, page)}
     return writer.summary(manifest, objects_written=writer.objects_written, **more), figure
 
@@ -89,10 +90,8 @@ def to_bytes(figure: Figure, kind: str) -> bytes:
     content = io.BytesIO()
     # Without these, the file contains matplotlib's version, the time and random names.
     metadata = {"png": {"Software": None}, "svg": {"Date": None, "Creator": None}}[kind]
-    more: dict[str, Any] = {}
-    if kind == "png":
-        # A higher level takes three times as long and makes such pictures no smaller.
-        more["pil_kwargs"] = {"compress_level": 3}
+    # A higher level takes three times as long and makes such pictures no smaller.
+    more: dict[str, Any] = {"pil_kwargs": {"compress_level": 3}} if kind == "png" else {}
     with matplotlib.rc_context({"svg.hashsalt": "medallion"}):
         figure.savefig(content, format=kind, metadata=metadata, **more)
     return content.getvalue()
@@ -129,7 +128,3 @@ def _drawn(drawing: Chart, table: Any, caption: str) -> Figure:
     if "MPLBACKEND" not in os.environ:  # Mage's editor sets it; else a window may block the run
         matplotlib.use("agg")
     return drawing.draw(table.to_pandas(), caption)
-
-
-def _count(flow: Flow, drawing: Chart) -> str:
-    return next(a.count for a in flow.aggregates if a.name == drawing.of)

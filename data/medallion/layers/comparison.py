@@ -40,10 +40,10 @@ def verify(view: View) -> None:
     def count(version: Manifest) -> tuple[int, int]:
         rows = version.rows_out
         silver = Silver.of(view.flow, key_buckets=few_buckets(rows, ROWS_AT_ONCE))
-        schema = _key_schema(silver)
+        schema = pa.schema([silver.table[silver.table.key].field])
         pieces = _scattered(view, silver, "keys", version.objects, schema)
         tasks = [
-            partial(count_keys, silver=silver, parts=parts)
+            partial(count_keys, schema=schema, parts=parts)
             for (parts,) in _by_key(view, silver, schema, pieces)
         ]
         return rows, sum(view.engine.run(tasks, "counting silver's keys"))
@@ -70,14 +70,7 @@ class Report:
 
 
 def report(step: Step, silver: Silver, written: Sequence[Written], snapshot: str) -> Report:
-    """Compare with the previous version.
-
-    Args:
-        step: the step of this block.
-        silver: the silver of the run.
-        written: the partitions of this version.
-        snapshot: the snapshot of this version.
-    """
+    """Compare what is written of a snapshot with the previous version."""
     objects = [entry for one in written for entry in one.objects]
     previous = step.writer.previous
     before = {content_of(entry): entry for entry in (previous.objects if previous else ())}
@@ -154,9 +147,9 @@ def compare(
     return changes.compare(silver.table, was, now)
 
 
-def count_keys(place: Place, silver: Silver, parts: Sequence[Part]) -> int:
-    """The number of distinct keys in a hash bucket."""
-    keys = gather(place.scratch, parts, _key_schema(silver))[silver.table.key]
+def count_keys(place: Place, schema: pa.Schema, parts: Sequence[Part]) -> int:
+    """The number of distinct keys in a hash bucket; they are the only column."""
+    (keys,) = gather(place.scratch, parts, schema).columns
     return int(pc.count_distinct(keys).as_py())
 
 
@@ -170,10 +163,6 @@ def partitions_in(entries: Sequence[StoredObject]) -> int:
     return len({entry.key.rpartition("/")[0] for entry in entries})
 
 
-def _key_schema(silver: Silver) -> pa.Schema:
-    return pa.schema([silver.table[silver.table.key].field])
-
-
 def _by_key(
     view: View, silver: Silver, schema: pa.Schema, *sides: Sequence[Piece]
 ) -> Iterator[Sides]:
@@ -185,14 +174,10 @@ def _scattered(
     view: View, silver: Silver, name: str, entries: Sequence[StoredObject], schema: pa.Schema
 ) -> list[Piece]:
     """Scatter columns of published objects by key."""
+    groups = grouped(entries, attrgetter("weight"), ROWS_AT_ONCE)
+    scattered = partial(scatter_objects, silver=silver, schema=schema)
     tasks = [
-        partial(
-            scatter_objects,
-            silver=silver,
-            entries=group,
-            name=f"{name}-{number:06}",
-            schema=schema,
-        )
-        for number, group in enumerate(grouped(entries, attrgetter("weight"), ROWS_AT_ONCE))
+        partial(scattered, entries=group, name=f"{name}-{number:06}")
+        for number, group in enumerate(groups)
     ]
     return list(view.engine.run(tasks, "reading silver"))

@@ -60,11 +60,9 @@ def profile_of(table: Table, rows: pa.Table) -> Profile:
 
 
 def cells_of(rows: pa.Table) -> Cells:
-    """Count rows by map cell.
+    """Count rows by map cell. Their two columns are longitude and latitude in degrees.
 
-    Args:
-        rows: two columns, longitude and latitude in degrees. Rows that lack one of them, or that
-            are not on the globe, are not counted.
+    Rows that lack one of them, or that are not on the globe, are not counted.
     """
     east, north = rows.columns
     on_globe = pc.and_(pc.less_equal(pc.abs(east), 180), pc.less_equal(pc.abs(north), 90))
@@ -117,11 +115,9 @@ def joined(parts: Iterable[Fields]) -> Fields:
 
 def seen_in_all(parts: Iterable[Seen]) -> Seen:
     """Join what several batches look like."""
-    fields, unreadable = [], Counter[str]()
-    for part in parts:
-        fields.append(part.fields)
-        unreadable.update(part.unreadable)
-    return Seen(joined(fields), unreadable)
+    every = list(parts)
+    unreadable = sum((part.unreadable for part in every), Counter[str]())
+    return Seen(joined(part.fields for part in every), unreadable)
 
 
 def compare(
@@ -133,23 +129,16 @@ def compare(
     rejected: int = 0,
     duplicate: int = 0,
 ) -> tuple[Drift, ...]:
-    """Find the drifts between two versions.
+    """Find the drifts between two versions, by their profiles; the first version has none before.
 
-    Args:
-        table: declares the columns.
-        before: the profile of the previous version; None for the first version.
-        after: the profile of the version to publish.
-        largest_fall: the percentage of the previous rows that may be missing.
-        changes: how many rows differ between the versions.
-        rejected: by how many the rejects have increased.
-        duplicate: by how many the duplicates have increased.
+    `largest_fall` is the percentage of the previous rows that may be missing. `changes` counts the
+    rows that differ; `rejected` and `duplicate` are by how many those records have increased.
     """
     found = [*_unknown(table, after), *_unreadable(before, after)]
     if before:
         many, leap = before.rows * largest_fall / 100, before.rows * LEAP
         found += [
-            *_rows(before, after, many),
-            *_changes(before, changes, many),
+            *_rows(before, after, changes, many),
             *_steady(table, before, after),
             *_columns(before, after),
             *_fields(before, after),
@@ -165,15 +154,11 @@ def compare(
     return tuple(Drift(rule=rule, subject=subject, what=what) for rule, subject, what in found)
 
 
-def _rows(before: Profile, after: Profile, many: float) -> Iterator[Found]:
-    fallen = before.rows - after.rows
+def _rows(before: Profile, after: Profile, changes: Changes, many: float) -> Iterator[Found]:
+    fallen, had = before.rows - after.rows, f"of {before.rows:,}"
     if fallen > many:
         what = f"{before.rows:,} rows fell to {after.rows:,}, by {fallen / before.rows:.1%}"
         yield "row_fall", "rows", what
-
-
-def _changes(before: Profile, changes: Changes, many: float) -> Iterator[Found]:
-    had = f"of {before.rows:,}"
     if changes.removed > many and changes.added:
         what = f"{changes.removed:,} {had} ids are gone, and {changes.added:,} have come"
         yield "ids_replaced", "id", what

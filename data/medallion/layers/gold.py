@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import partial
 from operator import attrgetter
 
@@ -61,8 +60,12 @@ def aggregate(step: Step) -> Summary:
 
 def schema_of(table: Table, aggregate: Aggregate) -> pa.Schema:
     """The columns of a gold table: its keys, then its measures."""
+    own = {"count": pa.int64(), "mean": pa.float64()}
     keys = [table[name].field for name in aggregate.keys]
-    return pa.schema([*keys, *(aggregation.field_of(table, m) for m in aggregate.measures)])
+    measures = (
+        (m.name, own.get(m.function) or table[m.column].field.type) for m in aggregate.measures
+    )
+    return pa.schema([*keys, *measures])
 
 
 def read(lake: Lake, flow: Flow, name: str) -> tuple[pa.Table, Manifest]:
@@ -71,7 +74,7 @@ def read(lake: Lake, flow: Flow, name: str) -> tuple[pa.Table, Manifest]:
     Raises:
         LakeError: gold is missing or differs from its manifest.
     """
-    aggregate, dataset = _named(flow, name)
+    aggregate, dataset = named(flow, name)
     schema = schema_of(flow.table, aggregate)
 
     def table(version: Manifest) -> tuple[pa.Table, Manifest]:
@@ -103,18 +106,14 @@ def verify(view: View) -> None:
 def _tables(step: Step, version: Manifest) -> tuple[Manifest, list[pa.Table]]:
     """Group silver's rows; returns the version and one table per aggregate."""
     flow = step.flow
-    tasks = [
-        partial(
-            aggregation.group_objects, table=flow.table, aggregates=flow.aggregates, entries=group
-        )
-        for group in grouped(version.objects, attrgetter("weight"), ROWS_AT_ONCE)
-    ]
+    tables = flow.aggregates
+    group = partial(aggregation.group_objects, table=flow.table, aggregates=tables)
+    batches = grouped(version.objects, attrgetter("weight"), ROWS_AT_ONCE)
+    tasks = [partial(group, entries=entries) for entries in batches]
     found = list(step.engine.run(tasks, "grouping silver"))
     return version, [
-        aggregation.joined(flow.table, aggregate, [groups[n] for groups in found]).select(
-            schema_of(flow.table, aggregate).names
-        )
-        for n, aggregate in enumerate(flow.aggregates)
+        aggregation.joined(schema_of(flow.table, table), table, [groups[n] for groups in found])
+        for n, table in enumerate(tables)
     ]
 
 
@@ -126,6 +125,7 @@ def _added_up(aggregate: Aggregate, table: pa.Table, rows: int) -> Check:
     return Check(name=equation, expected=rows, found=counted)
 
 
-def _named(flow: Flow, name: str) -> tuple[Aggregate, Dataset]:
-    both: Sequence[tuple[Aggregate, Dataset]] = list(zip(flow.aggregates, flow.gold, strict=True))
+def named(flow: Flow, name: str) -> tuple[Aggregate, Dataset]:
+    """A gold table and its dataset, by the name of both."""
+    both = zip(flow.aggregates, flow.gold, strict=True)
     return next(pair for pair in both if pair[0].name == name)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from itertools import islice, takewhile
 from typing import Any
 
@@ -40,13 +40,10 @@ REFUSED = re.compile(r"(?:Column\(/(?P<field>.*)\) changed from .*)?in row (?P<r
 
 
 def read(lines: Lines, table: Table, refused: set[bytes]) -> Iterator[Block]:
-    """Parse some lines into blocks, in no order.
+    """Parse some lines into blocks of the fields that a table declares, in no order.
 
-    Args:
-        lines: the lines to read.
-        table: declares the fields to read.
-        refused: texts of fields, such as `"id":4`, that Arrow refused in earlier lines. New ones
-            are added, so that Arrow does not try later lines with the same text.
+    `refused` has texts of fields, such as `"id":4`, that Arrow refused in earlier lines. New ones
+    are added, so that Arrow does not try later lines with the same text.
 
     Raises:
         ValueError: a line is not JSON.
@@ -76,7 +73,8 @@ class _Reader:
         self._refused = refused
         self._content = lines.separated()
         self._leave(np.flatnonzero(self.odd))
-        self._schema = _schema(_as_texts(table, self._first_records()))
+        first = [as_object(lines.text(n)) for n in np.flatnonzero(~self.odd)[:FEW]]
+        self._schema = pa.schema(_struct(_as_texts(table, first)))  # Arrow infers all other fields
 
     def columns(self) -> Iterator[Columns]:
         """Read all records that Arrow can read."""
@@ -102,9 +100,6 @@ class _Reader:
                     step *= 2
                 self._leave(numbers[row : row + step])
                 left += [numbers[row + step :], numbers[:row]]
-
-    def _first_records(self) -> list[dict[str, Any]]:
-        return [as_object(self._lines.text(n)) for n in np.flatnonzero(~self.odd)[:FEW]]
 
     def _read(self, numbers: Numbers) -> tuple[pa.Table | None, re.Match[str] | None]:
         """Read some records; returns them, or where Arrow stopped if its message says so."""
@@ -182,20 +177,13 @@ def _as_texts(table: Table, first: list[dict[str, Any]]) -> list[str]:
     return paths
 
 
-def _schema(paths: Sequence[str]) -> pa.Schema:
-    """A schema of text fields, nested ones in structs; Arrow infers all other fields."""
-    tree: dict[str, Any] = {}
+def _struct(paths: Iterable[str]) -> pa.DataType:
+    """Text fields, nested ones in structs."""
+    tree: dict[str, list[str]] = {}
     for path in paths:
-        *outer, name = path.split(".")
-        inside = tree
-        for each in outer:
-            inside = inside.setdefault(each, {})
-        inside.setdefault(name, {})
-    return pa.schema(_struct(tree))
-
-
-def _struct(tree: dict[str, Any]) -> pa.DataType:
-    fields = ((name, _struct(inside) if inside else pa.string()) for name, inside in tree.items())
+        name, dot, inner = path.partition(".")
+        tree.setdefault(name, []).extend([inner] if dot else [])
+    fields = ((name, _struct(inner) if inner else pa.string()) for name, inner in tree.items())
     return pa.struct(list(fields))
 
 

@@ -103,15 +103,10 @@ def _clean(step: Step, version: Manifest) -> Cleaned:
     buckets = few_buckets(entry.bytes, TASK_BYTES)
     silver = Silver.of(step.flow, writer.writer_id, buckets, key_buckets)
     spans = ranges(entry.key, entry.bytes, version.parts)
+    clean, name = partial(silver_tasks.clean_range, silver=silver), entry.sha256[:16]
     tasks: list[Task[CleanedRange | None]] = [
-        partial(
-            silver_tasks.clean_range,
-            silver=silver,
-            span=span,
-            name=f"{entry.sha256[:16]}-{number:06}",
-            first=number * RANGE_POSITIONS,
-        )
-        for number, span in enumerate(spans)
+        partial(clean, span=span, name=f"{name}-{n:06}", first=n * RANGE_POSITIONS)
+        for n, span in enumerate(spans)
     ]
     if any(span.sha256 is None for span in spans):
         tasks.insert(0, partial(check_object, entry=entry))

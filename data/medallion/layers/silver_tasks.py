@@ -104,14 +104,9 @@ class Silver:
     @property
     def keys_schema(self) -> pa.Schema:
         """The schema to find duplicates: the key, position and partition of each row."""
-        text = pa.dictionary(pa.int32(), pa.string())
-        return pa.schema(
-            [
-                pa.field("key", self.table[self.table.key].field.type),
-                (POSITION, pa.int64()),
-                ("partition", text),
-            ]
-        )
+        key = self.table[self.table.key].field.with_name("key")
+        partition = pa.dictionary(pa.int32(), pa.string())
+        return pa.schema([key, (POSITION, pa.int64()), ("partition", partition)])
 
     def folder(self, partition: Partition) -> str:
         """The folder of a partition's objects, relative to the S3 bucket."""
@@ -119,14 +114,9 @@ class Silver:
 
 
 def clean_range(place: Place, silver: Silver, span: Range, name: str, first: int) -> CleanedRange:
-    """Clean the records of a range.
+    """Clean the records of a range, into pieces of a name.
 
-    Args:
-        place: where the task runs.
-        silver: the silver of the run.
-        span: the range.
-        name: the name of the pieces.
-        first: the position of its first record; later ranges have greater positions.
+    `first` is the position of its first record; later ranges have greater positions.
 
     Raises:
         ObjectMissing: the object is gone.
@@ -145,14 +135,12 @@ def clean_range(place: Place, silver: Silver, span: Range, name: str, first: int
     partitions = _partitions(silver, rows)
     keys = pa.table([rows[silver.table.key], rows[POSITION], partitions], silver.keys_schema)
     scratch, buckets = place.scratch, silver.buckets
-    by_partition = _by_partition(partitions, buckets)
+    by_partition, one = _by_partition(partitions, buckets), buckets_of(unusable[POSITION], 1)
     return CleanedRange(
         records=records,
         rows=scatter(scratch, f"{name}-rows", rows, by_partition, buckets),
         keys=scatter(scratch, f"{name}-keys", keys, buckets_of(keys["key"], buckets), buckets),
-        rejected=scatter(
-            scratch, f"{name}-rejected", unusable, buckets_of(unusable[POSITION], 1), 1
-        ),
+        rejected=scatter(scratch, f"{name}-rejected", unusable, one, 1),
         unusable=len(rejected),
         by_partition=_count(silver, partitions),
         seen=drift.seen_in_all(batches),
@@ -185,15 +173,9 @@ def split_bucket(
     slots: Mapping[Partition, range],
     number: int,
 ) -> Piece:
-    """Scatter parts of a bucket that is too large for one task into slots of whole files.
+    """Scatter parts of a bucket that is too large for one task into `number` slots of whole files.
 
-    Args:
-        place: where the task runs.
-        silver: the silver of the run.
-        parts: the parts to scatter.
-        name: the name of the new piece.
-        slots: partition to the slots of its files, one each.
-        number: the number of slots.
+    `slots` has the slots of each partition, one per file.
     """
     rows = gather(place.scratch, parts, silver.table.clean_schema)
     texts = _partitions(silver, rows).combine_chunks()
@@ -214,15 +196,9 @@ def write_partitions(
 ) -> Written:
     """Store a bucket's rows, as Parquet files of one partition each, sorted by key.
 
-    A file that the previous version has too, and that is whole, is kept.
-
-    Args:
-        place: where the task runs.
-        silver: the silver of the run.
-        work: the bucket.
-        name: the name of the piece of new rows.
-        without: the positions of superseded rows.
-        before: the previous version's objects of these partitions; None for the first version.
+    A file that the previous version has too, and that is whole, is kept. `name` is that of the
+    piece of new rows, `without` has the positions of superseded rows, and `before` the previous
+    version's objects of these partitions; it is None for the first version.
     """
     # Arrow sorts one chunk much faster than many.
     rows = gather(place.scratch, work.parts, silver.table.clean_schema).combine_chunks()

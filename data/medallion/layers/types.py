@@ -24,16 +24,12 @@ ISO_FRACTION = re.compile(r"(?<=\.)\d+")
 
 
 def typed(column: Column, values: pa.Array | list[Any]) -> pa.Array:
-    """Convert the values of a field to the type of a column.
-
-    Args:
-        column: a column that is not text.
-        values: the values of the JSON; or an Arrow array of them, if Arrow read it without loss.
-    """
+    """Convert a field's JSON values, or what Arrow read of them, to a column that is not text."""
     found = _cast(column, values) if isinstance(values, pa.Array) else None
     if found is None:
         read = READERS[column.type]
-        found = pa.array([read(value, column) for value in _as_list(values)], ARROW[column.type])
+        listed = values.to_pylist() if isinstance(values, pa.Array) else values
+        found = pa.array([read(value, column) for value in listed], ARROW[column.type])
     if column.type == "float64":
         found = pc.if_else(pc.is_finite(found), found, None)
     if column.bounds is None:
@@ -61,10 +57,6 @@ def _cast(column: Column, values: pa.Array) -> pa.Array | None:
         whole = pc.equal(values, pc.floor(values))
         return pc.if_else(whole, values, None).cast(kind)
     return None
-
-
-def _as_list(values: pa.Array | list[Any]) -> list[Any]:
-    return values.to_pylist() if isinstance(values, pa.Array) else values
 
 
 def _float64(value: Any, column: Column) -> float | None:
@@ -100,9 +92,8 @@ def _timestamp(value: Any, column: Column) -> datetime | None:
     try:
         if isinstance(value, str):
             found = datetime.fromisoformat(_as_python_reads_it(value))
-            return (found if found.tzinfo else found.replace(tzinfo=timezone.utc)).astimezone(
-                timezone.utc
-            )
+            found = found if found.tzinfo else found.replace(tzinfo=timezone.utc)
+            return found.astimezone(timezone.utc)
         if isinstance(value, (int, float)) and not isinstance(value, bool):
             return EPOCH + timedelta(microseconds=round(value * UNITS[column.unit]))
     except (ValueError, OverflowError):

@@ -36,13 +36,9 @@ def write(
     ranges: Sequence[CleanedRange],
     before: Collection[StoredObject] | None,
 ) -> tuple[list[Written], int]:
-    """Store the rows; returns what was written, and the number of duplicates.
+    """Store the rows of cleaned ranges; returns what was written, and the number of duplicates.
 
-    Args:
-        engine: runs the tasks.
-        silver: the silver of the run.
-        ranges: the cleaned ranges, scattered into hash buckets.
-        before: the objects of the previous version; None for the first version.
+    `before` has the objects of the previous version; it is None for the first version.
     """
     duplicates = _superseded(engine, silver, ranges)
     rows = Counter[Partition]()
@@ -125,15 +121,9 @@ def _division(
         held += count
         within[-1][partition] = files
         within += [{partition: files} for _ in range(files - 1)]
+    split = partial(silver_tasks.split_bucket, silver=silver, slots=slots, number=len(within))
     tasks = [
-        partial(
-            silver_tasks.split_bucket,
-            silver=silver,
-            parts=group,
-            name=f"{group[0][0]}-{bucket}",
-            slots=slots,
-            number=len(within),
-        )
+        partial(split, parts=group, name=f"{group[0][0]}-{bucket}")
         for group in grouped(parts, size, TASK_BYTES // 2)
     ]
     return Division(tasks, within)

@@ -84,14 +84,9 @@ def gather(
     chart: bytes | None = None,
     read: bool = False,
 ) -> Facts:
-    """Read the facts of a page.
+    """Read the facts of a page; with `read`, also every object of the versions, to check it.
 
-    Args:
-        lake: the lake.
-        flow: the flow of the page.
-        known: versions that are about to be published, by their datasets' paths.
-        chart: the chart that is about to be published.
-        read: whether to read every object of the versions.
+    A run gives the versions (by their datasets' paths) and the chart that it is about to publish.
 
     Raises:
         StoreError: the store does not respond or refuses.
@@ -149,11 +144,6 @@ def _changes(lake: Lake, silver: Manifest, key: str) -> ChangeReport:
 
 
 def _parsed(name: str, content: bytes, kind: type[M]) -> M:
-    """Parse a JSON object of the lake.
-
-    Raises:
-        ObjectUnreadable: it is not of this form.
-    """
     try:
         return kind.model_validate_json(content)
     except ValidationError as error:
@@ -165,10 +155,9 @@ def _rejects(lake: Lake, silver: Manifest, key: str) -> Mapping[str, Rejects]:
     found: dict[str, Rejects] = defaultdict(Rejects)
     lines = lake.lines("silver", _copied(silver, key))
     for reason, _, record in rejected_records(lines, f"silver/{key}"):
-        one = found[reason]
-        one.count += 1
-        if one.count <= EXAMPLES:
-            one.examples.append(record.decode(errors="replace"))
+        found[reason].count += 1
+        if len(found[reason].examples) < EXAMPLES:
+            found[reason].examples.append(record.decode(errors="replace"))
     return found
 
 
@@ -176,9 +165,7 @@ def _newest_error(lake: Lake, flow: Flow, layer: Layer) -> ErrorLog | None:
     logs = {k: v for k, v in lake.store.listed(layer, LOGS).items() if flow.owns(layer, k)}
     if not (key := newest(logs)):
         return None
-    if logs[key].bytes > LARGEST:
-        raise ObjectUnreadable(f"{layer}/{key}", f"it has {logs[key].bytes:,} bytes")
-    name = f"{layer}/{key}"
-    if (content := lake.store.get(layer, key)) is None:
-        raise ObjectMissing(name)
-    return _parsed(name, content, ErrorLog)
+    name, size = f"{layer}/{key}", logs[key].bytes
+    if size > LARGEST:
+        raise ObjectUnreadable(name, f"it has {size:,} bytes")
+    return _parsed(name, b"".join(lake.store.stream(layer, key)), ErrorLog)

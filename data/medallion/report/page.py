@@ -26,13 +26,7 @@ UNPRINTABLE = re.compile("[\0-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\
 
 
 def render(facts: Facts, language: Language, made: datetime | None = None) -> bytes:
-    """Render the page as UTF-8 HTML; equal facts give equal bytes.
-
-    Args:
-        facts: the content of the page.
-        language: the language of the page.
-        made: the time of the page, to show it; by default it is not shown.
-    """
+    """Render the page as UTF-8 HTML, with its time if given; equal facts give equal bytes."""
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
         autoescape=True,

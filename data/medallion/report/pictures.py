@@ -46,11 +46,7 @@ class Bar(NamedTuple):
 
 
 def way(rows: Mapping[str, int]) -> tuple[list[Bar], list[Bar]]:
-    """The row flow: all bars, and the bars that have a band.
-
-    Args:
-        rows: the name of each bar to its rows.
-    """
+    """The row flow, from the rows of each bar: all bars, and the bars that have a band."""
     scale = BAND / max(rows.get("bronze", 0), rows.get("silver", 0), 1)
     width = {name: max(count * scale, HAIR) for name, count in rows.items()}
     bars, lost = [], width["silver"] if rows.get("silver") else 0.0

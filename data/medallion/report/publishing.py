@@ -29,14 +29,8 @@ def with_page(
 ) -> tuple[Manifest, bytes]:
     """Make the page of the lake as it will be, and store it as a part of a version.
 
-    If this fails, the reason is printed and the run continues.
-
-    Args:
-        step: the step of the flow's last block.
-        writer: the writer of the version.
-        version: the version, ready to be published.
-        others: the other versions that the block has published.
-        chart: the chart.
+    If this fails, the reason is printed and the run continues. `others` are the other versions that
+    the block has published.
 
     Returns:
         The version with the page, and the page; the page is b"" if it could not be made.

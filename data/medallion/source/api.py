@@ -40,10 +40,7 @@ class Api(ABC):
     ) -> Iterator[list[Item]]:
         """Yield all records, page by page; `pagination` has the usual kinds.
 
-        Args:
-            client: sends the requests.
-            settings: the settings of the flow.
-            total: the number of records that the API reports; None if it reports no total.
+        `total` is the number of records that the API reports; None if it reports no total.
 
         Raises:
             FatalApiError: a page could not be fetched.

@@ -55,9 +55,7 @@ R = TypeVar("R")
 
 LONGEST_BACKOFF = 30.0  # seconds; the server's Retry-After may ask for more
 CHUNK = 64 << 10
-TRIED_AGAIN = frozenset(
-    {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS}
-)
+TRIED_AGAIN = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS}
 """The statuses below 500 that are retried. Every status from 500 on is retried too."""
 OF_THE_NETWORK = (OSError, HTTPException, urllib3.exceptions.HTTPError)
 LARGEST_BODY = 64 << 20  # bytes; the largest page of the real API has 86 kB
@@ -75,11 +73,7 @@ class Response:
 class Client:
     """Sends requests to an API within the limits of the settings; a context manager.
 
-    Public methods raise `FatalApiError`.
-
-    Args:
-        settings: the settings of the flow.
-        headers: more headers for each request.
+    Each request has the headers too. Public methods raise `FatalApiError`.
     """
 
     def __init__(self, settings: FlowSettings, headers: Mapping[str, str] | None = None) -> None:
@@ -87,11 +81,8 @@ class Client:
         self.url = settings.api_url
         self._deadline = time.monotonic() + settings.api_time_limit
         self._stopped = threading.Event()
-        self._limiter = (
-            Limiter(Rate(settings.api_requests_per_minute, Duration.MINUTE))
-            if settings.api_requests_per_minute
-            else None
-        )
+        limit = settings.api_requests_per_minute
+        self._limiter = Limiter(Rate(limit, Duration.MINUTE)) if limit else None
         self._session = session(settings.api_connections)
         self._session.headers.update(
             {
@@ -137,9 +128,8 @@ class Client:
             asked = error.retry_after if isinstance(error, ApiBusy) else None
             return max(asked or 0.0, backoff(state))
 
-        enough = stop_after_attempt(self._settings.api_attempts) | stop_when_event_set(
-            self._stopped
-        )
+        attempts = stop_after_attempt(self._settings.api_attempts)
+        enough = attempts | stop_when_event_set(self._stopped)
         result: T = Retrying(
             retry=retry_if_exception_type(RetriableApiError),
             wait=wait,
@@ -170,11 +160,9 @@ class Client:
         last = state.outcome.exception() if state.outcome else None
         if not isinstance(last, RetriableApiError):  # tenacity retries only these
             raise TypeError(f"unexpected {last!r}")
-        limit = (
-            f"{settings.name_of('API_ATTEMPTS')} is {settings.api_attempts}"
-            if state.attempt_number >= settings.api_attempts
-            else f"{settings.name_of('API_TIME_LIMIT_SECONDS')} is {settings.api_time_limit:g}"
-        )
+        limit = f"{settings.name_of('API_ATTEMPTS')} is {settings.api_attempts}"
+        if state.attempt_number < settings.api_attempts:
+            limit = f"{settings.name_of('API_TIME_LIMIT_SECONDS')} is {settings.api_time_limit:g}"
         setting = settings.name_of("API_URL")
         raise ApiGaveUp(address, state.attempt_number, str(last), limit, setting) from last
 
@@ -197,10 +185,8 @@ class Client:
     ) -> T:
         left = self._seconds_left()
         if self._limiter and not self._limiter.try_acquire("requests", timeout=left):
-            raise ApiUnreachable(
-                address,
-                f"{self._settings.name_of('API_REQUESTS_PER_MINUTE')} allows no request in time",
-            )
+            setting = self._settings.name_of("API_REQUESTS_PER_MINUTE")
+            raise ApiUnreachable(address, f"{setting} allows no request in time")
         sent = {**parameters, unique: secrets.token_hex(8)} if unique else parameters
         timeout = min(self._settings.api_timeout, max(left, 0.001))
         end = time.monotonic() + timeout
@@ -260,9 +246,8 @@ def _body(response: requests.Response, url: str, end: float) -> bytes:
     while piece := response.raw.read1(CHUNK, decode_content=True):
         body += piece
         if time.monotonic() > end:
-            raise ApiUnreachable(
-                url, f"its response had not ended after {len(body):,} bytes, in time"
-            )
+            reason = f"its response had not ended after {len(body):,} bytes, in time"
+            raise ApiUnreachable(url, reason)
         if len(body) > LARGEST_BODY:
             raise ApiBodyMalformed(url, f"a body of more than {LARGEST_BODY:,} bytes")
     return bytes(body)

@@ -39,13 +39,7 @@ class Totals:
 
 
 class Tally:
-    """Counts the fetched records. Their ids are on disk, so their number has no limit.
-
-    Args:
-        facets: the facets of the API.
-        table: declares the fields of the key and of the facets' columns.
-        file: the file for the ids; an existing file is replaced.
-    """
+    """Counts the fetched records. Their ids are in a file, so their number has no limit."""
 
     def __init__(self, facets: Facets, table: Table, file: Path) -> None:
         self.records = 0
@@ -54,7 +48,7 @@ class Tally:
         self._facets: dict[str, Counter[str]] = {name: Counter() for name in facets}
         self._nameless = 0
         self._sum = 0
-        file.unlink(missing_ok=True)
+        file.unlink(missing_ok=True)  # it may be that of an earlier crawl
         self._ids = sqlite3.connect(file)
         self._ids.execute("PRAGMA journal_mode = OFF")  # nobody else reads the file, now or later
         self._ids.execute("CREATE TABLE ids (id TEXT PRIMARY KEY) WITHOUT ROWID")
@@ -102,10 +96,9 @@ class Tally:
         found = {}
         if self.distinct != totals.records:
             found["total"] = {"fetched": self.distinct, "told": totals.records}
-        for recount in self._recounts_that_differ(totals):
-            if not recount.overwritten:
-                name = f"{recount.facet} {recount.key}"
-                found[name] = {"fetched": recount.fetched, "told": recount.told}
+        for one in self._recounts_that_differ(totals):
+            if not one.overwritten:
+                found[f"{one.facet} {one.key}"] = {"fetched": one.fetched, "told": one.told}
         return found
 
     def _recounts_that_differ(self, totals: Totals) -> Iterator[Recount]:
@@ -120,28 +113,16 @@ class Tally:
 
     def checks(self, totals: Totals) -> tuple[Check, ...]:
         """The proof of completeness, for a manifest."""
-        total = Check(
-            name="distinct records = the API's total", expected=totals.records, found=self.distinct
-        )
-        recounts = (
-            Check(
-                name=VALUES_OF.format(name),
-                expected=len(told),
-                found=len(fold(self._facets[name])),
-            )
-            for name, told in totals.facets.items()
-        )
-        noted = (
-            Check(
-                name=f"the API's {recount.facet} {recount.key!r}",
-                expected=recount.told,
-                found=recount.fetched,
-                note=recount.note,
-            )
-            for recount in self._recounts_that_differ(totals)
-            if recount.overwritten
-        )
-        return (total, *recounts, *noted)
+        name = "distinct records = the API's total"
+        checks = [Check(name=name, expected=totals.records, found=self.distinct)]
+        for facet, told in totals.facets.items():
+            name, found = VALUES_OF.format(facet), len(fold(self._facets[facet]))
+            checks.append(Check(name=name, expected=len(told), found=found))
+        for one in self._recounts_that_differ(totals):
+            if one.overwritten:
+                name = f"the API's {one.facet} {one.key!r}"
+                checks.append(Check(name=name, expected=one.told, found=one.fetched, note=one.note))
+        return tuple(checks)
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from ..host.console import progress
@@ -15,6 +16,9 @@ from .api import Api
 from .client import Client
 from .completeness import Tally, Totals
 from .errors import ApiEmpty, CrawlIncomplete
+
+Fetch = Callable[[int | None], Tally]
+"""Fetches all records, of which the API reports so many, if it does."""
 
 
 @dataclass(frozen=True)
@@ -37,19 +41,20 @@ def crawl(api: Api, table: Table, settings: FlowSettings, path: Path) -> Crawl:
         FatalApiError: no complete crawl was possible.
     """
     with Client(settings, api.headers(settings)) as client:
+        fetch = partial(_fetch, api, table, settings, client, path)
         totals = api.totals(client, settings)
         if totals is None:
-            return _agreed(api, table, settings, client, path)
-        return _added_up(api, table, settings, client, path, totals)
+            return _agreed(api, settings, fetch)
+        return _added_up(api, settings, client, fetch, totals)
 
 
 def _added_up(
-    api: Api, table: Table, settings: FlowSettings, client: Client, path: Path, before: Totals
+    api: Api, settings: FlowSettings, client: Client, fetch: Fetch, before: Totals
 ) -> Crawl:
     for _ in range(settings.api_crawls):
         if before.records == 0:
             raise ApiEmpty(settings.api_url, api.unit, settings.name_of("API_URL"))
-        tally = _fetch(api, table, settings, client, path, before.records)
+        tally = fetch(before.records)
         after = api.totals(client, settings) or Totals(0)
         differences = tally.differences(after) or before.differences(after)
         if not differences:
@@ -58,10 +63,10 @@ def _added_up(
     raise CrawlIncomplete(settings.api_url, settings.api_crawls, differences)
 
 
-def _agreed(api: Api, table: Table, settings: FlowSettings, client: Client, path: Path) -> Crawl:
-    before = _fetch(api, table, settings, client, path, None).ids
+def _agreed(api: Api, settings: FlowSettings, fetch: Fetch) -> Crawl:
+    before = fetch(None).ids
     for _ in range(settings.api_crawls):
-        tally = _fetch(api, table, settings, client, path, None)
+        tally = fetch(None)
         if tally.ids == before and tally.records == 0:
             raise ApiEmpty(settings.api_url, api.unit, settings.name_of("API_URL"))
         if tally.ids == before:

@@ -28,12 +28,8 @@ def numbered(
     There is a limit, because a server may ignore the number. Without a total, pages are requested
     until one is empty, because a server may return smaller pages than requested.
 
-    Args:
-        client: sends the requests.
-        page: fetches a page by its number.
-        size: records per page.
-        total: the expected number of records; 0 if it is unknown.
-        first: the number of the first page.
+    `page` fetches a page of `size` records by its number, from `first` on. `total` is the expected
+    number of records; 0 if it is unknown.
 
     Raises:
         ApiLooped: a page is the same as the one before.
@@ -69,10 +65,7 @@ def followed(
 ) -> Iterator[Page]:
     """Yield pages that each give the next position: a cursor, a token or the last record's id.
 
-    Args:
-        client: sends the requests.
-        page: fetches the page of a position; returns it and the next position, None at the end.
-        first: the position of the first page.
+    `page` fetches the page of a position; it returns it and the next position, None at the end.
 
     Raises:
         ApiLooped: a page leads back to an earlier one.
@@ -92,11 +85,8 @@ def linked(
 ) -> Iterator[Page]:
     """Yield pages that link to the next one in a header: `Link: <address>; rel="next"` (RFC 8288).
 
-    Args:
-        client: sends the requests.
-        url: the address of the first page.
-        parameters: the parameters of the first page; a link contains its own.
-        read: parses the records of a response.
+    The address and the parameters are those of the first page; a link contains its own. `read`
+    parses the records of a response.
 
     Raises:
         ApiLooped: a link leads back to an earlier page.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
@@ -47,18 +47,11 @@ class Engine(Protocol):
 def engine_of(settings: LakeSettings, lake: Lake, run: str, package: str) -> Iterator[Engine]:
     """The engine of the settings. It starts and connects nothing before its first tasks.
 
-    Args:
-        settings: the lake's settings.
-        lake: the lake that the tasks read and write.
-        run: the run's id, which names its scratch.
-        package: the flow's package; a worker must have the same code.
+    The run names its scratch. A worker must have the same code of the flow's package.
     """
     if settings.dask_scheduler:
-        cluster = Cluster(settings.dask_scheduler, lake, run, package)
-        try:
+        with closing(Cluster(settings.dask_scheduler, lake, run, package)) as cluster:
             yield cluster
-        finally:
-            cluster.close()
     else:
         with workspace() as folder:
             yield Machine(settings, lake, folder)

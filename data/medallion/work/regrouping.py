@@ -45,15 +45,11 @@ def by_key(
 ) -> Iterator[Sides]:
     """Yield the parts of each bucket; scatter large buckets again.
 
-    Args:
-        engine: runs the scatter tasks.
-        schema: the schema of the rows.
-        key: the column whose hash gives the bucket.
-        buckets: the number of buckets in each piece.
-        sides: pieces of rows, a sequence per side.
+    A side is some pieces of rows of a schema, in as many buckets, by the hash of the column `key`.
     """
     large: list[tuple[list[list[list[Part]]], int]] = []
     tasks: list[Task[Piece]] = []
+    again = partial(scatter_again, schema=schema, key=key, buckets=buckets)
     for bucket in range(buckets):
         parts = tuple(parts_of(pieces, bucket) for pieces in sides)
         number = few_buckets(sum(size(part) for side in parts for part in side), TASK_BYTES)
@@ -63,23 +59,15 @@ def by_key(
         groups = [list(grouped(side, size, TASK_BYTES // 2)) for side in parts]
         large.append((groups, number))
         tasks += [
-            partial(
-                scatter_again,
-                schema=schema,
-                key=key,
-                parts=group,
-                name=f"{group[0][0]}-{bucket}",
-                buckets=buckets,
-                number=number,
-            )
+            partial(again, parts=group, name=f"{group[0][0]}-{bucket}", number=number)
             for side in groups
             for group in side
         ]
     pieces = engine.run(tasks, "dividing large buckets")
     for groups, number in large:
-        again = [list(islice(pieces, len(side))) for side in groups]
+        smaller = [list(islice(pieces, len(side))) for side in groups]
         for bucket in range(number):
-            yield tuple(parts_of(side, bucket) for side in again)
+            yield tuple(parts_of(side, bucket) for side in smaller)
 
 
 def scatter_again(
