@@ -47,9 +47,12 @@ def run_block(
 
     def leased(settings: Settings, lake: Lake, datasets: Sequence[Dataset], run: str) -> T:
         leases = Lake.connect(settings.lake.for_leases).store
+        made_from = upstream.get("entry", "") if upstream else None
+        if upstream and _ran_before(lake, datasets[0], run, variables):
+            made_from = ""
         with (
             engine_of(settings.lake, lake, run, flow.package) as engine,
-            step_of(View(lake, engine, flow), datasets, run, settings, leases) as step,
+            step_of(View(lake, engine, flow), datasets, run, settings, leases, made_from) as step,
         ):
             if not upstream:
                 step.writer.lease.race_once_a_day()
@@ -60,6 +63,13 @@ def run_block(
                     _ended(writer)
 
     return _logged(flow, target, variables, upstream, leased)
+
+
+def _ran_before(lake: Lake, dataset: Dataset, run: str, variables: Mapping[str, Any]) -> bool:
+    """Whether the block failed before in this run: Mage says so, or its error log does."""
+    log = logs.key_of(run, dataset.block)
+    retried = (variables.get("retry") or {}).get("attempts") or 1
+    return retried > 1 or bool(lake.store.listed(dataset.layer, log))
 
 
 def _ended(writer: Writer) -> None:
@@ -73,11 +83,16 @@ def _ended(writer: Writer) -> None:
 
 @contextmanager
 def step_of(
-    view: View, datasets: Sequence[Dataset], run: str, settings: Settings, leases: Store
+    view: View,
+    datasets: Sequence[Dataset],
+    run: str,
+    settings: Settings,
+    leases: Store,
+    made_from: str | None = None,
 ) -> Iterator[Step]:
     """Hold the leases of a block's datasets while the context lasts.
 
-    `leases` is the client of the store that renews them.
+    `leases` is the client of the store that renews them; `made_from` is as in `Writer.of`.
 
     Raises:
         LeaseHeld: another run holds one of the leases.
@@ -87,7 +102,7 @@ def step_of(
         # Always in the same order, so that two runs never wait for each other.
         held = [stack.enter_context(lease.hold(leases, d, run, *limits)) for d in datasets]
         writers = tuple(
-            Writer.of(view.flow, view.lake, settings, dataset, run, mine)
+            Writer.of(view.flow, view.lake, settings, dataset, run, mine, made_from)
             for dataset, mine in zip(datasets, held, strict=True)
         )
         yield Step(view.lake, view.engine, view.flow, run, settings, writers)

@@ -15,19 +15,13 @@ from typing_extensions import Self
 
 from .errors import DatasetTaken
 from .flow import Flow
-from .host.console import tell
+from .lake import upkeep
 from .lake.datasets import Dataset
-from .lake.errors import LakeError, ManifestTooNew, StoreError, VersionTaken
+from .lake.errors import LakeError, ManifestTooNew, ObjectMissing, StoreError, VersionTaken
 from .lake.lease import Lease
 from .lake.manifest import (
-    Changes,
-    Check,
     Copy,
-    Drift,
     Manifest,
-    Parts,
-    Profile,
-    Snapshot,
     Source,
     StoredObject,
     code_version,
@@ -41,9 +35,7 @@ from .lake.versions import Lake
 from .settings import Settings
 from .work.engine import Engine
 
-LONGEST_LOG = 400
-"""Entries. One listing shows them, and they are kept for more than a year of daily runs."""
-LOOKED_AT, LOOKED_AT_BYTES = 16, 16 << 20  # older entries that a run reads again, in turns
+DIGITS = len("0000000001.json")  # of the key of a log entry
 
 Summary = dict[str, Any]
 """A block's return value, and the next block's input: a few names and counts."""
@@ -109,7 +101,8 @@ class Writer:
     dataset: Dataset
     run: str
     writer_id: str
-    """The end of the names of its objects: the run, or a new id in a run that was here before."""
+    """The end of the names of its objects: the run, or a new id if the run may have used its own
+    here before. A removal of what it wrote then may still be under way."""
     lease: Lease
     stored: Mapping[str, Listed]
     """The dataset's objects, listed before the first write."""
@@ -125,9 +118,19 @@ class Writer:
 
     @classmethod
     def of(
-        cls, flow: Flow, lake: Lake, settings: Settings, dataset: Dataset, run: str, lease: Lease
+        cls,
+        flow: Flow,
+        lake: Lake,
+        settings: Settings,
+        dataset: Dataset,
+        run: str,
+        lease: Lease,
+        made_from: str | None = None,
     ) -> Self:
         """The writer of a dataset; puts the newest entry of its log back if only its copy is whole.
+
+        `made_from` is the log entry that the run has published in the previous layer; None if the
+        run begins here, and "" if it is unknown, or if the block runs again.
 
         Raises:
             DatasetTaken: another flow wrote the dataset.
@@ -150,8 +153,12 @@ class Writer:
             pass  # it is missing or damaged, and this run writes everything anew
         if previous and previous.flow != flow.name:
             raise DatasetTaken(flow.name, dataset.path, previous.flow)
-        again = any(run in key for key in stored) or (previous and previous.run == run)
-        writer_id = new_run() if again else run
+        # Who publishes here lists the leftovers of others before it reads the previous layer. So if
+        # the previous version was made from an older one than ours, no run can have seen ours.
+        before = previous.source.key if previous else ""
+        is_older = before < (made_from or "") and before[:-DIGITS] == (made_from or "")[:-DIGITS]
+        is_new = made_from is None or (is_older if previous else made_from and not last)
+        writer_id = run if is_new and not any(run in key for key in stored) else new_run()
         return cls(
             flow, lake, settings, dataset, run, writer_id, lease, stored, previous, last + 1
         )  # fmt: skip
@@ -161,11 +168,7 @@ class Writer:
     ) -> StoredObject:
         """Store an object of the version, unless the previous version has it and it is whole.
 
-        Args:
-            entry: the object; no other writer uses its name.
-            content: its content, or a file of it.
-            kind: its media type.
-            before: the object in its place in the previous version.
+        No other writer uses the name of the entry; `before` was in its place.
         """
         if before and before.sha256 == entry.sha256 and self.is_whole(before):
             return before
@@ -178,12 +181,7 @@ class Writer:
     ) -> Copy:
         """As `store`, for an object that is copied to a fixed name after the publish.
 
-        Args:
-            fixed: the fixed name.
-            content: its content, or a file of it.
-            rows: its rows.
-            kind: its media type.
-            digest: the sha256 of a file.
+        `digest` is the sha256 of a file, if it is known.
         """
         before = self.previous.copy_at(fixed) if self.previous else None
         size = content.stat().st_size if isinstance(content, Path) else len(content)
@@ -207,23 +205,8 @@ class Writer:
         """Whether an object of the layer is as it was written. It is read."""
         return self.lake.problem(self.dataset.layer, entry) is None
 
-    def manifest(
-        self,
-        provenance: Provenance,
-        *,
-        objects: tuple[StoredObject, ...],
-        copies: tuple[Copy, ...] = (),
-        retained: tuple[Snapshot, ...] = (),
-        checks: tuple[Check, ...],
-        rows_out: int,
-        rows_rejected: int = 0,
-        rows_duplicate: int = 0,
-        parts: Parts | None = None,
-        profile: Profile | None = None,
-        drift: tuple[Drift, ...] = (),
-        changes: Changes | None = None,
-    ) -> Manifest:
-        """The version of this step, as it can be published."""
+    def manifest(self, provenance: Provenance, **content: Any) -> Manifest:
+        """The version of this step, ready to be published; `content` has the fields it knows."""
         moment = now()
         return Manifest(
             flow=self.flow.name,
@@ -232,26 +215,13 @@ class Writer:
             version=self.number,
             oldest=self.number,
             run=self.run,
-            snapshot=provenance.snapshot,
-            replay=provenance.replay,
             created_at=moment,
             published_at=moment,
-            source=provenance.source,
-            objects=objects,
-            copies=copies,
-            retained=retained,
-            parts=parts,
-            rows_in=provenance.rows_in,
-            rows_out=rows_out,
-            rows_rejected=rows_rejected,
-            rows_duplicate=rows_duplicate,
-            checks=checks,
             seconds=round(time.monotonic() - self.started, 3),
             code_version=code_version(self.flow.package),
             libraries=libraries(),
-            profile=profile,
-            drift=drift,
-            changes=changes,
+            **vars(provenance),
+            **content,
         )
 
     def publish(self, manifest: Manifest, is_over: Callable[[Manifest], bool]) -> Manifest:
@@ -265,18 +235,19 @@ class Writer:
             VersionTaken: another run published meanwhile; this run published nothing.
         """
         before = [self.previous.published_at] if self.previous else []
-        oldest = self._oldest(is_over)
+        log = self.lake.log(self.dataset)
+        oldest = upkeep.oldest_entry(log, self.stored, self.previous, self.number, is_over)
         own = {"published_at": max([datetime.now(timezone.utc), *before]), "oldest": oldest}
         self.may_be_published = True
-        content = self.lake.log(self.dataset).append(manifest.model_copy(update=own))
+        content = log.append(manifest.model_copy(update=own))
         self.may_be_published = False
         if content is None:
             raise VersionTaken(self.dataset.path, self.number)
         self.published = Manifest.model_validate_json(content)
         self.lake.store.put(self.dataset.layer, self.dataset.manifest, content, CONTENT_TYPE)
         self._copy_to_fixed_names(self.published)
-        self._remove_unnamed(self.published)
-        self._look_at_log(self.published)
+        upkeep.remove_unneeded(log, self.stored, self.published)
+        upkeep.look_at(log, self.stored, self.published)
         return self.published
 
     def withdraw(self) -> None:
@@ -295,62 +266,8 @@ class Writer:
         for copy in manifest.copies:
             before = self.previous.copy_at(copy.key) if self.previous else None
             if before != copy or not self.is_whole(copy.as_stored):
-                self.lake.store.copy(layer, copy.object.key, copy.key)
-
-    def _remove_unnamed(self, version: Manifest) -> None:
-        """Remove what no version needs: earlier objects, old entries, leftovers of dead runs."""
-        dataset = self.dataset
-        named = {*version.named, *(snapshot.object.key for snapshot in version.retained)}
-        named |= {dataset.manifest, str(dataset.object), *dataset.beside}
-        own = tuple(filter(None, (dataset.folder, dataset.objects)))
-        gone = [
-            key
-            for key in self.stored
-            if key.startswith(own) and key not in named and not key.startswith(dataset.log)
-        ]
-        numbers = self.lake.log(dataset).numbers(self.stored)
-        gone += [dataset.entry(number) for number in numbers if number < version.oldest]
-        self.lake.store.remove(dataset.layer, sorted(gone))
-
-    def _oldest(self, is_over: Callable[[Manifest], bool]) -> int:
-        """The oldest version whose entry has not expired."""
-        log = self.lake.log(self.dataset)
-        there = log.numbers(self.stored)
-        first = self.previous.oldest if self.previous else min(there, default=self.number)
-        first = max(first, self.number + 1 - LONGEST_LOG)
-        for number in (number for number in there if number >= first):
-            entry = None
-            with suppress(LakeError, StoreError):
-                entry = log.entry(number)
-            if entry is None or not is_over(entry):
-                return first
-            first = number + 1
-        return first
-
-    def _look_at_log(self, version: Manifest) -> None:
-        """Read some of the older entries again, and tell of those that are lost."""
-        older = range(version.oldest, version.version)
-        turn = version.version * LOOKED_AT % max(len(older), 1)
-        size = 0
-        for number in [*older[turn:], *older[:turn]][:LOOKED_AT]:
-            listed = self.stored.get(self.dataset.entry(number))
-            if size > LOOKED_AT_BYTES:
-                break
-            size += listed.bytes if listed else 0
-            self._look_at(number, listed is not None)
-
-    def _look_at(self, number: int, is_listed: bool) -> None:
-        log = self.lake.log(self.dataset)
-        name = f"{self.dataset.layer}/{self.dataset.entry(number)}"
-        if is_listed:
-            if isinstance(problem := log.problem(number), LakeError):
-                tell(
-                    f"{problem} What version {number} of {self.dataset.path} was is lost: remove "
-                    f"{name}, and the next run notes it as lost."
-                )
-        else:
-            log.give_up(number)
-            tell(f"{name} is missing: what version {number} of {self.dataset.path} was is lost.")
+                with suppress(ObjectMissing):  # another run has published meanwhile
+                    self.lake.store.copy(layer, copy.object.key, copy.key)
 
     @property
     def line(self) -> str:
@@ -370,7 +287,7 @@ class Writer:
             "run": self.run,
             "snapshot": manifest.snapshot,
             "manifest": f"{self.dataset.layer}/{self.dataset.manifest}",
-            "version": manifest.version,
+            "entry": self.dataset.entry(manifest.version),
             "rows_in": manifest.rows_in,
             "rows_out": manifest.rows_out,
             "rows_rejected": manifest.rows_rejected,

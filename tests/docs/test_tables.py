@@ -20,10 +20,10 @@ from data.breweries.flow import FLOW
 from data.medallion import __version__, rules
 from data.medallion.lake import lease, logs
 from data.medallion.lake.manifest import MANIFEST_VERSION, Manifest
+from data.medallion.lake.upkeep import LONGEST_LOG, LOOKED_AT
 from data.medallion.layers import gold
 from data.medallion.layers.bronze import READ_AGAIN
 from data.medallion.layers.cleaning import Rejected
-from data.medallion.writer import LONGEST_LOG, LOOKED_AT
 from image.imports import PACKAGES, graph, imports
 from tests.docs.code import ALERTS, CODE, OVERRIDES
 from tests.docs.pages import ROOT, named, page, table

@@ -38,8 +38,11 @@ class Killed(BaseException):
 class Run:
     """A run in a thread of its own, which waits before each request until it may go on."""
 
-    def __init__(self, store: FolderStore, run: str, data: Data) -> None:
+    def __init__(
+        self, store: FolderStore, run: str, data: Data, made_from: int, bronze: list[int]
+    ) -> None:
         self.run, self.data, self.error = run, data, None
+        self.made_from, self._bronze = made_from, bronze
         self.sent: list[Callable[[], Any]] = []
         """Its requests that change the store; each may come again."""
         self._store = store
@@ -73,7 +76,7 @@ class Run:
     def step(self) -> None:
         """Let its next request through, until it waits again or ends."""
         self._may_go_on.release()
-        self._waits.acquire()
+        assert self._waits.acquire(timeout=10), self.request
 
     def kill(self) -> Callable[[], Any]:
         """End it before its next request; returns that request, which may arrive later."""
@@ -84,7 +87,7 @@ class Run:
 
     def _live(self) -> None:
         try:
-            publish(Lake(self), self.run, self.data)  # type: ignore[arg-type]
+            publish(Lake(self), self.run, self.data, self.made_from, self._bronze)  # type: ignore[arg-type]
         except VersionTaken:
             pass
         except Killed:
@@ -95,9 +98,11 @@ class Run:
         self._waits.release()
 
 
-def publish(lake: Lake, run: str, data: Data) -> None:
+def publish(lake: Lake, run: str, data: Data, made_from: int, bronze: list[int]) -> None:
     """What the block of silver does: the objects, then the log, then what tidies up."""
-    writer = Writer.of(FLOW, lake, None, SILVER, run, None)  # type: ignore[arg-type]
+    entry = FLOW.bronze.entry(made_from)
+    writer = Writer.of(FLOW, lake, None, SILVER, run, None, entry)  # type: ignore[arg-type]
+    source = Source(key=FLOW.bronze.entry(bronze[-1]), sha256="")
     before = {content_of(e): e for e in (writer.previous.objects if writer.previous else ())}
     objects = []
     for place, number in zip(PLACES, data, strict=True):
@@ -109,7 +114,7 @@ def publish(lake: Lake, run: str, data: Data) -> None:
         objects.append(writer.store(entry, content, "x", before.get((folder, entry.sha256))))
     copy = writer.store_copied(FLOW.rejected, repr(data).encode(), 1, "x")
     version = writer.manifest(
-        Provenance(run, Source(key="", sha256=""), len(data)),
+        Provenance(run, source, len(data)),
         objects=tuple(objects),
         copies=(copy,),
         checks=(),
@@ -135,22 +140,25 @@ class TwoRuns(RuleBasedStateMachine):
         self.late: list[Callable[[], Any]] = []
         self.data: dict[str, Data] = {}
         self.entries: dict[int, bytes] = {}
+        self.bronze: list[int] = []
+        """The versions of the layer before, each published by the run that starts then."""
 
     @precondition(lambda self: len(self.runs) < 2)
     @rule(data=st.tuples(*[st.integers(0, 1)] * len(PLACES)))
     def start(self, data: Data) -> None:
-        self._start(new_run(), data)
+        self.bronze.append(len(self.bronze) + 1)
+        self._start(new_run(), data, len(self.bronze))
 
     @precondition(lambda self: self.dead and len(self.runs) < 2)
     @rule(which=st.integers(0, 9))
     def retry(self, which: int) -> None:
         """Mage starts a block again, in the same run."""
         dead = self.dead[which % len(self.dead)]
-        self._start(dead.run, dead.data)
+        self._start(dead.run, dead.data, dead.made_from)
 
-    def _start(self, run: str, data: Data) -> None:
+    def _start(self, run: str, data: Data, made_from: int) -> None:
         self.data[run] = data
-        self.runs.append(Run(self.store, run, data))
+        self.runs.append(Run(self.store, run, data, made_from, self.bronze))
 
     @precondition(lambda self: self.runs)
     @rule(which=st.integers(0, 1), requests=st.sampled_from([1, 2, 3, 5, 8, 50]))
@@ -201,15 +209,18 @@ class TwoRuns(RuleBasedStateMachine):
     @invariant()
     def no_entry_ever_changes(self) -> None:
         log = self.lake.log(SILVER)
-        for number in log.numbers():
+        oldest = log.newest().oldest if self.entries else 0
+        for number in (number for number in log.numbers() if number >= oldest):
             content = self.store.get("silver", SILVER.entry(number)) or b""
             assert self.entries.setdefault(number, content) == content
 
     def teardown(self) -> None:
         for run in self.runs:
-            run.kill()
+            if not run.ended:
+                run.kill()
         data = (7, 7, 7)
-        publish(self.lake, new_run(), data)
+        self.bronze.append(len(self.bronze) + 1)
+        publish(self.lake, new_run(), data, len(self.bronze), self.bronze)
         version = self.lake.version(SILVER)
         self._is_tidy(version)
         self._folder.cleanup()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterable, Iterator
+from io import BytesIO
 from itertools import count
 from pathlib import Path
 
@@ -58,8 +59,8 @@ class FolderStore:
     def put(  # noqa: D102
         self, layer: Layer, key: str, content: bytes | Path, content_type: str = BINARY
     ) -> None:
-        chunks = [content] if isinstance(content, bytes) else _chunks(content)
-        self.add(layer, key, chunks)
+        with BytesIO(content) if isinstance(content, bytes) else content.open("rb") as lines:
+            self.add(layer, key, lines)
 
     def create(  # noqa: D102
         self, layer: Layer, key: str, content: bytes, content_type: str = BINARY
@@ -85,9 +86,3 @@ class FolderStore:
                 return False
             self._objects[layer, key] = path, Listed(path.stat().st_size, time.time())
         return True
-
-
-def _chunks(path: Path) -> Iterator[bytes]:
-    with path.open("rb") as file:
-        while chunk := file.read(CHUNK):
-            yield chunk

@@ -28,6 +28,11 @@ def newest(logs: Mapping[str, Listed]) -> str:
     return max(logs, key=lambda key: (logs[key].modified, key), default="")
 
 
+def key_of(run: str, block: str) -> str:
+    """The key of an error log, in the bucket of its layer."""
+    return f"{LOGS}{run}-{block}.json"
+
+
 def describe(
     error: Exception,
     flow: str,
@@ -66,7 +71,7 @@ def keep(log: Mapping[str, Any], spool: Path, store: Store | None) -> str:
         Where the log is, `<layer>/logs/<run>-<block>.json` or a path; or why it is lost.
     """
     content = json.dumps(log, indent=1, ensure_ascii=False).encode("utf-8", "replace")
-    layer, name = log["layer"], f"{log['run']}-{log['block']}.json"
+    layer, name = log["layer"], key_of(log["run"], log["block"]).removeprefix(LOGS)
     file = spool / layer / name
     try:
         write_whole(file, content)

@@ -8,7 +8,6 @@ from datetime import datetime, timezone
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -188,8 +187,8 @@ class Manifest(Frozen):
     parts: Parts | None = None
     rows_in: int
     rows_out: int
-    rows_rejected: int
-    rows_duplicate: int
+    rows_rejected: int = 0
+    rows_duplicate: int = 0
     checks: tuple[Check, ...]
     profile: Profile | None = None
     drift: tuple[Drift, ...] = ()
@@ -222,14 +221,14 @@ class Manifest(Frozen):
         return ", ".join([self.code_version, *map(" ".join, self.libraries.items())])
 
 
-class Lost(Frozen):
-    """The entry of a version that is lost, so that the log has no gap."""
+class Head(Frozen):
+    """What every entry of a log has; alone, it stands for a version that is lost."""
 
     manifest_version: int = MANIFEST_VERSION
     layer: Layer
     dataset: str
     version: int
-    lost: Literal[True] = True
+    lost: bool = False
     sha256: str = NO_SEAL
 
 

@@ -7,7 +7,6 @@ change, under names that no other writer uses. So no late or repeated request ca
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -26,7 +25,7 @@ from .errors import (
     StoreError,
     VersionLost,
 )
-from .manifest import MANIFEST_VERSION, Lost, Manifest, check_seal, first_problem, sealed
+from .manifest import MANIFEST_VERSION, Head, Manifest, check_seal, first_problem, sealed
 from .records import CONTENT_TYPE
 from .store import Store
 
@@ -118,9 +117,9 @@ class VersionLog:
 
     def give_up(self, number: int) -> None:
         """Write that a version is lost, where its entry is missing."""
-        lost = Lost(layer=self.dataset.layer, dataset=self.dataset.name, version=number)
-        key = self.dataset.entry(number)
-        self.store.create(self.dataset.layer, key, sealed(lost), CONTENT_TYPE)
+        dataset, key = self.dataset, self.dataset.entry(number)
+        lost = Head(layer=dataset.layer, dataset=dataset.name, version=number, lost=True)
+        self.store.create(dataset.layer, key, sealed(lost), CONTENT_TYPE)
 
     def problem(self, number: int) -> LakeError | StoreError | None:
         """Why an entry cannot be read; None if it can, or if the log says that it is lost.
@@ -143,26 +142,17 @@ class VersionLog:
             raise ManifestMissing(name, self._block)
         try:
             check_seal(content)
-            told = json.loads(content, object_hook=_shallow)
-        except (ValueError, RecursionError) as error:
-            raise ManifestUnreadable(name, str(error), self._block) from None
-        if (written_as := int(told["manifest_version"])) > MANIFEST_VERSION:
-            raise ManifestTooNew(name, written_as, MANIFEST_VERSION)
-        if told.get("lost"):
-            raise VersionLost(self.dataset.path, int(told["version"]))
-        try:
+            head = Head.model_validate_json(content)
+            if head.manifest_version > MANIFEST_VERSION:
+                raise ManifestTooNew(name, head.manifest_version, MANIFEST_VERSION)
+            if head.lost:
+                raise VersionLost(self.dataset.path, head.version)
             return Manifest.model_validate_json(content), content
         except ValidationError as error:
             raise ManifestUnreadable(name, first_problem(error), self._block) from None
+        except ValueError as error:
+            raise ManifestUnreadable(name, str(error), self._block) from None
 
     @property
     def _block(self) -> str:
         return self.dataset.block
-
-
-HEAD = {"manifest_version", "version", "lost"}
-
-
-def _shallow(found: dict[str, object]) -> dict[str, object]:
-    """Keep only the head, because an entry can name very many objects."""
-    return {name: value for name, value in found.items() if name in HEAD}

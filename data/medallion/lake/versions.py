@@ -120,13 +120,6 @@ class Lake:
     def follow(self, dataset: Dataset, read: Callable[[Manifest], R]) -> R:
         """Read a dataset's version; read again if a newer one replaces it meanwhile.
 
-        Args:
-            dataset: the dataset.
-            read: reads the objects of a version; may be called more than once.
-
-        Returns:
-            The result of `read`.
-
         Raises:
             LakeError: the dataset is not published, or differs from its version.
         """

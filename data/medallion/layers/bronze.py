@@ -26,7 +26,7 @@ from ..lake.manifest import (
     now,
     sha256,
 )
-from ..lake.records import CONTENT_TYPE, record_texts, split_lines
+from ..lake.records import CONTENT_TYPE, record_texts
 from ..lake.runs import RUN, new_run, time_of
 from ..lake.versions import Lake
 from ..source.crawl import crawl
@@ -192,17 +192,14 @@ def _adopted(writer: Writer, key: str) -> list[Snapshot]:
 
 def _counted(lake: Lake, key: str) -> StoredObject:
     """The entry of a file of records, by reading it."""
-    digest, size = hashlib.sha256(), 0
-
-    def chunks() -> Iterator[bytes]:
-        nonlocal size
-        for chunk in lake.store.stream("bronze", key):
-            digest.update(chunk)
-            size += len(chunk)
-            yield chunk
-
-    rows = sum(1 for _ in record_texts(split_lines(chunks())))
-    return StoredObject(key=key, rows=rows, bytes=size, sha256=digest.hexdigest())
+    with workspace() as folder:
+        path = folder / "snapshot.json"
+        with path.open("wb") as file:
+            file.writelines(lake.store.stream("bronze", key))
+        with path.open("rb") as lines:
+            rows = sum(1 for _ in record_texts(lines))
+        digest, _ = _hashed(path)
+        return StoredObject(key=key, rows=rows, bytes=path.stat().st_size, sha256=digest)
 
 
 def verify(view: View) -> None:
@@ -228,10 +225,10 @@ def expired(
     today: datetime,
     in_use: Collection[str],
 ) -> list[Snapshot]:
-    """The snapshots that have expired.
+    """The expired ones of earlier snapshots, which are in the order of their last publish.
 
     Args:
-        snapshots: all earlier snapshots, by the version that last published them, oldest first.
+        snapshots: the earlier snapshots.
         versions: how many of the newest to keep; 0 for no limit.
         days: how many days after its publish to keep a snapshot; 0 for no limit.
         today: the current time.
@@ -301,9 +298,8 @@ def _equal(
     writer: Writer, wanted: StoredObject, earlier: Sequence[Snapshot]
 ) -> Iterator[StoredObject]:
     """The objects that should have the same content: itself, other snapshots, the fixed name."""
-    yield wanted
     equal = [one.object for one in earlier if one.object.sha256 == wanted.sha256]
-    yield from (entry for entry in equal if entry != wanted)
+    yield from dict.fromkeys([wanted, *equal])
     yield wanted.model_copy(update={"key": str(writer.dataset.object)})
 
 

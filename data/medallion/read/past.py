@@ -64,16 +64,13 @@ def versions(lake: Lake, flow: Flow) -> Iterator[ListedVersion]:
         if version is None or newest is None:
             continue
         counts = version.changes or Changes()
+        same = ("version", "published_at", "run", "snapshot", "replay")
         yield ListedVersion(
-            version=version.version,
-            published_at=version.published_at,
-            run=version.run,
-            snapshot=version.snapshot,
+            **{name: getattr(version, name) for name in same},
             records=version.rows_in,
             added=counts.added,
             removed=counts.removed,
             changed=counts.moved + counts.retyped + counts.changed,
-            replay=version.replay,
             current=version.version == newest.version,
         )
 
@@ -152,7 +149,7 @@ class Past(ExitStack):
         now = self._live.version(dataset)
         if version.named == now.named:
             return PinnedLake(self._live, {dataset: version})
-        known = self._snapshot(dataset, version)
+        known = self.snapshot(dataset, version)
         if dataset == self._flow.bronze:
             own = version.model_copy(update={"objects": (known.object,), "copies": ()})
             return PinnedLake(self._live, {dataset: own})
@@ -169,11 +166,7 @@ class Past(ExitStack):
             self._rebuilt[name] = self._publish_again(snapshots)
         return self._rebuilt[name]
 
-    def snapshot(self, version: Manifest) -> Snapshot:
-        """As `_snapshot`, for a version of silver."""
-        return self._snapshot(self._flow.silver, version)
-
-    def _snapshot(self, dataset: Dataset, version: Manifest) -> Snapshot:
+    def snapshot(self, dataset: Dataset, version: Manifest) -> Snapshot:
         """The snapshot that a version was made from, by the newest version of bronze."""
         kept = bronze.snapshots_of(self._live.version(self._flow.bronze))
         found = [one for one in kept if one.snapshot == version.snapshot]
@@ -237,7 +230,7 @@ def changes(lake: Lake, flow: Flow, start: Moment | None, end: Moment | None) ->
     if before.snapshot == after.snapshot:
         return {**head, "counts": Changes().model_dump()}
     with Past(lake, flow) as past:
-        again = past.rebuilt(past.snapshot(before), past.snapshot(after))
+        again = past.rebuilt(*(past.snapshot(flow.silver, one) for one in (before, after)))
         both = [one for _, one in again.log(flow.silver).entries() if one]
         for published, rebuilt in zip((before, after), both, strict=True):
             _compare(flow, flow.silver, published, rebuilt)

@@ -1,0 +1,69 @@
+"""What is left to do for a dataset once a version is published: its log, and what nobody needs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+
+from ..host.console import tell
+from .errors import LakeError, ManifestMissing, StoreError
+from .manifest import Manifest
+from .store import Listed
+from .version_log import VersionLog
+
+LONGEST_LOG = 400
+"""Entries. One listing shows them, and they are kept for more than a year of daily runs."""
+LOOKED_AT, LOOKED_AT_BYTES = 16, 16 << 20  # older entries that a run reads again, in turns
+
+Stored = Mapping[str, Listed]
+"""The objects of a dataset, listed before the publish."""
+
+
+def oldest_entry(
+    log: VersionLog,
+    stored: Stored,
+    previous: Manifest | None,
+    number: int,
+    is_over: Callable[[Manifest], bool],
+) -> int:
+    """The oldest version whose entry has not expired, when version `number` is published."""
+    there = log.numbers(stored)
+    first = previous.oldest if previous else min(there, default=number)
+    first = max(first, number + 1 - LONGEST_LOG)
+    for old in (old for old in there if old >= first):
+        entry = None
+        with suppress(LakeError, StoreError):
+            entry = log.entry(old)
+        if entry is None or not is_over(entry):
+            break
+        first = old + 1
+    return first
+
+
+def remove_unneeded(log: VersionLog, stored: Stored, version: Manifest) -> None:
+    """Remove what the newest version does not need: earlier objects, old entries, leftovers."""
+    dataset = log.dataset
+    needed = {*version.named, *(snapshot.object.key for snapshot in version.retained)}
+    needed |= {dataset.manifest, str(dataset.object), *dataset.beside}
+    needed |= {key for key in stored if dataset.number(key) >= version.oldest}
+    own = tuple(filter(None, (dataset.folder, dataset.log, dataset.objects)))
+    gone = [key for key in sorted(stored) if key.startswith(own) and key not in needed]
+    log.store.remove(dataset.layer, gone)
+
+
+def look_at(log: VersionLog, stored: Stored, version: Manifest) -> None:
+    """Read some of the older entries again, in turns, and tell of those that are lost."""
+    older, size = range(version.oldest, version.version), 0
+    turn = version.version * LOOKED_AT % max(len(older), 1)
+    for number in [*older[turn:], *older[:turn]][:LOOKED_AT]:
+        if size > LOOKED_AT_BYTES:
+            break
+        name = f"{log.dataset.layer}/{log.dataset.entry(number)}"
+        lost = f"what version {number} of {log.dataset.path} was is lost"
+        if listed := stored.get(log.dataset.entry(number)):
+            size += listed.bytes
+            if isinstance(log.problem(number), LakeError):
+                tell(f"{name} is damaged, and {lost}: remove it, and the next run notes that.")
+        elif isinstance(log.problem(number), ManifestMissing):
+            log.give_up(number)
+            tell(f"{name} is missing: {lost}.")
