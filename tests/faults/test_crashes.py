@@ -128,7 +128,7 @@ def came_to(event, process):
 @pytest.mark.parametrize("moment", ["before", "after"])
 def test_a_run_that_is_stopped_and_wakes_after_another_took_over(shaky, tally, every, moment):
     stops, found = 0, []
-    for chosen in operations(every, 6, "removal in silver"):
+    for chosen in operations(every, 6, "publish of silver", "removal in silver"):
         shaky.change()
         if not stopped_at(shaky, chosen, moment):
             break
@@ -184,7 +184,7 @@ def stopped_at(shaky, chosen, moment):
 @pytest.mark.slow
 def test_a_slow_operation_of_one_run_while_another_wants_to_publish(shaky, tally, every):
     held, found = 0, []
-    for chosen in operations(every, 10, "publish of silver", "removal in silver"):
+    for chosen in operations(every, 10, *CRITICAL):
         shaky.change()
         if not held_at(shaky, chosen):
             break
