@@ -29,14 +29,9 @@ RACERS = 4  # concurrent writers of one object
 
 @contextmanager
 def hold(store: Store, dataset: Dataset, run: str, seconds: float, limit: float) -> Iterator[Lease]:
-    """Hold the lease of a dataset while the context lasts.
+    """Hold the lease of a dataset while the context lasts; others can read the id of the run.
 
-    Args:
-        store: the store of the dataset.
-        dataset: the dataset to write.
-        run: the id of this run, for other runs to read.
-        seconds: the length of the lease; it expires if it is not renewed for so long.
-        limit: seconds to wait for another run to release the lease.
+    It expires if it is not renewed for `seconds`. Another run's is waited for `limit` seconds.
 
     Raises:
         LeaseHeld: another run held the lease for longer than the limit.

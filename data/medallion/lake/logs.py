@@ -61,11 +61,7 @@ def keep(log: Mapping[str, Any], spool: Path, store: Store | None) -> str:
     """Write an error log to its layer, or to the spool if the store does not accept it.
 
     The log is written to the spool first, and removed from it on delivery. So a crash loses none.
-
-    Args:
-        log: the content, ready for JSON, without secrets.
-        spool: the folder where the flow's logs wait.
-        store: the store of the lake; None if it is unknown.
+    It must be ready for JSON, without secrets.
 
     Returns:
         Where the log is, `<layer>/logs/<run>-<block>.json` or a path; or why it is lost.

@@ -31,14 +31,9 @@ def read(
     columns: Iterable[pa.Field],
     missing_as_null: bool = False,
 ) -> pa.Table:
-    """Read columns of a file that a manifest names.
+    """Read columns of a file that a manifest names, in the types that they must have.
 
-    Args:
-        name: the object's name for errors, `<layer>/<key>`.
-        content: the file.
-        entry: the object in the manifest.
-        columns: the columns to read, with the types they must have.
-        missing_as_null: whether a missing column is null, as in a file of an older table.
+    `missing_as_null` says whether a missing column is null, as in a file of an older table.
 
     Raises:
         ColumnsDiffer: a column is missing or has another type.

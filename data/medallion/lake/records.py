@@ -169,12 +169,8 @@ class Lines:
 def lines_within(chunks: Iterable[bytes], start: int, end: int, size: int) -> Iterator[Lines]:
     """Yield the records whose lines begin from byte `start` up to byte `end` of a file.
 
-    Args:
-        chunks: the file's content, from the byte before `start` (or from 0) to the end of the
-            file. Chunks after the last line are not read.
-        start: the first byte where a line may begin.
-        end: the first byte where no line may begin.
-        size: about how many bytes of lines to yield at a time.
+    Chunks are the file's content from the byte before `start` (or from 0); those after the last
+    line are not read. About `size` bytes of lines come at a time.
     """
     at, held, searched, inside = max(start - 1, 0), bytearray(), 0, start == 0
     for chunk in chunks:
@@ -204,11 +200,7 @@ def record_texts(lines: Iterable[bytes]) -> Iterator[bytes]:
 
 
 def rejected_records(lines: Iterable[bytes], name: str) -> Iterator[tuple[str, int, bytes]]:
-    """Yield the reason, the position in bronze and the JSON text of each reject.
-
-    Args:
-        lines: the lines of silver's file of rejects.
-        name: the object's name for errors, `<layer>/<key>`.
+    """Yield the reason, the position in bronze and the JSON text of each reject of a file.
 
     Raises:
         ObjectUnreadable: a line is not a reject.

@@ -46,15 +46,10 @@ KIND_OF = {code: kind for kind, codes in CODES.items() for code in codes.split()
 def refusal(
     endpoint: str, action: str, code: str, message: str = "", status: int = 0, region: str = ""
 ) -> StoreError:
-    """Our error for an error response of the store.
+    """Our error for an error response to a request, which `action` says in words.
 
-    Args:
-        endpoint: the store's address.
-        action: the request in words.
-        code: the S3 code; "" if the response has none.
-        message: the message beside the code.
-        status: the HTTP status; 0 if unknown, as for one object of a removal of many.
-        region: the region that the request was signed for.
+    The code is "" if the response has none; the status is 0 if it is unknown, as for one object of
+    a removal of many. The request was signed for `region`.
     """
     short = code or f"HTTP {status}"
     message = " ".join(message.split())[:LONGEST_MESSAGE]

@@ -64,11 +64,7 @@ class S3Store:
 
     @classmethod
     def connect(cls, settings: LakeSettings, patient: bool = True) -> Self:
-        """The store of the settings; it sends no request yet.
-
-        Args:
-            settings: the store's address, keys and limits.
-            patient: whether to retry often; else it retries once.
+        """The store of the settings; it sends no request yet. If not `patient`, it retries once.
 
         Raises:
             SettingError: the address or region is not valid.

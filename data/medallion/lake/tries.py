@@ -24,11 +24,8 @@ def tries(unanswered: int, busy: int) -> urllib3.Retry:
     """The retries of a request to the store; every request of ours may come twice.
 
     They ignore the store's `Retry-After`: MinIO sends one minute with each 503, which is longer
-    than a lease.
-
-    Args:
-        unanswered: retries if no response comes.
-        busy: retries if the store responds that it is busy; the last such response is returned.
+    than a lease. `unanswered` counts those without a response; `busy` those after the response that
+    the store is busy, the last of which is returned.
     """
     return urllib3.Retry(
         total=None,

@@ -82,14 +82,6 @@ class Lake:
         for batch in grouped(entries, attrgetter("bytes"), BYTES_AT_ONCE):
             yield from in_threads(self.store.connections, read, batch)
 
-    def only_content(self, dataset: Dataset) -> bytes:
-        """Read the only object of a dataset's version, and check its hash.
-
-        Raises:
-            LakeError: the dataset is not published, or differs from its version.
-        """
-        return self.follow(dataset, lambda version: self.read(dataset.layer, version.only_object()))
-
     def chunks(self, layer: Layer, entry: StoredObject) -> Iterator[bytes]:
         """As `read`, in chunks of 1 MiB; the hash is checked after the last one."""
         digest = hashlib.sha256()

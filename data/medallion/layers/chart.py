@@ -77,7 +77,7 @@ def verify(view: View) -> None:
         CheckFailed, LakeError: the picture is missing, or the file is not a picture.
     """
     drawing, dataset = _chart_of(view.flow)
-    content = view.lake.only_content(dataset)
+    content = view.lake.follow(dataset, lambda v: view.lake.read("gold", v.only_object()))
     start = STARTS[drawing.formats[0]]
     if not content.startswith(start):
         raise CheckFailed("the start of the chart's file", start, content[: len(start)])

@@ -106,8 +106,8 @@ def gather(
     if read:
         missing |= dict.fromkeys(_damaged(lake, versions.values()))
     silver, bronze = versions.get(flow.silver.path), versions.get(flow.bronze.path)
-    if chart is None and flow.chart and flow.chart.path in versions:
-        chart = had(lake.only_content, flow.chart)
+    if chart is None and flow.chart and (drawn := versions.get(flow.chart.path)):
+        chart = had(lake.read, "gold", drawn.only_object())
     return Facts(
         flow=flow,
         manifests=versions,
