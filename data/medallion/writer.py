@@ -137,10 +137,8 @@ class Writer:
             ManifestTooNew: a later release did.
         """
         log, layer = lake.log(dataset), dataset.layer
-        stored = {
-            **lake.store.listed(layer, dataset.prefix),
-            **lake.store.listed(layer, dataset.objects),
-        }
+        stored = lake.store.listed(layer, dataset.prefix)
+        stored |= lake.store.listed(layer, dataset.objects)
         previous, last = None, max(log.numbers(stored), default=0)
         try:
             previous, content = log.newest_content()
@@ -159,9 +157,8 @@ class Writer:
         is_older = before < (made_from or "") and before[:-DIGITS] == (made_from or "")[:-DIGITS]
         is_new = made_from is None or (is_older if previous else made_from and not last)
         writer_id = run if is_new and not any(run in key for key in stored) else new_run()
-        return cls(
-            flow, lake, settings, dataset, run, writer_id, lease, stored, previous, last + 1
-        )  # fmt: skip
+        more = (writer_id, lease, stored, previous, last + 1)
+        return cls(flow, lake, settings, dataset, run, *more)
 
     def store(
         self, entry: StoredObject, content: bytes | Path, kind: str, before: StoredObject | None

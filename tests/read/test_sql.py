@@ -12,6 +12,7 @@ from data.medallion.lake.manifest import sealed
 from data.medallion.lake.runs import new_run
 from data.medallion.lake.s3 import S3Store
 from data.medallion.read.__main__ import main
+from tests.story import named, publish
 
 pytestmark = pytest.mark.server
 FLOWS = ("--flow", "breweries")
@@ -78,6 +79,15 @@ def test_without_duckdb(past, capsys, monkeypatch):
     monkeypatch.setitem(sys.modules, "duckdb", None)
     status, told = asked(capsys, "sql", "--query", "SELECT 1")
     assert status == 1 and told.err.startswith("SQL needs DuckDB")
+
+
+def test_an_odd_record_breaks_no_table(small, capsys):
+    odd = {"id": "9", "name": "half \ud800", "country": "Land", "state_province": "North"}
+    small.api.records = [*named("A", 1), {**odd, "x": 10**400}, "\udfff"]
+    publish(drawn=False)
+    query = "SELECT count(record->>'name') FROM bronze; SELECT record FROM rejected"
+    status, told = asked(capsys, "sql", "--query", query)
+    assert status == 0 and "4" in told.out and "\ufffd" in told.out, told.err
 
 
 def test_versions_and_changes(past, capsys):

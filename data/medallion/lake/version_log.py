@@ -60,7 +60,7 @@ class VersionLog:
         be: so it counts unless the log has a later version.
         """
         copy = None
-        with suppress(ManifestMissing, ManifestUnreadable, VersionLost):
+        with suppress(ManifestMissing, ManifestUnreadable, VersionLost, StoreBusy):
             copy = self._read(self.dataset.manifest)
         last = max(self.numbers(), default=0)
         if copy and copy[0].version >= last:

@@ -19,6 +19,11 @@ from .past import Moment, Past
 ROWS = 1_000
 """How many rows of a result are printed, at most."""
 
+AS_JSON = r"""coalesce(TRY_CAST(record AS JSON), TRY_CAST(
+    regexp_replace(record, '\\u[dD][89a-fA-F][0-9a-fA-F]{2}', '�', 'g') AS JSON
+  ), to_json(record))"""
+"""A record as JSON. DuckDB refuses half a surrogate pair, which JSON permits."""
+
 Read = Callable[[Lake], pa.Table]
 
 
@@ -76,7 +81,7 @@ class Database(ExitStack):
 
     def _put(self, layer: str, name: str, table: pa.Table) -> None:
         """Put a table into the database; a `record` column becomes JSON."""
-        json = " REPLACE (record::JSON AS record)" if "record" in table.column_names else ""
+        json = f" REPLACE ({AS_JSON} AS record)" if "record" in table.column_names else ""
         self._duckdb.register("arrow", table)
         self._duckdb.execute(f"CREATE SCHEMA IF NOT EXISTS {layer}")
         self._duckdb.execute(
