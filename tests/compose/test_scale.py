@@ -26,11 +26,7 @@ def test_the_first_run_goes_through_two_workers(project):
         run = wait_for(lambda: (run := mage.run(first))["status"] in ENDED and run)
         assert run["status"] == "completed"
         lake = project.lake()
-        assert (
-            lake.version(FLOW.silver).rows_out
-            == lake.version(FLOW.gold[0]).rows_in
-            > 0
-        )
+        assert lake.version(FLOW.silver).rows_out == lake.version(FLOW.gold[0]).rows_in > 0
         assert not lake.store.listed("silver", "scratch/")
     finally:
         with suppress(AssertionError):
