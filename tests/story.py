@@ -6,7 +6,6 @@ What a reader got at once, after each run, is what it must get for ever.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import Any
@@ -89,8 +88,8 @@ class Story:
     refused: list[str] = field(default_factory=list)
     """The runs whose answers were refused."""
 
-    def tell(self, after: Callable[[], object] = lambda: None) -> None:
-        """Let it happen; `after` is called after each run."""
+    def tell(self, drawn: bool = False) -> None:
+        """Let it happen, with or without the chart."""
         lake = self.world.lake
         self.world.set(BREWERIES_STOP_ON="row_fall", MINIO_REGION="us-east-1")
         snapshots: dict[str, str] = {}
@@ -99,11 +98,10 @@ class Story:
             self.world.api.records = ANSWERS[answer]
             if name in REFUSED:
                 with pytest.raises(DriftStopped):
-                    publish()
+                    publish(drawn=drawn)
                 self.refused.append(lake.version(FLOW.bronze).run)
             else:
                 replayed = {} if name == answer else {"snapshot": snapshots[answer]}
-                snapshots[answer] = publish(**replayed)
+                snapshots[answer] = publish(drawn=drawn, **replayed)
                 self.runs.append(lake.version(FLOW.silver).run)
             self.told.append(Told.now())
-            after()
