@@ -27,11 +27,9 @@ class Cluster:
         self._file = folder / "scheduler.json"
         options = ["--host=127.0.0.1", "--port=0", "--no-dashboard"]
         self.scheduler = self._start("dask_scheduler", *options)
-        wait_for(self._file.exists, pause=0.1)
-
-    @property
-    def address(self) -> str:
-        return str(json.loads(self._file.read_text())["address"])
+        # The scheduler makes the file first, and then writes it.
+        text = wait_for(lambda: self._file.exists() and self._file.read_text(), pause=0.1)
+        self.address = str(json.loads(text)["address"])
 
     def wait_for_worker(self) -> None:
         """Wait until there is one."""

@@ -109,8 +109,9 @@ class MagePage:
         """What the page of logs shows once the last block is in it."""
 
         def shown() -> str | None:
-            # It asks for them once: when it missed some, it is opened again.
-            self.page.goto(f"{self.address}{PIPELINE}/logs")
+            # It asks for them once: when it missed some, it is opened again. By itself it may ask for
+            # those of the last hour, and a daily run counts as of midnight.
+            self.page.goto(f"{self.address}{PIPELINE}/logs?_limit=20&_offset=0&start_timestamp=0")
             with suppress(AssertionError):
                 last = self.page.get_by_role("link", name="data_viz").first
                 expect(last).to_be_visible(timeout=20 * SECONDS)
