@@ -109,8 +109,8 @@ class MagePage:
         """What the page of logs shows once the last block is in it."""
 
         def shown() -> str | None:
-            # It asks for them once: when it missed some, it is opened again. By itself it may ask for
-            # those of the last hour, and a daily run counts as of midnight.
+            # It asks for them once: when it missed some, it is opened again. It may ask for
+            # those of the last hour alone, and a daily run counts as of midnight.
             self.page.goto(f"{self.address}{PIPELINE}/logs?_limit=20&_offset=0&start_timestamp=0")
             with suppress(AssertionError):
                 last = self.page.get_by_role("link", name="data_viz").first
