@@ -40,7 +40,7 @@ def demo(chosen: argparse.Namespace) -> int:
     with (
         embedded_store(SANDBOX / "demo") as store,
         stand_in(flow, chosen) as api,
-        runner.environment({**store, f"{flow.prefix}API_URL": api.url}),
+        runner.environment({**store, **api.variables(flow.prefix)}),
     ):
         print(
             f"{flow.api.title}, local, with generated data -> bronze -> silver -> gold", flush=True

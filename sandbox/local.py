@@ -6,7 +6,7 @@ import asyncio
 import socket
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Any
 
@@ -52,6 +52,10 @@ class LocalApi(ABC):
     def url(self) -> str:
         """The address of the list."""
         return self.root + self._path
+
+    def variables(self, prefix: str) -> Mapping[str, str]:
+        """The settings of a flow that asks this server; `prefix` is that of their names."""
+        return {f"{prefix}API_URL": self.url}
 
     def __enter__(self) -> Self:
         sockets = self._bind()

@@ -20,6 +20,7 @@ class Request:
     query: Mapping[str, str]
     headers: Mapping[str, str]
     started: float
+    content: bytes = b""
     finished: float = 0.0
 
 
@@ -27,7 +28,7 @@ class Request:
 class Answer:
     """What is answered; without a status, the connection is cut."""
 
-    body: str = "[]"
+    body: str | bytes = "[]"
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)
 
@@ -49,15 +50,15 @@ def serving(answer: Callable[[Request], Answer]) -> Iterator[Server]:
 
         def do_GET(self) -> None:
             parts = urlsplit(self.path)
-            asked = Request(
-                parts.path, dict(parse_qsl(parts.query)), dict(self.headers), time.monotonic()
-            )
+            query = dict(parse_qsl(parts.query))
+            content = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            asked = Request(parts.path, query, dict(self.headers), time.monotonic(), content)
             found.requests.append(asked)
             given = answer(asked)
             if not given.status:
                 self.close_connection = True
                 return
-            body = given.body.encode()
+            body = given.body if isinstance(given.body, bytes) else given.body.encode()
             self.send_response(given.status)
             for name, value in given.headers.items():
                 self.send_header(name, value)
@@ -65,6 +66,8 @@ def serving(answer: Callable[[Request], Answer]) -> Iterator[Server]:
             self.end_headers()
             asked.finished = time.monotonic()
             self.wfile.write(body)
+
+        do_POST = do_GET
 
         def log_message(self, *_: Any) -> None:
             pass

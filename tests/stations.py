@@ -23,10 +23,8 @@ class InMemory(Api):
         totals: what it says before the first walk, and after each; none if it tells no total.
     """
 
-    title = "Records in memory"
-    url = "http://127.0.0.1:9/records"
-
     def __init__(self, *walks: Sequence[Any], totals: Sequence[Totals] = ()) -> None:
+        super().__init__(title="Records in memory", url="http://127.0.0.1:9/records")
         self.walks = walks
         self.told = totals
         self.walked = 0

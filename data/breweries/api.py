@@ -6,52 +6,23 @@ most 200 records a page, `/meta` with a total and counts, 120 requests a minute.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
-from data.medallion.lake.records import Item, parse, split_array
 from data.medallion.settings import FlowSettings
 from data.medallion.source.api import Api
-from data.medallion.source.client import Client, Response
+from data.medallion.source.client import Client
 from data.medallion.source.completeness import Totals, fold
-from data.medallion.source.pagination import numbered
-
-UNIQUE = "fresh"
-"""A parameter that the server ignores. Many shared caches ignore `no-cache`, and store a response
-by its whole address. So only a request with a new address is sure to reach the server."""
+from data.medallion.source.exchange import Request
+from data.medallion.source.pagination import PageNumber
 
 
 class OpenBreweryDB(Api):
-    """The API of the Open Brewery DB."""
-
-    title = "Open Brewery DB"
-    unit = "breweries"
-    url = "https://api.openbrewerydb.org/v1/breweries"
-    page_size = 200  # more is refused with 422
-    requests_per_minute = 120
-    facets = {"by_type": "brewery_type", "by_country": "country", "by_state": "state"}  # noqa: RUF012
-
-    def pages(
-        self, client: Client, settings: FlowSettings, total: int | None
-    ) -> Iterator[list[Item]]:
-        """All pages: as many as the total fills, and more while the last page is full."""
-        size = settings.api_page_size
-
-        def page(number: int) -> list[Item]:
-            # Without an order, a page may have other rows each time; by id, they are the same.
-            parameters = {"page": number, "per_page": size, "sort": "id:asc"}
-            return client.get(settings.api_url, parameters, records, UNIQUE)
-
-        return numbered(client, page, size, total or 0)
+    """The API of the Open Brewery DB, whose totals are counted by facets."""
 
     def totals(self, client: Client, settings: FlowSettings) -> Totals:
         """The totals of `/meta`."""
-        return client.get(
-            f"{settings.api_url}/meta",
-            {},
-            lambda response: self.read_meta(parse(response.text.strip())[0]),
-            UNIQUE,
-        )
+        request = Request(f"{settings.api_url}/meta")
+        return client.send(request, lambda response: self.read_meta(response.json))
 
     def read_meta(self, body: Any) -> Totals:
         """Read both shapes of `/meta`: numbers, and the strings that servers before 2025 sent.
@@ -72,6 +43,16 @@ class OpenBreweryDB(Api):
         return Totals(int(body["total"]), facets)
 
 
-def records(response: Response) -> list[Item]:
-    """The records of a page, as received."""
-    return split_array(response.text)
+API = OpenBreweryDB(
+    title="Open Brewery DB",
+    unit="breweries",
+    url="https://api.openbrewerydb.org/v1/breweries",
+    paging=PageNumber("page", size="per_page"),
+    # Without an order, a page may have other rows each time; by id, they are the same.
+    parameters={"sort": "id:asc"},
+    page_size=200,  # more is refused with 422
+    requests_per_minute=120,
+    # A parameter that the server ignores. Many shared caches ignore `no-cache`.
+    unique="fresh",
+    facets={"by_type": "brewery_type", "by_country": "country", "by_state": "state"},
+)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from data.medallion.flow import Blocks, Chart, Flow
 
-from .api import OpenBreweryDB
+from .api import API
 from .chart import draw
 from .cleaning import clean
 from .gold import STATE_BREWERY_TYPE
@@ -13,7 +13,7 @@ from .table import TABLE
 FLOW = Flow(
     name="breweries",
     package=__package__,
-    api=OpenBreweryDB(),
+    api=API,
     table=TABLE,
     clean=clean,
     aggregates=(STATE_BREWERY_TYPE,),

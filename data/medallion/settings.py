@@ -197,6 +197,9 @@ class FlowSettings(_Model):
     api_time_limit: float = _variable("API_TIME_LIMIT_SECONDS", 900, gt=0)
     api_crawls: int = _variable("API_CRAWLS", 3, ge=1)
 
+    others: Mapping[str, SecretStr] = _variable("others", {})
+    """The variables with the prefix that are no setting of every flow."""
+
     history_versions: int = _variable("HISTORY_VERSIONS", HISTORY_VERSIONS, ge=0)
     history_days: int = _variable("HISTORY_DAYS", 0, ge=0, le=36_500)
     stop_on: frozenset[str] = _variable("STOP_ON", STOPPING)
@@ -216,7 +219,8 @@ class FlowSettings(_Model):
             "API_PAGE_SIZE": page_size,
             "API_REQUESTS_PER_MINUTE": requests_per_minute,
         }
-        settings = cls._read({**defaults, **found, "prefix": prefix}, prefix)
+        own = {"prefix": prefix, "others": found}
+        settings = cls._read({**defaults, **found, **own}, prefix)
         # If only HISTORY_DAYS is set, the default number of versions must not limit the history.
         if settings.history_days and "HISTORY_VERSIONS" not in found:
             settings = settings.model_copy(update={"history_versions": 0})
@@ -224,6 +228,17 @@ class FlowSettings(_Model):
             problem = f"is not usable: this API gives at most {page_size}"
             raise SettingError(f"{prefix}API_PAGE_SIZE", problem)
         return settings
+
+    def own(self, setting: str, default: str = "") -> str:
+        """The value of a setting that this flow alone has.
+
+        Raises:
+            SettingError: it is not set, and has no default.
+        """
+        value = self.others.get(setting, SecretStr(default)).get_secret_value()
+        if not value:
+            raise SettingError(self.name_of(setting), "is required and not set")
+        return value
 
     def name_of(self, setting: str) -> str:
         """The full name of a setting, for messages."""

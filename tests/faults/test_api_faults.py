@@ -5,7 +5,6 @@ import time
 
 import pytest
 
-from data.breweries import api
 from data.breweries.flow import FLOW
 from data.medallion.source.errors import ApiGaveUp, CrawlIncomplete, FatalApiError
 from sandbox.faults import Faults
@@ -113,7 +112,7 @@ def test_a_shared_cache_in_front_proves_nothing(world, tally, every):
 
 def test_without_an_address_of_its_own_each_crawl_would_be_answered_by_the_cache(world):
     change_under_a_cache(world, 4)
-    world.patch.setattr(api, "UNIQUE", "")
+    world.patch.setattr(FLOW.api, "unique", "")
     world.fails(CrawlIncomplete, "bronze")
     assert sum(request.cached for request in world.api.requests) > 20
 

@@ -103,7 +103,7 @@ class MagePage:
         """Wait until the list of runs shows a run as done."""
         self.page.goto(f"{self.address}{PIPELINE}/runs")
         row = self.page.locator("tr").filter(has=self.page.get_by_text(str(number), exact=True))
-        expect(row.get_by_text("Done")).to_be_visible(timeout=120 * SECONDS)
+        expect(row.get_by_text("Done")).to_be_visible(timeout=240 * SECONDS)
 
     def logs(self) -> str:
         """What the page of logs shows once the last block is in it."""
@@ -114,8 +114,8 @@ class MagePage:
             self.page.goto(f"{self.address}{PIPELINE}/logs?_limit=20&_offset=0&start_timestamp=0")
             with suppress(AssertionError):
                 last = self.page.get_by_role("link", name="data_viz").first
-                expect(last).to_be_visible(timeout=20 * SECONDS)
+                expect(last).to_be_visible()
                 return self.page.locator("body").inner_text()
             return None
 
-        return wait_for(shown)
+        return wait_for(shown, seconds=240)

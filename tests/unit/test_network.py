@@ -1,6 +1,5 @@
 """Who is asked by way of the environment's proxy, and who never is."""
 
-import json
 import urllib.error
 
 import pytest
@@ -8,6 +7,7 @@ import requests
 
 from data.medallion.host.network import is_local, opener, session
 from data.medallion.source.client import Client
+from data.medallion.source.exchange import Request
 from tests.forward_proxy import forward_proxy
 from tests.stations import STATIONS
 
@@ -43,8 +43,8 @@ def test_others_are_not(host):
 
 def test_the_api_is_asked_through_the_proxy(proxied, monkeypatch):
     monkeypatch.setenv("STATIONS_API_URL", "http://api.example.org/v1")
-    with Client(STATIONS.load_settings()) as client:
-        found = client.get("http://api.example.org/v1/meta", {}, lambda a: json.loads(a.text))
+    with Client(STATIONS.api, STATIONS.load_settings()) as client:
+        found = client.send(Request("http://api.example.org/v1/meta"), lambda a: a.json)
     assert found == {"total": 7}
     assert proxied == ["http://api.example.org/v1/meta"]
 

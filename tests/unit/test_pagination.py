@@ -7,94 +7,152 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from data.medallion.lake.records import split_array
+from data.medallion.source.api import Api, Total
 from data.medallion.source.client import Client
-from data.medallion.source.client import Response as Received
-from data.medallion.source.errors import ApiLeadsAway, ApiLooped
-from data.medallion.source.pagination import followed, linked, next_link, numbered, offset
+from data.medallion.source.errors import ApiGaveUp, ApiLeadsAway, ApiLooped, ApiRefused
+from data.medallion.source.exchange import Response
+from data.medallion.source.pagination import (
+    Cursor,
+    HeaderLink,
+    JsonLink,
+    Offset,
+    PageNumber,
+    SinglePage,
+    next_link,
+)
 from tests.answers import Answer, serving
 from tests.stations import STATIONS
 
 SIZE = 3
+NUMBERED = PageNumber("page", size="size")
+SKIPPING = Offset("skip", size="size")
 
 
-@pytest.fixture
-def client(monkeypatch):
-    """A client of an API that nobody serves; tests give pages themselves."""
-    monkeypatch.setenv("STATIONS_API_CONNECTIONS", "2")
-    with Client(STATIONS.load_settings()) as client:
-        yield client
+@pytest.fixture(autouse=True)
+def settings(monkeypatch):
+    for name, value in {"PAGE_SIZE": SIZE, "CONNECTIONS": 2, "REQUESTS_PER_MINUTE": 0}.items():
+        monkeypatch.setenv(f"STATIONS_API_{name}", str(value))
+    monkeypatch.setenv("STATIONS_API_BACKOFF_SECONDS", "0")
 
 
-def items(numbers):
-    return [(str(number), number) for number in numbers]
+def walked(answer, total=None, **declared):
+    """What a declared API gives, page by page, and the server that gave it."""
+    api = Api(title="", url="", **{"records": "data", **declared})
+    with serving(answer) as server:
+        settings = STATIONS.load_settings().model_copy(update={"api_url": server.url})
+        with Client(api, settings) as client:
+            pages = [[value for _, value in page] for page in api.pages(client, settings, total)]
+    return pages, server
 
 
 def flat(pages):
-    return [value for page in pages for _, value in page]
+    return [record for page in pages for record in page]
 
 
-class List:
-    """A list in pages, that remembers which were asked for."""
+def listing(length, cap=SIZE, beyond=200):
+    """A list of numbers that is asked for by page or by offset, in pages of at most `cap`."""
 
-    def __init__(self, length):
-        self.length = length
-        self.asked = []
+    def answer(request):
+        size = min(int(request.query["size"]), cap)
+        start = int(request.query.get("skip", (int(request.query.get("page", 1)) - 1) * size))
+        found = list(range(start, min(start + size, length)))
+        return Answer(json.dumps({"data": found}), 200 if found or not start else beyond)
 
-    def from_to(self, start):
-        self.asked.append(start)
-        return items(range(start, min(start + SIZE, self.length)))
+    return answer
 
 
 @pytest.mark.parametrize("length", [0, 1, 2, 3, 4, 6, 7, 30])
 @pytest.mark.parametrize("told", ["nothing", "all", "fewer"])
-def test_all_pages_are_had_whatever_the_total(client, length, told):
-    total = {"nothing": 0, "all": length, "fewer": max(length - 4, 0)}[told]
-    for pages in (
-        lambda source: numbered(client, lambda n: source.from_to((n - 1) * SIZE), SIZE, total),
-        lambda source: numbered(client, lambda n: source.from_to(n * SIZE), SIZE, total, first=0),
-        lambda source: offset(client, source.from_to, SIZE, total),
-    ):
-        source = List(length)
-        assert flat(pages(source)) == list(range(length))
-        assert len(set(source.asked)) == len(source.asked) <= length // SIZE + 2
+@pytest.mark.parametrize("beyond", [200, 204, 404])
+def test_all_pages_are_had_whatever_the_total(length, told, beyond):
+    total = {"nothing": None, "all": length, "fewer": max(length - 4, 0)}[told]
+    for paging in (NUMBERED, SKIPPING):
+        pages, server = walked(listing(length, beyond=beyond), total, paging=paging)
+        assert flat(pages) == list(range(length))
+        queries = [tuple(request.query.items()) for request in server.requests]
+        assert len(set(queries)) == len(queries) <= length // SIZE + 2
 
 
-def test_a_server_that_ignores_the_number_is_noticed(client):
-    with pytest.raises(ApiLooped, match="page 2 is page 1 again"):
-        list(numbered(client, lambda _: items(range(SIZE)), SIZE))
+@pytest.mark.parametrize("total", [None, 10])
+@pytest.mark.parametrize("paging", [NUMBERED, SKIPPING])
+def test_a_server_that_caps_its_pages_loses_nothing(paging, total):
+    pages, _ = walked(listing(10, cap=2), total, paging=paging)
+    assert flat(pages) == list(range(10))
 
 
-def test_a_list_that_never_ends_does_where_a_total_is_told(client):
+@pytest.mark.parametrize("start", [0, 1, 5])
+def test_numbers_and_offsets_begin_where_it_is_said(start):
+    for paging in (PageNumber("page", "size", start), Offset("page", "size", start)):
+        _, server = walked(lambda _: Answer('{"data":[1]}'), 1, paging=paging)
+        assert [request.query["page"] for request in server.requests] == [str(start)]
+
+
+def test_a_server_that_ignores_the_number_is_noticed():
+    with pytest.raises(ApiLooped, match=r"page=2&size=3 gives a page that was there before"):
+        walked(lambda _: Answer('{"data":[1,2,3]}'), paging=NUMBERED)
+
+
+def test_a_list_that_never_ends_does_where_a_total_is_told():
     numbers = count()
-    pages = list(numbered(client, lambda _: items([next(numbers)] * SIZE), SIZE, total=6))
-    assert len(pages) == 6
+    pages, _ = walked(
+        lambda _: Answer(json.dumps({"data": [next(numbers)] * SIZE})), 6, paging=NUMBERED
+    )
+    assert 6 <= len(flat(pages)) <= 2 * (6 + 2 * SIZE)
 
 
-@given(st.integers(0, 40), st.integers(0, 40))
+def test_a_total_that_cannot_be_asks_no_more_than_there_is():
+    pages, server = walked(listing(7), 10**12, paging=NUMBERED)
+    assert flat(pages) == list(range(7))
+    assert len(server.requests) < 10
+
+
+@given(st.integers(0, 20), st.integers(0, 20))
 def test_a_total_changes_nothing_but_the_order_of_asking(length, total):
-    with Client(STATIONS.load_settings()) as client:
-        found = flat(offset(client, List(length).from_to, SIZE, total))
-    known = total // SIZE + 1
-    assert found == list(range(min(length, 2 * known * SIZE) if total else length))
+    pages, _ = walked(listing(length), total, paging=SKIPPING)
+    assert flat(pages) == list(range(length))[: len(flat(pages))]
+    assert len(flat(pages)) == length or length > 2 * total
 
 
-# Cursors
+def test_an_address_that_is_wrong_is_no_end():
+    with pytest.raises(ApiRefused, match="HTTP 404"):
+        walked(lambda _: Answer("no such list", 404), paging=NUMBERED)
 
 
-def test_cursors_are_followed_to_the_end(client):
-    leads = {"": "b", "b": "c", "c": None}
-    pages = followed(client, lambda cursor: (items([len(cursor)]), leads[cursor]), "")
-    assert flat(pages) == [0, 1, 1]
+# Cursors and links
 
 
-@pytest.mark.parametrize("leads", [{1: 1}, {1: 2, 2: 1}, {1: 2, 2: 3, 3: 2}])
-def test_a_circle_of_cursors_is_noticed(client, leads):
-    with pytest.raises(ApiLooped, match=r"in a circle: . is where it leads to a second"):
-        list(followed(client, lambda position: (items([position]), leads[position]), 1))
+@pytest.mark.parametrize("paging", [
+    Cursor("meta.next", cursor="at", size="size", start="*"), Cursor("meta.next", cursor="at"),
+    JsonLink("meta.link"), HeaderLink(size="size"),
+])  # fmt: skip
+def test_pages_lead_to_the_end(paging):
+    def answer(request):
+        at = request.query.get("at", "*").removeprefix("*") or "0"
+        following = str(int(at) + 1) if at != "2" else None
+        link = f"?at={following}&more=1" if following else None
+        body = {"data": [int(at)], "meta": {"next": following, "link": link}}
+        return Answer(json.dumps(body), headers={"Link": f'<{link}>; rel="next"'} if link else {})
+
+    pages, server = walked(answer, paging=paging, parameters={"q": "x"})
+    assert pages == [[0], [1], [2]]
+    assert server.requests[0].query["q"] == "x"
+    assert len(server.requests) == 3
 
 
-# Links
+@pytest.mark.parametrize("paging", [Cursor("next", cursor="at"), JsonLink("link")])
+def test_a_circle_is_noticed(paging):
+    def answer(request):
+        at = (int(request.query.get("at", 0)) + 1) % 3
+        return Answer(json.dumps({"data": [at], "next": at or 3, "link": f"?at={at}"}))
+
+    with pytest.raises(ApiLooped, match="in a circle"):
+        walked(answer, paging=paging)
+
+
+def test_a_link_that_is_none_is_a_body_that_cannot_be_used(monkeypatch):
+    monkeypatch.setenv("STATIONS_API_ATTEMPTS", "2")
+    with pytest.raises(ApiGaveUp, match="no address in next"):
+        walked(lambda _: Answer('{"data":[1],"next":7}'), paging=JsonLink())
 
 
 @pytest.mark.parametrize(
@@ -119,46 +177,61 @@ def test_a_circle_of_cursors_is_noticed(client, leads):
 )
 def test_the_next_page_of_a_header(link, leads):
     headers = {"Link": link} if link else {}
-    assert next_link(Received("[]", headers, "http://api.test/v1/stations")) == leads
-
-
-def pages_of(server):
-    settings = STATIONS.load_settings().model_copy(update={"api_url": server.url})
-    with Client(settings, {"Authorization": "Bearer t-1"}) as client:
-        yield from linked(client, server.url, {"size": 2}, lambda a: split_array(a.text))
-
-
-def test_links_are_followed_with_the_query_that_they_have():
-    def page(request):
-        number = int(request.query.get("page", 1))
-        link = {"Link": f'<?page={number + 1}&size=2>; rel="next"'} if number < 3 else {}
-        return Answer(json.dumps([number, -number]), headers=link)
-
-    with serving(page) as server:
-        assert flat(pages_of(server)) == [1, -1, 2, -2, 3, -3]
-    assert [request.query for request in server.requests] == [
-        {"size": "2"},
-        {"page": "2", "size": "2"},
-        {"page": "3", "size": "2"},
-    ]
-    assert {request.headers["Authorization"] for request in server.requests} == {"Bearer t-1"}
-
-
-def test_links_in_a_circle_are_noticed():
-    def page(request):
-        number = int(request.query.get("page", 1))
-        return Answer(headers={"Link": f'<?page={number % 3 + 1}>; rel="next"'})
-
-    with serving(page) as server, pytest.raises(ApiLooped, match="second time"):
-        list(pages_of(server))
-    assert len(server.requests) <= 5
+    assert next_link(Response(b"[]", headers, "http://api.test/v1/stations")) == leads
 
 
 def test_a_link_to_another_host_is_refused_and_no_token_sent_there():
     with serving(lambda _: Answer()) as other:
-        away = Answer(headers={"Link": f'<{other.url}?page=2>; rel="next"'})
-        with serving(lambda _: away) as server, pytest.raises(ApiLeadsAway) as caught:
-            list(pages_of(server))
+        away = Answer('{"data":[1]}', headers={"Link": f'<{other.url}?page=2>; rel="next"'})
+        with pytest.raises(ApiLeadsAway) as caught:
+            walked(lambda _: away)
     assert other.requests == []
     assert caught.value.next == f"{other.url}?page=2"
     assert f"leads on to {other.url}?page=2, which is another host" in str(caught.value)
+
+
+# Details and totals
+
+
+def test_a_list_of_names_is_followed_by_a_request_each_in_order():
+    def answer(request):
+        if request.path.endswith("/stations"):
+            at = int(request.query.get("at", 0))
+            body = {"data": [{"id": at}, {"id": at + 1}], "next": "?at=2" if at == 0 else None}
+            return Answer(json.dumps(body))
+        return Answer(json.dumps({"id": int(request.path[-1]), "own": True}, indent=1))
+
+    pages, server = walked(answer, paging=JsonLink(), detail="station/{id}")
+    assert pages == [[{"id": n, "own": True} for n in p] for p in ((0, 1), (2, 3))]
+    assert len(server.requests) == 6
+
+
+@pytest.mark.parametrize(
+    ("total", "body", "headers", "query"),
+    [
+        ("count", {"count": 7}, {}, {"size": "3"}),
+        (Total("meta.count"), {"meta": {"count": "7"}}, {}, {"size": "3"}),
+        (Total("0.n", parameters={"$select": "n"}), [{"n": "7"}], {}, {"$select": "n"}),
+        (Total(url="count"), 7, {}, {}),
+        (Total(header="X-Total"), [], {"X-Total": "7"}, {"size": "3"}),
+    ],
+)  # fmt: skip
+def test_the_total_stands_where_it_is_said(total, body, headers, query):
+    api = Api(title="", url="", total=total, paging=HeaderLink(size="size"))
+    with serving(lambda _: Answer(json.dumps(body), headers=headers)) as server:
+        settings = STATIONS.load_settings().model_copy(update={"api_url": server.url})
+        with Client(api, settings) as client:
+            assert api.totals(client, settings).records == 7
+    (request,) = server.requests
+    assert request.query == query
+    assert request.path == ("/count" if isinstance(total, Total) and total.url else "/stations")
+
+
+@pytest.mark.parametrize("told", [-1, 10**18, "many", None, True, [], 1.5])
+def test_a_total_that_cannot_be_is_told(told, monkeypatch):
+    monkeypatch.setenv("STATIONS_API_ATTEMPTS", "2")
+    api = Api(title="", url="", total="count", paging=SinglePage())
+    with serving(lambda _: Answer(json.dumps({"count": told}))) as server:
+        settings = STATIONS.load_settings().model_copy(update={"api_url": server.url})
+        with Client(api, settings) as client, pytest.raises(ApiGaveUp, match=r"total|literal"):
+            api.totals(client, settings)

@@ -7,13 +7,17 @@ them. Other requests follow HTTP_PROXY, HTTPS_PROXY, ALL_PROXY and NO_PROXY, as 
 from __future__ import annotations
 
 import ipaddress
+import os
 from http.client import HTTPResponse
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import OpenerDirector, ProxyHandler, Request, build_opener
 
 import requests
 from requests.adapters import DEFAULT_POOLSIZE, HTTPAdapter
+
+from ..errors import SettingError
 
 
 def is_local(url: str) -> bool:
@@ -37,7 +41,14 @@ class _Adapter(HTTPAdapter):
 
 
 def session(connections: int = DEFAULT_POOLSIZE) -> requests.Session:
-    """A session that keeps up to `connections` connections to a host open."""
+    """A session that keeps up to `connections` connections to a host open.
+
+    Raises:
+        SettingError: the authority that `requests` is told of is no file or folder.
+    """
+    for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
+        if (path := os.environ.get(name)) and not Path(path).exists():
+            raise SettingError(name, f"must be a file or a folder, and {path} is none")
     made = requests.Session()
     for scheme in ("http://", "https://"):
         made.mount(scheme, _Adapter(pool_maxsize=connections))

@@ -34,41 +34,6 @@ def _no_constant(name: str) -> Any:
 
 
 _DECODER = json.JSONDecoder(parse_constant=_no_constant)
-_SPACE = " \t\n\r"
-
-
-def split_array(text: str) -> list[Item]:
-    """Split a JSON array into items, each with its text and its value.
-
-    A text keeps escapes and digits as received, but is in one line. JSON allows line breaks only
-    between tokens, so a space can replace a line break.
-
-    Raises:
-        ValueError: the text is not JSON, or not an array.
-    """
-
-    def skip(at: int) -> int:
-        while at < len(text) and text[at] in _SPACE:
-            at += 1
-        return at
-
-    items: list[Item] = []
-    at = skip(0)
-    if text[at : at + 1] != "[":
-        raise ValueError("not a JSON array")
-    at = skip(at + 1)
-    closed = text[at : at + 1] == "]"
-    while not closed:
-        value, end = parse(text, at)
-        items.append((text[at:end].replace("\n", " ").replace("\r", " "), value))
-        at = skip(end)
-        closed = text[at : at + 1] == "]"
-        if not closed and text[at : at + 1] != ",":
-            raise ValueError(f"cut or malformed JSON at character {at}")
-        at = at if closed else skip(at + 1)
-    if skip(at + 1) != len(text):
-        raise ValueError(f"more than one JSON value at character {at + 1}")
-    return items
 
 
 def parse(text: str, at: int = 0) -> tuple[Any, int]:
@@ -84,10 +49,13 @@ def parse(text: str, at: int = 0) -> tuple[Any, int]:
 
 
 def array_lines(records: Iterable[str]) -> Iterator[bytes]:
-    """Yield the pieces of a file of records; each record is a JSON text of one line."""
+    """Yield the pieces of a file of records, each in one line.
+
+    JSON allows line breaks only between tokens, so a space can replace a line break.
+    """
     before = "[\n"
     for record in records:
-        yield (before + record).encode("utf-8")
+        yield (before + record.replace("\n", " ").replace("\r", " ")).encode("utf-8")
         before = ",\n"
     yield b"\n]\n" if before == ",\n" else b"[\n]\n"
 

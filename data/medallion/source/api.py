@@ -1,55 +1,194 @@
-"""The declaration of an API: its address, limits, pages and totals."""
+"""The declaration of an API: where its records stand, its pages, totals, limits and login."""
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING, Any, Literal
+from urllib.parse import urljoin
+
+from ..lake.records import Item
+from ..settings import FlowSettings
+from ..table import field_of
+from .auth import BEARER, Auth
+from .bodies import Body, Json
+from .completeness import Totals
+from .errors import ApiLooped
+from .exchange import Page, Request, Response
+from .pagination import HeaderLink, Paginator
 
 if TYPE_CHECKING:
-    from ..lake.records import Item
-    from ..settings import FlowSettings
     from .client import Client
-    from .completeness import Totals
+
+Meaning = Literal["answer", "end", "wait", "refusal"]
+"""What a status means: an answer, no more pages, try again later, or no."""
+
+STATUSES: Mapping[int, Meaning] = {
+    200: "answer",
+    204: "end",
+    404: "end",
+    408: "wait",
+    425: "wait",
+    429: "wait",
+}
+"""What the usual statuses mean. Every status from 500 on means `wait`, and the others `refusal`."""
 
 
-class Api(ABC):
-    """An API that lists records in pages. A flow overrides what is different in its API."""
+@dataclass(frozen=True)
+class Total:
+    """Where the API reports its number of records."""
+
+    path: str = ""
+    """The field of a body: `meta.count`, `0.count`; "" for the body itself."""
+    url: str = ""
+    """The address of that body, relative to the list's; "" for the list's first page."""
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    header: str = ""
+    """The header, if it is no field."""
+
+    def read(self, response: Response) -> Totals:
+        """The total of a response.
+
+        Raises:
+            ValueError: it has none, or none that can be.
+        """
+        where = self.header or self.path or "the body"
+        found = response.headers.get(self.header) if self.header else None
+        if not self.header:
+            found = field_of(response.json, self.path) if self.path else response.json
+        if isinstance(found, bool) or not isinstance(found, (int, str)):
+            raise ValueError(f"no total in {where}")
+        return Totals(int(found))
+
+
+@dataclass(kw_only=True, eq=False)
+class Api:
+    """An API that lists records in pages. What it cannot say, a flow says by another method."""
 
     title: str
     """The API's name, for people."""
-    unit: str = "records"
-    """What the API's records are, in the plural."""
     url: str
     """The default address of its list; `<FLOW>_API_URL` overrides it."""
+    unit: str = "records"
+    """What the API's records are, in the plural."""
+    records: str | Body = ""
+    """Where the records stand in a body, as `Json.path` says; or another form of body."""
+    paging: Paginator = field(default_factory=HeaderLink)
+    total: str | Total | None = None
+    """Where the total stands, a field of each page or a `Total`; None if the API reports none, and
+    must be crawled twice."""
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    """The parameters of each request of the list."""
+    method: Literal["GET", "POST"] = "GET"
+    headers: Mapping[str, str] = field(default_factory=dict)
+    auth: Auth = BEARER
+    detail: str = ""
+    """Set it if the list only names the records. It is the address of one, relative to the list's,
+    with fields of the listed record: `{url}`, `items/{id}`."""
+    statuses: Mapping[int, Meaning] = field(default_factory=dict)
+    """What statuses mean here, if not as in `STATUSES`."""
+    encoding: str = ""
+    """The charset of bodies, if no response names it; "" for UTF-8."""
     page_size: int = 100
     """The API's maximum of records per page; `<FLOW>_API_PAGE_SIZE` can set fewer."""
     requests_per_minute: int = 120
     """The default limit, 0 for none; `<FLOW>_API_REQUESTS_PER_MINUTE` overrides it."""
-    facets: Mapping[str, str] = {}
-    """The facets for which the API reports counts: its name of each, to the table's column."""
+    unique: str = ""
+    """A parameter that the server ignores. With a new value in each request, no shared cache has a
+    response."""
+    facets: Mapping[str, str] = field(default_factory=dict)
+    """The facets for which `totals` has counts: the API's name of each, to the table's column."""
 
-    def headers(self, settings: FlowSettings) -> dict[str, str]:
-        """More headers for each request: by default the token, if `<FLOW>_API_TOKEN` is set."""
-        token = settings.api_token.get_secret_value()
-        return {"Authorization": f"Bearer {token}"} if token else {}
+    def meaning(self, response: Response) -> Meaning:
+        """What a response means by its status and headers."""
+        status, headers = response.status, response.headers
+        if status in self.statuses:
+            return self.statuses[status]
+        if status == 403 and (
+            "Retry-After" in headers or headers.get("X-RateLimit-Remaining") == "0"
+        ):
+            return "wait"
+        return "wait" if status >= 500 else STATUSES.get(status, "refusal")
 
-    @abstractmethod
+    def read(self, response: Response) -> list[Item]:
+        """The records of a response, each with its text as received.
+
+        Raises:
+            ValueError: the body cannot be used; the request is tried again.
+        """
+        body = Json(self.records) if isinstance(self.records, str) else self.records
+        return body.records(response)
+
+    def request(self, settings: FlowSettings) -> Request:
+        """The request of the first page."""
+        request = Request(settings.api_url, method=self.method)
+        return self.paging.first(request, settings.api_page_size).having(**self.parameters)
+
+    def totals(self, client: Client, settings: FlowSettings) -> Totals | None:
+        """The totals that the API reports; None if it reports none.
+
+        Raises:
+            FatalApiError: the totals could not be fetched.
+        """
+        if self.total is None:
+            return None
+        total = Total(self.total) if isinstance(self.total, str) else self.total
+        request = self.request(settings)
+        if total.url or total.parameters:
+            request = Request(urljoin(settings.api_url, total.url), total.parameters)
+        return client.send(request, total.read)
+
     def pages(
         self, client: Client, settings: FlowSettings, total: int | None
     ) -> Iterator[list[Item]]:
-        """Yield all records, page by page; `pagination` has the usual kinds.
+        """Yield all records, page by page.
 
         `total` is the number of records that the API reports; None if it reports no total.
 
         Raises:
             FatalApiError: a page could not be fetched.
         """
+        for page in self._walk(client, settings, total or 0):
+            yield self._details(client, page) if self.detail else page.records
 
-    def totals(self, client: Client, settings: FlowSettings) -> Totals | None:
-        """The totals that the API reports; None if it reports none, and must be crawled twice.
+    def _walk(self, client: Client, settings: FlowSettings, total: int) -> Iterator[Page]:
+        """Yield the pages; those whose requests are known are requested ahead."""
+        size, request = settings.api_page_size, self.request(settings)
+        page = client.send(request, partial(self._page, request, 1))
+        yield page
+        count = full = len(page.records)
+        if total and total <= count < size:
+            return
+        # A server may give fewer records than asked, so that later pages begin elsewhere.
+        known = self.paging.ahead(request, size, total) if total and count == size else ()
+        for page in client.in_order(partial(self._further, client, full), known):
+            yield page
+            count += len(page.records)
+            if not page.records:
+                return
+        asked = {repr(request)}
+        while (following := page.following) and (not total or count <= 2 * (total + size)):
+            before, page = page, self._further(client, full if total else 1, following)
+            if repr(following) in asked or (page.records and page.records == before.records):
+                raise ApiLooped(settings.api_url, f"{following} gives a page that was there before")
+            asked.add(repr(following))
+            yield page
+            count += len(page.records)
 
-        Raises:
-            FatalApiError: the totals could not be fetched.
-        """
-        return None
+    def _further(self, client: Client, full: int, request: Request) -> Page:
+        return client.send(request, partial(self._page, request, full), after_last=Page([]))
+
+    def _page(self, request: Request, full: int, response: Response) -> Page:
+        records = self.read(response)
+        following = self.paging.after(request, response, len(records), full)
+        return Page(records, response.url, following)
+
+    def _details(self, client: Client, page: Page) -> list[Item]:
+        """Fetch the record that each listed one names."""
+
+        def fetch(listed: Item) -> Item:
+            address = urljoin(page.url, self.detail.format_map(listed[1]))
+            return client.send(Request(address), lambda response: (response.text, response.json))
+
+        return list(client.in_order(fetch, page.records))

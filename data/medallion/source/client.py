@@ -1,6 +1,6 @@
 """A polite HTTP client: few connections, a rate limit, retries and one time limit.
 
-It does not know what an API contains; a flow's `Api` does.
+It does not know what an API contains. A flow's `Api` says what a response means.
 """
 
 from __future__ import annotations
@@ -12,13 +12,12 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
 from functools import partial
 from http import HTTPStatus
 from http.client import HTTPException
-from typing import Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, NoReturn, TypeVar
 from urllib.parse import urlsplit
 
 import requests
@@ -39,6 +38,7 @@ from typing_extensions import Self
 from .. import __version__
 from ..host.network import session
 from ..settings import FlowSettings
+from .auth import Login
 from .errors import (
     ApiBodyMalformed,
     ApiBusy,
@@ -47,42 +47,39 @@ from .errors import (
     ApiRefused,
     ApiTokenRefused,
     ApiUnreachable,
+    FatalApiError,
     RetriableApiError,
 )
+from .exchange import Request, Response
+
+if TYPE_CHECKING:
+    from .api import Api
 
 T = TypeVar("T")
 R = TypeVar("R")
 
 LONGEST_BACKOFF = 30.0  # seconds; the server's Retry-After may ask for more
 CHUNK = 64 << 10
-TRIED_AGAIN = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS}
-"""The statuses below 500 that are retried. Every status from 500 on is retried too."""
+EPOCH = 1e8
+"""An `X-RateLimit-Reset` from here on is in seconds since 1970, as GitHub sends it; else a wait."""
 OF_THE_NETWORK = (OSError, HTTPException, urllib3.exceptions.HTTPError)
-LARGEST_BODY = 64 << 20  # bytes; the largest page of the real API has 86 kB
-
-
-@dataclass(frozen=True)
-class Response:
-    """A response with status 200: its text, its headers and the requested address."""
-
-    text: str
-    headers: Mapping[str, str]
-    url: str
+LARGEST_BODY = 64 << 20  # bytes as sent; the largest page of the real API has 86 kB
 
 
 class Client:
     """Sends requests to an API within the limits of the settings; a context manager.
 
-    Each request has the headers too. Public methods raise `FatalApiError`.
+    Public methods raise `FatalApiError`.
     """
 
-    def __init__(self, settings: FlowSettings, headers: Mapping[str, str] | None = None) -> None:
+    def __init__(self, api: Api, settings: FlowSettings) -> None:
+        self._api = api
         self._settings = settings
-        self.url = settings.api_url
         self._deadline = time.monotonic() + settings.api_time_limit
         self._stopped = threading.Event()
         limit = settings.api_requests_per_minute
         self._limiter = Limiter(Rate(limit, Duration.MINUTE)) if limit else None
+        self._login = Login(api.auth, settings)
         self._session = session(settings.api_connections)
         self._session.headers.update(
             {
@@ -91,7 +88,7 @@ class Client:
                 "User-Agent": f"{settings.prefix.lower().rstrip('_')}/{__version__}",
                 # A response from a shared cache may be old.
                 "Cache-Control": "no-cache",
-                **(headers or {}),
+                **api.headers,
             }
         )
 
@@ -102,24 +99,18 @@ class Client:
         self._stopped.set()
         self._session.close()
 
-    def get(
-        self,
-        url: str,
-        parameters: Mapping[str, Any],
-        read: Callable[[Response], T],
-        unique: str = "",
+    def send(
+        self, request: Request, read: Callable[[Response], T], after_last: T | None = None
     ) -> T:
-        """GET with retries, until `read` accepts a response. Errors name the address and query.
+        """Send a request, and again until `read` accepts a response. Errors name the address.
 
         Args:
-            url: the address without its query.
-            parameters: the parameters of the query.
+            request: the request.
             read: parses a response; raises ValueError, TypeError or LookupError if it cannot.
-            unique: the name of one more parameter, with a new value in each attempt, so that no
-                shared cache has a response; "" if the server refuses unknown parameters.
+            after_last: the result if the API says that there are no more pages. If it is None, a
+                404 is a refusal.
         """
-        address = _address(url, parameters)
-        self._refuse_another_host(url)
+        self._refuse_another_host(request.url)
         doubling = wait_exponential(multiplier=self._settings.api_backoff, max=LONGEST_BACKOFF)
         backoff = doubling + wait_random(0, self._settings.api_backoff)
 
@@ -135,8 +126,8 @@ class Client:
             wait=wait,
             stop=lambda state: enough(state) or state.upcoming_sleep > self._seconds_left(),
             sleep=sleep_using_event(self._stopped),
-            retry_error_callback=partial(self._give_up, address),
-        )(self._try, url, parameters, read, unique, address)
+            retry_error_callback=partial(self._give_up, str(request)),
+        )(self._try, request, read, after_last)
         return result
 
     def in_order(self, ask: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
@@ -150,6 +141,9 @@ class Client:
                         yield waiting.popleft().result()
                 while waiting:
                     yield waiting.popleft().result()
+            except GeneratorExit:  # nobody wants the rest
+                pool.shutdown(cancel_futures=True)
+                raise
             except BaseException:
                 self._stopped.set()
                 pool.shutdown(cancel_futures=True)
@@ -168,58 +162,93 @@ class Client:
 
     def _refuse_another_host(self, url: str) -> None:
         """A page can link to the next one, but only the API of the settings may get the token."""
-        ours, theirs = urlsplit(self.url), urlsplit(url)
+        ours, theirs = urlsplit(self._settings.api_url), urlsplit(url)
         if (ours.scheme, ours.netloc) != (theirs.scheme, theirs.netloc):
-            raise ApiLeadsAway(self.url, url, self._settings.name_of("API_URL"))
+            raise ApiLeadsAway(ours.geturl(), url, self._settings.name_of("API_URL"))
 
     def _seconds_left(self) -> float:
         return max(0.0, self._deadline - time.monotonic())
 
     def _try(
         self,
-        url: str,
-        parameters: Mapping[str, Any],
+        request: Request,
         read: Callable[[Response], T],
-        unique: str,
-        address: str,
+        after_last: T | None,
+        renewed: bool = False,
     ) -> T:
+        login = self._login.number
+        response = self._answer(request)
+        meaning = self._api.meaning(response)
+        if response.status == HTTPStatus.UNAUTHORIZED and not renewed and self._login.renew(login):
+            return self._try(request, read, after_last, renewed=True)
+        if meaning == "wait":
+            raise ApiBusy(str(request), response.status, seconds_asked(response.headers))
+        if meaning == "end" and after_last is not None:
+            return after_last
+        if meaning != "answer":
+            raise self._refusal(request, response)
+        try:
+            return read(response)
+        except (ValueError, TypeError, LookupError) as error:
+            kind = response.headers.get("Content-Type", "no type").split(";")[0]
+            problem = f"a body that cannot be used: {error} ({kind}, {len(response.content)} bytes)"
+            raise ApiBodyMalformed(str(request), problem) from None
+
+    def _answer(self, request: Request) -> Response:
+        """Send a request once."""
         left = self._seconds_left()
         if self._limiter and not self._limiter.try_acquire("requests", timeout=left):
             setting = self._settings.name_of("API_REQUESTS_PER_MINUTE")
-            raise ApiUnreachable(address, f"{setting} allows no request in time")
-        sent = {**parameters, unique: secrets.token_hex(8)} if unique else parameters
+            raise ApiUnreachable(str(request), f"{setting} allows no request in time")
         timeout = min(self._settings.api_timeout, max(left, 0.001))
         end = time.monotonic() + timeout
+        unique = {self._api.unique: secrets.token_hex(8)} if self._api.unique else {}
         try:
-            with self._session.get(
-                url, params=sent, timeout=timeout, allow_redirects=False, stream=True
+            with self._session.request(
+                **request.parts(unique),
+                auth=self._login,
+                timeout=timeout,
+                allow_redirects=False,
+                stream=True,
             ) as response:
-                body = _body(response, address, end)
+                # The connection still has the answer to come, which is no other request's.
+                early = response.status_code < HTTPStatus.OK
+                body = b"" if early else _body(response, str(request), end)
         except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
-            raise ApiUnreachable(address, _cause(error)) from None
-        _refuse_errors(response, body, address, self._settings)
-        try:
-            return read(Response(body.decode("utf-8"), response.headers, url))
-        except (ValueError, TypeError, LookupError) as error:
-            raise ApiBodyMalformed(address, _describe(response, body, error)) from None
+            raise ApiUnreachable(str(request), _cause(error)) from None
+        status, encoding = response.status_code, self._api.encoding
+        return Response(body, response.headers, request.url, status, encoding)
+
+    def _refusal(self, request: Request, response: Response) -> FatalApiError:
+        status, settings = response.status, self._settings
+        where = response.headers.get("Location")
+        answer = (
+            f"a redirect to {where}" if where else response.content[:200].decode("utf-8", "replace")
+        )
+        answer = " ".join(answer.split())
+        if status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
+            problem = "is not accepted" if self._login.signs else "is not set"
+            return ApiTokenRefused(str(request), status, answer, self._login.settings, problem)
+        names = settings.name_of("API_URL"), settings.name_of("API_PAGE_SIZE")
+        return ApiRefused(str(request), status, answer, " and ".join(names))
 
 
 def seconds_asked(headers: Mapping[str, str]) -> float | None:
-    """The seconds of a response's `Retry-After`, which is a number or an HTTP date.
+    """The seconds to wait by `Retry-After` (a number or an HTTP date), else `X-RateLimit-Reset`.
 
     Returns:
-        A finite number, 0 or more; None if it is missing or malformed.
+        A finite number, 0 or more; None if both are missing or malformed.
     """
-    asked = headers.get("Retry-After", "")
+    # Use the server's clock if it sends its time, because ours may be wrong.
+    now = _moment(headers.get("Date", "")) or datetime.now(timezone.utc)
+    asked = headers.get("Retry-After") or headers.get("X-RateLimit-Reset", "")
     try:
         seconds = float(asked)
     except ValueError:
         until = _moment(asked)
-        if until is None:
-            return None
-        # Use the server's clock if it sends its time, because ours may be wrong.
-        now = _moment(headers.get("Date", "")) or datetime.now(timezone.utc)
-        return max(0.0, (until - now).total_seconds())
+        return max(0.0, (until - now).total_seconds()) if until else None
+    if "Retry-After" not in headers and seconds >= EPOCH:
+        seconds = max(0.0, seconds - now.timestamp())
     return seconds if 0 <= seconds < math.inf else None
 
 
@@ -229,14 +258,6 @@ def _moment(date: str) -> datetime | None:
     except (ValueError, OverflowError):
         return None
     return moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
-
-
-def _address(url: str, parameters: Mapping[str, Any]) -> str:
-    """The full address with its query, for a person to open."""
-    try:
-        return requests.Request("GET", url, params=parameters).prepare().url or url
-    except requests.RequestException:
-        return url
 
 
 def _body(response: requests.Response, url: str, end: float) -> bytes:
@@ -251,29 +272,6 @@ def _body(response: requests.Response, url: str, end: float) -> bytes:
         if len(body) > LARGEST_BODY:
             raise ApiBodyMalformed(url, f"a body of more than {LARGEST_BODY:,} bytes")
     return bytes(body)
-
-
-def _refuse_errors(
-    response: requests.Response, body: bytes, url: str, settings: FlowSettings
-) -> None:
-    if response.status_code in TRIED_AGAIN or response.status_code >= 500:
-        raise ApiBusy(url, response.status_code, seconds_asked(response.headers))
-    if response.status_code == requests.codes.ok:
-        return
-    where = response.headers.get("Location")
-    answer = f"a redirect to {where}" if where else body[:200].decode("utf-8", "replace")
-    answer = " ".join(answer.split())
-    if response.status_code in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
-        setting = settings.name_of("API_TOKEN")
-        problem = "is not accepted" if settings.api_token.get_secret_value() else "is not set"
-        raise ApiTokenRefused(url, response.status_code, answer, setting, problem)
-    names = settings.name_of("API_URL"), settings.name_of("API_PAGE_SIZE")
-    raise ApiRefused(url, response.status_code, answer, " and ".join(names))
-
-
-def _describe(response: requests.Response, body: bytes, error: Exception) -> str:
-    kind = response.headers.get("Content-Type", "no type").split(";")[0]
-    return f"a body that cannot be used: {error} ({kind}, {len(body)} bytes)"
 
 
 def _cause(error: BaseException) -> str:

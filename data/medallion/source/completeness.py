@@ -20,16 +20,26 @@ Facets = Mapping[str, str]
 VALUES_OF = "values of the API's {}"
 """The name of a facet's check: each of its values has the count that the API reports."""
 
+MOST_RECORDS = 10**12
+
 Differences = dict[str, dict[str, int]]
 """The name of a count to its values: `fetched` by us and `told` by the API."""
 
 
 @dataclass(frozen=True)
 class Totals:
-    """The API's totals: its records, and the records per (folded) value of each facet."""
+    """The API's totals: its records, and the records per (folded) value of each facet.
+
+    Raises:
+        ValueError: there cannot be so many records.
+    """
 
     records: int
     facets: Mapping[str, Counter[str]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.records <= MOST_RECORDS:
+            raise ValueError(f"a total of {self.records}, which cannot be")
 
     def differences(self, later: Totals) -> Differences:
         """The differences from later totals."""

@@ -40,7 +40,7 @@ def crawl(api: Api, table: Table, settings: FlowSettings, path: Path) -> Crawl:
     Raises:
         FatalApiError: no complete crawl was possible.
     """
-    with Client(settings, api.headers(settings)) as client:
+    with Client(api, settings) as client:
         fetch = partial(_fetch, api, table, settings, client, path)
         totals = api.totals(client, settings)
         if totals is None:

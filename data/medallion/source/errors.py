@@ -70,6 +70,14 @@ class ApiTokenRefused(FatalApiError):
     )
 
 
+class ApiLoginFailed(FatalApiError):
+    """Nothing that signs a request could be made."""
+
+    problem: str
+    setting: str
+    says = "The login to {url} failed ({problem}); check {setting}."
+
+
 class ApiLeadsAway(FatalApiError):
     """A page links to a next page on another host."""
 

@@ -1,107 +1,157 @@
-"""The usual kinds of pagination. Each detects pages that lead in a circle."""
+"""The usual kinds of pagination, by the names of dlt's `rest_api` source.
+
+A paginator gives the next request. It sends nothing.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
-from typing import TypeVar
+from abc import ABC, abstractmethod
+from collections.abc import Iterable
+from dataclasses import dataclass
 from urllib.parse import urljoin
 
-from ..lake.records import Item
-from .client import Client, Response
-from .errors import ApiLooped
-
-Position = TypeVar("Position")
-Page = list[Item]
+from ..table import field_of
+from .exchange import Request, Response
 
 PARAMETER = re.compile(r'\s*;\s*([^\s;,="]+)\s*(?:=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s;,"]*)))?')
 LINK = re.compile(f"<([^<>]*)>((?:{PARAMETER.pattern})*)")
 """A link of a `Link` header. The parser of `requests` cuts an address at its first ; or ,."""
 
 
-def numbered(
-    client: Client, page: Callable[[int], Page], size: int, total: int = 0, first: int = 1
-) -> Iterator[Page]:
-    """Yield pages by number: those that the total fills, and one more; a few are requested ahead.
+class Paginator(ABC):
+    """A kind of pagination. The names are those of the API's parameters."""
 
-    The list may be longer than the total. So more pages are requested while the last one is full.
-    There is a limit, because a server may ignore the number. Without a total, pages are requested
-    until one is empty, because a server may return smaller pages than requested.
+    size: str = ""
+    """The parameter for the number of records per page; "" if the API has none."""
 
-    `page` fetches a page of `size` records by its number, from `first` on. `total` is the expected
-    number of records; 0 if it is unknown.
+    def first(self, request: Request, size: int) -> Request:
+        """The request of the first page."""
+        return request.having(**{self.size: size}) if self.size else request
 
-    Raises:
-        ApiLooped: a page is the same as the one before.
-    """
-    known = total // size + 1  # the last of them is not full
-    for last in client.in_order(page, range(first, first + known)):
-        yield last
-    further = first + known
-    while (len(last) >= size and further < first + 2 * known) if total else last:
-        before, last = last, page(further)
-        if last == before:
-            raise ApiLooped(client.url, f"page {further} is page {further - 1} again")
-        yield last
-        further += 1
+    def ahead(self, first: Request, size: int, total: int) -> Iterable[Request]:
+        """The requests after the first one that can be sent at once, if the total is known."""
+        return ()
 
+    @abstractmethod
+    def after(
+        self, request: Request, response: Response, records: int, full: int
+    ) -> Request | None:
+        """The request of the page after this one; None if this is the last one.
 
-def offset(
-    client: Client, page: Callable[[int], Page], size: int, total: int = 0
-) -> Iterator[Page]:
-    """Yield pages by the offset of their first record; otherwise as `numbered`."""
-    if total:
-        return numbered(client, lambda number: page(number * size), size, total, first=0)
+        `records` is the number of this page's records, `full` the least number of a page that is
+        not the last one.
 
-    def next_of(start: int) -> tuple[Page, int | None]:
-        records = page(start)
-        return records, start + len(records) if records else None
-
-    return followed(client, next_of, 0)
+        Raises:
+            ValueError: the response says neither.
+        """
 
 
-def followed(
-    client: Client, page: Callable[[Position], tuple[Page, Position | None]], first: Position
-) -> Iterator[Page]:
-    """Yield pages that each give the next position: a cursor, a token or the last record's id.
+@dataclass(frozen=True)
+class SinglePage(Paginator):
+    """All records are in one response."""
 
-    `page` fetches the page of a position; it returns it and the next position, None at the end.
-
-    Raises:
-        ApiLooped: a page leads back to an earlier one.
-    """
-    position: Position | None = first
-    seen: set[Position] = set()
-    while position is not None:
-        if position in seen:
-            raise ApiLooped(client.url, f"{position!r} is where it leads to a second time")
-        seen.add(position)
-        records, position = page(position)
-        yield records
+    def after(  # noqa: D102
+        self, request: Request, response: Response, records: int, full: int
+    ) -> Request | None:
+        return None
 
 
-def linked(
-    client: Client, url: str, parameters: dict[str, object], read: Callable[[Response], Page]
-) -> Iterator[Page]:
-    """Yield pages that link to the next one in a header: `Link: <address>; rel="next"` (RFC 8288).
+@dataclass(frozen=True)
+class PageNumber(Paginator):
+    """Pages have numbers. The page after the last one is empty, or it is not there."""
 
-    The address and the parameters are those of the first page; a link contains its own. `read`
-    parses the records of a response.
+    page: str = "page"
+    size: str = "per_page"
+    start: int = 1
+    """The number of the first page."""
 
-    Raises:
-        ApiLooped: a link leads back to an earlier page.
-        ApiLeadsAway: a link leads to another host, which must not get the token.
-    """
+    def first(self, request: Request, size: int) -> Request:  # noqa: D102
+        return super().first(request.having(**{self.page: self.start}), size)
 
-    def page(address: str) -> tuple[Page, str | None]:
-        asked = parameters if address == url else {}
+    def ahead(self, first: Request, size: int, total: int) -> Iterable[Request]:  # noqa: D102
+        numbers = range(self.start + 1, self.start + 1 + total // size)
+        return (first.having(**{self.page: number}) for number in numbers)
 
-        def both(response: Response) -> tuple[Page, str | None]:
-            return read(response), next_link(response)
+    def after(  # noqa: D102
+        self, request: Request, response: Response, records: int, full: int
+    ) -> Request | None:
+        following = request.having(**{self.page: request.parameters[self.page] + 1})
+        return following if records >= full else None
 
-        return client.get(address, asked, both)
 
-    return followed(client, page, url)
+@dataclass(frozen=True)
+class Offset(Paginator):
+    """A page begins at a record. A page after the last record is empty, or it is not there."""
+
+    offset: str = "offset"
+    size: str = "limit"
+    start: int = 0
+    """The offset of the first record."""
+
+    def first(self, request: Request, size: int) -> Request:  # noqa: D102
+        return super().first(request.having(**{self.offset: self.start}), size)
+
+    def ahead(self, first: Request, size: int, total: int) -> Iterable[Request]:  # noqa: D102
+        offsets = range(self.start + size, self.start + total + 1, size)
+        return (first.having(**{self.offset: offset}) for offset in offsets)
+
+    def after(  # noqa: D102
+        self, request: Request, response: Response, records: int, full: int
+    ) -> Request | None:
+        following = request.having(**{self.offset: request.parameters[self.offset] + records})
+        return following if records >= full else None
+
+
+@dataclass(frozen=True)
+class Cursor(Paginator):
+    """Each body has the cursor of the next page; the last one has none."""
+
+    path: str
+    """Where it stands: `meta.next_cursor`."""
+    cursor: str = "cursor"
+    size: str = ""
+    start: str = ""
+    """The cursor of the first page, if the API needs one."""
+
+    def first(self, request: Request, size: int) -> Request:  # noqa: D102
+        begun = request.having(**{self.cursor: self.start}) if self.start else request
+        return super().first(begun, size)
+
+    def after(  # noqa: D102
+        self, request: Request, response: Response, records: int, full: int
+    ) -> Request | None:
+        cursor = field_of(response.json, self.path)
+        return request.having(**{self.cursor: cursor}) if cursor else None
+
+
+@dataclass(frozen=True)
+class JsonLink(Paginator):
+    """Each body has the address of the next page; the last one has none."""
+
+    path: str = "next"
+    size: str = ""
+
+    def after(  # noqa: D102
+        self, request: Request, response: Response, records: int, full: int
+    ) -> Request | None:
+        link = field_of(response.json, self.path)
+        if link and not isinstance(link, str):
+            raise ValueError(f"no address in {self.path}")
+        return Request(urljoin(response.url, link)) if link else None
+
+
+@dataclass(frozen=True)
+class HeaderLink(Paginator):
+    """Each response has a header `Link: <address>; rel="next"` (RFC 8288), but for the last one."""
+
+    size: str = "per_page"
+
+    def after(  # noqa: D102
+        self, request: Request, response: Response, records: int, full: int
+    ) -> Request | None:
+        link = next_link(response)
+        return Request(link) if link else None
 
 
 def next_link(response: Response) -> str | None:

@@ -97,7 +97,7 @@ def test_a_crawl_is_proved_complete_by_the_total_and_each_facet(local, tmp_path)
 
 def test_no_two_requests_have_one_address_and_all_say_no_cache(local):
     settings = FLOW.load_settings()
-    with Client(settings) as client:
+    with Client(API, settings) as client:
         for _ in range(2):
             totals = API.totals(client, settings)
             pages = list(API.pages(client, settings, totals.records))
@@ -110,6 +110,6 @@ def test_no_two_requests_have_one_address_and_all_say_no_cache(local):
 
 def test_pages_are_in_the_order_of_the_ids(local):
     settings = replace(FLOW, api=API).load_settings()
-    with Client(settings) as client:
+    with Client(API, settings) as client:
         rows = [record for page in API.pages(client, settings, 300) for _, record in page]
     assert [row["id"] for row in rows] == sorted(row["id"] for row in rows)

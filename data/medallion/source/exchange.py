@@ -1,0 +1,108 @@
+"""What is sent to an API and what comes back."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from email.message import Message
+from functools import cached_property
+from typing import Any, Literal
+
+import requests
+
+from ..lake.records import Item, parse
+
+LARGEST_BODY = 512 << 20  # bytes, unpacked
+GZIP = b"\x1f\x8b"
+
+
+@dataclass(frozen=True)
+class Request:
+    """A request. Its parameters are in the query; those of a POST are its body, as JSON."""
+
+    url: str
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    method: Literal["GET", "POST"] = "GET"
+
+    def having(self, **parameters: Any) -> Request:
+        """The request with more parameters, or other values of them."""
+        return replace(self, parameters={**self.parameters, **parameters})
+
+    def parts(self, query: Mapping[str, Any]) -> dict[str, Any]:
+        """The arguments for `requests`, with more parameters of the query."""
+        posted = self.method == "POST"
+        return {
+            "method": self.method,
+            "url": self.url,
+            "params": query if posted else {**self.parameters, **query},
+            "json": dict(self.parameters) if posted else None,
+        }
+
+    def __str__(self) -> str:
+        """The address with its query, for a person to open."""
+        try:
+            return requests.Request(**self.parts({})).prepare().url or self.url
+        except requests.RequestException:
+            return self.url
+
+
+@dataclass(frozen=True)
+class Response:
+    """A response: the bytes of its body, its headers and the requested address."""
+
+    content: bytes
+    headers: Mapping[str, str]
+    url: str
+    status: int = 200
+    encoding: str = ""
+    """The charset if the response names none; "" for UTF-8."""
+
+    @cached_property
+    def text(self) -> str:
+        """The body as text: unpacked if it is a gzip file, without a byte order mark.
+
+        Raises:
+            ValueError: it is not text of its charset, or not a whole gzip file.
+            LookupError: Python does not know the charset.
+        """
+        content = _unpacked(self.content) if self.content.startswith(GZIP) else self.content
+        kind = Message()
+        kind["Content-Type"] = self.headers.get("Content-Type", "")
+        charset = kind.get_content_charset() or self.encoding or "utf-8"
+        return content.decode(charset).removeprefix("\ufeff")
+
+    @cached_property
+    def json(self) -> Any:
+        """The value of the body.
+
+        Raises:
+            ValueError: it is not one JSON value.
+        """
+        text = self.text.strip()
+        value, end = parse(text)
+        if end != len(text):
+            raise ValueError(f"more than one JSON value at character {end}")
+        return value
+
+
+@dataclass(frozen=True)
+class Page:
+    """The records of a response, each with its text as received, and what comes after it."""
+
+    records: list[Item]
+    url: str = ""
+    following: Request | None = None
+    """The request of the next page; None if this is the last one."""
+
+
+def _unpacked(content: bytes) -> bytes:
+    try:
+        found = gzip.GzipFile(fileobj=io.BytesIO(content)).read(LARGEST_BODY + 1)
+    except (OSError, EOFError, zlib.error) as error:
+        raise ValueError(f"a gzip file that cannot be unpacked: {error}") from None
+    if len(found) > LARGEST_BODY:
+        raise ValueError(f"a gzip file of more than {LARGEST_BODY:,} bytes")
+    return found

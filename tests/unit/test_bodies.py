@@ -1,0 +1,125 @@
+"""Records are cut out of a body as they were received, whatever its form."""
+
+import gzip
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from data.medallion.source.bodies import Csv, Json, JsonLines
+from data.medallion.source.exchange import Response
+
+json_values = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=10,
+)
+forms = st.fixed_dictionaries(
+    {"indent": st.sampled_from([None, 0, 2]), "ensure_ascii": st.booleans()}
+)
+
+
+def cut(body, text, **more):
+    return body.records(Response(text.encode(), {}, "http://api.test/", **more))
+
+
+@given(st.lists(json_values), json_values, forms, st.sampled_from(["", "data", "data.a b"]))
+def test_items_keep_their_own_text(values, other, form, path):
+    whole = values
+    for name in reversed(path.split(".") if path else []):
+        whole = {"first": other, name: whole, "last": other}
+    items = cut(Json(path), json.dumps(whole, **form))
+    assert [value for _, value in items] == values
+    assert [json.loads(text) for text, _ in items] == values
+
+
+RECORD = r'{"name":"Caf\u00e9 \/ Bar","n":1.50,"big":12345678901234567890.0,"s":"\ud800"}'
+
+
+@pytest.mark.parametrize(
+    ("body", "text"),
+    [
+        (Json(), f"[{RECORD}]"),
+        (Json(), f" [ {RECORD} ] \n"),
+        (Json("a.b"), f'{{"a": {{"c": [1], "b": [{RECORD}]}}, "b": [2]}}'),
+        (Json("hits.hits[*]._source"), f'{{"hits":{{"hits":[{{"_id":1,"_source":{RECORD}}}]}}}}'),
+        (Json("[*].x"), f'[{{"x":{RECORD}}}]'),
+        (Json(key="name"), f'{{"A":{RECORD}}}'),
+        (JsonLines(), f"\n{RECORD}\r\n"),
+    ],
+)  # fmt: skip
+def test_text_stays_as_received(body, text):
+    ((found, value),) = cut(body, text)
+    assert (found, value["n"]) == (RECORD, 1.5)
+
+
+def test_a_record_is_given_the_name_that_it_stands_under():
+    assert cut(Json("rates", key="code"), '{"rates":{"EUR":{ "x":1},"b\\u00e9":{}}}') == [
+        ('{"code":"EUR", "x":1}', {"code": "EUR", "x": 1}),
+        ('{"code":"bé"}', {"code": "bé"}),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("body", "text", "problem"),
+    [
+        *((Json(), text, "JSON|Expecting") for text in (
+            "", "{}", "null", '"[]"', "[", "[1", "[1,", "[1 2]", "[1]]", "[1] 2", "[NaN]",
+            '[{"a":1}', "[" * 100_000, "<html>")),
+        (Json("a"), '{"b":[]}', "no field a"),
+        (Json("a"), '{"a":{}}', "not a JSON array"),
+        (Json("a"), '{"a":[]', "cut or malformed"),
+        (Json("a"), '{"a":[]} {}', "more than one"),
+        (Json("[*].x"), '[{"x":1},{"y":1}]', "no field x"),
+        (Json(key="id"), "[]", "not a JSON object"),
+        (JsonLines(), "{}\n{} {}", "line 2"),
+        (Csv(), "a,b\n1,2\n3", "line 3 has 1 cells, and the first one 2"),
+        (Csv(), "a,b\n1,2,3", "line 2 has 3 cells"),
+        (Csv(), "a,a\n1,2", "two columns are called 'a'"),
+    ],
+)  # fmt: skip
+def test_what_has_another_form_is_refused(body, text, problem):
+    with pytest.raises(ValueError, match=problem):
+        cut(body, text)
+
+
+def test_a_field_that_is_null_has_no_records():
+    assert cut(Json("a"), '{"a": null}') == []
+
+
+def test_lines_of_cells():
+    text = 'id;name\r\n1;"a;""b""\r\nc"\r\n\r\n2;\r\n'
+    assert [value for _, value in cut(Csv(";"), text)] == [
+        {"id": "1", "name": 'a;"b"\r\nc'},
+        {"id": "2", "name": ""},
+    ]
+    assert cut(Csv(), "") == []
+
+
+@pytest.mark.parametrize(
+    ("content", "more"),
+    [
+        ("é".encode(), {}),
+        (b"\xef\xbb\xbf" + "é".encode(), {}),
+        (gzip.compress("é".encode()), {}),
+        (gzip.compress(b"\xe9"), {"encoding": "latin-1"}),
+        (b"\xe9", {"headers": {"Content-Type": "text/csv; charset=ISO-8859-1"}}),
+        ("é".encode("utf-16"), {"encoding": "utf-16"}),
+    ],
+)
+def test_a_body_is_text_whatever_its_charset(content, more):
+    assert Response(**{"content": content, "headers": {}, "url": "", **more}).text == "é"
+
+
+@pytest.mark.parametrize(
+    ("content", "encoding"),
+    [(b"\xe9", ""), (gzip.compress(b"abc")[:-9], ""), (b"\x1f\x8b", ""), (b"a", "nonsense")],
+)
+def test_a_body_that_is_no_text_is_refused(content, encoding):
+    with pytest.raises((ValueError, LookupError)):
+        Response(content, {}, "", encoding=encoding).text  # noqa: B018
