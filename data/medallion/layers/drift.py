@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import pyarrow as pa
@@ -32,11 +32,17 @@ UNCHANGED = Changes()
 
 @dataclass(frozen=True)
 class Seen:
-    """The fields and unreadable values of some records."""
+    """What some records look like."""
 
-    fields: Fields
-    unreadable: Counter[str]
+    fields: Fields = field(default_factory=dict)
+    unreadable: Counter[str] = field(default_factory=Counter)
     """As in `Profile`: column to its number of unreadable values."""
+    values: dict[str, int] = field(default_factory=dict)
+    """Column to its number of other values; without the columns whose fields no record has."""
+    reasons: Counter[str] = field(default_factory=Counter)
+    """Reason to its number of rejects."""
+    examples: dict[str, str] = field(default_factory=dict, compare=False)
+    """Column to one of its unreadable values."""
 
 
 Found = tuple[str, str, str]
@@ -116,14 +122,21 @@ def joined(parts: Iterable[Fields]) -> Fields:
 def seen_in_all(parts: Iterable[Seen]) -> Seen:
     """Join what several batches look like."""
     every = list(parts)
-    unreadable = sum((part.unreadable for part in every), Counter[str]())
-    return Seen(joined(part.fields for part in every), unreadable)
+    seen = Seen(joined(part.fields for part in every))
+    for part in every:
+        seen.unreadable.update(part.unreadable)
+        seen.reasons.update(part.reasons)
+        seen.examples.update(part.examples | seen.examples)
+        for column, count in part.values.items():
+            seen.values[column] = seen.values.get(column, 0) + count
+    return seen
 
 
 def compare(
     table: Table,
     before: Profile | None,
     after: Profile,
+    seen: Seen,
     largest_fall: float,
     changes: Changes = UNCHANGED,
     rejected: int = 0,
@@ -131,21 +144,27 @@ def compare(
 ) -> tuple[Drift, ...]:
     """Find the drifts between two versions, by their profiles; the first version has none before.
 
-    `largest_fall` is the percentage of the previous rows that may be missing. `changes` counts the
-    rows that differ; `rejected` and `duplicate` are by how many those records have increased.
+    `seen` is what all records look like. `largest_fall` is the percentage of the previous rows that
+    may be missing, and of the values and records of a first version that may be lost. `changes`
+    counts the rows that differ; `rejected` and `duplicate` are by how many those records have
+    increased.
     """
-    found = [*_unknown(table, after), *_unreadable(before, after)]
+    share = largest_fall / 100
+    known = {*before.values, *table.partitions} if before else set()
+    found = [
+        *_unknown(table, after),
+        *_unreadable(before, after, seen, known, share),
+        *_empty(table, after, seen, known),
+        *_rejected(before, after.rows + rejected + duplicate, seen, rejected, share),
+    ]
     if before:
-        many, leap = before.rows * largest_fall / 100, before.rows * LEAP
+        leap = before.rows * LEAP
         found += [
-            *_rows(before, after, changes, many),
+            *_rows(before, after, changes, before.rows * share),
             *_steady(table, before, after),
             *_columns(before, after),
             *_fields(before, after),
         ]
-        if rejected > leap:
-            what = f"{rejected:,} more records than before cannot be used"
-            found.append(("rejected_leap", "rejected", what))
         if duplicate > leap:
             what = f"{duplicate:,} more records than before have an id that comes again"
             found.append(("duplicate_leap", "duplicate", what))
@@ -169,14 +188,46 @@ def _rows(before: Profile, after: Profile, changes: Changes, many: float) -> Ite
         yield "rows_retyped", "rows", what
 
 
-def _unreadable(before: Profile | None, after: Profile) -> Iterator[Found]:
-    for name, count in after.unreadable.items():
-        said = f"{name} has {count:,} values that cannot be read"
-        had = before.unreadable.get(name, 0) if before else 0
-        if after.values.get(name, after.rows) == 0:
-            yield "column_unreadable", name, f"{said}, and none that can"
-        elif before and count - had > before.rows * LEAP:
-            yield "column_unreadable", name, f"{said}, after {had:,}"
+def _unreadable(
+    before: Profile | None, after: Profile, seen: Seen, known: set[str], share: float
+) -> Iterator[Found]:
+    for name, count in seen.unreadable.items():
+        total = count + seen.values[name]
+        what = f"{name}: {count:,} of {total:,} values cannot be read, for example "
+        what += seen.examples[name]
+        if before is None or name not in known:
+            yield "many_unreadable" if count > total * share else "column_unreadable", name, what
+            continue
+        had = before.unreadable.get(name, 0)
+        if after.values.get(name, after.rows) == 0 or count - had > before.rows * LEAP:
+            yield "column_unreadable", name, f"{what}, after {had:,} before"
+
+
+def _empty(table: Table, after: Profile, seen: Seen, known: set[str]) -> Iterator[Found]:
+    """The new columns without a value."""
+    for column in table.columns:
+        if column.name in known:
+            continue
+        if column.fields and column.name not in seen.values:
+            what = f"no record has the field {' or '.join(column.fields)}"
+            yield "field_missing", column.name, what
+        elif after.rows and not after.values.get(column.name, 1) + seen.unreadable[column.name]:
+            yield "column_null", column.name, f"{column.name} is null in every row"
+
+
+def _rejected(
+    before: Profile | None, records: int, seen: Seen, rejected: int, share: float
+) -> Iterator[Found]:
+    of = (
+        f"{rejected:,} more records than before"
+        if before
+        else f"{rejected:,} of {records:,} records"
+    )
+    if rejected > (before.rows if before else records) * LEAP:
+        reason, _ = max(seen.reasons.items(), key=lambda item: item[::-1])
+        what = f"{of} are rejected, most of them for: {reason}"
+        is_many = before is None and rejected > records * share
+        yield "many_rejected" if is_many else "rejected_leap", "rejected", what
 
 
 def _steady(table: Table, before: Profile, after: Profile) -> Iterator[Found]:

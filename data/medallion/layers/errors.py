@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..errors import MedallionError
+from ..rules import RULES
 
 
 class AccountingBroken(MedallionError):
@@ -20,20 +21,26 @@ class AccountingBroken(MedallionError):
 
 
 class DriftStopped(MedallionError):
-    """The data drifted since the previous version, and a rule of the settings stops the run."""
+    """The data drifted, or do not fit the table, and a rule of the settings stops the run."""
 
     drifts: list[dict[str, Any]]
     prefix: str
     """The prefix of the flow's settings."""
+    is_first: bool = False
+    """Whether there is no previous version."""
 
     def __str__(self) -> str:
         """The message, with the changes and the rules that stopped the run."""
         changes = "; ".join(drift["what"] for drift in self.drifts)
         rules = list(dict.fromkeys(drift["rule"] for drift in self.drifts))
-        limit = f", or raise {self.prefix}LARGEST_FALL_PERCENT" if "row_fall" in rules else ""
+        has_limit = any("PERCENT" in RULES.get(rule, "") for rule in rules)
+        limit = f", or raise {self.prefix}LARGEST_FALL_PERCENT" if has_limit else ""
+        what = f"The data changed too much ({changes}); the previous version stays published."
+        if self.is_first:
+            what = f"The data do not fit the table ({changes}); nothing of silver was published."
         return (
-            f"The data changed too much ({changes}); the previous version stays published. If "
-            f"that is right, run once with {self.prefix}STOP_ON without {', '.join(rules)}{limit}."
+            f"{what} If that is right, run once with {self.prefix}STOP_ON without "
+            f"{', '.join(rules)}{limit}."
         )
 
 

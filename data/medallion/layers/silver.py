@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from functools import partial
+from functools import cached_property, partial
 from itertools import accumulate
 
 from ..host.console import tell
@@ -31,6 +31,8 @@ __all__ = ["transform", "verify"]
 EQUATION = "silver + rejected + duplicates = bronze"
 RANGE_POSITIONS = 1 << 32
 """More than the records of any range. The first position of each range is a multiple of it."""
+TOLD = 10
+"""Drifts that are printed, at most."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,11 @@ class Cleaned:
     version: Manifest
     silver: Silver
     ranges: list[CleanedRange]
+
+    @cached_property
+    def seen(self) -> drift.Seen:
+        """What the records look like."""
+        return drift.seen_in_all(one.seen for one in self.ranges)
 
     @property
     def rejected(self) -> int:
@@ -119,8 +126,7 @@ def _checked(
 ) -> tuple[Check, Profile]:
     """Check that all of bronze's records are accounted for; returns the check and the profile."""
     expected = cleaned.version.rows_out
-    seen = drift.seen_in_all(one.seen for one in cleaned.ranges)
-    profile = drift.whole((one.profile for one in written), seen)
+    profile = drift.whole((one.profile for one in written), cleaned.seen)
     found = profile.rows + cleaned.rejected + duplicates
     if found != expected:
         raise AccountingBroken(EQUATION, found, expected)
@@ -136,14 +142,19 @@ def _drifts_let_pass(
         step.flow.table,
         previous.profile if previous else None,
         profile,
+        cleaned.seen,
         settings.largest_fall,
         changed,
         cleaned.rejected - (previous.rows_rejected if previous else 0),
         duplicates - (previous.rows_duplicate if previous else 0),
     )
+    for found in drifts[:TOLD]:
+        tell(f"{step.flow.name}: {found.what}")
+    if len(drifts) > TOLD:
+        tell(f"{step.flow.name}: {len(drifts) - TOLD:,} more changes are in silver's manifest")
     stopping = [found.model_dump() for found in drifts if found.rule in settings.stop_on]
     if stopping and cleaned.version.snapshot != step.snapshot_to_replay:
-        raise DriftStopped(stopping, settings.prefix)
+        raise DriftStopped(stopping, settings.prefix, previous is None)
     return drifts
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
@@ -11,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ..table import ARROW, Column
+from .tidying import as_text
 
 INT64 = range(-(1 << 63), 1 << 63)
 EXACT = 1 << 53
@@ -20,7 +22,26 @@ UNITS = {"s": 1_000_000, "ms": 1_000, "us": 1}
 """Unit of a timestamp to its microseconds."""
 
 EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
-ISO_FRACTION = re.compile(r"(?<=\.)\d+")
+ISO = re.compile(
+    r"(\d{4}-\d\d-\d\d)(?:[Tt ](\d\d)(?::?(\d\d)(?::?(\d\d)(?:[.,](\d+))?)?)?"
+    r"(?:[Zz]|([+-]\d\d)(?::?(\d\d))?)?)?",
+    re.ASCII,
+)
+"""ISO 8601 with a whole date. Python reads more: 1712010101200, milliseconds, as the year 1712."""
+
+
+def _number_of(thousands: str, mark: str) -> re.Pattern[str]:
+    whole = rf"(?:\d{{1,3}}(?:{thousands}\d{{3}})+|\d*)"
+    return re.compile(rf"[+-]?(?={mark}?\d){whole}(?:{mark}\d*)?(?:[eE][+-]?\d+)?", re.ASCII)
+
+
+NUMBERS = {
+    "": (_number_of("(?!)", r"\."), {}),
+    ".": (_number_of(",", r"\."), {ord(","): None}),
+    ",": (_number_of(r"\.", ","), {ord("."): None, ord(","): "."}),
+}
+"""`Column.decimal` to the texts that are numbers, and what to replace for Python, which itself reads
+more: 1_0, nan, digits of other scripts."""
 
 
 def typed(column: Column, values: pa.Array | list[Any]) -> pa.Array:
@@ -63,15 +84,21 @@ def _float64(value: Any, column: Column) -> float | None:
     if isinstance(value, bool) or not isinstance(value, (int, float, str)):
         return None
     try:
-        return float(value)
+        return float(_plain(value, column) if isinstance(value, str) else value)
     except (ValueError, OverflowError):
         return None
+
+
+def _plain(text: str, column: Column) -> str:
+    """A number's text as Python reads it; "" if it is no number."""
+    form, replaced = NUMBERS[column.decimal]
+    return text.translate(replaced) if form.fullmatch(text := text.strip()) else ""
 
 
 def _int64(value: Any, column: Column) -> int | None:
     if isinstance(value, str):
         try:
-            value = int(value)
+            value = int(_plain(value, column))
         except ValueError:
             value = _float64(value, column)
     if isinstance(value, float):
@@ -82,18 +109,17 @@ def _int64(value: Any, column: Column) -> int | None:
 
 
 def _bool(value: Any, column: Column) -> bool | None:
-    if isinstance(value, str):
-        return {"true": True, "false": False}.get(value.strip().lower())
-    return value if isinstance(value, bool) else None
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)  # Arrow reads 1 as 1.0 if another record has 1.5
+    false, true = map(str.lower, column.false_true)
+    return {"false": False, "true": True, false: False, true: True}.get(str(value).strip().lower())
 
 
 def _timestamp(value: Any, column: Column) -> datetime | None:
     """Parse ISO 8601 text (UTC if it has no offset), or a number in the column's unit."""
     try:
         if isinstance(value, str):
-            found = datetime.fromisoformat(_as_python_reads_it(value))
-            found = found if found.tzinfo else found.replace(tzinfo=timezone.utc)
-            return found.astimezone(timezone.utc)
+            return _moment(value)
         if isinstance(value, (int, float)) and not isinstance(value, bool):
             return EPOCH + timedelta(microseconds=round(value * UNITS[column.unit]))
     except (ValueError, OverflowError):
@@ -101,12 +127,22 @@ def _timestamp(value: Any, column: Column) -> datetime | None:
     return None
 
 
-def _as_python_reads_it(text: str) -> str:
-    """Rewrite for Python before 3.11, which reads no Z and only fractions of 3 or 6 digits."""
-    text = text.strip()
-    if text[-1:] in {"Z", "z"}:
-        text = f"{text[:-1]}+00:00"
-    return ISO_FRACTION.sub(lambda digits: digits[0][:6].ljust(6, "0"), text)
+def _moment(text: str) -> datetime | None:
+    """Parse ISO 8601; written anew, because Python before 3.11 reads only some of its forms."""
+    if not (found := ISO.fullmatch(text.strip())):
+        return None
+    day, hour, minute, second, fraction, _, minutes = found.groups("00")
+    plain = f"{day}T{hour}:{minute}:{second}.{fraction[:6]:0<6}{found[6] or '+00'}:{minutes}"
+    return datetime.fromisoformat(plain).astimezone(timezone.utc)
+
+
+def _json(value: Any, column: Column) -> str | None:
+    """Any value but null as its JSON text."""
+    try:
+        text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    except (ValueError, RecursionError):  # a number past float64; a deep nesting
+        return None
+    return None if value is None else as_text(text)
 
 
 READERS: dict[str, Callable[[Any, Column], Any]] = {
@@ -114,5 +150,6 @@ READERS: dict[str, Callable[[Any, Column], Any]] = {
     "float64": _float64,
     "bool": _bool,
     "timestamp": _timestamp,
+    "json": _json,
 }
 """Type of a column to the function that reads its values; None is a value that does not fit."""
