@@ -155,15 +155,11 @@ def _problems_of_table(table: Table) -> Iterator[Problem]:
         if column.type not in ARROW:
             unknown = f"its column {column.name} has the unknown type {column.type!r}"
             yield unknown, f"choose one of {', '.join(ARROW)}"
-        elif column.bounds and column.type not in NUMBERS:
-            yield f"its column {column.name} has bounds and is no number", "leave them out"
+        elif (column.bounds or column.decimal) and column.type not in NUMBERS:
+            what = "bounds" if column.bounds else "a decimal mark"
+            yield f"its column {column.name} has {what} and is no number", "leave them out"
         elif column.known is not None and column.type != "text":
             yield f"its column {column.name} has known values and is no text", "leave them out"
-        elif column.decimal and (column.type not in NUMBERS or column.decimal not in ".,"):
-            yield (
-                f"its column {column.name} has the decimal mark {column.decimal!r}",
-                ("write . or , and use it for a number"),
-            )
         # The functions year, month and day have this keyword.
         of = getattr(column.derive, "keywords", {}).get("of")
         if of is not None and types.get(of) != "timestamp":

@@ -150,8 +150,9 @@ class Table:
         """The schema of cleaned rows: `located_schema`, and the record's position in bronze."""
         return pa.schema([*self.located_schema, pa.field(POSITION, pa.int64())])
 
-    def value(self, record: Mapping[str, Any], column: str) -> Any:
-        """A record's value for a column, as received; None if it has none."""
+    def value(self, record: Any, column: str) -> Any:
+        """A record's value for a column, as received; None if it has none, or is no object."""
+        record = record if isinstance(record, dict) else {}
         values = (field_of(record, field) for field in self[column].fields)
         return next((value for value in values if value is not None), None)
 
@@ -196,11 +197,10 @@ def day(of: str) -> Derive:
 def record_hash(columns: Columns) -> pa.Array:
     """The sha256, in hex, of each record's text as received: the key of records without an id.
 
-    Equal records are then duplicates: silver keeps one, and counts the others. If the API reports
-    a total that counts them all, no crawl adds up to it: declare no total then.
+    Equal records are then duplicates. An API's total that counts them all cannot be reached: such
+    an API must declare no total.
     """
-    digests = (hashlib.sha256(text).hexdigest() for text in columns[RECORD].to_pylist())
-    return pa.array(digests, pa.string())
+    return pa.array(hashlib.sha256(text).hexdigest() for text in columns[RECORD].to_pylist())
 
 
 def _calendar(columns: Columns, of: str, function: str) -> pa.Array:

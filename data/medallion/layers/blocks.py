@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -29,6 +28,7 @@ Numbers = npt.NDArray[np.int64]
 class Block(ABC):
     """Some parsed records. Each array has one value per record."""
 
+    lines: Lines
     numbers: Numbers
     """The line number of each record, from 0."""
     fields: Fields
@@ -36,13 +36,15 @@ class Block(ABC):
     strangers: pa.Array
     """True for each record that is not an object."""
 
-    def __init__(self, lines: Lines, numbers: Numbers) -> None:
-        self.numbers = numbers
-        self._lines = lines
-
     @abstractmethod
     def text(self, field: str) -> pa.Array:
         """A field as text, not yet tidied; null if its value is not text."""
+
+    def has(self, field: str) -> bool:
+        """Whether any record has a field, even if it is null."""
+        records = (as_object(self.lines.text(number)) for number in self.numbers if "." in field)
+        found = (field_of(record, field, _NOT_AN_OBJECT) for record in records)
+        return field in self.fields or any(value is not _NOT_AN_OBJECT for value in found)
 
     @abstractmethod
     def is_lost(self, column: Column, field: str) -> pa.Array:
@@ -51,17 +53,6 @@ class Block(ABC):
     def typed(self, column: Column, field: str) -> pa.Array:
         """A field in the type of a column that is not text; null if the value does not fit."""
         return typed(column, self._values(field))
-
-    def has(self, field: str) -> bool:
-        """Whether any record has a field, even if it is null."""
-        inner = self._records if "." in field and field not in self.fields else ()
-        return field in self.fields or any(
-            field_of(record, field, _NOT_AN_OBJECT) is not _NOT_AN_OBJECT for record in inner
-        )
-
-    @cached_property
-    def _records(self) -> list[dict[str, Any]]:
-        return [as_object(self._lines.text(number)) for number in self.numbers]
 
     @abstractmethod
     def _values(self, field: str) -> pa.Array | list[Any]: ...
@@ -73,7 +64,7 @@ class Columns(Block):
     def __init__(
         self, lines: Lines, numbers: Numbers, values: Mapping[str, pa.Array], fields: Fields
     ) -> None:
-        super().__init__(lines, numbers)
+        self.lines, self.numbers = lines, numbers
         self.fields = fields
         self.strangers = pa.repeat(pa.scalar(False), len(numbers))
         self._by_field = values
@@ -99,7 +90,9 @@ class OneByOne(Block):
     """A block of records that Python parses."""
 
     def __init__(self, lines: Lines, numbers: Numbers) -> None:
-        super().__init__(lines, numbers)
+        self.lines, self.numbers = lines, numbers
+        self._texts = [lines.text(number) for number in numbers]
+        self._records = [as_object(text) for text in self._texts]
         self.fields = fields_of(self._records)
         self.strangers = pa.array([record is _NOT_AN_OBJECT for record in self._records])
 
@@ -107,13 +100,13 @@ class OneByOne(Block):
         values = self._values(field)
         for number, value in enumerate(values):
             if isinstance(value, float):
-                values[number] = self._exact(number, field)
+                values[number] = field_of(as_object(self._texts[number], exact=True), field)
         return pa.array(map(as_text, values), pa.string())
 
     def typed(self, column: Column, field: str) -> pa.Array:  # noqa: D102
         if column.type != "json":
             return super().typed(column, field)
-        return typed(column, [self._exact(number, field) for number in range(len(self.numbers))])
+        return typed(column, [field_of(as_object(t, exact=True), field) for t in self._texts])
 
     def is_lost(self, column: Column, field: str) -> pa.Array:  # noqa: D102
         values = self._values(field)
@@ -123,9 +116,6 @@ class OneByOne(Block):
 
     def _values(self, field: str) -> list[Any]:
         return [field_of(record, field) for record in self._records]
-
-    def _exact(self, number: int, field: str) -> Any:
-        return field_of(as_object(self._lines.text(self.numbers[number]), exact=True), field)
 
 
 def as_object(text: bytes, exact: bool = False) -> dict[str, Any]:

@@ -3,36 +3,22 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
+import reprlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import reduce
 from operator import attrgetter
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from ..lake.partitions import Partitioning
 from ..lake.records import Item, Lines
-from ..table import (
-    POSITION,
-    RECORD,
-    Clean,
-    Column,
-    Table,
-    field_of,
-    record_hash,
-    texts_of,
-)
+from ..table import POSITION, RECORD, Clean, Column, Table, record_hash, texts_of
 from .blocks import Block, as_object
 from .drift import Seen, seen_in_all
 from .reading import read
 from .tidying import tidied
-from .types import has_value
-
-LONGEST_EXAMPLE = 40
-"""Characters of an example of a value that cannot be read."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +59,7 @@ class Cleaner:
         """
         tables, rejected, seen = [self.table.clean_schema.empty_table()], [], []
         for block in read(lines, self.table, set() if refused is None else refused):
-            columns, found = self._columns(lines, block)
+            columns, look = self._columns(block)
             columns[POSITION] = pa.array(block.numbers + start, pa.int64())
             schema = self.table.clean_schema
             rows = pa.table({name: columns[name] for name in schema.names}, schema)
@@ -84,23 +70,22 @@ class Cleaner:
                 text = lines.text(number).decode()
                 rejected.append(Rejected(text, reasons[n].as_py(), start + number))
             tables.append(rows.filter(pc.invert(unusable)) if unusable.true_count else rows)
-            seen.append(found)
+            look.reasons.update(reasons.drop_null().to_pylist())
+            seen.append(look)
         rejected.sort(key=attrgetter("position"))
-        reasons = Counter(reject.reason for reject in rejected)
-        return pa.concat_tables(tables), rejected, seen_in_all([*seen, Seen(reasons=reasons)])
+        return pa.concat_tables(tables), rejected, seen_in_all(seen)
 
     def identities(self, items: Iterable[Item]) -> list[str | None]:
         """The key of each record as one text; None for a record without one."""
         lines = Lines.joined(text.encode() for text, _ in items)
         found: list[str | None] = [None] * len(lines)
         for block in read(lines, self.table, set()):
-            columns, _ = self._columns(lines, block)
-            keys = pa.table({name: columns[name] for name in self.table.keys})
-            for number, key in zip(block.numbers, texts_of(keys, keys.column_names), strict=True):
+            keys = pa.table(self._columns(block)[0])
+            for number, key in zip(block.numbers, texts_of(keys, self.table.keys), strict=True):
                 found[number] = key.as_py()
         return found
 
-    def _columns(self, lines: Lines, block: Block) -> tuple[dict[str, pa.Array], Seen]:
+    def _columns(self, block: Block) -> tuple[dict[str, pa.Array], Seen]:
         """The declared columns, and what the records look like."""
         columns: dict[str, pa.Array] = {}
         seen = Seen(block.fields)
@@ -108,19 +93,20 @@ class Cleaner:
             if column.derive:
                 continue
             found = columns[column.name] = _found(column, block)
-            lost = [pc.and_(pc.is_null(found), block.is_lost(column, f)) for f in column.fields]
-            unreadable = reduce(pc.or_, lost)
-            read = len(found) - found.null_count
-            if read or unreadable.true_count or any(map(block.has, column.fields)):
-                seen.values[column.name] = read
-            if unreadable.true_count:
-                seen.unreadable[column.name] = unreadable.true_count
-                text = lines.text(block.numbers[unreadable.index(True).as_py()])
-                seen.examples[column.name] = _example(column, as_object(text))
+            each = [pc.and_(pc.is_null(found), block.is_lost(column, f)) for f in column.fields]
+            lost = reduce(pc.or_, each)
+            values = len(found) - found.null_count
+            if values or lost.true_count or any(map(block.has, column.fields)):
+                seen.values[column.name] = values
+            if lost.true_count:
+                seen.unreadable[column.name] = lost.true_count
+                text = block.lines.text(block.numbers[lost.index(True).as_py()])
+                value = self.table.value(as_object(text), column.name)
+                seen.examples[column.name] = reprlib.repr(value)
         columns.update(self.clean(columns))
         for column in self.table.columns:
             if column.derive is record_hash:
-                columns[RECORD] = pa.array(map(lines.text, block.numbers), pa.binary())
+                columns[RECORD] = pa.array(map(block.lines.text, block.numbers), pa.binary())
             if column.derive:
                 columns[column.name] = column.derive(columns)
         return columns, seen
@@ -136,13 +122,6 @@ class Cleaner:
         reasons = ["not an object", *(f"no {name}{why.get(name, '')}" for name in required)]
         problems = Partitioning(self.table.partition_schema).problems(table)
         return pc.case_when(conditions, *reasons, problems)
-
-
-def _example(column: Column, record: dict[str, Any]) -> str:
-    """The value of a record that a column cannot hold."""
-    values = (field_of(record, field) for field in column.fields)
-    text = repr(next(filter(has_value, values), None))
-    return text if len(text) <= LONGEST_EXAMPLE else f"{text[:LONGEST_EXAMPLE]}…"
 
 
 def _found(column: Column, block: Block) -> pa.Array:

@@ -34,10 +34,10 @@ UNCHANGED = Changes()
 class Seen:
     """What some records look like."""
 
-    fields: Fields = field(default_factory=dict)
+    fields: Fields
     unreadable: Counter[str] = field(default_factory=Counter)
     """As in `Profile`: column to its number of unreadable values."""
-    values: dict[str, int] = field(default_factory=dict)
+    values: Counter[str] = field(default_factory=Counter)
     """Column to its number of other values; without the columns whose fields no record has."""
     reasons: Counter[str] = field(default_factory=Counter)
     """Reason to its number of rejects."""
@@ -125,10 +125,9 @@ def seen_in_all(parts: Iterable[Seen]) -> Seen:
     seen = Seen(joined(part.fields for part in every))
     for part in every:
         seen.unreadable.update(part.unreadable)
+        seen.values.update(part.values)
         seen.reasons.update(part.reasons)
         seen.examples.update(part.examples | seen.examples)
-        for column, count in part.values.items():
-            seen.values[column] = seen.values.get(column, 0) + count
     return seen
 
 
@@ -145,22 +144,20 @@ def compare(
     """Find the drifts between two versions, by their profiles; the first version has none before.
 
     `seen` is what all records look like. `largest_fall` is the percentage of the previous rows that
-    may be missing, and of the values and records of a first version that may be lost. `changes`
-    counts the rows that differ; `rejected` and `duplicate` are by how many those records have
-    increased.
+    may be missing; of a first version, of the records and values that may be lost. `changes` counts
+    the rows that differ; `rejected` and `duplicate` are by how many those records have increased.
     """
-    share = largest_fall / 100
-    known = {*before.values, *table.partitions} if before else set()
-    found = [
-        *_unknown(table, after),
-        *_unreadable(before, after, seen, known, share),
-        *_empty(table, after, seen, known),
-        *_rejected(before, after.rows + rejected + duplicate, seen, rejected, share),
-    ]
+    found = [*_unknown(table, after), *_lost(table, before, after, seen, largest_fall / 100)]
+    rows = before.rows if before else after.rows + rejected + duplicate
+    many, leap = rows * largest_fall / 100, rows * LEAP
+    if rejected > leap:
+        rule = "rejected_leap" if before or rejected <= many else "many_rejected"
+        said = "more records than before" if before else f"of {rows:,} records"
+        what = f"{rejected:,} {said} are rejected, most of them because: "
+        found.append((rule, "rejected", what + seen.reasons.most_common(1)[0][0]))
     if before:
-        leap = before.rows * LEAP
         found += [
-            *_rows(before, after, changes, before.rows * share),
+            *_rows(before, after, changes, many),
             *_steady(table, before, after),
             *_columns(before, after),
             *_fields(before, after),
@@ -188,46 +185,25 @@ def _rows(before: Profile, after: Profile, changes: Changes, many: float) -> Ite
         yield "rows_retyped", "rows", what
 
 
-def _unreadable(
-    before: Profile | None, after: Profile, seen: Seen, known: set[str], share: float
+def _lost(
+    table: Table, before: Profile | None, after: Profile, seen: Seen, share: float
 ) -> Iterator[Found]:
-    for name, count in seen.unreadable.items():
-        total = count + seen.values[name]
-        what = f"{name}: {count:,} of {total:,} values cannot be read, for example "
-        what += seen.examples[name]
-        if before is None or name not in known:
-            yield "many_unreadable" if count > total * share else "column_unreadable", name, what
-            continue
-        had = before.unreadable.get(name, 0)
-        if after.values.get(name, after.rows) == 0 or count - had > before.rows * LEAP:
-            yield "column_unreadable", name, f"{what}, after {had:,} before"
-
-
-def _empty(table: Table, after: Profile, seen: Seen, known: set[str]) -> Iterator[Found]:
-    """The new columns without a value."""
     for column in table.columns:
-        if column.name in known:
-            continue
-        if column.fields and column.name not in seen.values:
-            what = f"no record has the field {' or '.join(column.fields)}"
-            yield "field_missing", column.name, what
-        elif after.rows and not after.values.get(column.name, 1) + seen.unreadable[column.name]:
-            yield "column_null", column.name, f"{column.name} is null in every row"
-
-
-def _rejected(
-    before: Profile | None, records: int, seen: Seen, rejected: int, share: float
-) -> Iterator[Found]:
-    of = (
-        f"{rejected:,} more records than before"
-        if before
-        else f"{rejected:,} of {records:,} records"
-    )
-    if rejected > (before.rows if before else records) * LEAP:
-        reason, _ = max(seen.reasons.items(), key=lambda item: item[::-1])
-        what = f"{of} are rejected, most of them for: {reason}"
-        is_many = before is None and rejected > records * share
-        yield "many_rejected" if is_many else "rejected_leap", "rejected", what
+        name, lost = column.name, seen.unreadable[column.name]
+        values = lost + seen.values[name]
+        what = f"{name}: {lost:,} of {values:,} values cannot be read, for example "
+        what += seen.examples.get(name, "")
+        is_empty = after.values.get(name, after.rows) == 0
+        if before and name in {*before.values, *table.partitions}:
+            had = before.unreadable.get(name, 0)
+            if lost and (is_empty or lost - had > before.rows * LEAP):
+                yield "column_unreadable", name, f"{what}, after {had:,} before"
+        elif column.fields and name not in seen.values:
+            yield "field_missing", name, f"no record has the field {' or '.join(column.fields)}"
+        elif lost:
+            yield "many_unreadable" if lost > values * share else "column_unreadable", name, what
+        elif is_empty and after.rows:
+            yield "column_null", name, f"{name} is null in every row"
 
 
 def _steady(table: Table, before: Profile, after: Profile) -> Iterator[Found]:

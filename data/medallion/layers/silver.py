@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from functools import cached_property, partial
+from functools import partial
 from itertools import accumulate
 
 from ..host.console import tell
@@ -31,8 +31,6 @@ __all__ = ["transform", "verify"]
 EQUATION = "silver + rejected + duplicates = bronze"
 RANGE_POSITIONS = 1 << 32
 """More than the records of any range. The first position of each range is a multiple of it."""
-TOLD = 10
-"""Drifts that are printed, at most."""
 
 
 @dataclass(frozen=True)
@@ -42,11 +40,7 @@ class Cleaned:
     version: Manifest
     silver: Silver
     ranges: list[CleanedRange]
-
-    @cached_property
-    def seen(self) -> drift.Seen:
-        """What the records look like."""
-        return drift.seen_in_all(one.seen for one in self.ranges)
+    seen: drift.Seen
 
     @property
     def rejected(self) -> int:
@@ -118,7 +112,7 @@ def _clean(step: Step, version: Manifest) -> Cleaned:
     if any(span.sha256 is None for span in spans):
         tasks.insert(0, partial(check_object, entry=entry))
     cleaned = [done for done in step.engine.run(tasks, "cleaning bronze") if done]
-    return Cleaned(version, silver, cleaned)
+    return Cleaned(version, silver, cleaned, drift.seen_in_all(one.seen for one in cleaned))
 
 
 def _checked(
@@ -148,10 +142,8 @@ def _drifts_let_pass(
         cleaned.rejected - (previous.rows_rejected if previous else 0),
         duplicates - (previous.rows_duplicate if previous else 0),
     )
-    for found in drifts[:TOLD]:
+    for found in drifts:
         tell(f"{step.flow.name}: {found.what}")
-    if len(drifts) > TOLD:
-        tell(f"{step.flow.name}: {len(drifts) - TOLD:,} more changes are in silver's manifest")
     stopping = [found.model_dump() for found in drifts if found.rule in settings.stop_on]
     if stopping and cleaned.version.snapshot != step.snapshot_to_replay:
         raise DriftStopped(stopping, settings.prefix, previous is None)

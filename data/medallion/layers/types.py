@@ -21,27 +21,14 @@ EXACT = 1 << 53
 UNITS = {"s": 1_000_000, "ms": 1_000, "us": 1}
 """Unit of a timestamp to its microseconds."""
 
+NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+"""A number in a text. Python's own readers also take 1_0, nan, and digits of other scripts."""
+SEPARATED = re.compile(r"[+-]?\d{1,3}(,\d{3})+(\.\d*)?", re.ASCII)
+
 EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
-ISO = re.compile(
-    r"(\d{4}-\d\d-\d\d)(?:[Tt ](\d\d)(?::?(\d\d)(?::?(\d\d)(?:[.,](\d+))?)?)?"
-    r"(?:[Zz]|([+-]\d\d)(?::?(\d\d))?)?)?",
-    re.ASCII,
-)
-"""ISO 8601 with a whole date. Python reads more: 1712010101200, milliseconds, as the year 1712."""
-
-
-def _number_of(thousands: str, mark: str) -> re.Pattern[str]:
-    whole = rf"(?:\d{{1,3}}(?:{thousands}\d{{3}})+|\d*)"
-    return re.compile(rf"[+-]?(?={mark}?\d){whole}(?:{mark}\d*)?(?:[eE][+-]?\d+)?", re.ASCII)
-
-
-NUMBERS = {
-    "": (_number_of("(?!)", r"\."), {}),
-    ".": (_number_of(",", r"\."), {ord(","): None}),
-    ",": (_number_of(r"\.", ","), {ord("."): None, ord(","): "."}),
-}
-"""`Column.decimal` to the texts that are numbers, and what to replace for Python, which itself reads
-more: 1_0, nan, digits of other scripts."""
+ISO = re.compile(r"\d{4}-\d\d-\d\d([Tt ][-+:.\dZz]+)?", re.ASCII)
+"""Python's own reader takes 1712010101200, milliseconds, for a time in the year 1712."""
+ISO_FRACTION = re.compile(r"(?<=\.)\d+")
 
 
 def typed(column: Column, values: pa.Array | list[Any]) -> pa.Array:
@@ -91,8 +78,12 @@ def _float64(value: Any, column: Column) -> float | None:
 
 def _plain(text: str, column: Column) -> str:
     """A number's text as Python reads it; "" if it is no number."""
-    form, replaced = NUMBERS[column.decimal]
-    return text.translate(replaced) if form.fullmatch(text := text.strip()) else ""
+    text = text.strip()
+    if column.decimal == ",":
+        text = text.translate(str.maketrans(",.", ".,"))
+    if column.decimal and SEPARATED.fullmatch(text):
+        text = text.replace(",", "")
+    return text if NUMBER.fullmatch(text) else ""
 
 
 def _int64(value: Any, column: Column) -> int | None:
@@ -119,7 +110,9 @@ def _timestamp(value: Any, column: Column) -> datetime | None:
     """Parse ISO 8601 text (UTC if it has no offset), or a number in the column's unit."""
     try:
         if isinstance(value, str):
-            return _moment(value)
+            found = datetime.fromisoformat(_as_python_reads_it(value))
+            found = found if found.tzinfo else found.replace(tzinfo=timezone.utc)
+            return found.astimezone(timezone.utc)
         if isinstance(value, (int, float)) and not isinstance(value, bool):
             return EPOCH + timedelta(microseconds=round(value * UNITS[column.unit]))
     except (ValueError, OverflowError):
@@ -127,13 +120,13 @@ def _timestamp(value: Any, column: Column) -> datetime | None:
     return None
 
 
-def _moment(text: str) -> datetime | None:
-    """Parse ISO 8601; written anew, because Python before 3.11 reads only some of its forms."""
-    if not (found := ISO.fullmatch(text.strip())):
-        return None
-    day, hour, minute, second, fraction, _, minutes = found.groups("00")
-    plain = f"{day}T{hour}:{minute}:{second}.{fraction[:6]:0<6}{found[6] or '+00'}:{minutes}"
-    return datetime.fromisoformat(plain).astimezone(timezone.utc)
+def _as_python_reads_it(text: str) -> str:
+    """Rewrite for Python before 3.11, which reads no Z and only fractions of 3 or 6 digits."""
+    text = text.strip()
+    if text[-1:] in {"Z", "z"}:
+        text = f"{text[:-1]}+00:00"
+    text = ISO_FRACTION.sub(lambda digits: digits[0][:6].ljust(6, "0"), text)
+    return text if ISO.fullmatch(text) else ""
 
 
 def _json(value: Any, column: Column) -> str | None:

@@ -9,7 +9,6 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any
 
 from ..lake.manifest import Check
 from ..lake.records import Item
@@ -69,14 +68,14 @@ class Tally:
             elif not self._is_new(identity):
                 continue
             for name, column in self._columns.items():
-                found = self._table.value(_fields(record), column)
+                found = self._table.value(record, column)
                 if found is not None:
                     self._facets[name][str(found)] += 1
 
     def _as_received(self, items: list[Item]) -> Iterator[str | None]:
         """The keys of some records; each of their columns must be a number or a text."""
         for _, record in items:
-            values = [self._table.value(_fields(record), name) for name in self._table.keys]
+            values = [self._table.value(record, name) for name in self._table.keys]
             named = (isinstance(v, (str, int)) and not isinstance(v, bool) for v in values)
             yield BETWEEN.join(map(str, values)) if all(named) and "" not in values else None
 
@@ -136,10 +135,6 @@ class Tally:
                 name = f"the API's {one.facet} {one.key!r}"
                 checks.append(Check(name=name, expected=one.told, found=one.fetched, note=one.note))
         return tuple(checks)
-
-
-def _fields(record: Any) -> Mapping[str, Any]:
-    return record if isinstance(record, dict) else {}
 
 
 @dataclass(frozen=True)

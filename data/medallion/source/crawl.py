@@ -17,6 +17,7 @@ from .client import Client
 from .completeness import Identities, Tally, Totals
 from .errors import ApiEmpty, CrawlIncomplete
 
+New = Callable[[], Tally]
 Fetch = Callable[[int | None], Tally]
 """Fetches all records, of which the API reports so many, if it does."""
 
@@ -84,12 +85,7 @@ def _agreed(api: Api, settings: FlowSettings, fetch: Fetch) -> Crawl:
 
 
 def _fetch(
-    api: Api,
-    new: Callable[[], Tally],
-    settings: FlowSettings,
-    client: Client,
-    path: Path,
-    total: int | None,
+    api: Api, new: New, settings: FlowSettings, client: Client, path: Path, total: int | None
 ) -> Tally:
     tally = new()
 
