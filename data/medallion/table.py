@@ -61,8 +61,7 @@ class Column:
     unit: Literal["s", "ms", "us"] = "s"
     """The unit of a timestamp that is a number. A text must be ISO 8601, in UTC without a zone."""
     decimal: Literal["", ".", ","] = ""
-    """The decimal mark of numbers that are texts with separators: `.` reads `1,200.00`, `,` reads
-    `1.200,00`. By default, a text with separators is no number."""
+    """The decimal mark in texts with separators: `.` reads `1,200.00`, and `,` reads `1.200,00`."""
     false_true: tuple[str, str] = ("false", "true")
     """How false and true are written, besides as themselves: `("0", "1")` reads numbers too."""
     required: bool = False
@@ -96,14 +95,11 @@ class Table:
 
     columns: tuple[Column, ...]
     partitions: tuple[str, ...]
-    """The columns whose values are in an object's key, the outermost first; they are required:
-    a record without one of them is rejected."""
+    """The columns whose values are in an object's key, the outermost first; they are required."""
     key: str | tuple[str, ...] = "id"
-    """The column, or the columns together, with unique values; they are required. For records
-    without an id: `Column("id", derive=record_hash)`."""
+    """The columns that are unique together; they are required. If there are none: `record_hash`."""
     newest: str = ""
-    """The column that says which of the records with one key is kept: the one with the greatest
-    value. Of equal values, and by default, the one that was received last is kept."""
+    """Of records with one key, the one with the greatest value here is kept; else the last one."""
     shown: tuple[str, ...] = ()
     """The columns that a change report shows, besides the key and the partitions."""
     coordinates: tuple[str, str] | None = None
@@ -158,7 +154,7 @@ class Table:
 
 
 def field_of(record: Mapping[str, Any], path: str, missing: Any = None) -> Any:
-    """A field of a record, of an object in it (`place.city`), or an item of an array (`at.0`)."""
+    """A field of a record, of an object in it (`place.city`), or of an array in it (`at.0`)."""
     if path in record or "." not in path:
         return record.get(path, missing)
     outer, _, inner = path.partition(".")
@@ -195,12 +191,12 @@ def day(of: str) -> Derive:
 
 
 def record_hash(columns: Columns) -> pa.Array:
-    """The sha256, in hex, of each record's text as received: the key of records without an id.
+    """The sha256 of each record's text as received, in hex: `Column("id", derive=record_hash)`.
 
-    Equal records are then duplicates. An API's total that counts them all cannot be reached: such
-    an API must declare no total.
+    Equal records are then duplicates, so no crawl adds up to an API's total that counts them all.
     """
-    return pa.array(hashlib.sha256(text).hexdigest() for text in columns[RECORD].to_pylist())
+    digests = [hashlib.sha256(text).hexdigest() for text in columns[RECORD].to_pylist()]
+    return pa.array(digests, pa.string())
 
 
 def _calendar(columns: Columns, of: str, function: str) -> pa.Array:

@@ -22,6 +22,7 @@ from .types import has_value, typed
 # Stands for a record that is not an object; it is recognized by identity.
 _NOT_AN_OBJECT: dict[str, Any] = {}
 
+Values = Mapping[str, pa.Array]
 Numbers = npt.NDArray[np.int64]
 
 
@@ -61,9 +62,7 @@ class Block(ABC):
 class Columns(Block):
     """A block that Arrow has read: each field that a column reads, to its values."""
 
-    def __init__(
-        self, lines: Lines, numbers: Numbers, values: Mapping[str, pa.Array], fields: Fields
-    ) -> None:
+    def __init__(self, lines: Lines, numbers: Numbers, values: Values, fields: Fields) -> None:
         self.lines, self.numbers = lines, numbers
         self.fields = fields
         self.strangers = pa.repeat(pa.scalar(False), len(numbers))

@@ -118,8 +118,7 @@ class Cleaner:
         conditions = pa.StructArray.from_arrays(
             [strangers, *missing], names=["stranger", *required]
         )
-        why = dict.fromkeys(self.table.partitions, " (partition columns are required)")
-        reasons = ["not an object", *(f"no {name}{why.get(name, '')}" for name in required)]
+        reasons = ["not an object", *(f"no {name}" for name in required)]
         problems = Partitioning(self.table.partition_schema).problems(table)
         return pc.case_when(conditions, *reasons, problems)
 

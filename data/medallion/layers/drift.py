@@ -153,8 +153,11 @@ def compare(
     if rejected > leap:
         rule = "rejected_leap" if before or rejected <= many else "many_rejected"
         said = "more records than before" if before else f"of {rows:,} records"
-        what = f"{rejected:,} {said} are rejected, most of them because: "
-        found.append((rule, "rejected", what + seen.reasons.most_common(1)[0][0]))
+        (reason, _), *_ = seen.reasons.most_common(1)
+        is_partition = reason.removeprefix("no ") in table.partitions
+        what = f"{rejected:,} {said} are rejected, most often with the reason {reason!r}"
+        what += " (partition columns are required)" * is_partition
+        found.append((rule, "rejected", what))
     if before:
         found += [
             *_rows(before, after, changes, many),

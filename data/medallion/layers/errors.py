@@ -26,8 +26,6 @@ class DriftStopped(MedallionError):
     drifts: list[dict[str, Any]]
     prefix: str
     """The prefix of the flow's settings."""
-    is_first: bool
-    """Whether there is no previous version."""
 
     def __str__(self) -> str:
         """The message, with the changes and the rules that stopped the run."""
@@ -35,11 +33,10 @@ class DriftStopped(MedallionError):
         rules = list(dict.fromkeys(drift["rule"] for drift in self.drifts))
         has_limit = any("PERCENT" in RULES[rule] for rule in rules)
         limit = f", or raise {self.prefix}LARGEST_FALL_PERCENT" if has_limit else ""
-        what = f"The data changed too much ({changes}); the previous version stays published."
-        if self.is_first:
-            what = f"The data do not fit the table ({changes}); nothing of silver was published."
-        right = f"If that is right, run once with {self.prefix}STOP_ON without"
-        return f"{what} {right} {', '.join(rules)}{limit}."
+        return (
+            f"The data are not as expected ({changes}); what is published stays. If that is "
+            f"right, run once with {self.prefix}STOP_ON without {', '.join(rules)}{limit}."
+        )
 
 
 class MeasureTooLarge(MedallionError):

@@ -146,7 +146,7 @@ def _drifts_let_pass(
         tell(f"{step.flow.name}: {found.what}")
     stopping = [found.model_dump() for found in drifts if found.rule in settings.stop_on]
     if stopping and cleaned.version.snapshot != step.snapshot_to_replay:
-        raise DriftStopped(stopping, settings.prefix, previous is None)
+        raise DriftStopped(stopping, settings.prefix)
     return drifts
 
 
