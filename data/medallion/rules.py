@@ -20,7 +20,7 @@ RULES: Mapping[str, str] = {
     "many_unreadable": (
         "more than `<FLOW>_LARGEST_FALL_PERCENT` of the values in a new column cannot be read"
     ),
-    "many_rejected": "a first version lacks more than `<FLOW>_LARGEST_FALL_PERCENT` of the records",
+    "many_rejected": "a first version rejects over `<FLOW>_LARGEST_FALL_PERCENT` of the records",
     "rejected_leap": "rejects increased by more than 0.5% of the rows",
     "duplicate_leap": "duplicates increased by more than 0.5% of the rows",
     "column_unreadable": (
