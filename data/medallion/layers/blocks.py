@@ -22,12 +22,14 @@ from .types import has_value, typed
 # Stands for a record that is not an object; it is recognized by identity.
 _NOT_AN_OBJECT: dict[str, Any] = {}
 
+Values = Mapping[str, pa.Array]
 Numbers = npt.NDArray[np.int64]
 
 
 class Block(ABC):
     """Some parsed records. Each array has one value per record."""
 
+    lines: Lines
     numbers: Numbers
     """The line number of each record, from 0."""
     fields: Fields
@@ -38,6 +40,12 @@ class Block(ABC):
     @abstractmethod
     def text(self, field: str) -> pa.Array:
         """A field as text, not yet tidied; null if its value is not text."""
+
+    def has(self, field: str) -> bool:
+        """Whether any record has a field, even if it is null."""
+        records = (as_object(self.lines.text(number)) for number in self.numbers if "." in field)
+        found = (field_of(record, field, _NOT_AN_OBJECT) for record in records)
+        return field in self.fields or any(value is not _NOT_AN_OBJECT for value in found)
 
     @abstractmethod
     def is_lost(self, column: Column, field: str) -> pa.Array:
@@ -54,8 +62,8 @@ class Block(ABC):
 class Columns(Block):
     """A block that Arrow has read: each field that a column reads, to its values."""
 
-    def __init__(self, numbers: Numbers, values: Mapping[str, pa.Array], fields: Fields) -> None:
-        self.numbers = numbers
+    def __init__(self, lines: Lines, numbers: Numbers, values: Values, fields: Fields) -> None:
+        self.lines, self.numbers = lines, numbers
         self.fields = fields
         self.strangers = pa.repeat(pa.scalar(False), len(numbers))
         self._by_field = values
@@ -81,7 +89,7 @@ class OneByOne(Block):
     """A block of records that Python parses."""
 
     def __init__(self, lines: Lines, numbers: Numbers) -> None:
-        self.numbers = numbers
+        self.lines, self.numbers = lines, numbers
         self._texts = [lines.text(number) for number in numbers]
         self._records = [as_object(text) for text in self._texts]
         self.fields = fields_of(self._records)
@@ -93,6 +101,11 @@ class OneByOne(Block):
             if isinstance(value, float):
                 values[number] = field_of(as_object(self._texts[number], exact=True), field)
         return pa.array(map(as_text, values), pa.string())
+
+    def typed(self, column: Column, field: str) -> pa.Array:  # noqa: D102
+        if column.type != "json":
+            return super().typed(column, field)
+        return typed(column, [field_of(as_object(t, exact=True), field) for t in self._texts])
 
     def is_lost(self, column: Column, field: str) -> pa.Array:  # noqa: D102
         values = self._values(field)

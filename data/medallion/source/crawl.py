@@ -14,9 +14,10 @@ from ..settings import FlowSettings
 from ..table import Table
 from .api import Api
 from .client import Client
-from .completeness import Tally, Totals
+from .completeness import Identities, Tally, Totals
 from .errors import ApiEmpty, CrawlIncomplete
 
+New = Callable[[], Tally]
 Fetch = Callable[[int | None], Tally]
 """Fetches all records, of which the API reports so many, if it does."""
 
@@ -29,7 +30,13 @@ class Crawl:
     checks: tuple[Check, ...]
 
 
-def crawl(api: Api, table: Table, settings: FlowSettings, path: Path) -> Crawl:
+def crawl(
+    api: Api,
+    table: Table,
+    settings: FlowSettings,
+    path: Path,
+    identities: Identities | None = None,
+) -> Crawl:
     """Write all records of the API, as received, to a file (format: see `records`).
 
     The data may change during a crawl. A crawl is complete only if the API's totals are the same
@@ -41,7 +48,8 @@ def crawl(api: Api, table: Table, settings: FlowSettings, path: Path) -> Crawl:
         FatalApiError: no complete crawl was possible.
     """
     with Client(api, settings) as client:
-        fetch = partial(_fetch, api, table, settings, client, path)
+        tally = partial(Tally, api.facets, table, path.with_suffix(".ids"), identities)
+        fetch = partial(_fetch, api, tally, settings, client, path)
         totals = api.totals(client, settings)
         if totals is None:
             return _agreed(api, settings, fetch)
@@ -77,16 +85,15 @@ def _agreed(api: Api, settings: FlowSettings, fetch: Fetch) -> Crawl:
 
 
 def _fetch(
-    api: Api, table: Table, settings: FlowSettings, client: Client, path: Path, total: int | None
+    api: Api, new: New, settings: FlowSettings, client: Client, path: Path, total: int | None
 ) -> Tally:
-    tally = Tally(api.facets, table, path.with_suffix(".ids"))
+    tally = new()
 
     def texts() -> Iterator[str]:
         with progress(doing=api.title, total=total, unit=api.unit) as bar:
             for page in api.pages(client, settings, total):
-                for text, record in page:
-                    tally.add(record)
-                    yield text
+                tally.add(page)
+                yield from (text for text, _ in page)
                 bar.update(len(page))
 
     with path.open("wb") as file:
