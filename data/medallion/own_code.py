@@ -40,7 +40,7 @@ class OwnCode:
     def expect(self, found: Any, kind: type | tuple[type, ...], words: str) -> Any:
         """What the function returned; it is refused unless it is of a kind, which `words` name."""
         if not isinstance(found, kind):
-            what = None if found is None else f"a {type(found).__name__}"
+            what = None if found is None else type(found).__name__
             self.refuse(f"returned {what} where {words} is needed")
         return found
 

@@ -48,8 +48,9 @@ def visualize(step: Step) -> tuple[Summary, Figure]:
 
     writer = step.writer
     keys = (str(dataset.object), *dataset.beside)  # the last one is that of the page
+    both = zip(keys, drawing.formats, strict=False)
     with OwnCode(drawing.draw, "the chart as a picture"):
-        pictures = [(k, kind, to_bytes(figure, kind)) for k, kind in zip(keys, drawing.formats)]
+        pictures = [(key, kind, to_bytes(figure, kind)) for key, kind in both]
     copies = tuple(
         writer.store_copied(key, content, len(table), MEDIA_TYPES[kind])
         for key, kind, content in pictures
