@@ -136,6 +136,7 @@ def test_a_run_tells_a_mistake_of_its_own_code_as_such(checkout):
 
 
 @pytest.mark.server
+@pytest.mark.slow
 def test_a_flow_needs_no_chart_and_its_block_says_so(checkout):
     folder, name = checkout
     edit(
