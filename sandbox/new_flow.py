@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import keyword
+import re
 from pathlib import Path
 from string import Template
 
@@ -12,18 +14,19 @@ from .problems import SandboxError, using
 
 TEMPLATE = Path(__file__).with_name("template")
 SUFFIX = ".template"
+BLOCK = "transform_"  # how the longest names of its blocks begin
+LONGEST = flows.LONGEST - len(BLOCK)
 
 
 def write(name: str) -> str:
     """Write the files of a flow; returns a text about the next steps.
 
     Raises:
-        SandboxError: the name is not valid, or one of the files exists.
+        SandboxError: no flow can have the name, or one of the files exists.
     """
-    if not flows.NAME.fullmatch(name) or name in flows.RESERVED:
+    if problem := _problem(name):
         raise SandboxError(
-            f"No flow can be called {name!r}: give small letters, digits and _, such as "
-            "make dataset NAME=stations."
+            f"No flow can be called {name!r}: {problem}, such as make dataset NAME=stations."
         )
     files = {
         ROOT / _filled(path.relative_to(TEMPLATE).as_posix().removesuffix(SUFFIX), name): path
@@ -43,6 +46,25 @@ def write(name: str) -> str:
         f"See it work:  make demo FLOW={name}\n"
         f"Then edit data/{name}/; docs/make-it-yours.md says how."
     )
+
+
+def _problem(name: str) -> str:
+    """Why no flow can have a name, and the remedy; "" if one can."""
+    spelled = "give small letters, digits and _, and a letter first"
+    if not name:
+        return f"it is empty; {spelled}"
+    if not re.match("[a-z]", name):
+        return f"it begins with {name[0]!r}; {spelled}"
+    if odd := re.search("[^a-z0-9_]", name):
+        return f"it has the character {odd[0]!r}; {spelled}"
+    if keyword.iskeyword(name):
+        return "it is a word of Python; give another"
+    if name in flows.RESERVED:
+        return "it is the name of a part of the project; give another"
+    if len(name) > LONGEST:
+        too_long = f"it has {len(name)} characters, too many for its blocks, such as {BLOCK}<name>"
+        return f"{too_long}; give at most {LONGEST}"
+    return ""
 
 
 def _filled(text: str, name: str) -> str:

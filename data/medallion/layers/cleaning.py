@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import reduce
 from operator import attrgetter
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from ..lake.partitions import Partitioning
 from ..lake.records import Lines
+from ..own_code import OwnCode
 from ..table import POSITION, Clean, Column, Table
 from .blocks import Block
 from .drift import Seen, seen_in_all
@@ -83,10 +86,17 @@ class Cleaner:
             found = columns[column.name] = _found(column, block)
             lost = [pc.and_(pc.is_null(found), block.is_lost(column, f)) for f in column.fields]
             unreadable[column.name] += reduce(pc.or_, lost).true_count
-        columns.update(self.clean(columns))
+        rows = len(block.numbers)
+        with OwnCode(self.clean, "the columns that it changes") as own:
+            changed = own.expect(self.clean(dict(columns)), Mapping, "a dict of columns")
+            for name, found in changed.items():
+                if name not in columns:
+                    own.refuse(f"returned {name}, which is no column that the table reads")
+                columns[name] = _fitted(found, self.table[name], rows, own)
         for column in self.table.columns:
             if column.derive:
-                columns[column.name] = column.derive(columns)
+                with OwnCode(column.derive, f"the column {column.name}") as own:
+                    columns[column.name] = _fitted(column.derive(columns), column, rows, own)
         return columns, +unreadable
 
     def _reasons(self, table: pa.Table, strangers: pa.Array) -> pa.Array:
@@ -99,6 +109,19 @@ class Cleaner:
         reasons = ["not an object", *(f"no {name}" for name in required)]
         problems = Partitioning(self.table.partition_schema).problems(table)
         return pc.case_when(conditions, *reasons, problems)
+
+
+def _fitted(found: Any, column: Column, rows: int, own: OwnCode) -> pa.Array:
+    """What a flow's function returned for a column, in the column's type."""
+    given = own.expect(found, (pa.Array, pa.ChunkedArray), f"an Arrow array of {column.name}").type
+    if len(found) != rows:
+        own.refuse(f"returned {len(found):,} values of {column.name} for {rows:,} rows")
+    wanted = column.field.type
+    # Arrow would make numbers of texts and times too.
+    numbers = all(pa.types.is_integer(one) or pa.types.is_floating(one) for one in (given, wanted))
+    if given not in (wanted, pa.null()) and not numbers:
+        own.refuse(f"returned {column.name} as {given} where {wanted} is needed")
+    return found.cast(wanted)
 
 
 def _found(column: Column, block: Block) -> pa.Array:
