@@ -22,18 +22,22 @@ class OwnCode:
     """A context that calls a flow's own function; `doing` is what for, such as `the column year`.
 
     Raises:
-        OwnCodeFailed: the function raised an error other than `MedallionError`, or was refused.
+        OwnCodeFailed: the function raised an error other than `MedallionError` and those of
+            `passing`, or was refused.
     """
 
-    def __init__(self, function: Callable[..., Any], doing: str) -> None:
+    def __init__(
+        self, function: Callable[..., Any], doing: str, passing: tuple[type[Exception], ...] = ()
+    ) -> None:
         self._function = unwrap(function.func if isinstance(function, partial) else function)
         self._doing = doing
+        self._passing = (MedallionError, *passing)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
-        if isinstance(error, Exception) and not isinstance(error, MedallionError):
+        if isinstance(error, Exception) and not isinstance(error, self._passing):
             said = shorten(f"raised {type(error).__name__}: {error}", LONGEST, placeholder=" ...")
             self.refuse(said.rstrip(".:"), error)
 
