@@ -31,7 +31,7 @@ class OwnCode:
     ) -> None:
         self._function = unwrap(function.func if isinstance(function, partial) else function)
         self._doing = doing
-        self._passing = (MedallionError, *passing)
+        self._passing: tuple[type[Exception], ...] = (MedallionError, *passing)
 
     def __enter__(self) -> Self:
         return self
