@@ -56,8 +56,8 @@ changes: environment-sandbox ## What changed between two versions (FROM=2026-11-
 check: environment-sandbox ## Check every object and manifest of the lake
 	@$(READ) check --flow "$(FLOW)"
 
-dataset: environment-sandbox ## Write the files of a new flow, as a start to edit (NAME=stations)
-	@exec $(BIN)/python -m sandbox dataset --name "$(NAME)"
+dataset: environment-sandbox ## Write the files of a new flow (NAME=stations PAGING=offset RECORDS=results TOTAL=count)
+	@exec $(BIN)/python -m sandbox dataset --name "$(NAME)" --paging "$(PAGING)" --records "$(RECORDS)" --total "$(TOTAL)"
 
 api: environment-sandbox ## Serve the local API alone (ARGS="--dataset FILE --error-rate 0.1")
 	@exec $(BIN)/python -m sandbox api --flow "$(FLOW)" $(ARGS)

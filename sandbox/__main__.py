@@ -88,6 +88,8 @@ def _parser() -> argparse.ArgumentParser:
     page.add_argument("--port", type=port, default=WEB_PORT)
     writing = command("dataset", "write the files of a new flow, to edit")
     writing.add_argument("--name", required=True, help="the flow's name, such as stations")
+    for what in ("paging", "records", "total"):
+        writing.add_argument(f"--{what}", default="", help="of the API, as in its declaration")
     return parser
 
 

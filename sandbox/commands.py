@@ -118,7 +118,8 @@ def api(chosen: argparse.Namespace) -> int:
 
 def dataset(chosen: argparse.Namespace) -> int:
     """Write the files of a new flow, to edit."""
-    print(new_flow.write(chosen.name))
+    shape = new_flow.Shape.asked_for(chosen.paging, chosen.records, chosen.total)
+    print(new_flow.write(chosen.name, shape))
     return 0
 
 

@@ -140,7 +140,7 @@ def tests_of(flow: Flow, in_project: bool = True) -> type:
         def test_its_pipeline_has_its_blocks_in_their_order(self) -> None:
             file = PROJECT / "pipelines" / flow.name / "metadata.yaml"
             pipeline = yaml.safe_load(file.read_text(encoding="utf-8"))
-            blocks = list(dict.fromkeys(dataset.block for dataset in flow.datasets))
+            blocks = [block for block in vars(flow.blocks).values() if block]
             assert [block["uuid"] for block in pipeline["blocks"]] == blocks
             upstream = [block["upstream_blocks"] for block in pipeline["blocks"]]
             assert upstream == [[], *([block] for block in blocks[:-1])]

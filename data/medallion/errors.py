@@ -97,6 +97,18 @@ class FlowUnusable(FlowError):
     says = "The flow {flow} cannot run: {problem}; {remedy} in data/{flow}/."
 
 
+class OwnCodeFailed(MedallionError):
+    """A flow's own function raised an error, or returned what it may not."""
+
+    function: str
+    file: str
+    line: int
+    doing: str
+    problem: str
+    trace: str
+    says = "{function} ({file}, line {line}), asked for {doing}, {problem}; mend it and run again."
+
+
 class DatasetTaken(FlowError):
     """Another flow has written the dataset."""
 

@@ -10,13 +10,16 @@ import keyword
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from dataclasses import fields, is_dataclass
+from typing import Any
 
 from .errors import FlowMissing, FlowUnusable
-from .flow import MEDIA_TYPES, Aggregate, Chart, Flow
+from .flow import MEDIA_TYPES, Aggregate, Chart, Flow, Measure
 from .settings import PROJECT
 from .table import ARROW, PARTITION_TYPES, POSITION, Table
 
-NAME = re.compile(r"[a-z][a-z0-9_]{0,40}")
+LONGEST = 41  # characters of a name
+NAME = re.compile(rf"[a-z][a-z0-9_]{{0,{LONGEST - 1}}}")
 """The name of a flow or a dataset. It must be valid in a folder, a key, a label and a setting."""
 
 MAGE_FOLDERS = (
@@ -93,8 +96,12 @@ def check(flow: Flow) -> None:
     Raises:
         FlowUnusable: the declaration is invalid; the message gives the reason and the remedy.
     """
-    for problem, remedy in _problems(flow):
-        raise FlowUnusable(flow.name, problem, remedy)
+    try:
+        for problem, remedy in _problems(flow):
+            raise FlowUnusable(flow.name, problem, remedy)
+    except (AttributeError, TypeError) as error:
+        problem = f"a part of it is of another type than it should be ({error})"
+        raise FlowUnusable(flow.name, problem, "mend it") from error
 
 
 Problem = tuple[str, str]
@@ -107,13 +114,30 @@ def _can_be(name: str) -> bool:
     return bool(NAME.fullmatch(name)) and name not in RESERVED
 
 
+def _misshapen(part: Any) -> Iterator[Problem]:
+    """What should be a tuple and is none, in a declaration and its parts: a comma is missing."""
+    for field in fields(part):
+        value = getattr(part, field.name)
+        several = value if isinstance(value, (tuple, list)) else (value,)
+        if str(field.type).startswith("tuple") and several is not value and value != field.default:
+            one = f'"{value}"' if isinstance(value, str) else f"{type(value).__name__}(...)"
+            if isinstance(value, Measure) and not value.column:
+                one = f'count("{value.name}")'
+            of = f"{type(part).__name__} {getattr(part, 'name', '')}".rstrip()
+            yield f"{field.name}={one} of its {of} is no tuple", f"write ({one},)"
+        for inner in filter(is_dataclass, several):
+            yield from _misshapen(inner)
+
+
 def _problems(flow: Flow) -> Iterator[Problem]:
+    yield from _misshapen(flow)
     if flow.drawing:
         yield from _problems_of_chart(flow.drawing, flow)
     datasets, blocks = flow.datasets, _blocks(flow)
     for name in (flow.name, *(dataset.name for dataset in datasets), *blocks):
         if not NAME.fullmatch(name):
-            yield f"the name {name!r} cannot stand in a key", "use small letters, digits and _"
+            remedy = f"use small letters, digits and _, {LONGEST} at most"
+            yield f"the name {name!r} cannot stand in a key", remedy
     if flow.name in RESERVED:
         yield f"the name {flow.name} is taken", "choose another"
     if any(dataset.name == "report" for dataset in datasets):
@@ -217,4 +241,4 @@ def _repeated(names: Iterable[str]) -> dict[str, int]:
 
 def _blocks(flow: Flow) -> tuple[str, ...]:
     blocks = flow.blocks
-    return (blocks.bronze, blocks.silver, blocks.gold, *((blocks.chart,) if flow.chart else ()))
+    return (blocks.bronze, blocks.silver, blocks.gold, *filter(None, (blocks.chart,)))

@@ -36,7 +36,7 @@ def run_block(
     work: Callable[[Step], T],
     variables: Mapping[str, Any],
     upstream: Summary | None = None,
-) -> T:
+) -> T | None:
     """Do a block's work under its leases; if it fails, write an error log to the layer and raise.
 
     Mage runs callbacks only under its scheduler, so the log is written here and not in a callback.
@@ -44,6 +44,9 @@ def run_block(
     `target` are the datasets that the block writes, `variables` are Mage's keyword arguments, and
     `upstream` is the return value of the previous block; None in the first block of a run.
     """
+    if target is None:  # a flow needs no chart
+        tell(f"  {flow.blocks.chart} has no chart to draw, and may be removed from the pipeline")
+        return None
 
     def leased(settings: Settings, lake: Lake, datasets: Sequence[Dataset], run: str) -> T:
         leases = Lake.connect(settings.lake.for_leases).store
@@ -116,6 +119,8 @@ def check_block(
     upstream: Summary | None = None,
 ) -> None:
     """Check what a block published, as a reader would; errors are logged as in `run_block`."""
+    if target is None:
+        return
 
     def checked(settings: Settings, lake: Lake, _: Sequence[Dataset], run: str) -> None:
         with engine_of(settings.lake, lake, f"{run}-check", flow.package) as engine:
@@ -134,7 +139,7 @@ def _deliver(spool: Path, lake: Lake) -> None:
 
 def _logged(
     flow: Flow,
-    target: Dataset | Sequence[Dataset] | None,
+    target: Dataset | Sequence[Dataset],
     variables: Mapping[str, Any],
     upstream: Summary | None,
     work: Callable[[Settings, Lake, Sequence[Dataset], str], T],

@@ -4,14 +4,17 @@ import signal
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import replace
 
 import pytest
 
 from data.breweries.flow import FLOW
+from data.medallion.errors import OwnCodeFailed
 from data.medallion.lake.datasets import SCRATCH
 from data.medallion.lake.s3 import S3Store
 from data.medallion.layers import bronze, silver, silver_tasks, writing
 from data.medallion.layers.silver_tasks import files_for
+from data.medallion.steps import run_block
 from data.medallion.work import engine, regrouping
 from data.medallion.work.errors import (
     ClusterEmpty,
@@ -215,6 +218,17 @@ def test_workers_of_another_release_are_refused(world, cluster, monkeypatch):
     cluster.add_worker()
     monkeypatch.setattr(engine, "code_version", lambda package: "0.0.0+other")
     assert "from the same image" in world.fails(WorkerDiffers, "silver")["message"]
+
+
+def test_a_mistake_in_a_flows_own_code_is_told_from_a_worker(world, cluster):
+    cluster.add_worker()
+    extracted = through_blocks((FLOW.bronze,))
+    mistaken = replace(FLOW, clean=lambda columns: columns["taps"])
+    with pytest.raises(OwnCodeFailed, match=r"asked for the columns that .* KeyError: 'taps'"):
+        run_block(mistaken, FLOW.silver, silver.transform, {}, extracted)
+    (log,) = world.logs("silver").values()
+    assert log["facts"]["file"] == "tests/engines/test_engines.py"
+    assert "in <lambda>" in log["facts"]["trace"]
 
 
 def test_threads_that_the_system_refuses_are_an_error(world, monkeypatch):

@@ -367,7 +367,8 @@ class Tokens:
 def with_tokens(asking, tokens, secret="secret"):  # noqa: S107
     where = asking(tokens.answer)[0].url
     login = ClientCredentials(f"{where}/token")
-    return asking(tokens.answer, {"auth": login}, API_CLIENT_ID="id", API_CLIENT_SECRET=secret)
+    own = {"API_CLIENT_ID": "id", "API_CLIENT_SECRET": secret, "API_CONNECTIONS": 1}
+    return asking(tokens.answer, {"auth": login}, **own)
 
 
 def test_a_login_that_expires_in_mid_crawl_is_made_anew(asking):

@@ -35,6 +35,10 @@ def gold(*measures, keys=("kind",), name="more"):
     return {"aggregates": (HEIGHTS, YEARS, Aggregate(name, keys, measures))}
 
 
+def of_gold(measures):
+    return {"aggregates": (Aggregate("more", ("kind",), measures),)}
+
+
 COUNT = count("stations")
 REFUSED = [
     # Names
@@ -42,7 +46,7 @@ REFUSED = [
     ({"name": "weather/stations"}, "'weather/stations' cannot stand in a key", "small letters"),
     ({"name": "estações"}, "the name 'estações' cannot stand in a key", "small letters"),
     ({"name": ""}, "the name '' cannot stand in a key", "small letters"),
-    ({"name": "x" * 42}, "cannot stand in a key", "small letters"),
+    ({"name": "x" * 42}, "cannot stand in a key", "41 at most"),
     ({"name": "lake"}, "the name lake is taken", "choose another"),
     ({"name": "medallion"}, "the name medallion is taken", "choose another"),
     # Their folders in silver would hold what all flows put beside theirs.
@@ -59,6 +63,19 @@ REFUSED = [
     (chart(formats=()), "its chart has no format", "png"),
     (chart(block=""), "its chart has no block", "name the block"),
     (chart(formats=("pdf",)), "format 'pdf'", "png"),
+    # Tuples
+    (of_table(partitions=("country")), 'partitions="country" of its Table', 'write ("country",)'),
+    (of_table(shown="name"), 'shown="name" of its Table', 'write ("name",)'),
+    (of_table(coordinates="height"), 'coordinates="height" of its Table', 'write ("height",)'),
+    (of_table(columns=Column("x")), "columns=Column(...) of its Table", "write (Column(...),)"),
+    ({"table": column(name="x", sources="a.b")}, 'sources="a.b" of its Column x', '("a.b",)'),
+    ({"table": column(name="x", bounds=1)}, "bounds=int(...) of its Column x", "write"),
+    ({"aggregates": HEIGHTS}, "aggregates=Aggregate(...) of its Flow", "(Aggregate(...),)"),
+    (gold(COUNT, keys="kind"), 'keys="kind" of its Aggregate more', 'write ("kind",)'),
+    (of_gold(count("rows")), 'measures=count("rows") of its Agg', 'write (count("rows"),)'),
+    (of_gold(Measure("m", "sum", "x")), "measures=Measure(...) of", "write (Measure(...),)"),
+    (chart(formats="png"), 'formats="png" of its Chart', 'write ("png",)'),
+    (gold("rows"), "of another type than it should be ('str' object has no", "mend it"),
     # The table
     ({"table": column(name="phone")}, "it has the column phone 2 times", "otherwise"),
     ({"table": column(name="two words")}, "cannot be called 'two words'", "another name"),

@@ -13,6 +13,7 @@ from ..flow import MEDIA_TYPES, Chart, Flow
 from ..host.console import tell
 from ..lake.datasets import Dataset
 from ..lake.manifest import Check
+from ..own_code import OwnCode
 from ..report.publishing import keep_locally, keep_page, with_page
 from ..writer import Provenance, Step, Summary, View, made_from_expired
 from . import gold
@@ -47,10 +48,9 @@ def visualize(step: Step) -> tuple[Summary, Figure]:
 
     writer = step.writer
     keys = (str(dataset.object), *dataset.beside)  # the last one is that of the page
-    pictures = [
-        (key, kind, to_bytes(figure, kind))
-        for key, kind in zip(keys, drawing.formats, strict=False)
-    ]
+    both = zip(keys, drawing.formats, strict=False)
+    with OwnCode(drawing.draw, "the chart as a picture"):
+        pictures = [(key, kind, to_bytes(figure, kind)) for key, kind in both]
     copies = tuple(
         writer.store_copied(key, content, len(table), MEDIA_TYPES[kind])
         for key, kind, content in pictures
@@ -127,4 +127,9 @@ def _drawn(drawing: Chart, table: Any, caption: str) -> Figure:
 
     if "MPLBACKEND" not in os.environ:  # Mage's editor sets it; else a window may block the run
         matplotlib.use("agg")
-    return drawing.draw(table.to_pandas(), caption)
+    from matplotlib.figure import Figure
+
+    with OwnCode(drawing.draw, f"the chart of {drawing.of}") as own:
+        figure = drawing.draw(table.to_pandas(), caption)
+        own.expect(figure, Figure, "a figure of matplotlib")
+    return figure

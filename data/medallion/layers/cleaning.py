@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import json
 import reprlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import reduce
 from operator import attrgetter
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from ..lake.partitions import Partitioning
 from ..lake.records import Item, Lines
+from ..own_code import OwnCode
 from ..table import POSITION, RECORD, Clean, Column, Table, record_hash, texts_of
 from .blocks import Block, as_object
 from .drift import Seen, seen_in_all
@@ -103,12 +105,19 @@ class Cleaner:
                 text = block.lines.text(block.numbers[lost.index(True).as_py()])
                 value = self.table.value(as_object(text), column.name)
                 seen.examples[column.name] = reprlib.repr(value)
-        columns.update(self.clean(columns))
+        rows = len(block.numbers)
+        with OwnCode(self.clean, "the columns that it changes") as own:
+            changed = own.expect(self.clean(dict(columns)), Mapping, "a dict of columns")
+            for name, found in changed.items():
+                if name not in columns:
+                    own.refuse(f"returned {name}, which is no column that the table reads")
+                columns[name] = _fitted(found, self.table[name], rows, own)
         for column in self.table.columns:
             if column.derive is record_hash:
                 columns[RECORD] = pa.array(map(block.lines.text, block.numbers), pa.binary())
             if column.derive:
-                columns[column.name] = column.derive(columns)
+                with OwnCode(column.derive, f"the column {column.name}") as own:
+                    columns[column.name] = _fitted(column.derive(columns), column, rows, own)
         return columns, seen
 
     def _reasons(self, table: pa.Table, strangers: pa.Array) -> pa.Array:
@@ -121,6 +130,19 @@ class Cleaner:
         reasons = ["not an object", *(f"no {name}" for name in required)]
         problems = Partitioning(self.table.partition_schema).problems(table)
         return pc.case_when(conditions, *reasons, problems)
+
+
+def _fitted(found: Any, column: Column, rows: int, own: OwnCode) -> pa.Array:
+    """What a flow's function returned for a column, in the column's type."""
+    given = own.expect(found, (pa.Array, pa.ChunkedArray), f"an Arrow array of {column.name}").type
+    if len(found) != rows:
+        own.refuse(f"returned {len(found):,} values of {column.name} for {rows:,} rows")
+    wanted = column.field.type
+    # Arrow would make numbers of texts and times too.
+    numbers = all(pa.types.is_integer(one) or pa.types.is_floating(one) for one in (given, wanted))
+    if given not in (wanted, pa.null()) and not numbers:
+        own.refuse(f"returned {column.name} as {given} where {wanted} is needed")
+    return found.cast(wanted)
 
 
 def _found(column: Column, block: Block) -> pa.Array:

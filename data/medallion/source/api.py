@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urljoin
 
 from ..lake.records import Item
+from ..own_code import OwnCode
 from ..settings import FlowSettings
 from ..table import field_of
 from .auth import BEARER, Auth
@@ -53,12 +54,11 @@ class Total:
         Raises:
             ValueError: it has none, or none that can be.
         """
-        where = self.header or self.path or "the body"
         found = response.headers.get(self.header) if self.header else None
         if not self.header:
             found = field_of(response.json, self.path) if self.path else response.json
         if isinstance(found, bool) or not isinstance(found, (int, str)):
-            raise ValueError(f"no total in {where}")
+            raise ValueError(f"no total in {self.header or self.path or 'it'}")
         return Totals(int(found))
 
 
@@ -180,8 +180,13 @@ class Api:
         return client.send(request, partial(self._page, request, full), after_last=Page([]))
 
     def _page(self, request: Request, full: int, response: Response) -> Page:
-        records = self.read(response)
-        following = self.paging.after(request, response, len(records), full)
+        with OwnCode(self.read, f"the records of {request}", (ValueError,)) as own:
+            records = own.expect(self.read(response), list, "a list of records")
+            if not all(isinstance(one, tuple) and isinstance(one[0], str) for one in records):
+                own.refuse("returned what is no record: a JSON text, and its value")
+        with OwnCode(self.paging.after, f"what follows {request}", (ValueError,)) as own:
+            following = self.paging.after(request, response, len(records), full)
+            own.expect(following, (Request, type(None)), "a Request or None")
         return Page(records, response.url, following)
 
     def _details(self, client: Client, page: Page) -> list[Item]:

@@ -7,12 +7,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+from inspect import isfunction
 from typing import ClassVar, Literal
 
 from requests import PreparedRequest, RequestException
 from requests.auth import AuthBase
 
 from ..errors import MedallionError
+from ..own_code import OwnCode
 from ..settings import FlowSettings
 from .errors import ApiLoginFailed
 
@@ -131,5 +133,8 @@ class Login(AuthBase):
         except (MedallionError, RequestException):
             raise
         except Exception as error:
+            if isfunction(self._make.func):
+                with OwnCode(self._make, "the login"):
+                    raise
             problem = f"{type(error).__name__}: {error}"
             raise ApiLoginFailed(self._url, problem, self.settings) from error

@@ -37,6 +37,7 @@ from typing_extensions import Self
 
 from .. import __version__
 from ..host.network import session
+from ..own_code import OwnCode
 from ..settings import FlowSettings
 from .auth import Login
 from .errors import (
@@ -106,7 +107,7 @@ class Client:
 
         Args:
             request: the request.
-            read: parses a response; raises ValueError, TypeError or LookupError if it cannot.
+            read: parses a response; raises ValueError if its body cannot be used.
             after_last: the result if the API says that there are no more pages. If it is None, a
                 404 is a refusal.
         """
@@ -178,7 +179,8 @@ class Client:
     ) -> T:
         login = self._login.number
         response = self._answer(request)
-        meaning = self._api.meaning(response)
+        with OwnCode(self._api.meaning, f"the answer of {request}"):
+            meaning = self._api.meaning(response)
         if response.status == HTTPStatus.UNAUTHORIZED and not renewed and self._login.renew(login):
             return self._try(request, read, after_last, renewed=True)
         if meaning == "wait":
@@ -189,7 +191,7 @@ class Client:
             raise self._refusal(request, response)
         try:
             return read(response)
-        except (ValueError, TypeError, LookupError) as error:
+        except ValueError as error:
             kind = response.headers.get("Content-Type", "no type").split(";")[0]
             problem = f"a body that cannot be used: {error} ({kind}, {len(response.content)} bytes)"
             raise ApiBodyMalformed(str(request), problem) from None

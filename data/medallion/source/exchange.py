@@ -66,13 +66,15 @@ class Response:
 
         Raises:
             ValueError: it is not text of its charset, or not a whole gzip file.
-            LookupError: Python does not know the charset.
         """
         content = _unpacked(self.content) if self.content.startswith(GZIP) else self.content
         kind = Message()
         kind["Content-Type"] = self.headers.get("Content-Type", "")
         charset = kind.get_content_charset() or self.encoding or "utf-8"
-        return content.decode(charset).removeprefix("\ufeff")
+        try:
+            return content.decode(charset).removeprefix("\ufeff")
+        except LookupError:
+            raise ValueError(f"the unknown charset {charset}") from None
 
     @cached_property
     def json(self) -> Any:
