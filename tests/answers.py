@@ -42,11 +42,12 @@ class Server:
 
 
 @contextmanager
-def serving(answer: Callable[[Request], Answer]) -> Iterator[Server]:
-    """A server for as long as the context."""
+def serving(answer: Callable[[Request], Answer], path: str = "/stations") -> Iterator[Server]:
+    """A server for as long as the context; its address leads to a path, and it answers at any."""
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True  # else a body may wait for its headers' receipt
 
         def do_GET(self) -> None:
             parts = urlsplit(self.path)
@@ -74,7 +75,7 @@ def serving(answer: Callable[[Request], Answer]) -> Iterator[Server]:
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
-    found = Server(f"http://127.0.0.1:{server.server_address[1]}/stations")
+    found = Server(f"http://127.0.0.1:{server.server_address[1]}{path}")
     threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
     try:
         yield found

@@ -213,15 +213,18 @@ def nested(fields: dict[str, Any]) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Chain:
-    """The way of a flow's records from an API in memory to gold, on a real store."""
+    """The way of a flow's records from an API to gold, on a real store."""
 
     flow: Flow
     lake: Lake
 
     def run(self, received: list[Any], **variables: Any) -> str:
+        """Run the blocks on records in memory; the snapshot that was published."""
+        return replace(self, flow=replace(self.flow, api=InMemory(received))).crawl(**variables)
+
+    def crawl(self, **variables: Any) -> str:
         """Run the blocks but the chart's, and check as they do; the snapshot that was published."""
-        flow = replace(self.flow, api=InMemory(received))
-        summary = None
+        flow, summary = self.flow, None
         for target, work, verify in (
             (flow.bronze, bronze.extract, bronze.verify),
             (flow.silver, silver.transform, silver.verify),

@@ -153,15 +153,16 @@ class Table:
         return next((value for value in values if value is not None), None)
 
 
-def field_of(record: Mapping[str, Any], path: str, missing: Any = None) -> Any:
+def field_of(record: Any, path: str, missing: Any = None) -> Any:
     """A field of a record, of an object in it (`place.city`), or of an array in it (`at.0`)."""
-    if path in record or "." not in path:
-        return record.get(path, missing)
+    if isinstance(record, list):
+        record = {str(number): item for number, item in enumerate(record)}
+    if not isinstance(record, dict):
+        return missing
     outer, _, inner = path.partition(".")
-    found = record.get(outer)
-    if isinstance(found, list):
-        found = {str(number): item for number, item in enumerate(found)}
-    return field_of(found, inner, missing) if isinstance(found, dict) else missing
+    if path in record or not inner:
+        return record.get(path, missing)
+    return field_of(record.get(outer), inner, missing)
 
 
 def texts_of(rows: pa.Table, names: Sequence[str]) -> pa.ChunkedArray:

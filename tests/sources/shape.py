@@ -1,0 +1,90 @@
+"""A source of some shape: how its API answers, how a flow declares it, and what readers must get."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections import Counter, defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from data.medallion.flow import Aggregate, Blocks, Flow, Measure, count
+from data.medallion.read import tables
+from data.medallion.source.api import Api
+from data.medallion.table import Table
+from tests.answers import Answer, Request
+from tests.flow_tests import Chain
+
+TOKEN = "t0ken"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shape:
+    name: str
+    api: Api
+    table: Table
+    summed: str
+    """The number column that gold adds up."""
+    records: Sequence[Any]
+    """What the API has, in its order."""
+    answer: Callable[[Request], Answer]
+    row: Callable[[Any], Mapping[str, Any]]
+    """The columns that silver must have of a record, and that are not as the record has them."""
+    text: Callable[[Any], str] = json.dumps
+    """The text of a record in bronze, which must be the one that was sent."""
+    kept: Callable[[Sequence[Any]], Sequence[Any]] = lambda records: records
+    """The records that silver must have."""
+    path: str = "/v1/records"
+    settings: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def flow(self) -> Flow:
+        total = Measure("total", "sum", self.summed)
+        gold = Aggregate(f"{self.name}_counts", self.table.partitions, (count("rows"), total))
+        blocks = Blocks(f"extract_{self.name}", f"clean_{self.name}", f"count_{self.name}")
+        return Flow(self.name, "tests", self.api, self.table, (gold,), blocks)
+
+    @property
+    def rows(self) -> list[dict[str, Any]]:
+        """Silver by the API's own data."""
+        names = self.table.located_schema.names
+        return [
+            {**{name: record.get(name) for name in names}, **self.row(record)}
+            for record in self.kept(self.records)
+        ]
+
+
+def recount(shape: Shape, chain: Chain) -> None:
+    """Compare all that readers get with the API's own data."""
+    flow, lake = chain.flow, chain.lake
+    bronze, silver = (tables.rows(lake, flow, one) for one in (flow.bronze, flow.silver))
+    (gold,) = (tables.rows(lake, flow, one) for one in flow.gold)
+    assert bronze["record"].to_pylist() == [shape.text(record) for record in shape.records]
+    assert all(check.expected == check.found for check in chain.manifest(flow.bronze).checks)
+    expected = shape.rows
+    assert by_key(shape, silver.to_pylist()) == by_key(shape, expected)
+    assert any(None in row.values() for row in expected), "no null was tried"
+    groups = defaultdict(list)
+    for row in expected:
+        groups[tuple(row[name] for name in shape.table.partitions)].append(row[shape.summed])
+    assert len(groups) > 1
+    for row in gold.to_pylist():
+        values = groups.pop(tuple(row[name] for name in shape.table.partitions))
+        assert row["rows"] == len(values)
+        assert math.isclose(row["total"], math.fsum(v for v in values if v is not None))
+    assert not groups
+    manifest = chain.manifest(flow.silver)
+    assert (manifest.rows_rejected, manifest.drift) == (0, ())
+    assert manifest.rows_duplicate == len(shape.records) - len(expected)
+
+
+def by_key(shape: Shape, rows: Sequence[Mapping[str, Any]]) -> dict[tuple[Any, ...], Any]:
+    found = {tuple(row[name] for name in shape.table.keys): row for row in rows}
+    assert len(found) == len(rows), Counter(str(row) for row in rows).most_common(1)
+    return found
+
+
+def said(value: Any, status: int = 200, **headers: str) -> Answer:
+    """JSON, as most APIs say it."""
+    return Answer(json.dumps(value), status, {"Content-Type": "application/json", **headers})

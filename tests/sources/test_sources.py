@@ -1,0 +1,38 @@
+"""One source of each shape, through all layers, recounted from the API's own data."""
+
+import json
+
+import pytest
+
+from data.medallion import flows
+from data.medallion.read import tables
+from sandbox.declared import DeclaredApi
+from tests.sources.plain import PLAIN
+from tests.sources.public import PUBLIC
+from tests.sources.shape import TOKEN, recount
+
+SHAPES = pytest.mark.parametrize("shape", [*PUBLIC, *PLAIN], ids=lambda shape: shape.name)
+
+
+@pytest.mark.server
+@SHAPES
+def test_a_source_is_recounted(start, shape):
+    flows.check(shape.flow)
+    chain, _ = start(shape)
+    chain.crawl()
+    recount(shape, chain)
+
+
+@pytest.mark.server
+@SHAPES
+def test_the_local_api_gives_a_flow_the_same_records(start, shape, monkeypatch):
+    chain, server = start(shape)
+    with DeclaredApi(shape.flow, shape.records, TOKEN) as local:
+        for name, value in local.variables(shape.flow.prefix).items():
+            monkeypatch.setenv(name, value)
+        chain.crawl()
+    assert server.requests == []
+    found = tables.rows(chain.lake, chain.flow, chain.flow.bronze)["record"].to_pylist()
+    assert [json.loads(text) for text in found] == shape.records
+    manifest = chain.manifest(chain.flow.silver)
+    assert (manifest.rows_out, manifest.drift) == (len(shape.rows), ())
