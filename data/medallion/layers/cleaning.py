@@ -100,9 +100,8 @@ class Cleaner:
                 seen.values[column.name] = values
             if lost.true_count:
                 seen.unreadable[column.name] = lost.true_count
-                text = block.lines.text(block.numbers[lost.index(True).as_py()])
-                value = self.table.value(as_object(text), column.name)
-                seen.examples[column.name] = reprlib.repr(value)
+                first = as_object(block.lines.text(block.numbers[lost.index(True).as_py()]))
+                seen.examples[column.name] = reprlib.repr(self.table.value(first, column.name))
         columns.update(self.clean(columns))
         for column in self.table.columns:
             if column.derive is record_hash:
