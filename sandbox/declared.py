@@ -193,10 +193,10 @@ class _Answer(RequestHandler):
 
     def _say(self, status: int, body: Any) -> None:
         self.set_status(status)
-        self.set_header(
-            "Content-Type", "text/plain" if isinstance(body, str) else "application/json"
-        )
-        self.finish(body if isinstance(body, str) else json.dumps(body, ensure_ascii=False))
+        is_text = isinstance(body, str)
+        self.set_header("Content-Type", "text/plain" if is_text else "application/json")
+        text = body if is_text else json.dumps(body, ensure_ascii=False)
+        self.finish(text.encode(self.api.api.encoding or "utf-8"))
 
 
 def _written(body: Body, records: list[Any]) -> Any:

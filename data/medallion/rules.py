@@ -17,9 +17,7 @@ RULES: Mapping[str, str] = {
         "known values"
     ),
     "field_missing": "no record has the field of a new column",
-    "many_unreadable": (
-        "more than `<FLOW>_LARGEST_FALL_PERCENT` of the values in a new column cannot be read"
-    ),
+    "many_unreadable": "over `<FLOW>_LARGEST_FALL_PERCENT` of a new column's values are unreadable",
     "many_rejected": "a first version rejects over `<FLOW>_LARGEST_FALL_PERCENT` of the records",
     "rejected_leap": "rejects increased by more than 0.5% of the rows",
     "duplicate_leap": "duplicates increased by more than 0.5% of the rows",

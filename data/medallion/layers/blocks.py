@@ -53,10 +53,10 @@ class Block(ABC):
 
     def typed(self, column: Column, field: str) -> pa.Array:
         """A field in the type of a column that is not text; null if the value does not fit."""
-        return typed(column, self._values(field))
+        return typed(column, self._values(field, exact=column.type == "json"))
 
     @abstractmethod
-    def _values(self, field: str) -> pa.Array | list[Any]: ...
+    def _values(self, field: str, exact: bool = False) -> pa.Array | list[Any]: ...
 
 
 class Columns(Block):
@@ -81,7 +81,7 @@ class Columns(Block):
             return pa.repeat(pa.scalar(False), len(found))
         return pa.array(map(has_value, found.to_pylist()), pa.bool_())
 
-    def _values(self, field: str) -> pa.Array:
+    def _values(self, field: str, exact: bool = False) -> pa.Array:
         return self._by_field[field]
 
 
@@ -102,19 +102,15 @@ class OneByOne(Block):
                 values[number] = field_of(as_object(self._texts[number], exact=True), field)
         return pa.array(map(as_text, values), pa.string())
 
-    def typed(self, column: Column, field: str) -> pa.Array:  # noqa: D102
-        if column.type != "json":
-            return super().typed(column, field)
-        return typed(column, [field_of(as_object(t, exact=True), field) for t in self._texts])
-
     def is_lost(self, column: Column, field: str) -> pa.Array:  # noqa: D102
         values = self._values(field)
         if column.type == "text":
             return pa.array([isinstance(value, (bool, dict, list)) for value in values], pa.bool_())
         return pa.array(map(has_value, values), pa.bool_())
 
-    def _values(self, field: str) -> list[Any]:
-        return [field_of(record, field) for record in self._records]
+    def _values(self, field: str, exact: bool = False) -> list[Any]:
+        records = (as_object(text, exact) for text in self._texts) if exact else self._records
+        return [field_of(record, field) for record in records]
 
 
 def as_object(text: bytes, exact: bool = False) -> dict[str, Any]:

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ..lake.partitions import Partitioning
-from ..lake.records import Item, Lines
+from ..lake.records import Item, Lines, one_line
 from ..own_code import OwnCode
 from ..table import POSITION, RECORD, Clean, Column, Table, record_hash, texts_of
 from .blocks import Block, as_object
@@ -79,7 +79,7 @@ class Cleaner:
 
     def identities(self, items: Iterable[Item]) -> list[str | None]:
         """The key of each record as one text; None for a record without one."""
-        lines = Lines.joined(text.encode() for text, _ in items)
+        lines = Lines.joined(one_line(text) for text, _ in items)
         found: list[str | None] = [None] * len(lines)
         for block in read(lines, self.table, set()):
             keys = pa.table(self._columns(block)[0])
@@ -102,9 +102,8 @@ class Cleaner:
                 seen.values[column.name] = values
             if lost.true_count:
                 seen.unreadable[column.name] = lost.true_count
-                text = block.lines.text(block.numbers[lost.index(True).as_py()])
-                value = self.table.value(as_object(text), column.name)
-                seen.examples[column.name] = reprlib.repr(value)
+                first = as_object(block.lines.text(block.numbers[lost.index(True).as_py()]))
+                seen.examples[column.name] = reprlib.repr(self.table.value(first, column.name))
         rows = len(block.numbers)
         with OwnCode(self.clean, "the columns that it changes") as own:
             changed = own.expect(self.clean(dict(columns)), Mapping, "a dict of columns")

@@ -34,8 +34,6 @@ from .ranges import Range, lines_of
 ROWS_PER_FILE = 250_000
 """Rows per Parquet file, at most; about 20 MB."""
 
-NEWEST = "newest"
-
 File = tuple[StoredObject, bytes, pa.Table]
 """A silver file: its object, its content and its rows."""
 
@@ -108,7 +106,7 @@ class Silver:
         """The schema to find duplicates; the key is one text."""
         partition, newest = pa.dictionary(pa.int32(), pa.string()), self.table.newest
         fields = [("key", pa.string()), (POSITION, pa.int64()), ("partition", partition)]
-        return pa.schema([*fields, (NEWEST, self.table[newest].field.type)] if newest else fields)
+        return pa.schema([*fields, ("newest", self.table[newest].field.type)] if newest else fields)
 
     def folder(self, partition: Partition) -> str:
         """The folder of a partition's objects, relative to the S3 bucket."""
@@ -161,7 +159,7 @@ def superseded(
     """
     keys, kept = gather(place.scratch, parts, silver.keys_schema), "max"
     if silver.table.newest:
-        order = [(NEWEST, "ascending"), (POSITION, "ascending")]
+        order = [("newest", "ascending"), (POSITION, "ascending")]
         keys, kept = keys.take(pc.sort_indices(keys, order, null_placement="at_start")), "last"
     groups = keys.group_by("key", use_threads=kept == "max").aggregate([(POSITION, kept)])
     last = groups[f"{POSITION}_{kept}"]

@@ -59,6 +59,7 @@ def crawl(
 def _added_up(
     api: Api, settings: FlowSettings, client: Client, fetch: Fetch, before: Totals
 ) -> Crawl:
+    found: list[object] = []
     for _ in range(settings.api_crawls):
         if before.records == 0:
             raise ApiEmpty(settings.api_url, api.unit, settings.name_of("API_URL"))
@@ -67,8 +68,9 @@ def _added_up(
         differences = tally.differences(after) or before.differences(after)
         if not differences:
             return Crawl(tally.records, tally.checks(after))
-        before = after
-    raise CrawlIncomplete(settings.api_url, settings.api_crawls, differences)
+        before, found = after, [*found[-1:], (tally.ids, differences)]
+    constant = tally.why(after) if found[1:] == found[:1] else ""
+    raise CrawlIncomplete(settings.api_url, settings.api_crawls, differences, constant)
 
 
 def _agreed(api: Api, settings: FlowSettings, fetch: Fetch) -> Crawl:
@@ -81,7 +83,7 @@ def _agreed(api: Api, settings: FlowSettings, fetch: Fetch) -> Crawl:
             return Crawl(tally.records, tally.agreement())
         (told, _), before = before, tally.ids
     differences = {"ids of two walks": {"fetched": tally.distinct, "told": told}}
-    raise CrawlIncomplete(settings.api_url, settings.api_crawls + 1, differences)
+    raise CrawlIncomplete(settings.api_url, settings.api_crawls + 1, differences, "")
 
 
 def _fetch(

@@ -127,6 +127,8 @@ class CrawlIncomplete(FatalApiError):
 
     crawls: int
     differences: dict[str, dict[str, int]]
+    constant: str
+    """Why they differ from the totals in the same way, and the remedy; "" if they do not."""
 
     def __str__(self) -> str:
         """The message, with the first differences."""
@@ -134,7 +136,8 @@ class CrawlIncomplete(FatalApiError):
             f"{name}: {counts['fetched']} fetched, {counts['told']} told"
             for name, counts in list(self.differences.items())[:5]
         )
+        same = f"the same records were found again, and {self.constant} in api.py."
         return (
             f"{self.crawls} crawls of {self.url} could not be proved complete ({shown}). Nothing "
-            "was published; run again when its data have settled."
+            f"was published; {same if self.constant else 'run again when its data have settled.'}"
         )
