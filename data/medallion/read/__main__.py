@@ -91,9 +91,11 @@ def _changes(lake: Lake, flow: Flow, chosen: argparse.Namespace) -> int:
 
 
 def _check(lake: Lake, _: Flow, __: argparse.Namespace) -> int:
-    from .check import check
+    from .check import check, has_run
 
-    checked, others = check(lake, load_all())
+    flows = load_all()
+    here = [flow for flow in flows if has_run(lake, flow)] or flows
+    checked, others = check(lake, here)
     print(f"{'':28}{'rows':>11}{'objects':>9}{'MiB':>9}  snapshot")
     for dataset, manifest, found in checked:
         objects = manifest.objects if manifest else ()
@@ -102,6 +104,9 @@ def _check(lake: Lake, _: Flow, __: argparse.Namespace) -> int:
         verdict = f"{len(found)} found" if found else "ok"
         snapshot = manifest.snapshot if manifest else "none"
         print(f"{dataset.path:28}{counts}  {snapshot:24} {verdict}")
+    for flow in flows:
+        if flow not in here:
+            print(f"{flow.name:28}never ran in this lake")
     findings = [*chain.from_iterable(found for *_, found in checked), *others]
     print("\n".join([*findings, f"{len(findings)} findings" if findings else "The lake is whole."]))
     return bool(findings)

@@ -30,6 +30,12 @@ Checked = tuple[Dataset, Manifest | None, list[str]]
 """A dataset, its newest version (None if it cannot be read), and its problems as sentences."""
 
 
+def has_run(lake: Lake, flow: Flow) -> bool:
+    """Whether a lake has any object of a flow's datasets."""
+    prefixes = [(d.layer, key) for d in flow.datasets for key in (d.prefix, d.objects)]
+    return any(lake.store.listed(*prefix) for prefix in prefixes)
+
+
 def check(lake: Lake, flows: Sequence[Flow]) -> tuple[list[Checked], list[str]]:
     """Check all datasets of some flows; returns the result per dataset, and other problems.
 
