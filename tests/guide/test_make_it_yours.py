@@ -16,7 +16,7 @@ from minio import Minio
 
 from sandbox.store import embedded_store
 from tests.compose.stack import copy
-from tests.pipeline.test_make import environment
+from tests.programs import environment
 
 ROOT = Path(__file__).resolve().parents[2]
 GUIDE = (ROOT / "docs" / "make-it-yours.md").read_text(encoding="utf-8")
