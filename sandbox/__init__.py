@@ -11,4 +11,4 @@ SANDBOX = ROOT / ".sandbox"
 def default_flow() -> str:
     """The flow of a command that names none: FLOW in the Makefile."""
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
-    return re.findall(r"^FLOW \?= *(\w*)", makefile, re.MULTILINE)[0]
+    return str(re.findall(r"^FLOW \?= *(\w*)", makefile, re.MULTILINE)[0])

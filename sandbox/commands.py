@@ -168,7 +168,7 @@ def _configured_store(lake: str, there: bool = False) -> Iterator[bool]:
             made = sorted(folder.parent.name for folder in SANDBOX.glob("*/data"))
             remedy = f"read another by LAKE={made[0]}" if made else "make it by make run"
             raise SandboxError(f"There is no lake {lake!r} in {SANDBOX} yet: {remedy}.")
-        with embedded_store(SANDBOX / lake) as environment, runner.environment(environment):
+        with embedded_store(SANDBOX / lake) as given, runner.environment(given):
             yield True
 
 

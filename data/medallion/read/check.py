@@ -65,25 +65,25 @@ def _of_flow(lake: Lake, flow: Flow, under_way: bool) -> Iterator[Checked]:
     """Check each dataset of a flow against its log, and its version against its source."""
     verify = {flow.bronze: bronze.verify, flow.silver: comparison.verify}
     verify |= {flow.gold[0]: gold.verify} | ({flow.chart: chart.verify} if flow.chart else {})
-    source: Manifest | None = None
+    source = {flow.silver: flow.bronze} | dict.fromkeys(flow.gold, flow.silver)
+    if flow.chart and flow.drawing:
+        source[flow.chart] = gold.named(flow, flow.drawing.of)[1]
+    versions: dict[Dataset | None, Manifest] = {}
     with workspace() as scratch:
         view = View(lake, Machine(LakeSettings.load(), lake, scratch), flow)
         for dataset in flow.datasets:
             found = [*_of_log(lake, dataset)]
-            version: Manifest | None = None
             try:
-                version = lake.version(dataset)
+                version = versions[dataset] = lake.version(dataset)
                 damaged = [*_of_objects(lake, dataset, version)]
-                found += [*damaged, *_of_version(version, source, under_way)]
+                made_from = versions.get(source.get(dataset))
+                found += [*damaged, *_of_version(version, made_from, under_way)]
                 if not damaged and dataset in verify:
                     verify[dataset](view)
             except MedallionError as error:
                 if str(error) not in found:
                     found.append(str(error))
-            # Each gold table is made from silver, and the chart from the first gold table.
-            if dataset.layer != "gold" or dataset == flow.gold[0]:
-                source = version
-            yield dataset, version, [f"{dataset.path}: {problem}" for problem in found]
+            yield dataset, versions.get(dataset), [f"{dataset.path}: {problem}" for problem in found]
 
 
 def _of_log(lake: Lake, dataset: Dataset) -> Iterator[str]:
