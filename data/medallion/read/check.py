@@ -83,7 +83,8 @@ def _of_flow(lake: Lake, flow: Flow, under_way: bool) -> Iterator[Checked]:
             except MedallionError as error:
                 if str(error) not in found:
                     found.append(str(error))
-            yield dataset, versions.get(dataset), [f"{dataset.path}: {problem}" for problem in found]
+            said = [f"{dataset.path}: {problem}" for problem in found]
+            yield dataset, versions.get(dataset), said
 
 
 def _of_log(lake: Lake, dataset: Dataset) -> Iterator[str]:
