@@ -54,7 +54,8 @@ def clone(tmp_path_factory):
 
 def quakes() -> list[dict]:
     rng = random.Random(7)
-    (example,) = (json.loads(text) for language, text in BLOCKS if language == "json")
+    (page,) = (json.loads(text) for language, text in BLOCKS if language == "json")
+    (example,) = page["results"]
     start = datetime(2025, 11, 1, tzinfo=timezone.utc)
     found = []
     for number in range(1, QUAKES + 1):
