@@ -28,6 +28,7 @@ def clean(
         assert rows.equals(table), (rows.to_pylist(), table.to_pylist())
         assert rejected == some
         assert seen == shapes
+        assert seen.values.keys() == shapes.values.keys()
     return rows, rejected, seen
 
 

@@ -164,7 +164,7 @@ def records_of(table: Table) -> st.SearchStrategy[Any]:
     """Records such as a table may be given: good ones, with other types and gaps, and junk."""
     columns = [column for column in table.columns if column.fields]
     good = {
-        c.fields[0]: values_of(c, few=c.name in (table.key, *table.partitions)) for c in columns
+        c.fields[0]: values_of(c, few=c.name in (*table.keys, *table.partitions)) for c in columns
     }
     mixed = {
         field: values_of(column, few=True) | anything

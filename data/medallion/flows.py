@@ -179,8 +179,9 @@ def _problems_of_table(table: Table) -> Iterator[Problem]:
         if column.type not in ARROW:
             unknown = f"its column {column.name} has the unknown type {column.type!r}"
             yield unknown, f"choose one of {', '.join(ARROW)}"
-        elif column.bounds and column.type not in NUMBERS:
-            yield f"its column {column.name} has bounds and is no number", "leave them out"
+        elif (column.bounds or column.decimal) and column.type not in NUMBERS:
+            what = "bounds" if column.bounds else "a decimal mark"
+            yield f"its column {column.name} has {what} and is no number", "leave them out"
         elif column.known is not None and column.type != "text":
             yield f"its column {column.name} has known values and is no text", "leave them out"
         # The functions year, month and day have this keyword.
@@ -190,22 +191,24 @@ def _problems_of_table(table: Table) -> Iterator[Problem]:
             yield untimely, "declare that as a column of the type timestamp"
     for what, some, allowed in (
         ("coordinate", coordinates, {"float64"}),
-        ("key", (table.key,), KEY_TYPES),
+        ("key", table.keys, KEY_TYPES),
+        ("newest", (table.newest,) if table.newest else (), ORDERED),
         ("partition", table.partitions, PARTITION_TYPES),
     ):
         for name in some:
             if name in types and types[name] not in allowed:
                 remedy = f"use {'one of ' * (len(allowed) > 1)}{', '.join(sorted(allowed))}"
                 yield f"its {what} {name} is of the type {types[name]}", remedy
-    for name in (table.key, *table.partitions, *table.shown, *coordinates):
+    named = (*table.keys, table.newest, *table.partitions, *table.shown, *coordinates)
+    for name in filter(None, named):
         if name not in table:
             yield f"no row has the column {name}, which its table names", DECLARE
     if not table.partitions:
         yield "it has no partition column", "name at least one"
     for name in _repeated(table.partitions):
         yield f"it is partitioned by {name} twice", "name it once"
-    if table.key in table.partitions:
-        yield f"its partition {table.key} is its key too", "use another column"
+    if set(table.keys) <= {*table.partitions}:
+        yield f"its partition {' and '.join(table.keys)} is its key too", "use another column"
 
 
 def _problems_of_gold(table: Table, aggregate: Aggregate, gold: str) -> Iterator[Problem]:

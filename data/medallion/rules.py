@@ -16,18 +16,25 @@ RULES: Mapping[str, str] = {
         "more than `<FLOW>_LARGEST_FALL_PERCENT` of the rows have another value in a column of "
         "known values"
     ),
+    "field_missing": "no record has the field of a new column",
+    "many_unreadable": "over `<FLOW>_LARGEST_FALL_PERCENT` of a new column's values are unreadable",
+    "many_rejected": "a first version rejects over `<FLOW>_LARGEST_FALL_PERCENT` of the records",
     "rejected_leap": "rejects increased by more than 0.5% of the rows",
     "duplicate_leap": "duplicates increased by more than 0.5% of the rows",
     "column_unreadable": (
-        "a column has no value although its field has, or unreadable values increased by more than "
-        "0.5% of the rows"
+        "a column has no value although its field has, unreadable values increased by more than "
+        "0.5% of the rows, or a new column has some"
     ),
+    "column_null": "a new column has no value, although records have its field",
     "type_changed": "a field has values of a new JSON type",
     "new_field": "records have a new field",
     "new_value": "a steady column has a new value",
     "unknown_value": "a column of known values has an unknown value",
 }
-"""Rule to when it applies. More rows are no drift: +15% in a day was real data."""
+"""Rule to when it applies. More rows are no drift: +15% in a day was real data. A column is new if
+the previous version lacks it; in a first version, all are."""
 
-STOPPING: frozenset[str] = frozenset({"row_fall", "value_gone", "column_gone"})
+STOPPING: frozenset[str] = frozenset(
+    {"row_fall", "value_gone", "column_gone", "field_missing", "many_unreadable", "many_rejected"}
+)
 """The rules that stop a run by default (`<FLOW>_STOP_ON`); the other rules are noted."""

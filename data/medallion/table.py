@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import Any, Literal
@@ -10,13 +11,14 @@ from typing import Any, Literal
 import pyarrow as pa
 import pyarrow.compute as pc
 
-Type = Literal["text", "int64", "float64", "bool", "timestamp"]
+Type = Literal["text", "int64", "float64", "bool", "timestamp", "json"]
 ARROW: Mapping[Type, pa.DataType] = {
     "text": pa.string(),
     "int64": pa.int64(),
     "float64": pa.float64(),
     "bool": pa.bool_(),
     "timestamp": pa.timestamp("us", tz="UTC"),
+    "json": pa.string(),
 }
 """A column's type to the type in Arrow and Parquet."""
 
@@ -25,6 +27,12 @@ PARTITION_TYPES: frozenset[Type] = frozenset({"text", "int64", "bool"})
 
 POSITION = "position"
 """The column of a cleaned row with its record's position in bronze; no table may declare it."""
+
+RECORD = "\0record"
+"""What `record_hash` reads: the JSON text of each record. No column can have this name."""
+
+BETWEEN = "\0"
+"""Stands between the values of several columns in one text; tidied text never contains it."""
 
 Columns = Mapping[str, pa.Array]
 Derive = Callable[[Columns], pa.Array]
@@ -38,19 +46,24 @@ Clean = Callable[[Columns], Columns]
 class Column:
     """One column: its type, and the fields of a record that it is read from.
 
-    Text is tidied; a number in a text column becomes text. A value that the type cannot hold
-    becomes null, and is counted in the manifest.
+    Text is tidied; a number in a text column becomes text. A `json` column keeps any value, such as
+    an array or an object, as its JSON text. A value that the type cannot hold becomes null, and is
+    counted in the manifest.
     """
 
     name: str
     type: Type = "text"
     sources: tuple[str, ...] = ()
     """The fields to read, in order; the first one with a value counts. `place.city` is a field in a
-    field. By default, the field with the column's name."""
+    field, `place.at.0` the first item of an array. By default, the field with the column's name."""
     bounds: tuple[float, float] | None = None
     """The lowest and highest number; a number outside becomes null."""
     unit: Literal["s", "ms", "us"] = "s"
     """The unit of a timestamp that is a number. A text must be ISO 8601, in UTC without a zone."""
+    decimal: Literal["", ".", ","] = ""
+    """The decimal mark in texts with separators: `.` reads `1,200.00`, and `,` reads `1.200,00`."""
+    false_true: tuple[str, str] = ("false", "true")
+    """How false and true are written, besides as themselves: `("0", "1")` reads numbers too."""
     required: bool = False
     """Whether a record without a value is rejected."""
     known: frozenset[str] | None = None
@@ -83,8 +96,10 @@ class Table:
     columns: tuple[Column, ...]
     partitions: tuple[str, ...]
     """The columns whose values are in an object's key, the outermost first; they are required."""
-    key: str = "id"
-    """The column with unique values; it is required."""
+    key: str | tuple[str, ...] = "id"
+    """The columns that are unique together; they are required. If there are none: `record_hash`."""
+    newest: str = ""
+    """Of records with one key, the one with the greatest value here is kept; else the last one."""
     shown: tuple[str, ...] = ()
     """The columns that a change report shows, besides the key and the partitions."""
     coordinates: tuple[str, str] | None = None
@@ -104,7 +119,12 @@ class Table:
     def required(self) -> tuple[str, ...]:
         """The required columns: a record without one of them is rejected."""
         asked = (c.name for c in self.columns if c.required and c.name not in self.partitions)
-        return tuple(dict.fromkeys((self.key, *asked, *self.partitions)))
+        return tuple(dict.fromkeys((*self.keys, *asked, *self.partitions)))
+
+    @cached_property
+    def keys(self) -> tuple[str, ...]:
+        """The columns of the key."""
+        return (self.key,) if isinstance(self.key, str) else self.key
 
     @cached_property
     def schema(self) -> pa.Schema:
@@ -126,19 +146,28 @@ class Table:
         """The schema of cleaned rows: `located_schema`, and the record's position in bronze."""
         return pa.schema([*self.located_schema, pa.field(POSITION, pa.int64())])
 
-    def value(self, record: Mapping[str, Any], column: str) -> Any:
-        """A record's value for a column, as received; None if it has none."""
+    def value(self, record: Any, column: str) -> Any:
+        """A record's value for a column, as received; None if it has none, or is no object."""
+        record = record if isinstance(record, dict) else {}
         values = (field_of(record, field) for field in self[column].fields)
         return next((value for value in values if value is not None), None)
 
 
-def field_of(record: Mapping[str, Any], path: str) -> Any:
-    """A field of a record, or of an object in it (`place.city`); None if it is missing."""
+def field_of(record: Mapping[str, Any], path: str, missing: Any = None) -> Any:
+    """A field of a record, of an object in it (`place.city`), or of an array in it (`at.0`)."""
     if path in record or "." not in path:
-        return record.get(path)
+        return record.get(path, missing)
     outer, _, inner = path.partition(".")
     found = record.get(outer)
-    return field_of(found, inner) if isinstance(found, dict) else None
+    if isinstance(found, list):
+        found = {str(number): item for number, item in enumerate(found)}
+    return field_of(found, inner, missing) if isinstance(found, dict) else missing
+
+
+def texts_of(rows: pa.Table, names: Sequence[str]) -> pa.ChunkedArray:
+    """The values of some columns as one text for each row; null if one of them is null."""
+    columns = [rows[name].cast(pa.string()) for name in names]
+    return columns[0] if len(columns) == 1 else pc.binary_join_element_wise(*columns, BETWEEN)
 
 
 def unchanged(columns: Columns) -> Columns:
@@ -159,6 +188,15 @@ def month(of: str) -> Derive:
 def day(of: str) -> Derive:
     """The day of the month of a timestamp column, 1 to 31, in UTC, as int64."""
     return partial(_calendar, of=of, function="day")
+
+
+def record_hash(columns: Columns) -> pa.Array:
+    """The sha256 of each record's text as received, in hex: `Column("id", derive=record_hash)`.
+
+    Equal records are then duplicates, so no crawl adds up to an API's total that counts them all.
+    """
+    digests = [hashlib.sha256(text).hexdigest() for text in columns[RECORD].to_pylist()]
+    return pa.array(digests, pa.string())
 
 
 def _calendar(columns: Columns, of: str, function: str) -> pa.Array:

@@ -9,10 +9,12 @@ import pytest
 from data.medallion.errors import DatasetTaken, SecretBlanked
 from data.medallion.flow import Blocks
 from data.medallion.layers import bronze, gold
+from data.medallion.layers.errors import DriftStopped
 from data.medallion.read import __main__ as reader
 from data.medallion.read import sql
 from data.medallion.source.errors import CrawlIncomplete
 from data.medallion.steps import run_block
+from data.medallion.table import Column, record_hash
 from tests.flow_tests import chain_of, tests_of
 from tests.stations import RECORD, STATIONS, InMemory
 
@@ -44,12 +46,53 @@ def test_the_row_received_last_is_kept_of_those_with_one_number(chain):
     assert {row["kind"]: row["stations"] for row in heights.to_pylist()} == {"land": 1, "sea": 1}
 
 
+def with_table(chain, **changed):
+    return replace(chain, flow=replace(STATIONS, table=replace(STATIONS.table, **changed)))
+
+
+@pytest.mark.server
+def test_of_versions_of_a_record_the_newest_is_kept(chain):
+    new, old = ({**RECORD, "opened_at": f"19{n}-01-01"} for n in (99, 98))
+    newest = with_table(chain, newest="opened_at")
+    newest.run([{**RECORD, "opened_at": "1970-01-01"}, {**new, "kind": "air"}, old, *some(8)])
+    manifest = newest.manifest(STATIONS.silver)
+    assert (manifest.rows_out, manifest.rows_duplicate) == (2, 2)
+    heights, _ = gold.read(newest.lake, STATIONS, "kind_heights")
+    assert {row["kind"] for row in heights.to_pylist()} == {"air", "sea"}
+
+
+@pytest.mark.server
+def test_records_are_known_by_several_columns_or_by_their_hash(chain):
+    several = with_table(chain, key=("name", "number", "country"))
+    received = [*some(1, 2, 1), {**RECORD, "number": 1, "name": "B"}]
+    several.run(received)
+    several.run(received[1:])
+    columns = (*STATIONS.table.columns, Column("id", derive=record_hash))
+    for one in (several, with_table(chain, columns=columns, key="id")):
+        one.run(received)
+        manifest = one.manifest(STATIONS.silver)
+        assert (manifest.rows_out, manifest.rows_duplicate) == (3, 1)
+        assert manifest.checks[0].held
+
+
+@pytest.mark.server
+def test_a_first_run_that_rejects_more_than_the_limit_publishes_no_silver(chain, monkeypatch):
+    monkeypatch.delenv("STATIONS_STOP_ON")
+    bad = [{**record, "opened_at": None} for record in some(*range(60))]
+    with pytest.raises(DriftStopped, match=r"60 of 60 .* 'no year' \(partition"):
+        chain.run(bad)
+    assert not chain.lake.store.listed("silver", "data/")
+    chain.run([*some(*range(60, 600)), *bad])
+    (noted,) = chain.manifest(STATIONS.silver).drift
+    assert (noted.rule, noted.what[:34]) == ("rejected_leap", "60 of 600 records are rejected, mo")
+
+
 @pytest.mark.server
 def test_a_value_that_no_column_can_hold_is_told_by_the_first_version(chain):
     chain.run([{**RECORD, "open": "perhaps"}])
     manifest = chain.manifest(STATIONS.silver)
     assert manifest.profile.unreadable == {"open": 1}
-    assert [drift.rule for drift in manifest.drift] == ["column_unreadable"]
+    assert [drift.rule for drift in manifest.drift] == ["many_unreadable"]
 
 
 @pytest.mark.server
@@ -62,6 +105,7 @@ def test_a_proof_without_a_total_stands_in_the_manifest(chain):
 @pytest.mark.server
 def test_two_flows_in_one_lake_touch_nothing_of_each_other(chain, monkeypatch):
     monkeypatch.setenv("BUOYS_HISTORY_VERSIONS", "1")
+    monkeypatch.setenv("BUOYS_STOP_ON", "none")
     buoys = replace(chain, flow=BUOYS)
     snapshot = chain.run(some(1, 2, 3))
     stations = chain.published()

@@ -206,6 +206,7 @@ def test_records_that_cannot_be_used_are_kept_apart(world):
     }
     flat = [record for records in unusable.values() for record in records]
     world.api.records = [*usable, *flat]
+    world.set(BREWERIES_STOP_ON="none")
     world.run()
 
     silver = world.manifest(FLOW.silver)

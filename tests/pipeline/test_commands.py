@@ -8,9 +8,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from markupsafe import escape
 
 from data.breweries.flow import FLOW
 from sandbox.faults import Faults
+from tests.conftest import raw_get
 
 ROOT = Path(__file__).resolve().parents[2]
 MAGE = Path(sys.executable).with_name("mage")
@@ -65,6 +67,33 @@ def test_a_block_that_fails_ends_mage_run_with_1_and_a_log(world, store):
     assert f"The error log is bronze/{key}" in done.stdout
     for name in ("MINIO_SECRET_KEY", "MINIO_ACCESS_KEY"):
         assert store[name] not in done.stdout + done.stderr + json.dumps(log)
+
+
+def test_a_first_run_that_loses_too_much_ends_with_1_unless_a_person_allows_it(world):
+    world.api.records = [
+        {**record, "state_province": "", "state": None, "longitude": "1_0"}
+        for record in world.api.records[:60]
+    ]
+    rejected = (
+        "60 of 60 records are rejected, most often with the reason 'no state' (partition columns "
+        "are required)"
+    )
+    unread = "longitude: 60 of 60 values cannot be read, for example '1_0'"
+    done = mage_run()
+    assert done.returncode == 1
+    (log,) = world.logs("silver").values()
+    assert f"The data are not as expected ({unread}; {rejected}); what is" in log["message"]
+    assert log["message"] in done.stdout
+    assert FLOW.silver.manifest not in world.keys("silver")
+
+    world.set(BREWERIES_STOP_ON="none")
+    done = mage_run()
+    assert done.returncode == 0, done.stderr
+    drift = {drift.rule: drift.what for drift in world.manifest(FLOW.silver).drift}
+    assert drift == {"many_unreadable": unread, "many_rejected": rejected}
+    assert all(f"breweries: {what}" in done.stdout for what in drift.values())
+    page = raw_get(world.lake, "gold", FLOW.report).decode()
+    assert all(escape(what) in page for what in drift.values())
 
 
 @pytest.mark.slow

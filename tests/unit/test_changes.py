@@ -103,6 +103,39 @@ def test_a_table_without_known_values_has_rows_retyped_never():
     json.loads(to_json(report(found, table)))
 
 
+def test_a_key_may_be_several_columns_and_one_of_them_a_partition():
+    table = Table(
+        (
+            Column("station"),
+            Column("day", "int64"),
+            Column("open", "bool"),
+            Column("year", "int64"),
+        ),
+        partitions=("year",),
+        key=("station", "day", "year"),
+    )
+
+    def rows(*keys):
+        return pa.Table.from_pylist(
+            [dict(zip(table.located_schema.names, key, strict=True)) for key in keys],
+            table.located_schema,
+        )
+
+    before = rows(("A", 1, True, 0), ("A", 10, True, 0), ("B", 1, True, 0))
+    found = compare(table, before, rows(("A", 1, False, 0), ("A", 9, True, 0), ("B", 1, True, 1)))
+    counts = {name: n for name, n in found.changes.model_dump().items() if n}
+    assert counts == {"added": 2, "removed": 2, "changed": 1, "partitions": 2}
+    assert report(found, table)["added"] == [
+        {"station": "A", "day": 9, "year": 0},
+        {"station": "B", "day": 1, "year": 1},
+    ]
+    assert joined(table, [found, found]).rows["removed"][0] == {
+        "station": "A",
+        "day": 10,
+        "year": 0,
+    }
+
+
 def test_long_lists_are_cut_and_counts_are_not():
     found = compare(TABLE, rows_of(), rows_of(*({"number": n} for n in range(LISTED + 7))))
     assert found.changes.added == LISTED + 7

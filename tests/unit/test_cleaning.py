@@ -1,8 +1,10 @@
 """Records to rows, by the declaration of a table."""
 
+import hashlib
 import json
 import pickle
 import unicodedata
+from dataclasses import replace
 from datetime import datetime, timezone
 
 import pyarrow as pa
@@ -12,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from data.medallion.layers.cleaning import Cleaner
-from data.medallion.table import Column, Table, day, month, unchanged, year
+from data.medallion.table import Column, Table, day, month, record_hash, unchanged, year
 from tests.cleaning import clean
 from tests.stations import RECORD, TABLE
 
@@ -104,6 +106,11 @@ def test_what_no_column_of_text_can_hold_is_counted(value):
 
 # Numbers
 
+NO_NUMBERS = [
+    "1_0", "1_000", "\uff11\uff12", "\u0663", "1\u0663", "nan", " inf", "-inf", "infinity", "0x1",
+    "1e", "1,200", "1.2.3", "1 2", "--1", ".", "1,5", "\u00bd", "1e\u0663",
+]  # fmt: skip
+
 
 def read(column, received):
     """A value of a record's own text, which may hold what `json` does not write."""
@@ -135,8 +142,8 @@ def test_a_float64_holds_these(received, kept):
 
 @pytest.mark.parametrize(
     "received",
-    [8849.001, -430.5, "9000", "north", "n/a", "nan", "inf", b"1e400", b"1" + b"0" * 400, True,
-     [1], {"metres": 1}],
+    [8849.001, -430.5, "9000", "north", "n/a", b"1e400", b"1" + b"0" * 400, True, [1],
+     {"metres": 1}, *NO_NUMBERS],
 )  # fmt: skip
 def test_a_float64_within_bounds_cannot_hold_these(received):
     assert read("height", received) == ([None], {"height": 1})
@@ -151,6 +158,11 @@ BARE = Table(
         Column("when", "timestamp"),
         Column("many", "timestamp", sources=("when_us",), unit="us"),
         Column("part", "bool", sources=("flag",)),
+        Column("point", "float64", decimal="."),
+        Column("comma", "float64", decimal=","),
+        Column("whole", "int64", decimal="."),
+        Column("bit", "bool", false_true=("0", "1")),
+        Column("yes", "bool", false_true=("N", "Y")),
     ),
     partitions=("part",),
     key="key",
@@ -202,6 +214,7 @@ def test_an_int64_holds_these(received, kept):
         True,
         [1],
         {},
+        *NO_NUMBERS,
     ],
 )
 def test_an_int64_cannot_hold_these(received):
@@ -227,6 +240,50 @@ def test_a_bool_holds_these(received, kept):
 @pytest.mark.parametrize("received", [0, 1, 1.0, "yes", "1", [True], {}])
 def test_a_bool_cannot_hold_these(received):
     assert read("open", received) == ([None], {"open": 1})
+
+
+@pytest.mark.parametrize(
+    ("column", "received", "kept"),
+    [
+        ("point", "1,200.00", 1200.0),
+        ("point", " -1,234,567 ", -1234567.0),
+        ("point", "1200.5", 1200.5),
+        ("point", "1e3", 1000.0),
+        ("point", 1.5, 1.5),
+        ("comma", "1.200,00", 1200.0),
+        ("comma", "1.200", 1200.0),
+        ("comma", "0,5", 0.5),
+        ("comma", 1.5, 1.5),
+        ("whole", "1,200", 1200),
+        ("whole", "9,007,199,254,740,993", 9007199254740993),
+        ("bit", 1, True),
+        ("bit", 0, False),
+        ("bit", 1.0, True),
+        ("bit", " 1", True),
+        ("bit", "0", False),
+        ("bit", "true", True),
+        ("bit", False, False),
+        ("yes", "y", True),
+        ("yes", "N", False),
+    ],
+)
+def test_what_is_written_as_declared_is_read(column, received, kept):
+    row, counted = bare(**{column: received})
+    assert (row[column], counted) == (kept, {})
+
+
+@pytest.mark.parametrize(
+    ("column", "received"),
+    [
+        ("point", "1.200,00"), ("point", "12,00"), ("point", "1,2000"), ("point", ",200"),
+        ("point", "1,\u0662\u0660\u0660"), ("comma", "1,200.00"), ("comma", "1.5"),
+        ("comma", "1_0"), ("whole", "1,200.5"), ("bit", 2), ("bit", 0.5), ("bit", "1.0"),
+        ("bit", "yes"), ("bit", [1]), ("yes", 1), ("yes", "1"),
+    ],
+)  # fmt: skip
+def test_what_is_written_otherwise_is_counted(column, received):
+    row, counted = bare(**{column: received})
+    assert (row[column], counted) == (None, {column: 1})
 
 
 MOMENT = datetime(2024, 2, 29, 12, 30, 15, tzinfo=timezone.utc)
@@ -259,7 +316,9 @@ def test_a_timestamp_holds_these(received, kept):
 @pytest.mark.parametrize(
     "received",
     ["soon", "2023-02-29", "29.02.2024", "2024-02-29T25:00:00Z", "0001-01-01T00:00:00+23:00",
-     "9999-12-31T23:59:59-23:00", 1e15, 1e300, -1e15, 10**400, True, [], {}],
+     "9999-12-31T23:59:59-23:00", 1e15, 1e300, -1e15, 10**400, True, [], {},
+     "1712010101200", "1712010101", "20240229", "2024-W09-4", "2024-02-29X12:30", "2024-02",
+     "2024-02-29\u066312:30", "2024-02-29T\u0661\u0662:30", "2024-02-29/2024-03-01"],
 )  # fmt: skip
 def test_a_timestamp_cannot_hold_these(received):
     row, counted = bare(when=received)
@@ -286,7 +345,13 @@ json_values = st.one_of(
 )
 
 
-@given(st.sampled_from(["count", "few", "when"]), json_values)
+written = st.text("0123456789.,+-eE_ \u0663\uff11TZ:", max_size=9)
+
+
+@given(
+    st.sampled_from(["count", "few", "when", "point", "comma", "whole", "bit", "yes"]),
+    json_values | written,
+)
 def test_any_value_is_held_or_counted(column, value):
     value = json.loads(json.dumps(value), parse_constant=lambda _: None)
     row, counted = bare(**{column: value})
@@ -342,6 +407,85 @@ def test_a_number_comes_from_the_first_of_its_fields_that_it_can_read():
 def test_a_field_of_a_field(record, city):
     without = {name: value for name, value in RECORD.items() if name != "place"}
     assert row_of({**without, **record})["city"] == city
+
+
+LISTED = Table(
+    columns=(
+        Column("id"),
+        Column("part", sources=("tags.0",)),
+        Column("east", "float64", sources=("at.points.1.0",)),
+        Column("tags", "json"),
+        Column("inner", "json", sources=("at.points",)),
+    ),
+    partitions=("part",),
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        (b'["a", "\xc3\xa4"]', '["a","\u00e4"]'),
+        (b'["a", {"n": 12345678901234567890123, "x": 1.50, "y": null}]',
+         '["a",{"n":12345678901234567890123,"x":1.5,"y":null}]'),
+        (rb'["a", "half \ud83c"]', '["a","half \ufffd"]'),
+        (b'["a", 1e400]', None),
+        (b'{"0": "key"}', '{"0":"key"}'),
+    ],
+)  # fmt: skip
+def test_json_and_items_of_arrays(text, kept):
+    record = b'{"id":"1","tags":%s,"at":{"points":[[1],["2,5",3],[-7.5]]}}' % text
+    table, rejected, seen = clean(
+        Cleaner(LISTED, unchanged), [record, record.replace(b'"2,5"', b"2.5")]
+    )
+    assert not rejected
+    assert table["tags"].to_pylist() == [kept] * 2
+    assert table["part"].to_pylist() == ["key" if kept and "key" in kept else "a"] * 2
+    assert table["east"].to_pylist() == [None, 2.5]
+    assert table["inner"].to_pylist()[1] == "[[1],[2.5,3],[-7.5]]"
+    assert seen.unreadable == {"east": 1, **({} if kept else {"tags": 2})}
+    assert seen.examples["east"] == "'2,5'"
+
+
+@given(json_values)
+def test_any_value_is_its_json_text(value):
+    value = finite(value)
+    record = {"id": "1", "tags": ["x"], "at": {"points": value}}
+    row = row_of(record, Cleaner(LISTED, unchanged))
+    assert json.loads(row["inner"] or "null") == value
+    assert (row["inner"] is None) == (value is None)
+
+
+# Keys
+
+
+PAIRS = Table(
+    (Column("station"), Column("day", "int64"), Column("kind"), Column("hash", derive=record_hash)),
+    partitions=("kind",),
+    key=("station", "day"),
+)
+
+
+def test_each_column_of_a_key_is_required():
+    record = {"station": "A", "day": 1, "kind": "x"}
+    rows, rejected = cleaned(
+        record,
+        {**record, "day": None},
+        {**record, "station": " "},
+        cleaner=Cleaner(PAIRS, unchanged),
+    )
+    assert [row["station"] for row in rows] == ["A"]
+    assert [one.reason for one in rejected] == ["no day", "no station"]
+
+
+@pytest.mark.parametrize("few", [1, 40])
+def test_a_key_is_made_by_cleaning_for_every_record_of_a_page(few):
+    texts = [f'{{"station":" A","day":{n}}}' for n in range(few)] + ["7", '{"station":"A"}', "{ }"]
+    items = [(text, json.loads(text)) for text in texts]
+    named = Cleaner(PAIRS, unchanged).identities(items)
+    assert named == [f"A\0{n}" for n in range(few)] + [None] * 3
+    hashed = Cleaner(replace(PAIRS, key="hash"), unchanged).identities(items)
+    assert hashed == [hashlib.sha256(text.encode()).hexdigest() for text in texts]
+    assert Cleaner(replace(PAIRS, key="hash"), unchanged).identities([]) == []
 
 
 # Partitions

@@ -1,5 +1,6 @@
 """The proof that all was fetched: by what an API tells, or by two walks that agree."""
 
+import json
 import pickle
 from collections import Counter
 from dataclasses import replace
@@ -11,10 +12,11 @@ from hypothesis import strategies as st
 
 from data.medallion.lake.manifest import Check
 from data.medallion.lake.records import array_lines
+from data.medallion.layers.cleaning import Cleaner
 from data.medallion.source.completeness import Tally, Totals, fold
 from data.medallion.source.crawl import crawl
 from data.medallion.source.errors import ApiEmpty, ApiGaveUp, ApiUnreachable, CrawlIncomplete
-from data.medallion.table import Column, Table
+from data.medallion.table import Column, Table, record_hash, unchanged
 from tests.stations import RECORD, STATIONS, TABLE, InMemory
 
 MEMORY = Path(":memory:")  # as SQLite calls it
@@ -23,8 +25,7 @@ FACETS = {"by_kind": "kind", "by_country": "country", "by_owner": "owner"}
 
 def tallied(records, table=TABLE, facets=FACETS):
     tally = Tally(facets, table, MEMORY)
-    for record in records:
-        tally.add(record)
+    tally.add([(json.dumps(record), record) for record in records])
     return tally
 
 
@@ -75,6 +76,21 @@ def test_keys_and_facets_may_be_fields_of_fields():
     tally = tallied(records, table, {"cities": "city"})
     assert tally.distinct == 2
     assert tally.differences(totals(2, cities={"x": 1})) == {}
+
+
+@pytest.mark.parametrize(
+    ("records", "distinct"),
+    [
+        ([("A", 1), ("A", 1), ("A", 2)], 2),
+        ([("A", 1), ("A", "1"), ("B", 1)], 2),
+        ([("A", None), ("A", None), ("", 1)], 3),
+        ([("A", True), ("A", []), (None, None)], 3),
+    ],
+)
+def test_a_key_of_several_columns_needs_each_of_them(records, distinct):
+    table = replace(TABLE, key=("name", "number"))
+    tally = tallied([{"name": name, "number": number} for name, number in records], table)
+    assert (tally.records, tally.distinct) == (3, distinct)
 
 
 def test_spellings_that_a_collation_may_join_are_folded():
@@ -158,9 +174,10 @@ def crawled(tmp_path, monkeypatch):
     monkeypatch.setenv("STATIONS_API_CRAWLS", "3")
     monkeypatch.setenv("STATIONS_API_PAGE_SIZE", "2")
 
-    def run(api):
+    def run(api, table=TABLE, identities=None):
         path = tmp_path / "answer.json"
-        return crawl(api, TABLE, replace(STATIONS, api=api).load_settings(), path), path
+        settings = replace(STATIONS, api=api).load_settings()
+        return crawl(api, table, settings, path, identities), path
 
     return run
 
@@ -230,6 +247,15 @@ def test_walks_that_differ_are_repeated_until_two_agree(crawled, walks, records)
     api = InMemory(*walks)
     found, _ = crawled(api)
     assert (found.records, api.walked) == (records, len(walks))
+
+
+def test_an_api_whose_derived_keys_change_in_each_crawl_is_refused(crawled):
+    walks = [[{**r, "name": f"{r['name']} {n}"} for r in A] for n in range(4)]
+    table = replace(TABLE, columns=(*TABLE.columns, Column("id", derive=record_hash)), key="id")
+    identities = Cleaner(table, unchanged).identities
+    with pytest.raises(CrawlIncomplete, match="ids of two walks: 3 fetched, 3 told"):
+        crawled(InMemory(*walks), table, identities)
+    assert crawled(InMemory(A), table, identities)[0].records == 3
 
 
 def test_walks_that_never_agree_are_told(crawled):

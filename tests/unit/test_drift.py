@@ -34,9 +34,12 @@ BEFORE = Profile(
 )
 
 
+SEEN = Seen(BEFORE.fields, values=Counter({column.name: 1000 for column in TABLE.columns}))
+
+
 def drifts(largest_fall=10, before=BEFORE, **changed):
     after = BEFORE.model_copy(update=changed)
-    found = compare(TABLE, before, after, largest_fall)
+    found = compare(TABLE, before, after, SEEN, largest_fall)
     return [(drift.rule, drift.subject, drift.what) for drift in found]
 
 
@@ -112,7 +115,12 @@ def test_each_rule(changed, expected):
             [
                 ("rows_moved", "rows", "101 of 1,000 rows moved to another partition"),
                 ("rows_retyped", "rows", "200 of 1,000 rows have another of the known values"),
-                ("rejected_leap", "rejected", "142 more records than before cannot be used"),
+                (
+                    "rejected_leap",
+                    "rejected",
+                    "142 more records than before are rejected, most often with the reason "
+                    "'no name'",
+                ),
                 (
                     "duplicate_leap",
                     "duplicate",
@@ -124,48 +132,88 @@ def test_each_rule(changed, expected):
 )
 def test_rows_that_are_not_what_they_were(changes, rejected, duplicate, expected):
     more = (Changes(**changes), rejected, duplicate)
-    found = compare(TABLE, BEFORE, BEFORE, 10, *more)
+    seen = replace(SEEN, reasons=Counter({"no name": 3, "not an object": 2}))
+    found = compare(TABLE, BEFORE, BEFORE, seen, 10, *more)
     assert [(drift.rule, drift.subject, drift.what) for drift in found] == expected
     assert not {rule for rule, *_ in expected} & STOPPING
-    assert compare(TABLE, None, BEFORE, 10, *more) == ()
 
 
 COUNTED = BEFORE.model_copy(update={"unreadable": {"phone": 7}})
-NONE_OF_PHONE = {**BEFORE.values, "phone": 0}
+FIRST = "phone: {} values cannot be read, for example '1,200.00'"
 
 
 @pytest.mark.parametrize(
-    ("before", "after", "expected"),
+    ("before", "readable", "unreadable", "rule", "what"),
     [
-        (None, {"unreadable": {}}, None),
-        (None, {"unreadable": {"phone": 800}}, None),
-        (None, {"values": NONE_OF_PHONE}, None),
-        (None, {"values": NONE_OF_PHONE, "unreadable": {"height": 5}}, None),
-        (
-            None,
-            {"values": NONE_OF_PHONE, "unreadable": {"phone": 1}},
-            "phone has 1 values that cannot be read, and none that can",
-        ),
-        (COUNTED, {"unreadable": {"phone": 12}}, None),
-        (COUNTED, {"unreadable": {}}, None),
-        (
-            COUNTED,
-            {"unreadable": {"phone": 13}},
-            "phone has 13 values that cannot be read, after 7",
-        ),
+        (None, 800, 0, None, ""),
+        (None, 0, 0, "column_null", "phone is null in every row"),
+        (None, None, 0, "field_missing", "no record has the field phone"),
+        (None, 1_488, 812, "many_unreadable", FIRST.format("812 of 2,300")),
+        (None, 0, 3, "many_unreadable", FIRST.format("3 of 3")),
+        (None, 90, 10, "column_unreadable", FIRST.format("10 of 100")),
+        (None, 9_999, 1, "column_unreadable", FIRST.format("1 of 10,000")),
+        (COUNTED, 800, 12, None, ""),
+        (COUNTED, 800, 0, None, ""),
+        (COUNTED, 800, 13, "column_unreadable", FIRST.format("13 of 813") + ", after 7 before"),
+        (COUNTED, None, 0, "column_gone", "phone had 800 values and has none"),
     ],
 )
-def test_values_that_cannot_be_read(before, after, expected):
-    found = compare(TABLE, before, BEFORE.model_copy(update=after), 10)
-    told = [drift.what for drift in found if drift.rule == "column_unreadable"]
-    assert told == ([expected] if expected else [])
+def test_values_that_are_lost(before, readable, unreadable, rule, what):
+    seen = Seen(
+        BEFORE.fields,
+        Counter(phone=unreadable),
+        Counter({**SEEN.values, "phone": readable or 0}),
+        examples={"phone": "'1,200.00'"},
+    )
+    if readable is None:
+        del seen.values["phone"]
+    after = BEFORE.model_copy(update={"values": {**BEFORE.values, "phone": readable or 0}})
+    found = [(drift.rule, drift.what) for drift in compare(TABLE, before, after, seen, 10)]
+    assert found == ([(rule, what)] if rule else [])
+
+
+def test_a_new_column_is_judged_as_in_a_first_version():
+    before = BEFORE.model_copy(update={"values": {"number": 1000}})
+    seen = replace(SEEN, values=Counter(number=1000))
+    found = {drift.subject: drift.what for drift in compare(TABLE, before, BEFORE, seen, 10)}
+    assert found["city"] == "no record has the field place.city"
+    assert found["owner"] == "no record has the field owner or operator"
+    assert "number" not in found
+    assert "country" not in found, "a partition column is not among the values of a profile"
+
+
+@pytest.mark.parametrize(
+    ("rejected", "reason", "rule"),
+    [
+        (5, "no name", None),
+        (6, "no name", "rejected_leap"),
+        (111, "no name", "rejected_leap"),
+        (112, "no name", "many_rejected"),
+        (60_000, "no year", "many_rejected"),
+    ],
+)
+def test_rejects_of_a_first_version(rejected, reason, rule):
+    seen = replace(SEEN, reasons=Counter({reason: rejected}))
+    found = compare(TABLE, None, BEFORE, seen, 10, rejected=rejected)
+    said = f"{rejected:,} of {rejected + 1000:,} records are rejected, most often with the reason "
+    said += f"{reason!r}" + " (partition columns are required)" * (reason == "no year")
+    assert [(one.rule, one.what) for one in found] == ([(rule, said)] if rule else [])
 
 
 def test_what_batches_look_like_adds_up():
-    one = Seen({"a": ("string",)}, Counter(phone=1))
-    other = Seen({"a": ("number",), "b": ()}, Counter(phone=2, id=1))
-    whole = Seen({"a": ("number", "string"), "b": ()}, Counter(phone=3, id=1))
-    assert seen_in_all([one, other]) == whole
+    one = Seen({"a": ("string",)}, Counter(phone=1), Counter(a=1), examples={"phone": "1"})
+    other = Seen(
+        {"a": ("number",), "b": ()},
+        Counter(phone=2, id=1),
+        Counter(a=1, b=0),
+        Counter(why=1),
+        {"phone": "2", "id": "3"},
+    )
+    whole = seen_in_all([one, other])
+    fields = {"a": ("number", "string"), "b": ()}
+    assert whole == Seen(fields, Counter(phone=3, id=1), Counter(a=2), Counter(why=1))
+    assert whole.values.keys() == {"a", "b"}
+    assert whole.examples == {"phone": "1", "id": "3"}
 
 
 def test_the_limit_of_a_fall_is_a_setting():
@@ -210,46 +258,54 @@ def test_what_stops_is_a_rule():
 
 
 def first_version(table, *records):
-    """The profile of some records, as silver's first version has it."""
+    """The profile of some records, as silver's first version has it; and what is told of it."""
     rows, _, seen = clean(Cleaner(table, unchanged), [json.dumps(r).encode() for r in records])
-    return whole([profile_of(table, rows)], seen)
+    profile = whole([profile_of(table, rows)], seen)
+    return profile, [(one.rule, one.what) for one in compare(table, None, profile, seen, 10)]
 
 
 @pytest.mark.parametrize("values", [(True, False), ({"n": 1}, []), (True, None)])
 def test_what_a_column_of_text_cannot_hold_is_told_the_first_time(values):
     records = [{**RECORD, "number": n, "phone": v} for n, v in enumerate(values)]
-    profile = first_version(TABLE, *records)
+    profile, found = first_version(TABLE, *records)
     unreadable = sum(value is not None for value in values)
     assert profile.unreadable == {"phone": unreadable}
-    (found,) = compare(TABLE, None, profile, 10)
-    assert (found.rule, found.subject) == ("column_unreadable", "phone")
-    assert found.what == f"phone has {unreadable} values that cannot be read, and none that can"
+    said = f"phone: {unreadable} of {unreadable} values cannot be read, for example {values[0]}"
+    assert found == [("many_unreadable", said)]
 
 
 @pytest.mark.parametrize("kind", ["int64", "float64", "bool", "timestamp"])
 def test_what_a_column_of_another_type_cannot_hold_is_told_the_first_time(kind):
     table = replace(TABLE, columns=(*TABLE.columns, Column("state", kind)))
-    profile = first_version(table, {**RECORD, "state": "good"})
+    profile, found = first_version(table, {**RECORD, "state": "good"})
     assert profile.unreadable == {"state": 1}
     assert profile.values["state"] == 0
-    assert [found.rule for found in compare(table, None, profile, 10)] == ["column_unreadable"]
+    said = "state: 1 of 1 values cannot be read, for example 'good'"
+    assert found == [("many_unreadable", said)]
 
 
-def test_what_has_a_value_now_and_then_is_not_told_the_first_time():
-    records = [{**RECORD, "number": n, "open": value} for n, value in enumerate((True, "maybe"))]
-    profile = first_version(TABLE, *records)
-    assert profile.unreadable == {"open": 1}
-    assert compare(TABLE, None, profile, 10) == ()
+def test_a_field_of_a_field_that_no_record_has_is_not_one_that_is_null():
+    nested = [Column(name, sources=(f"place.{name}",)) for name in ("cty", "zip")]
+    table = replace(TABLE, columns=(*TABLE.columns, *nested, Column("state"), Column("area")))
+    more = {"place": {"city": "A", "zip": None}, "cty": 1, "state": None}
+    _, found = first_version(table, {**RECORD, **more}, {**RECORD, "number": 8})
+    assert found == [
+        ("field_missing", "no record has the field area"),
+        ("field_missing", "no record has the field place.cty"),
+        ("column_null", "state is null in every row"),
+        ("column_null", "zip is null in every row"),
+    ]
 
 
 def test_a_column_declared_as_a_bool_that_was_a_text_is_told():
-    before = first_version(TABLE, RECORD)
+    before, _ = first_version(TABLE, RECORD)
     text = replace(
         TABLE,
         columns=tuple(replace(c, type="text") if c.name == "open" else c for c in TABLE.columns),
     )
-    after = first_version(text, RECORD)
-    assert [(found.rule, found.subject) for found in compare(text, before, after, 10)] == [
+    *_, seen = clean(Cleaner(text, unchanged), [json.dumps(RECORD).encode()])
+    after, _ = first_version(text, RECORD)
+    assert [(one.rule, one.subject) for one in compare(text, before, after, seen, 10)] == [
         ("column_gone", "open"),
         ("column_unreadable", "open"),
     ]
@@ -259,7 +315,7 @@ def test_a_column_declared_as_a_bool_that_was_a_text_is_told():
 
 
 def test_known_and_steady_columns_are_counted_and_no_others():
-    profile = first_version(TABLE, RECORD, {**RECORD, "number": 8, "kind": None})
+    profile, _ = first_version(TABLE, RECORD, {**RECORD, "number": 8, "kind": None})
     assert profile.counts == {"kind": {"sea": 1}, "country": {"Norway": 2}}
     assert profile.values["kind"] == 1
     assert "country" not in profile.values
@@ -268,10 +324,11 @@ def test_known_and_steady_columns_are_counted_and_no_others():
 @pytest.mark.parametrize("kind", ["int64", "bool"])
 def test_a_steady_column_may_be_a_number_or_a_bool(kind):
     table = replace(TABLE, columns=(*TABLE.columns, Column("zone", kind, steady=True)))
-    before = first_version(table, {**RECORD, "zone": {"int64": 1, "bool": True}[kind]})
-    after = first_version(table, {**RECORD, "zone": {"int64": 2, "bool": False}[kind]})
+    before, _ = first_version(table, {**RECORD, "zone": {"int64": 1, "bool": True}[kind]})
+    after, _ = first_version(table, {**RECORD, "zone": {"int64": 2, "bool": False}[kind]})
+    seen = replace(SEEN, values=SEEN.values | Counter(zone=1))
     was, now = {"int64": ("1", "2"), "bool": ("true", "false")}[kind]
-    assert [(found.rule, found.subject) for found in compare(table, before, after, 10)] == [
+    assert [(found.rule, found.subject) for found in compare(table, before, after, seen, 10)] == [
         ("value_gone", was),
         ("new_value", now),
     ]
@@ -279,7 +336,7 @@ def test_a_steady_column_may_be_a_number_or_a_bool(kind):
 
 def test_a_column_that_was_not_counted_before_says_nothing_of_its_values():
     before = BEFORE.model_copy(update={"counts": {"kind": COUNTS["kind"]}})
-    assert compare(TABLE, before, BEFORE, 10) == ()
+    assert compare(TABLE, before, BEFORE, replace(SEEN), 10) == ()
 
 
 def test_the_profiles_of_parts_add_up():

@@ -1,6 +1,7 @@
 """What Arrow reads, and what is read one by one: each record becomes the same."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -77,6 +78,35 @@ names = st.sampled_from([*RECORD, "operator", "place.city", "other", "\u00e4"])
 @settings(max_examples=150)
 def test_any_json_is_read_as_one_by_one(records):
     clean(CLEANER, [json.dumps(record).encode() for record in records])
+
+
+MORE = Table(
+    (
+        Column("id", sources=("a",)),
+        Column("part", "bool", sources=("b",), false_true=("0", "1")),
+        *(
+            Column(f"{n}{d}", n, sources=("c",), decimal=d)
+            for n in ("int64", "float64")
+            for d in ".,"
+        ),
+        Column("bit", "bool", sources=("c",), false_true=("0", "1")),
+        Column("at", "timestamp", sources=("d",)),
+        Column("deep", "float64", sources=("e.f",)),
+    ),
+    partitions=("part",),
+)
+ITEMS = replace(MORE, columns=(*MORE.columns, Column("e", "json"), Column("g", sources=("e.0",))))
+values = st.sampled_from(
+    [0, 1, 1.0, 0.5, "0", "1", True, "1,200.00", "1.200,00", "1_0", "\uff11", " inf", "nan", "0x1",
+     "2024-02-29", "1712010101200", None, {"f": None}, {"f": 1}, [1], ["x"]]
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("table", [MORE, ITEMS], ids=["by Arrow", "one by one"])
+@given(received=st.lists(st.dictionaries(st.sampled_from("abcde"), values | anything), max_size=30))
+@settings(max_examples=100)
+def test_what_is_declared_otherwise_is_read_as_one_by_one(table, received):
+    clean(Cleaner(table, unchanged), [json.dumps(record).encode() for record in received])
 
 
 def test_many_odd_records_are_left_to_themselves_after_a_few_calls(monkeypatch):

@@ -66,7 +66,7 @@ def bring_together(folder, sides, each=10):
         pieces.append(side)
     found = [
         [gather(scratch, parts, SCHEMA).to_pylist() for parts in bucket]
-        for bucket in regrouping.by_key(engine, SCHEMA, "key", buckets, *pieces)
+        for bucket in regrouping.by_key(engine, SCHEMA, ("key",), buckets, *pieces)
     ]
     return found, scratch.reads
 

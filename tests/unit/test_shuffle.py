@@ -118,22 +118,31 @@ def test_the_number_of_files_depends_on_the_rows_alone_and_seldom_changes(full, 
 keys = st.sampled_from([1, 2, 3, -1, 1 << 62]), st.sampled_from(["a", "b", "", "1", "ä"])
 
 
+newest = st.none() | st.integers(-2, 2)
+
+
+@pytest.mark.parametrize("by", ["", "height"])
 @pytest.mark.parametrize("key", [0, 1])
-def test_of_rows_with_one_key_the_last_is_kept(tmp_path_factory, key):
+def test_of_rows_with_one_key_the_newest_or_the_last_is_kept(tmp_path_factory, key, by):
     """Keys of numbers, and of text."""
     folder = Folder(tmp_path_factory.mktemp("keys"))
-    table = TABLE if key == 0 else replace(TABLE, key="name")
+    table = replace(TABLE, key=("number", "name")[key], newest=by)
     silver = Silver(table, Cleaner(table, unchanged), "data/stations/")
     partitions = st.sampled_from([("X", 1987), ("X", 1988), ("a/b", -1)])
 
-    @given(st.lists(st.tuples(keys[key], partitions)))
+    @given(st.lists(st.tuples(keys[key], partitions, newest)))
     def holds(received):
         parts = parts_of([keys_piece(folder, silver, received)], 0)
         found = superseded(Place(None, folder), silver, parts)
-        last = {key: position for position, (key, _) in enumerate(received)}
+        # A null is less than any value.
+        order = sorted(
+            enumerate(received),
+            key=lambda one: (by and (one[1][2] is not None, one[1][2] or 0), one),
+        )
+        kept = {key: position for position, (key, *_) in order}
         earlier = {}
-        for position, (key, partition) in enumerate(received):
-            if last[key] != position:
+        for position, (key, partition, _) in enumerate(received):
+            if kept[key] != position:
                 earlier.setdefault(partition, set()).add(position)
         assert {where: set(which.tolist()) for where, which in found.items()} == earlier
 
@@ -141,11 +150,12 @@ def test_of_rows_with_one_key_the_last_is_kept(tmp_path_factory, key):
 
 
 def keys_piece(folder, silver, received):
-    texts = [text_of(partition) for _, partition in received]
+    texts = [text_of(partition) for _, partition, _ in received]
     columns = [
-        pa.array([key for key, _ in received], silver.keys_schema.field("key").type),
+        pa.array([str(key) for key, *_ in received], pa.string()),
         pa.array(range(len(received)), pa.int64()),
         pa.array(texts, pa.string()).dictionary_encode(),
+        *([pa.array([value for *_, value in received], pa.float64())] * bool(silver.table.newest)),
     ]
     found = pa.table(columns, silver.keys_schema)
     return scatter(folder, "keys", found, np.zeros(len(found), np.int64), 1)

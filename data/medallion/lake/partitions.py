@@ -15,6 +15,7 @@ from urllib.parse import quote, unquote
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ..table import BETWEEN, texts_of
 from .errors import ObjectUnreadable
 
 Partition = tuple[str | int | bool, ...]
@@ -25,8 +26,6 @@ LONGEST_SEGMENT = 255
 
 PYARROW_NULL = "__HIVE_DEFAULT_PARTITION__"
 """pyarrow and Hive read this as null, so no value may equal it."""
-
-BETWEEN = "\0"  # tidied text never contains it
 
 
 @dataclass(frozen=True)
@@ -86,10 +85,7 @@ class Partitioning:
 
     def texts(self, rows: pa.Table) -> pa.ChunkedArray:
         """The partition of each row as one text; null if a value is null."""
-        columns = [rows[name].cast(pa.string()) for name in self.schema.names]
-        if len(columns) == 1:
-            return columns[0]
-        return pc.binary_join_element_wise(*columns, BETWEEN)
+        return texts_of(rows, self.schema.names)
 
     def of_text(self, text: str) -> Partition:
         """The partition of a text of `texts` or `text_of`."""

@@ -82,7 +82,7 @@ def _read_columns(table: Table, aggregates: Sequence[Aggregate]) -> list[str]:
     """The columns to read from silver's objects; at least one, to count the rows."""
     named = [name for a in aggregates for name in (*a.keys, *(m.column for m in a.measures))]
     used = dict.fromkeys(name for name in named if name and name not in table.partitions)
-    return list(used) or [table.key]
+    return list(used) or table.schema.names[:1]
 
 
 def _partial(aggregate: Aggregate, rows: pa.Table, partitions: dict[str, pa.Array]) -> pa.Table:

@@ -22,12 +22,14 @@ from .types import has_value, typed
 # Stands for a record that is not an object; it is recognized by identity.
 _NOT_AN_OBJECT: dict[str, Any] = {}
 
+Values = Mapping[str, pa.Array]
 Numbers = npt.NDArray[np.int64]
 
 
 class Block(ABC):
     """Some parsed records. Each array has one value per record."""
 
+    lines: Lines
     numbers: Numbers
     """The line number of each record, from 0."""
     fields: Fields
@@ -39,23 +41,29 @@ class Block(ABC):
     def text(self, field: str) -> pa.Array:
         """A field as text, not yet tidied; null if its value is not text."""
 
+    def has(self, field: str) -> bool:
+        """Whether any record has a field, even if it is null."""
+        records = (as_object(self.lines.text(number)) for number in self.numbers if "." in field)
+        found = (field_of(record, field, _NOT_AN_OBJECT) for record in records)
+        return field in self.fields or any(value is not _NOT_AN_OBJECT for value in found)
+
     @abstractmethod
     def is_lost(self, column: Column, field: str) -> pa.Array:
         """True where a field has a value, which is lost if the column is null there."""
 
     def typed(self, column: Column, field: str) -> pa.Array:
         """A field in the type of a column that is not text; null if the value does not fit."""
-        return typed(column, self._values(field))
+        return typed(column, self._values(field, exact=column.type == "json"))
 
     @abstractmethod
-    def _values(self, field: str) -> pa.Array | list[Any]: ...
+    def _values(self, field: str, exact: bool = False) -> pa.Array | list[Any]: ...
 
 
 class Columns(Block):
     """A block that Arrow has read: each field that a column reads, to its values."""
 
-    def __init__(self, numbers: Numbers, values: Mapping[str, pa.Array], fields: Fields) -> None:
-        self.numbers = numbers
+    def __init__(self, lines: Lines, numbers: Numbers, values: Values, fields: Fields) -> None:
+        self.lines, self.numbers = lines, numbers
         self.fields = fields
         self.strangers = pa.repeat(pa.scalar(False), len(numbers))
         self._by_field = values
@@ -73,7 +81,7 @@ class Columns(Block):
             return pa.repeat(pa.scalar(False), len(found))
         return pa.array(map(has_value, found.to_pylist()), pa.bool_())
 
-    def _values(self, field: str) -> pa.Array:
+    def _values(self, field: str, exact: bool = False) -> pa.Array:
         return self._by_field[field]
 
 
@@ -81,7 +89,7 @@ class OneByOne(Block):
     """A block of records that Python parses."""
 
     def __init__(self, lines: Lines, numbers: Numbers) -> None:
-        self.numbers = numbers
+        self.lines, self.numbers = lines, numbers
         self._texts = [lines.text(number) for number in numbers]
         self._records = [as_object(text) for text in self._texts]
         self.fields = fields_of(self._records)
@@ -100,8 +108,9 @@ class OneByOne(Block):
             return pa.array([isinstance(value, (bool, dict, list)) for value in values], pa.bool_())
         return pa.array(map(has_value, values), pa.bool_())
 
-    def _values(self, field: str) -> list[Any]:
-        return [field_of(record, field) for record in self._records]
+    def _values(self, field: str, exact: bool = False) -> list[Any]:
+        records = (as_object(text, exact) for text in self._texts) if exact else self._records
+        return [field_of(record, field) for record in records]
 
 
 def as_object(text: bytes, exact: bool = False) -> dict[str, Any]:

@@ -31,6 +31,7 @@ from ..lake.runs import RUN, new_run, time_of
 from ..lake.versions import Lake
 from ..source.crawl import crawl
 from ..writer import Provenance, Step, Summary, View, Writer
+from .cleaning import Cleaner
 from .errors import CheckFailed
 
 READ_AGAIN = 64 << 20
@@ -91,8 +92,10 @@ class LocalSnapshot:
 
 def _fetched(step: Step, path: Path) -> LocalSnapshot:
     """Fetch all records into a file."""
-    settings, previous = step.settings.flow, step.writer.previous
-    fetched = crawl(step.flow.api, step.flow.table, settings, path)
+    settings, previous, table = step.settings.flow, step.writer.previous, step.flow.table
+    is_derived = any(table[name].derive for name in table.keys)
+    identities = Cleaner(table, step.flow.clean).identities if is_derived else None
+    fetched = crawl(step.flow.api, table, settings, path, identities)
     digest, parts = _hashed(path)
     is_known = previous is not None and previous.only_object().sha256 == digest
     snapshot = previous.snapshot if previous and is_known else step.run

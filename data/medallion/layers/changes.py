@@ -63,7 +63,7 @@ def compare(table: Table, before: pa.Table, after: pa.Table) -> Comparison:
     added, removed = (pc.is_null(rows[first + side]) for side in (LEFT, RIGHT))
     both = pc.invert(pc.or_(added, removed))
     known = [c.name for c in table.columns if c.known is not None]
-    others = [name for name in table.schema.names if name not in {table.key, *known}]
+    others = [name for name in table.schema.names if name not in {*table.keys, *known}]
     moved = pc.and_(both, _differ(rows, *table.partitions))
     retyped = pc.and_(both, _differ(rows, *known))
     touched = pc.or_(moved, retyped)
@@ -96,7 +96,7 @@ def joined(table: Table, parts: Iterable[Comparison]) -> Comparison:
         was.update(part.was)
         now.update(part.now)
         for name, found in part.rows.items():
-            both = merge(rows.get(name, []), found, key=itemgetter(table.key))
+            both = merge(rows.get(name, []), found, key=itemgetter(*table.keys))
             rows[name] = list(islice(both, LISTED))
     return Comparison(counts, rows, was, now)
 
@@ -117,11 +117,12 @@ def _sides(table: Table, before: pa.Table, after: pa.Table) -> pa.Table:
     """Both versions of each key in one row, sorted by key; a missing side is null."""
 
     def side(rows: pa.Table, suffix: str) -> pa.Table:
-        names = [name if name == table.key else name + suffix for name in rows.column_names]
-        return rows.rename_columns(names)
+        names = [*table.keys, *(name + suffix for name in rows.column_names)]
+        return rows.select([*table.keys, *rows.column_names]).rename_columns(names)
 
-    joined = side(before, LEFT).join(side(after, RIGHT), table.key, join_type="full outer")
-    return joined.sort_by(table.key)
+    keys = list(table.keys)
+    joined = side(before, LEFT).join(side(after, RIGHT), keys, join_type="full outer")
+    return joined.sort_by([(name, "ascending") for name in keys])
 
 
 def _differ(rows: pa.Table, *columns: str) -> pa.ChunkedArray:
@@ -137,7 +138,7 @@ def _differ(rows: pa.Table, *columns: str) -> pa.ChunkedArray:
 
 def _row(table: Table, row: Mapping[str, Any], side: str, from_to: Sequence[str]) -> dict[str, Any]:
     """A listed row as on one side, and both values of the columns `from_to`."""
-    found = {table.key: row[table.key]}
+    found = {name: _plain(row[name]) for name in table.keys}
     found |= {name: _plain(row[name + side]) for name in (*table.shown, *table.partitions)}
     if from_to:
         found["from"] = {name: _plain(row[name + LEFT]) for name in from_to}

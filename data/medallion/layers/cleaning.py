@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
-from collections.abc import Mapping
+import reprlib
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import reduce
 from operator import attrgetter
@@ -14,10 +14,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ..lake.partitions import Partitioning
-from ..lake.records import Lines
+from ..lake.records import Item, Lines
 from ..own_code import OwnCode
-from ..table import POSITION, Clean, Column, Table
-from .blocks import Block
+from ..table import POSITION, RECORD, Clean, Column, Table, record_hash, texts_of
+from .blocks import Block, as_object
 from .drift import Seen, seen_in_all
 from .reading import read
 from .tidying import tidied
@@ -57,11 +57,11 @@ class Cleaner:
 
         Returns:
             The usable rows as a table of `clean_schema`, in no order; the rejects by position;
-            and the fields and unreadable values of the records.
+            and what the records look like.
         """
         tables, rejected, seen = [self.table.clean_schema.empty_table()], [], []
         for block in read(lines, self.table, set() if refused is None else refused):
-            columns, unreadable = self._columns(block)
+            columns, look = self._columns(block)
             columns[POSITION] = pa.array(block.numbers + start, pa.int64())
             schema = self.table.clean_schema
             rows = pa.table({name: columns[name] for name in schema.names}, schema)
@@ -72,20 +72,38 @@ class Cleaner:
                 text = lines.text(number).decode()
                 rejected.append(Rejected(text, reasons[n].as_py(), start + number))
             tables.append(rows.filter(pc.invert(unusable)) if unusable.true_count else rows)
-            seen.append(Seen(block.fields, unreadable))
+            look.reasons.update(reasons.drop_null().to_pylist())
+            seen.append(look)
         rejected.sort(key=attrgetter("position"))
         return pa.concat_tables(tables), rejected, seen_in_all(seen)
 
-    def _columns(self, block: Block) -> tuple[dict[str, pa.Array], Counter[str]]:
-        """The declared columns; and for each column, how many values its type cannot hold."""
+    def identities(self, items: Iterable[Item]) -> list[str | None]:
+        """The key of each record as one text; None for a record without one."""
+        lines = Lines.joined(text.encode() for text, _ in items)
+        found: list[str | None] = [None] * len(lines)
+        for block in read(lines, self.table, set()):
+            keys = pa.table(self._columns(block)[0])
+            for number, key in zip(block.numbers, texts_of(keys, self.table.keys), strict=True):
+                found[number] = key.as_py()
+        return found
+
+    def _columns(self, block: Block) -> tuple[dict[str, pa.Array], Seen]:
+        """The declared columns, and what the records look like."""
         columns: dict[str, pa.Array] = {}
-        unreadable = Counter[str]()
+        seen = Seen(block.fields)
         for column in self.table.columns:
             if column.derive:
                 continue
             found = columns[column.name] = _found(column, block)
-            lost = [pc.and_(pc.is_null(found), block.is_lost(column, f)) for f in column.fields]
-            unreadable[column.name] += reduce(pc.or_, lost).true_count
+            each = [pc.and_(pc.is_null(found), block.is_lost(column, f)) for f in column.fields]
+            lost = reduce(pc.or_, each)
+            values = len(found) - found.null_count
+            if values or lost.true_count or any(map(block.has, column.fields)):
+                seen.values[column.name] = values
+            if lost.true_count:
+                seen.unreadable[column.name] = lost.true_count
+                first = as_object(block.lines.text(block.numbers[lost.index(True).as_py()]))
+                seen.examples[column.name] = reprlib.repr(self.table.value(first, column.name))
         rows = len(block.numbers)
         with OwnCode(self.clean, "the columns that it changes") as own:
             changed = own.expect(self.clean(dict(columns)), Mapping, "a dict of columns")
@@ -94,10 +112,12 @@ class Cleaner:
                     own.refuse(f"returned {name}, which is no column that the table reads")
                 columns[name] = _fitted(found, self.table[name], rows, own)
         for column in self.table.columns:
+            if column.derive is record_hash:
+                columns[RECORD] = pa.array(map(block.lines.text, block.numbers), pa.binary())
             if column.derive:
                 with OwnCode(column.derive, f"the column {column.name}") as own:
                     columns[column.name] = _fitted(column.derive(columns), column, rows, own)
-        return columns, +unreadable
+        return columns, seen
 
     def _reasons(self, table: pa.Table, strangers: pa.Array) -> pa.Array:
         """The first reason to reject each row, or null."""

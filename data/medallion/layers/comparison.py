@@ -17,6 +17,7 @@ from ..lake.errors import LakeError, StoreError
 from ..lake.manifest import Changes, Manifest, StoredObject
 from ..lake.partitions import Partitioning
 from ..lake.versions import Lake
+from ..table import texts_of
 from ..work import regrouping
 from ..work.regrouping import Sides, few_buckets
 from ..work.shuffle import Part, Piece, Place, buckets_of, gather, scatter
@@ -40,7 +41,7 @@ def verify(view: View) -> None:
     def count(version: Manifest) -> tuple[int, int]:
         rows = version.rows_out
         silver = Silver.of(view.flow, key_buckets=few_buckets(rows, ROWS_AT_ONCE))
-        schema = pa.schema([silver.table[silver.table.key].field])
+        schema = pa.schema([silver.table[name].field for name in silver.table.keys])
         pieces = _scattered(view, silver, "keys", version.objects, schema)
         tasks = [
             partial(count_keys, schema=schema, parts=parts)
@@ -50,7 +51,7 @@ def verify(view: View) -> None:
 
     expected, found = view.lake.follow(view.flow.silver, count)
     if expected != found:
-        what = f"the number of distinct values of {view.flow.table.key} in silver"
+        what = f"the number of distinct values of {', '.join(view.flow.table.keys)} in silver"
         raise CheckFailed(what, expected, found)
 
 
@@ -113,7 +114,7 @@ def scatter_objects(
         LakeError: an object differs from its manifest.
     """
     rows = pa.concat_tables(read_located(place.lake, silver.partitioning, schema, entries))
-    by_key = buckets_of(rows[silver.table.key], silver.key_buckets)
+    by_key = buckets_of(texts_of(rows, silver.table.keys), silver.key_buckets)
     return scatter(place.scratch, name, rows, by_key, silver.key_buckets)
 
 
@@ -148,8 +149,8 @@ def compare(
 
 
 def count_keys(place: Place, schema: pa.Schema, parts: Sequence[Part]) -> int:
-    """The number of distinct keys in a hash bucket; they are the only column."""
-    (keys,) = gather(place.scratch, parts, schema).columns
+    """The number of distinct keys in a hash bucket; there are no other columns."""
+    keys = texts_of(gather(place.scratch, parts, schema), schema.names)
     return int(pc.count_distinct(keys).as_py())
 
 
@@ -166,8 +167,8 @@ def partitions_in(entries: Sequence[StoredObject]) -> int:
 def _by_key(
     view: View, silver: Silver, schema: pa.Schema, *sides: Sequence[Piece]
 ) -> Iterator[Sides]:
-    key, buckets = silver.table.key, silver.key_buckets
-    return regrouping.by_key(view.engine, schema, key, buckets, *sides)
+    keys, buckets = silver.table.keys, silver.key_buckets
+    return regrouping.by_key(view.engine, schema, keys, buckets, *sides)
 
 
 def _scattered(

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import pyarrow as pa
@@ -32,11 +32,17 @@ UNCHANGED = Changes()
 
 @dataclass(frozen=True)
 class Seen:
-    """The fields and unreadable values of some records."""
+    """What some records look like."""
 
     fields: Fields
-    unreadable: Counter[str]
+    unreadable: Counter[str] = field(default_factory=Counter)
     """As in `Profile`: column to its number of unreadable values."""
+    values: Counter[str] = field(default_factory=Counter)
+    """Column to its number of other values; without the columns whose fields no record has."""
+    reasons: Counter[str] = field(default_factory=Counter)
+    """Reason to its number of rejects."""
+    examples: dict[str, str] = field(default_factory=dict, compare=False)
+    """Column to one of its unreadable values."""
 
 
 Found = tuple[str, str, str]
@@ -116,14 +122,20 @@ def joined(parts: Iterable[Fields]) -> Fields:
 def seen_in_all(parts: Iterable[Seen]) -> Seen:
     """Join what several batches look like."""
     every = list(parts)
-    unreadable = sum((part.unreadable for part in every), Counter[str]())
-    return Seen(joined(part.fields for part in every), unreadable)
+    seen = Seen(joined(part.fields for part in every))
+    for part in every:
+        seen.unreadable.update(part.unreadable)
+        seen.values.update(part.values)
+        seen.reasons.update(part.reasons)
+        seen.examples.update(part.examples | seen.examples)
+    return seen
 
 
 def compare(
     table: Table,
     before: Profile | None,
     after: Profile,
+    seen: Seen,
     largest_fall: float,
     changes: Changes = UNCHANGED,
     rejected: int = 0,
@@ -131,21 +143,28 @@ def compare(
 ) -> tuple[Drift, ...]:
     """Find the drifts between two versions, by their profiles; the first version has none before.
 
-    `largest_fall` is the percentage of the previous rows that may be missing. `changes` counts the
-    rows that differ; `rejected` and `duplicate` are by how many those records have increased.
+    `seen` is what all records look like. `largest_fall` is the percentage of the previous rows that
+    may be missing; of a first version, of the records and values that may be lost. `changes` counts
+    the rows that differ; `rejected` and `duplicate` are by how many those records have increased.
     """
-    found = [*_unknown(table, after), *_unreadable(before, after)]
+    found = [*_unknown(table, after), *_lost(table, before, after, seen, largest_fall / 100)]
+    rows = before.rows if before else after.rows + rejected + duplicate
+    many, leap = rows * largest_fall / 100, rows * LEAP
+    if rejected > leap:
+        rule = "rejected_leap" if before or rejected <= many else "many_rejected"
+        said = "more records than before" if before else f"of {rows:,} records"
+        (reason, _), *_ = seen.reasons.most_common(1)
+        is_partition = reason.removeprefix("no ") in table.partitions
+        what = f"{rejected:,} {said} are rejected, most often with the reason {reason!r}"
+        what += " (partition columns are required)" * is_partition
+        found.append((rule, "rejected", what))
     if before:
-        many, leap = before.rows * largest_fall / 100, before.rows * LEAP
         found += [
             *_rows(before, after, changes, many),
             *_steady(table, before, after),
             *_columns(before, after),
             *_fields(before, after),
         ]
-        if rejected > leap:
-            what = f"{rejected:,} more records than before cannot be used"
-            found.append(("rejected_leap", "rejected", what))
         if duplicate > leap:
             what = f"{duplicate:,} more records than before have an id that comes again"
             found.append(("duplicate_leap", "duplicate", what))
@@ -169,14 +188,25 @@ def _rows(before: Profile, after: Profile, changes: Changes, many: float) -> Ite
         yield "rows_retyped", "rows", what
 
 
-def _unreadable(before: Profile | None, after: Profile) -> Iterator[Found]:
-    for name, count in after.unreadable.items():
-        said = f"{name} has {count:,} values that cannot be read"
-        had = before.unreadable.get(name, 0) if before else 0
-        if after.values.get(name, after.rows) == 0:
-            yield "column_unreadable", name, f"{said}, and none that can"
-        elif before and count - had > before.rows * LEAP:
-            yield "column_unreadable", name, f"{said}, after {had:,}"
+def _lost(
+    table: Table, before: Profile | None, after: Profile, seen: Seen, share: float
+) -> Iterator[Found]:
+    for column in table.columns:
+        name, lost = column.name, seen.unreadable[column.name]
+        values = lost + seen.values[name]
+        what = f"{name}: {lost:,} of {values:,} values cannot be read, for example "
+        what += seen.examples.get(name, "")
+        is_empty = after.values.get(name, after.rows) == 0
+        if before and name in {*before.values, *table.partitions}:
+            had = before.unreadable.get(name, 0)
+            if lost and (is_empty or lost - had > before.rows * LEAP):
+                yield "column_unreadable", name, f"{what}, after {had:,} before"
+        elif column.fields and name not in seen.values:
+            yield "field_missing", name, f"no record has the field {' or '.join(column.fields)}"
+        elif lost:
+            yield "many_unreadable" if lost > values * share else "column_unreadable", name, what
+        elif is_empty and after.rows:
+            yield "column_null", name, f"{name} is null in every row"
 
 
 def _steady(table: Table, before: Profile, after: Profile) -> Iterator[Found]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..errors import MedallionError
+from ..rules import RULES
 
 
 class AccountingBroken(MedallionError):
@@ -20,7 +21,7 @@ class AccountingBroken(MedallionError):
 
 
 class DriftStopped(MedallionError):
-    """The data drifted since the previous version, and a rule of the settings stops the run."""
+    """The data drifted, or do not fit the table, and a rule of the settings stops the run."""
 
     drifts: list[dict[str, Any]]
     prefix: str
@@ -30,10 +31,11 @@ class DriftStopped(MedallionError):
         """The message, with the changes and the rules that stopped the run."""
         changes = "; ".join(drift["what"] for drift in self.drifts)
         rules = list(dict.fromkeys(drift["rule"] for drift in self.drifts))
-        limit = f", or raise {self.prefix}LARGEST_FALL_PERCENT" if "row_fall" in rules else ""
+        has_limit = any("PERCENT" in RULES[rule] for rule in rules)
+        limit = f", or raise {self.prefix}LARGEST_FALL_PERCENT" if has_limit else ""
         return (
-            f"The data changed too much ({changes}); the previous version stays published. If "
-            f"that is right, run once with {self.prefix}STOP_ON without {', '.join(rules)}{limit}."
+            f"The data are not as expected ({changes}); what is published stays. If that is "
+            f"right, run once with {self.prefix}STOP_ON without {', '.join(rules)}{limit}."
         )
 
 

@@ -35,6 +35,7 @@ LONG = 16 << 10
 LARGE = EXACT / 1_000_000
 """From this value on, the microseconds of a float may not be exact."""
 
+ITEM = re.compile(r"\.\d+\b")
 REFUSED = re.compile(r"(?:Column\(/(?P<field>.*)\) changed from .*)?in row (?P<row>\d+)$")
 """The end of Arrow's message, if it names the record."""
 
@@ -61,6 +62,8 @@ class _Reader:
     def __init__(self, lines: Lines, table: Table, refused: set[bytes]) -> None:
         self.odd = ~lines.are_braced | (lines.ends - lines.starts >= LONG)
         """True for each line that Python must parse."""
+        # Arrow can give neither JSON text nor an item of an array.
+        self.odd |= any(c.type == "json" or ITEM.search(str(c.fields)) for c in table.columns)
         self._lines = lines
         self._table = table
         self._paths = [field for column in table.columns for field in column.fields]
@@ -146,7 +149,7 @@ class _Reader:
             numbers = numbers[~inexact]
             values = {path: found.filter(exact) for path, found in values.items()}
         if len(numbers):
-            yield Columns(numbers, values, fields)
+            yield Columns(self._lines, numbers, values, fields)
 
     def _fields(self, numbers: Numbers, rows: pa.Table) -> Fields:
         found: dict[str, tuple[str, ...]] = {}

@@ -40,6 +40,7 @@ class Cleaned:
     version: Manifest
     silver: Silver
     ranges: list[CleanedRange]
+    seen: drift.Seen
 
     @property
     def rejected(self) -> int:
@@ -111,7 +112,7 @@ def _clean(step: Step, version: Manifest) -> Cleaned:
     if any(span.sha256 is None for span in spans):
         tasks.insert(0, partial(check_object, entry=entry))
     cleaned = [done for done in step.engine.run(tasks, "cleaning bronze") if done]
-    return Cleaned(version, silver, cleaned)
+    return Cleaned(version, silver, cleaned, drift.seen_in_all(one.seen for one in cleaned))
 
 
 def _checked(
@@ -119,8 +120,7 @@ def _checked(
 ) -> tuple[Check, Profile]:
     """Check that all of bronze's records are accounted for; returns the check and the profile."""
     expected = cleaned.version.rows_out
-    seen = drift.seen_in_all(one.seen for one in cleaned.ranges)
-    profile = drift.whole((one.profile for one in written), seen)
+    profile = drift.whole((one.profile for one in written), cleaned.seen)
     found = profile.rows + cleaned.rejected + duplicates
     if found != expected:
         raise AccountingBroken(EQUATION, found, expected)
@@ -136,11 +136,14 @@ def _drifts_let_pass(
         step.flow.table,
         previous.profile if previous else None,
         profile,
+        cleaned.seen,
         settings.largest_fall,
         changed,
         cleaned.rejected - (previous.rows_rejected if previous else 0),
         duplicates - (previous.rows_duplicate if previous else 0),
     )
+    for found in drifts:
+        tell(f"{step.flow.name}: {found.what}")
     stopping = [found.model_dump() for found in drifts if found.rule in settings.stop_on]
     if stopping and cleaned.version.snapshot != step.snapshot_to_replay:
         raise DriftStopped(stopping, settings.prefix)

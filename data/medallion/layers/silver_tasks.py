@@ -24,7 +24,7 @@ from ..lake.batches import in_threads
 from ..lake.manifest import Profile, StoredObject, sha256
 from ..lake.partitions import Partition, Partitioning, text_of
 from ..lake.versions import Lake
-from ..table import POSITION, Table
+from ..table import POSITION, Table, texts_of
 from ..work.shuffle import Buckets, Part, Piece, Place, buckets_of, gather, hashes, scatter
 from . import drift
 from .cleaning import Cleaner
@@ -103,10 +103,10 @@ class Silver:
 
     @property
     def keys_schema(self) -> pa.Schema:
-        """The schema to find duplicates: the key, position and partition of each row."""
-        key = self.table[self.table.key].field.with_name("key")
-        partition = pa.dictionary(pa.int32(), pa.string())
-        return pa.schema([key, (POSITION, pa.int64()), ("partition", partition)])
+        """The schema to find duplicates; the key is one text."""
+        partition, newest = pa.dictionary(pa.int32(), pa.string()), self.table.newest
+        fields = [("key", pa.string()), (POSITION, pa.int64()), ("partition", partition)]
+        return pa.schema([*fields, ("newest", self.table[newest].field.type)] if newest else fields)
 
     def folder(self, partition: Partition) -> str:
         """The folder of a partition's objects, relative to the S3 bucket."""
@@ -133,7 +133,9 @@ def clean_range(place: Place, silver: Silver, span: Range, name: str, first: int
     rows = pa.concat_tables(tables)
     unusable = pa.Table.from_pylist(rejected, REJECTED_SCHEMA)
     partitions = _partitions(silver, rows)
-    keys = pa.table([rows[silver.table.key], rows[POSITION], partitions], silver.keys_schema)
+    newest = [rows[silver.table.newest]] if silver.table.newest else []
+    columns = [texts_of(rows, silver.table.keys), rows[POSITION], partitions, *newest]
+    keys = pa.table(columns, silver.keys_schema)
     scratch, buckets = place.scratch, silver.buckets
     by_partition, one = _by_partition(partitions, buckets), buckets_of(unusable[POSITION], 1)
     return CleanedRange(
@@ -152,10 +154,15 @@ def superseded(
 ) -> dict[Partition, npt.NDArray[np.int64]]:
     """The positions of superseded rows, by partition, for the keys of one hash bucket.
 
-    Of rows with the same key, the last one is kept, because data may change during a crawl.
+    Of rows with the same key, the newest is kept; else the last, because data may change during a
+    crawl.
     """
-    keys = gather(place.scratch, parts, silver.keys_schema)
-    last = keys.group_by("key").aggregate([(POSITION, "max")])[f"{POSITION}_max"]
+    keys, kept = gather(place.scratch, parts, silver.keys_schema), "max"
+    if silver.table.newest:
+        order = [("newest", "ascending"), (POSITION, "ascending")]
+        keys, kept = keys.take(pc.sort_indices(keys, order, null_placement="at_start")), "last"
+    groups = keys.group_by("key", use_threads=kept == "max").aggregate([(POSITION, kept)])
+    last = groups[f"{POSITION}_{kept}"]
     if len(last) == len(keys):
         return {}
     earlier = keys.filter(pc.invert(pc.is_in(keys[POSITION], value_set=last.combine_chunks())))
@@ -182,7 +189,7 @@ def split_bucket(
     known = [slots[silver.partitioning.of_text(text)] for text in texts.dictionary.to_pylist()]
     first = np.array([span.start for span in known])[texts.indices.to_numpy()]
     files = np.array([len(span) for span in known])[texts.indices.to_numpy()]
-    slot = first + _file(rows[silver.table.key], files)
+    slot = first + _file(texts_of(rows, silver.table.keys), files)
     return scatter(place.scratch, name, rows, slot, number)
 
 
@@ -212,7 +219,7 @@ def write_partitions(
     done = list(in_threads(place.lake.store.connections, store, made))
     new = [rows for *_, rows in done if rows is not None]
     differing = pa.concat_tables([silver.table.located_schema.empty_table(), *new])
-    by_key = buckets_of(differing[silver.table.key], silver.key_buckets)
+    by_key = buckets_of(texts_of(differing, silver.table.keys), silver.key_buckets)
     return Written(
         objects=tuple(entry for entry, *_ in done),
         stored=sum(missing for _, missing, _ in done),
@@ -290,7 +297,7 @@ def _files(
 ) -> Iterator[tuple[Partition, pa.Table]]:
     """The rows of each file with their partition, sorted by key."""
     by_partition = [(name, "ascending") for name in table.partitions]
-    ordered = rows.sort_by([*by_partition, (table.key, "ascending")])
+    ordered = rows.sort_by([*by_partition, *((name, "ascending") for name in table.keys)])
     # Arrow returns groups in no fixed order, not even in the order of the input.
     groups = ordered.group_by(list(table.partitions)).aggregate([([], "count_all")])
     start = 0
@@ -298,13 +305,13 @@ def _files(
         partition = tuple(group[name] for name in table.partitions)
         count = group["count_all"]
         within = ordered.slice(start, count).select(table.located_schema.names)
-        for part in _divided(within, table.key, files[partition]):
+        for part in _divided(within, table.keys, files[partition]):
             yield partition, part
         start += count
 
 
-def _divided(rows: pa.Table, key: str, files: int) -> Iterable[pa.Table]:
+def _divided(rows: pa.Table, keys: Sequence[str], files: int) -> Iterable[pa.Table]:
     if files == 1:
         return [rows]
-    numbers = _file(rows[key], files)
+    numbers = _file(texts_of(rows, keys), files)
     return (rows.filter(pa.array(numbers == number)) for number in np.unique(numbers))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
@@ -11,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ..table import ARROW, Column
+from .tidying import as_text
 
 INT64 = range(-(1 << 63), 1 << 63)
 EXACT = 1 << 53
@@ -19,7 +21,13 @@ EXACT = 1 << 53
 UNITS = {"s": 1_000_000, "ms": 1_000, "us": 1}
 """Unit of a timestamp to its microseconds."""
 
+NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+"""A number in a text. Python's own readers also take 1_0, nan, and digits of other scripts."""
+SEPARATED = re.compile(r"[+-]?\d{1,3}(,\d{3})+(\.\d*)?", re.ASCII)
+
 EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+ISO = re.compile(r"\d{4}-\d\d-\d\d([Tt ][-+:.\dZz]+)?", re.ASCII)
+"""Python's own reader takes 1712010101200, milliseconds, for a time in the year 1712."""
 ISO_FRACTION = re.compile(r"(?<=\.)\d+")
 
 
@@ -63,15 +71,25 @@ def _float64(value: Any, column: Column) -> float | None:
     if isinstance(value, bool) or not isinstance(value, (int, float, str)):
         return None
     try:
-        return float(value)
+        return float(_plain(value, column) if isinstance(value, str) else value)
     except (ValueError, OverflowError):
         return None
+
+
+def _plain(text: str, column: Column) -> str:
+    """A number's text as Python reads it; "" if it is no number."""
+    text = text.strip()
+    if column.decimal == ",":
+        text = text.translate(str.maketrans(",.", ".,"))
+    if column.decimal and SEPARATED.fullmatch(text):
+        text = text.replace(",", "")
+    return text if NUMBER.fullmatch(text) else ""
 
 
 def _int64(value: Any, column: Column) -> int | None:
     if isinstance(value, str):
         try:
-            value = int(value)
+            value = int(_plain(value, column))
         except ValueError:
             value = _float64(value, column)
     if isinstance(value, float):
@@ -82,9 +100,10 @@ def _int64(value: Any, column: Column) -> int | None:
 
 
 def _bool(value: Any, column: Column) -> bool | None:
-    if isinstance(value, str):
-        return {"true": True, "false": False}.get(value.strip().lower())
-    return value if isinstance(value, bool) else None
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)  # Arrow reads 1 as 1.0 if another record has 1.5
+    false, true = map(str.lower, column.false_true)
+    return {"false": False, "true": True, false: False, true: True}.get(str(value).strip().lower())
 
 
 def _timestamp(value: Any, column: Column) -> datetime | None:
@@ -106,7 +125,17 @@ def _as_python_reads_it(text: str) -> str:
     text = text.strip()
     if text[-1:] in {"Z", "z"}:
         text = f"{text[:-1]}+00:00"
-    return ISO_FRACTION.sub(lambda digits: digits[0][:6].ljust(6, "0"), text)
+    text = ISO_FRACTION.sub(lambda digits: digits[0][:6].ljust(6, "0"), text)
+    return text if ISO.fullmatch(text) else ""
+
+
+def _json(value: Any, column: Column) -> str | None:
+    """Any value but null as its JSON text."""
+    try:
+        text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    except (ValueError, RecursionError):  # a number past float64; a deep nesting
+        return None
+    return None if value is None else as_text(text)
 
 
 READERS: dict[str, Callable[[Any, Column], Any]] = {
@@ -114,5 +143,6 @@ READERS: dict[str, Callable[[Any, Column], Any]] = {
     "float64": _float64,
     "bool": _bool,
     "timestamp": _timestamp,
+    "json": _json,
 }
 """Type of a column to the function that reads its values; None is a value that does not fit."""

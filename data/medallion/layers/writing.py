@@ -72,7 +72,7 @@ def _superseded(
     keys = [cleaned.keys for cleaned in ranges]
     tasks = [
         partial(silver_tasks.superseded, silver=silver, parts=parts)
-        for (parts,) in by_key(engine, silver.keys_schema, "key", silver.buckets, keys)
+        for (parts,) in by_key(engine, silver.keys_schema, ("key",), silver.buckets, keys)
     ]
     found: dict[Partition, list[npt.NDArray[np.int64]]] = defaultdict(list)
     for by_partition in engine.run(tasks, "looking for duplicates"):

@@ -5,14 +5,14 @@ from __future__ import annotations
 import sqlite3
 import unicodedata
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any
 
 from ..lake.manifest import Check
-from ..table import Table
+from ..lake.records import Item
+from ..table import BETWEEN, Table
 
 Facets = Mapping[str, str]
 """An API's name of each facet, to the column of the table."""
@@ -21,6 +21,9 @@ VALUES_OF = "values of the API's {}"
 """The name of a facet's check: each of its values has the count that the API reports."""
 
 MOST_RECORDS = 10**12
+
+Identities = Callable[[list[Item]], Iterable[str | None]]
+"""A function from the records of a page to their keys; None for a record without one."""
 
 Differences = dict[str, dict[str, int]]
 """The name of a count to its values: `fetched` by us and `told` by the API."""
@@ -51,8 +54,13 @@ class Totals:
 class Tally:
     """Counts the fetched records. Their ids are in a file, so their number has no limit."""
 
-    def __init__(self, facets: Facets, table: Table, file: Path) -> None:
+    def __init__(
+        self, facets: Facets, table: Table, file: Path, identities: Identities | None = None
+    ) -> None:
         self.records = 0
+        self.repeated = ""
+        """The first key that was met twice."""
+        self._identities = identities or self._as_received
         self._table = table
         self._columns = facets
         self._facets: dict[str, Counter[str]] = {name: Counter() for name in facets}
@@ -63,19 +71,26 @@ class Tally:
         self._ids.execute("PRAGMA journal_mode = OFF")  # nobody else reads the file, now or later
         self._ids.execute("CREATE TABLE ids (id TEXT PRIMARY KEY) WITHOUT ROWID")
 
-    def add(self, record: Any) -> None:
-        """Count one record of any shape; a repeated id counts once."""
-        self.records += 1
-        fields = record if isinstance(record, dict) else {}
-        identity = self._table.value(fields, self._table.key)
-        if isinstance(identity, bool) or not isinstance(identity, (str, int)) or identity == "":
-            self._nameless += 1
-        elif not self._is_new(str(identity)):
-            return
-        for name, column in self._columns.items():
-            found = self._table.value(fields, column)
-            if found is not None:
-                self._facets[name][str(found)] += 1
+    def add(self, items: list[Item]) -> None:
+        """Count the records of a page, of any shape; a repeated key counts once."""
+        self.records += len(items)
+        for (_, record), identity in zip(items, self._identities(items), strict=True):
+            if identity is None:
+                self._nameless += 1
+            elif not self._is_new(identity):
+                self.repeated = self.repeated or identity
+                continue
+            for name, column in self._columns.items():
+                found = self._table.value(record, column)
+                if found is not None:
+                    self._facets[name][str(found)] += 1
+
+    def _as_received(self, items: list[Item]) -> Iterator[str | None]:
+        """The keys of some records; each of their columns must be a number or a text."""
+        for _, record in items:
+            values = [self._table.value(record, name) for name in self._table.keys]
+            named = (isinstance(v, (str, int)) and not isinstance(v, bool) for v in values)
+            yield BETWEEN.join(map(str, values)) if all(named) and "" not in values else None
 
     def _is_new(self, identity: str) -> bool:
         # As bytes, because an id may contain half a surrogate pair.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from ..errors import MedallionError
 
 
@@ -125,8 +127,15 @@ class ApiEmpty(FatalApiError):
 class CrawlIncomplete(FatalApiError):
     """The fetched records do not add up to the API's totals."""
 
+    UNSETTLED: ClassVar = "run again when its data have settled"
+    CONSTANT: ClassVar = (
+        "each crawl met the same records, so running again will not help: the API may give no more "
+        "than these, or count a record twice (first key that is there twice: {repeated})"
+    )
+
     crawls: int
     differences: dict[str, dict[str, int]]
+    remedy: str
 
     def __str__(self) -> str:
         """The message, with the first differences."""
@@ -136,5 +145,5 @@ class CrawlIncomplete(FatalApiError):
         )
         return (
             f"{self.crawls} crawls of {self.url} could not be proved complete ({shown}). Nothing "
-            "was published; run again when its data have settled."
+            f"was published; {self.remedy}."
         )

@@ -14,6 +14,7 @@ from itertools import islice
 import pyarrow as pa
 
 from ..lake.batches import grouped
+from ..table import texts_of
 from .engine import Engine, Task
 from .shuffle import (
     TASK_BYTES,
@@ -41,15 +42,15 @@ def few_buckets(amount: int, each: int) -> int:
 
 
 def by_key(
-    engine: Engine, schema: pa.Schema, key: str, buckets: int, *sides: Sequence[Piece]
+    engine: Engine, schema: pa.Schema, keys: Sequence[str], buckets: int, *sides: Sequence[Piece]
 ) -> Iterator[Sides]:
     """Yield the parts of each bucket; scatter large buckets again.
 
-    A side is some pieces of rows of a schema, in as many buckets, by the hash of the column `key`.
+    A side is some pieces of rows of a schema, in as many buckets, by the hash of its `keys`.
     """
     large: list[tuple[list[list[list[Part]]], int]] = []
     tasks: list[Task[Piece]] = []
-    again = partial(scatter_again, schema=schema, key=key, buckets=buckets)
+    again = partial(scatter_again, schema=schema, keys=keys, buckets=buckets)
     for bucket in range(buckets):
         parts = tuple(parts_of(pieces, bucket) for pieces in sides)
         number = few_buckets(sum(size(part) for side in parts for part in side), TASK_BYTES)
@@ -73,7 +74,7 @@ def by_key(
 def scatter_again(
     place: Place,
     schema: pa.Schema,
-    key: str,
+    keys: Sequence[str],
     parts: Sequence[Part],
     name: str,
     buckets: int,
@@ -81,4 +82,5 @@ def scatter_again(
 ) -> Piece:
     """Scatter the rows of one of `buckets` buckets into `number` smaller ones."""
     rows = gather(place.scratch, parts, schema)
-    return scatter(place.scratch, name, rows, hashes(rows[key]) // buckets % number, number)
+    slots = hashes(texts_of(rows, keys)) // buckets % number
+    return scatter(place.scratch, name, rows, slots, number)

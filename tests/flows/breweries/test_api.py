@@ -48,8 +48,7 @@ def test_deprecated_names_count_as_the_new_ones_do():
     tally = Tally(API.facets, FLOW.table, Path(":memory:"))
     one = {"id": "1", "brewery_type": "Micro", "country": "A", "state_province": "MIssouri"}
     two = {"id": "2", "brewery_type": None, "country": "A", "state": "Missouri"}
-    for record in (one, one, two):
-        tally.add(record)
+    tally.add([("", record) for record in (one, one, two)])
     told = {
         "total": 2,
         "by_type": {"micro": 1},
@@ -62,8 +61,7 @@ def test_deprecated_names_count_as_the_new_ones_do():
 def test_what_the_local_server_tells_of_any_records_adds_up():
     records = [*generate(200, seed=3), *generate(2, seed=9)]
     tally = Tally(API.facets, FLOW.table, Path(":memory:"))
-    for record in records:
-        tally.add(record)
+    tally.add([("", record) for record in records])
     totals = API.read_meta(json.loads(encode(Data(records).meta)))
     assert tally.differences(totals) == {}
 
