@@ -16,7 +16,7 @@ ARGS ?=
 # They change what Python imports, or how.
 unexport PYTHONHOME PYTHONPATH PYTHONSAFEPATH PYTHONSTARTUP PYTHONPLATLIBDIR PYTHONOPTIMIZE PYTHONWARNINGS PYTHONINSPECT
 # The project's own code: what lint and format look at.
-CODE := data monitoring sandbox compose tests benchmarks image
+CODE := $(patsubst %/,%,$(sort $(dir $(wildcard */*.py))))
 
 .PHONY: help demo run web report store sql versions changes check dataset api env up monitor zabbix down logs trigger \
   setup test test-all test-fast test-faults \
@@ -104,12 +104,12 @@ test-compose: environment-tests ## Run the tests of the stack, where there is Do
 
 test-monitoring: environment-tests ## Run the tests of the monitoring, with the servers of Debian's packages
 	# Most of it is waiting. The tests of the exporter and the dashboards are part of make test.
-	$(BIN)/python -m pytest tests/monitoring --ignore-glob='*/test_exporter*' --ignore-glob='*/test_dashboards*' -n 5 --dist loadgroup $(ARGS)
+	$(BIN)/python -m pytest tests/monitoring/test_[!de]*.py tests/monitoring/test_end_to_end.py -n 5 --dist loadgroup $(ARGS)
 
 lint: environment-tests ## Check style, format, types and the order of imports
 	$(BIN)/ruff check $(CODE)
 	$(BIN)/ruff format --check $(CODE)
-	$(BIN)/mypy
+	$(BIN)/mypy $(patsubst %,-p %,$(filter-out tests,$(CODE)))
 	$(BIN)/lint-imports --no-cache
 
 audit: environment-tests ## Look for known vulnerabilities in what the lock files hold

@@ -61,9 +61,9 @@ def imports() -> set[tuple[str, str]]:
         for package in PACKAGES
         for module in graph().find_descendants(package)
         for imported in graph().find_modules_directly_imported_by(module)
-        if box(imported)
     }
-    return {(one, other) for one, other in pairs | set(_imports_of_blocks()) if one != other}
+    pairs |= set(_imports_of_blocks())
+    return {(one, other) for one, other in pairs if other and one != other}
 
 
 def box(module: str) -> str:

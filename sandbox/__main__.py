@@ -10,9 +10,9 @@ from pathlib import Path
 from data.medallion.errors import MedallionError
 from data.medallion.host.command import importing, port, run, say
 
+from . import default_flow
 from .problems import SandboxError, in_words
 
-FLOW = "breweries"
 WEB_PORT = 6789
 LOOPBACK = "127.0.0.1"
 INTERRUPTED = "Interrupted: what was published before is whole. Run again when you like."
@@ -71,7 +71,8 @@ def _parser() -> argparse.ArgumentParser:
         return added
 
     def with_flow(added: argparse.ArgumentParser) -> argparse.ArgumentParser:
-        added.add_argument("--flow", default=FLOW, help=f"the flow; by default {FLOW}")
+        flow = default_flow()
+        added.add_argument("--flow", default=flow, help=f"the flow; by default {flow}")
         return added
 
     with_flow(with_api(command("demo", "the real pipeline on the embedded store and a local API")))

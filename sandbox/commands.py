@@ -15,21 +15,21 @@ from pathlib import Path
 from tornado.netutil import bind_sockets
 
 from data.medallion import flows
+from data.medallion.flow import Flow
 from data.medallion.host.command import Interrupted
 from data.medallion.host.envfile import read_envfile
 from data.medallion.lake.manifest import now
 from data.medallion.lake.versions import Lake
 from data.medallion.read import __main__ as reader
 from data.medallion.report import publishing
-from data.medallion.settings import LakeSettings
+from data.medallion.settings import LakeSettings, environment
 
-from . import ROOT, SANDBOX, new_flow, runner
+from . import SANDBOX, default_flow, new_flow, runner
 from .local import LOOPBACK
 from .problems import SandboxError, using
 from .stand_ins import stand_in
 from .store import embedded_store, write_private
 
-DOTENV = ROOT / ".env"
 LOGIN = ("DEFAULT_OWNER_EMAIL", "DEFAULT_OWNER_USERNAME", "DEFAULT_OWNER_PASSWORD", "JWT_SECRET")
 OWNER = "owner@breweries.local"
 
@@ -47,7 +47,7 @@ def demo(chosen: argparse.Namespace) -> int:
         )
         status = runner.run_pipeline(flow)
     if status == 0:
-        print(_next("demo"))
+        print(_next("demo", flow))
     return status
 
 
@@ -58,13 +58,14 @@ def run(chosen: argparse.Namespace) -> int:
         print(f"{flow.api.title} -> bronze -> silver -> gold", flush=True)
         status = runner.run_pipeline(flow, chosen.snapshot)
     if status == 0 and embedded:
-        print(_next(chosen.lake))
+        print(_next(chosen.lake, flow))
     return status
 
 
-def _next(lake: str) -> str:
+def _next(lake: str, flow: Flow) -> str:
     """A text about the lake of an embedded store, and the next commands."""
     named = "" if lake == "main" else f" LAKE={lake}"
+    named += "" if flow.name == default_flow() else f" FLOW={flow.name}"
     return (
         f"  lake     {SANDBOX / lake}\n\n"
         f"  next     make sql{named:12} ask this lake in SQL\n"
@@ -161,14 +162,14 @@ def _configured_store(lake: str, there: bool = False) -> Iterator[bool]:
         lake: the folder of the embedded store.
         there: whether that folder must exist.
     """
-    if os.environ.get("MINIO_ENDPOINT") or read_envfile(DOTENV).get("MINIO_ENDPOINT"):
+    if environment().get("MINIO_ENDPOINT"):
         yield False
     else:
         if there and not (SANDBOX / lake).exists():
             made = sorted(folder.parent.name for folder in SANDBOX.glob("*/data"))
             remedy = f"read another by LAKE={made[0]}" if made else "make it by make run"
             raise SandboxError(f"There is no lake {lake!r} in {SANDBOX} yet: {remedy}.")
-        with embedded_store(SANDBOX / lake) as environment, runner.environment(environment):
+        with embedded_store(SANDBOX / lake) as given, runner.environment(given):
             yield True
 
 

@@ -1,12 +1,26 @@
-"""Programs that are not there: whoever skips a test for want of one says so, and what brings it."""
+"""What programs are given, and those that are not there: whoever skips a test for want of one says
+so, and what brings it.
+"""
 
 from __future__ import annotations
 
+import os
 import shutil
 
 import pytest
 
 OLD_PYTHON = "this Python is older than 3.11: PYTHON=python3.11 make setup"
+
+# What the make of `make test` hands down.
+MAKE = {
+    "MAKEFLAGS", "MFLAGS", "MAKELEVEL", "ARGS", "FLOW", "LAKE", "SNAPSHOT", "Q", "AT", "FROM", "TO",
+    "WEB_PORT",
+}  # fmt: skip
+
+
+def environment() -> dict[str, str]:
+    """The variables of a user's terminal."""
+    return {name: value for name, value in os.environ.items() if name not in MAKE}
 
 
 def needs(packages: str, *programs: str) -> pytest.MarkDecorator:

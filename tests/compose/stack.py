@@ -15,9 +15,11 @@ from typing import Any
 import pytest
 
 from compose.trigger import MageApi
+from data.medallion import flows
 from data.medallion.host.envfile import read_envfile
 from data.medallion.lake.versions import Lake
 from data.medallion.settings import LakeSettings
+from sandbox import default_flow
 from tests.waiting import wait_for
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -111,9 +113,14 @@ def name_of(what: str) -> str:
 
 
 def copy(folder: Path, command: tuple[str, ...]) -> Stack:
+    """A copy as it was cloned: without the flows that were added."""
     listing = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
     names = subprocess.run(listing, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    added = "|".join({*flows.names()} - {"breweries", default_flow()}) or "$"
+    own = re.compile(rf"data/(.*[/_])?({added})(/|\.py$)|(sandbox|tests/flows)/({added})/")
     for name in filter(None, names.split("\0")):
+        if own.match(name):
+            continue
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(ROOT / name, folder / name)
     return Stack(folder, command)

@@ -1,6 +1,7 @@
 """What holds for every flow holds for one with a column of each kind, and several gold tables."""
 
 import json
+import re
 from dataclasses import replace
 
 import pytest
@@ -9,6 +10,8 @@ from data.medallion.errors import DatasetTaken, SecretBlanked
 from data.medallion.flow import Blocks
 from data.medallion.layers import bronze, gold
 from data.medallion.layers.errors import DriftStopped
+from data.medallion.read import __main__ as reader
+from data.medallion.read import sql
 from data.medallion.source.errors import CrawlIncomplete
 from data.medallion.steps import run_block
 from data.medallion.table import Column, record_hash
@@ -119,6 +122,60 @@ def test_two_flows_in_one_lake_touch_nothing_of_each_other(chain, monkeypatch):
     assert [BUOYS.owns("bronze", key) for key in logs] == [True]
     assert not any(STATIONS.owns("bronze", key) for key in logs)
     assert buoys.manifest(BUOYS.silver).rows_rejected == 1
+
+
+@pytest.fixture
+def asked(chain, monkeypatch, capsys):
+    """A lake of the stations, in a project with buoys, which never ran; what a command says."""
+    chain.run(some(1, 2, 3))
+    project = {flow.name: flow for flow in (BUOYS, STATIONS)}
+    monkeypatch.setattr(reader, "load_all", lambda: [*project.values()])
+    monkeypatch.setattr(reader, "load", project.__getitem__)
+
+    def ask(command, flow, *options):
+        status = reader.main([command, "--flow", flow, *options])
+        return status, "".join(capsys.readouterr())
+
+    return ask
+
+
+@pytest.mark.server
+@pytest.mark.parametrize(
+    ("flow", "query", "tables", "shows"),
+    [
+        ("stations", "SELECT count(*) + 4 FROM silver", "silver/stations", "7"),
+        ("stations", "USE gold; FROM kind_heights", "gold/kind_heights", "sea"),
+        ("buoys", "SELECT count(*) + 4 FROM silver.stations", "silver/stations", "7"),
+        ("buoys", 'SELECT stations FROM Gold . "kind_heights"', "gold/kind_heights", "3"),
+        (
+            *("buoys", "FROM memory.bronze.stations; FROM silver.stations"),
+            *("bronze/stations silver/stations", "sea"),
+        ),
+        ("buoys", "SELECT s.kind FROM silver.stations s", "silver/stations", "sea"),
+        ("buoys", "SHOW ALL TABLES", "", "buoy_kind_heights"),
+        ("buoys", "FROM silver", "silver/buoys", "There is no silver/data/buoys/_manifest"),
+        ("stations", "FROM silver.buoys", "silver/buoys", "run the block clean_buoys first"),
+    ],
+)  # fmt: skip
+def test_only_the_tables_of_a_query_are_read(asked, monkeypatch, flow, query, tables, shows):
+    read, rows = [], sql.tables.rows
+
+    def recorded(lake, flow, dataset):
+        read.append(dataset.path)
+        return rows(lake, flow, dataset)
+
+    monkeypatch.setattr(sql.tables, "rows", recorded)
+    status, told = asked("sql", flow, "--query", query)
+    assert shows in told and status == ("no" in told.split()), told
+    assert read == tables.split()
+
+
+@pytest.mark.server
+@pytest.mark.parametrize("flow", ["stations", "buoys"])
+def test_a_flow_that_never_ran_is_no_finding(asked, flow):
+    status, told = asked("check", flow)
+    assert re.search("^buoys +never ran in this lake\n", told, re.MULTILINE), told
+    assert status == 0 and told.endswith("The lake is whole.\n"), told
 
 
 @pytest.mark.server

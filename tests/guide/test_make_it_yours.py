@@ -4,6 +4,7 @@ import io
 import json
 import random
 import re
+import shutil
 import subprocess
 from collections import defaultdict
 from datetime import datetime, timedelta, timezone
@@ -14,14 +15,15 @@ import pytest
 import yaml
 from minio import Minio
 
+from data.breweries.flow import FLOW as BREWERIES
 from sandbox.store import embedded_store
 from tests.compose.stack import copy
-from tests.pipeline.test_make import environment
+from tests.programs import environment
 
 ROOT = Path(__file__).resolve().parents[2]
 GUIDE = (ROOT / "docs" / "make-it-yours.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", GUIDE, re.DOTALL | re.MULTILINE)
-STEPS = [block for block in BLOCKS if block[0] in {"bash", "python"}]
+*STEPS, WITHOUT, NEWER = (block for block in BLOCKS if block[0] in {"bash", "python"})
 CHANGES = {
     first: re.findall(r"`([^`]+)`", what)
     for first, _, what in re.findall(r"^\| ([^|]+) \| ([^|]+) \| (.+) \|$", GUIDE, re.MULTILINE)
@@ -35,9 +37,7 @@ FLOW = Path("data", "quakes")
 @pytest.fixture(scope="module")
 def printed(clone):
     """Follow the steps of the guide in the clone; gives what they print."""
-    *steps, without_breweries = STEPS
-    assert "data/breweries" in without_breweries[1]
-    return "".join(follow(clone, *step) for step in steps)
+    return "".join(follow(clone, *step) for step in STEPS)
 
 
 @pytest.fixture(scope="module")
@@ -45,8 +45,8 @@ def clone(tmp_path_factory):
     folder = tmp_path_factory.mktemp("clone")
     copy(folder, ())
     (folder / ".venv").symlink_to((ROOT / ".venv").resolve())
-    for command in ("init -q", "add -A", "-c user.name=me -c user.email=me@here commit -qm All"):
-        subprocess.run(["git", *command.split()], cwd=folder, check=True)
+    git = "git init -qb main; git config user.name me; git config user.email me@here"
+    shell(folder, f"{git}; git add -A; git commit -qm All")
     sample = json.dumps(quakes(), ensure_ascii=False)
     (folder / "sample.json").write_text(sample, encoding="utf-8")
     return folder
@@ -54,7 +54,8 @@ def clone(tmp_path_factory):
 
 def quakes() -> list[dict]:
     rng = random.Random(7)
-    (example,) = (json.loads(text) for language, text in BLOCKS if language == "json")
+    (page,) = (json.loads(text) for language, text in BLOCKS if language == "json")
+    (example,) = page["results"]
     start = datetime(2025, 11, 1, tzinfo=timezone.utc)
     found = []
     for number in range(1, QUAKES + 1):
@@ -199,13 +200,35 @@ def test_a_new_flow_runs_at_once_and_passes_lint(clone):
     assert "Contracts: 6 kept, 0 broken" in shell(clone, "make lint")
     (folder,) = (line.strip() for line in written if line.endswith("stations/flow.py"))
     assert (clone / folder).is_file()
-    for name in ("[A-Z]x", "breweries", "lambda"):
+    for name in ("[A-Z]x", BREWERIES.name, "lambda"):
         with pytest.raises(AssertionError, match=r"No flow can be called|is there already"):
             shell(clone, f"make dataset NAME='{name}'")
 
 
-@pytest.mark.slow
-def test_the_breweries_can_go(clone):
-    printed = follow(clone, *STEPS[-1])
-    assert re.search(rf"bronze/quakes +{QUAKES}\b", printed)
-    assert " passed" in printed
+FAST = ".venv/bin/ruff check .; .venv/bin/lint-imports --no-cache; make demo"
+
+
+@pytest.mark.usefixtures("printed")
+@pytest.mark.parametrize("whole", [False, pytest.param(True, marks=pytest.mark.slow)])
+def test_the_breweries_can_go_and_a_newer_release_can_come(clone, tmp_path, whole):
+    """In whole, or with what is fast in place of make test and lint."""
+
+    def followed(block, *more):
+        fast = "; ".join([re.sub(r"(?m)^make .*\n", "", block[1]) + FAST, *more])
+        return shell(mine, block[1] if whole else fast, PYTEST_ADDOPTS="")
+
+    mine, release = tmp_path / "mine", tmp_path / "release"
+    shutil.copytree(clone, mine, symlinks=True)
+    shell(mine, f"git clone -q . {release}; git add -A; git commit -qm Quakes")
+    printed = followed(WITHOUT, "make test-fast ARGS='-n 2'")
+    assert re.search(rf"bronze/quakes +{QUAKES}\b", printed) and " passed" in printed
+    shell(mine, "git commit -qam 'Without the breweries'")
+
+    blocks = [f"data/*/{dataset.block}.py" for dataset in BREWERIES.datasets]
+    shell(release, f"sed -i.bak '$a # newer' README.md data/breweries/api.py {' '.join(blocks)}")
+    shell(release, "rm -r *.bak data/*/*.bak; touch data/breweries/more.py; git add -A")
+    shell(release, "git -c user.name=me -c user.email=me@here commit -qm Newer")
+    shell(mine, f"git remote add upstream {release}")
+    assert "modify/delete" in followed(NEWER)
+    assert not shell(mine, "git status --porcelain; git ls-files '*breweries*'")
+    assert shell(mine, "git diff --name-only HEAD~") == "README.md\n"

@@ -29,8 +29,8 @@ MINUTE = 60
 BY = ("slack", "mail")
 FAILED = "FIRING: The bronze layer of breweries failed"
 RESOLVED = "RESOLVED: The bronze layer of breweries failed"
-STATIONS_FAILED = "FIRING: The silver layer of stations failed"
-STATIONS_RESOLVED = "RESOLVED: The silver layer of stations failed"
+STATIONS_FAILED = "FIRING: The silver layer of lightships failed"
+STATIONS_RESOLVED = "RESOLVED: The silver layer of lightships failed"
 LABELS = ("alertname", "dataset", "layer")
 DOWN = "FIRING: The object store does not answer"
 
@@ -105,7 +105,7 @@ def test_from_a_block_that_fails_to_the_messages_and_back(tmp_path):
         stored = lake.store.listed("silver", log)[log].modified
         success = 'lake_layer_last_success_timestamp_seconds{dataset="breweries", layer="silver"}'
         wait_for(lambda: asked.ask(f"{success} > {stored}"), MINUTE, 0.5)
-        assert asked.alerts() == {"LayerFailed stations silver"}
+        assert asked.alerts() == {"LayerFailed lightships silver"}
         publish(lake, STATIONS.silver, 1)
         messages.told(STATIONS_RESOLVED, time.time(), *BY)
         assert not asked.alerts()
@@ -121,4 +121,6 @@ def test_from_a_block_that_fails_to_the_messages_and_back(tmp_path):
         titles = [FAILED, RESOLVED, STATIONS_FAILED, STATIONS_RESOLVED, DOWN]
         assert [messages.titles[way] for way in BY] == [titles] * 2
         # On a slow machine, the stations' failure lasts long enough for the gateway.
-        assert [title for title in messages.titles["gateway"] if "stations" not in title] == [DOWN]
+        assert [title for title in messages.titles["gateway"] if "lightships" not in title] == [
+            DOWN
+        ]

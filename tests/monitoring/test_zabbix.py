@@ -172,7 +172,7 @@ def test_from_a_block_that_fails_to_the_messages_and_back(page, tmp_path):
         ended = {silver, lost}
         wait_for(lambda: not ended & set(asked.problems("Lake").values()), MINUTE)
         messages.told("PROBLEM: The gold layer of breweries failed", time.time(), *BY)
-        theirs = "The silver layer of stations failed"
+        theirs = "The silver layer of lightships failed"
         messages.told(f"PROBLEM: {theirs}", time.time(), *BY)
         messages.told("PROBLEM: A new error log is of no dataset", time.time(), *BY)
         assert f"{theirs}: no stations" in asked.problems("Lake").values()

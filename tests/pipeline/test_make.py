@@ -22,24 +22,8 @@ from data.medallion.lake.runs import RUN
 from tests.compose.stack import copy
 from tests.docs.code import TARGETS
 from tests.docs.pages import ROOT, page
-from tests.programs import OLD_PYTHON
+from tests.programs import OLD_PYTHON, environment
 from tests.waiting import wait_for
-
-# What the make of `make test` hands down.
-MAKE = {
-    "MAKEFLAGS",
-    "MFLAGS",
-    "MAKELEVEL",
-    "ARGS",
-    "LAKE",
-    "SNAPSHOT",
-    "Q",
-    "AT",
-    "FROM",
-    "TO",
-    "WEB_PORT",
-}
-
 
 FLOW_RUN = re.compile(f"  run +({RUN})")
 
@@ -54,10 +38,6 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in ("bin", "include", "lib", "lib64", "pyvenv.cfg", "installed"):
         (venv / name).symlink_to(Path(sys.prefix) / name)
     return folder
-
-
-def environment() -> dict[str, str]:
-    return {name: value for name, value in os.environ.items() if name not in MAKE}
 
 
 def run(folder: Path, command: str) -> str:

@@ -17,12 +17,14 @@ from pathlib import Path
 import psutil
 import pytest
 
-from sandbox import ROOT
+from data.medallion import flows
+from sandbox import ROOT, default_flow
 from sandbox.__main__ import main
 from tests.forward_proxy import forward_proxy
-from tests.pipeline.test_make import environment
+from tests.programs import environment
 from tests.waiting import wait_for
 
+FLOW = flows.load(default_flow())
 SECONDS = 30
 
 
@@ -88,8 +90,8 @@ ENDS = [
     ),
     pytest.param("make api", "sandbox api", "group", signal.SIGHUP, SERVING, marks=SLOW),
     ("make api", "sandbox api", "make", signal.SIGKILL, SERVING),
-    ("make run", "run data breweries", "group", signal.SIGINT, "Interrupted: "),
-    pytest.param("make run", "run data breweries", "python", signal.SIGKILL, "", marks=SLOW),
+    ("make run", f"run data {FLOW.name}", "group", signal.SIGINT, "Interrupted: "),
+    pytest.param("make run", f"run data {FLOW.name}", "python", signal.SIGKILL, "", marks=SLOW),
     pytest.param("make web", "start data", "group", signal.SIGHUP, "Mage's page", marks=SLOW),
     ("make web", "scheduler", "make", signal.SIGKILL, "Mage's page"),
 ]
@@ -101,7 +103,7 @@ def test_whatever_ends_a_command_ends_all_that_it_started(tmp_path, target, up, 
     command = f"{target} LAKE={tmp_path / 'lake'} WEB_PORT={port} ARGS='--port {port} --count 9'"
     settings = {
         "MAGE_DATA_DIR": str(tmp_path / "mage"),
-        "BREWERIES_API_URL": "http://127.0.0.1:1/",
+        f"{FLOW.prefix}API_URL": "http://127.0.0.1:1/",
         "LAKE_SPOOL": str(tmp_path / "spool"),
     }
     with started(command, tmp_path, **settings) as process:
@@ -149,18 +151,16 @@ def test_nothing_on_this_machine_is_asked_through_a_proxy(tmp_path):
     lake = tmp_path / "lake"
     with forward_proxy() as (variables, asked):
         port = free_port()
-        url = f"http://127.0.0.1:{port}/v1/breweries"
         settings = {
             **variables,
-            "BREWERIES_API_URL": url,
             "LAKE_VISUALIZATIONS": str(tmp_path),
             "MAGE_DATA_DIR": str(tmp_path / "mage"),
         }
         api = f"{sys.executable} -m sandbox api --port {port} --count 60"
         run = f"{sys.executable} -m sandbox run --lake {lake}"
         with started(api, tmp_path, **settings) as serving:
-            assert url in serving.stdout.readline()
-            with started(run, tmp_path / "run", **settings) as process:
+            name, _, url = serving.stdout.readline().split()[0].partition("=")
+            with started(run, tmp_path / "run", **settings, **{name: url}) as process:
                 output = process.communicate(timeout=120)[0]
             serving.terminate()
             serving.communicate(timeout=10)
@@ -172,8 +172,8 @@ def test_nothing_on_this_machine_is_asked_through_a_proxy(tmp_path):
 def test_an_output_that_is_closed_ends_mage_without_a_traceback(tmp_path):
     command = f"{sys.executable} -m sandbox run --lake {tmp_path / 'lake'}"
     settings = {
-        "BREWERIES_API_URL": "http://127.0.0.1:1/",
-        "BREWERIES_API_ATTEMPTS": "1",
+        f"{FLOW.prefix}API_URL": "http://127.0.0.1:1/",
+        f"{FLOW.prefix}API_ATTEMPTS": "1",
         "LAKE_SPOOL": str(tmp_path / "spool"),
         "MAGE_DATA_DIR": str(tmp_path),
     }
@@ -232,7 +232,7 @@ def test_a_dataset_that_is_none_is_a_sentence(tmp_path, capsys, content):
 
 def test_settings_that_are_no_utf_8_are_a_sentence(tmp_path, monkeypatch, capsys):
     (tmp_path / ".env").write_bytes("A=1\nNAME=São\n".encode("latin-1"))
-    monkeypatch.setattr("sandbox.commands.DOTENV", tmp_path / ".env")
+    monkeypatch.setattr("data.medallion.settings.DOTENV", tmp_path / ".env")
     monkeypatch.delenv("MINIO_ENDPOINT", raising=False)
     assert main(["run"]) == 1
     said = capsys.readouterr().err

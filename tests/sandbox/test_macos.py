@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
-from sandbox import ROOT, keeper
+from sandbox import ROOT, default_flow, keeper
 from sandbox.store import StoreFailed
 from tests.compose.stack import copy
-from tests.sandbox.test_commands import environment
+from tests.programs import environment
 
 WORK = """
 from functools import partial
@@ -45,7 +45,7 @@ def mac(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     real = tmp_path / "private" / "var" / "folders"
     real.mkdir(parents=True)
     (tmp_path / "var").symlink_to(real.parent)
-    for name in ("MINIO_ENDPOINT", "BREWERIES_API_URL", "DASK_SCHEDULER_ADDRESS"):
+    for name in ("MINIO_ENDPOINT", f"{default_flow().upper()}_API_URL", "DASK_SCHEDULER_ADDRESS"):
         monkeypatch.delenv(name, raising=False)
     settings = {
         "PYTHONPATH": modules,

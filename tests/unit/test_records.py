@@ -9,8 +9,9 @@ from data.medallion.lake.records import array_lines, record_texts
 from tests.unit.test_bodies import json_values
 
 
-@given(st.lists(json_values), st.sampled_from([None, 0, 2]))
-def test_a_file_of_records_is_json_and_streams(values, indent):
-    content = b"".join(array_lines(json.dumps(value, indent=indent) for value in values))
+@given(st.lists(json_values))
+def test_a_file_of_records_is_json_and_streams(values):
+    texts = [json.dumps(value) for value in values]
+    content = b"".join(array_lines(texts))
     assert json.loads(content) == values
-    assert [json.loads(text) for text in record_texts(content.splitlines())] == values
+    assert [text.decode() for text in record_texts(content.splitlines())] == texts

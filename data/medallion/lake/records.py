@@ -48,18 +48,13 @@ def parse(text: str, at: int = 0) -> tuple[Any, int]:
         raise ValueError(f"JSON nested too deeply at character {at}") from None
 
 
-def one_line(record: str) -> bytes:
-    """A record in one line: JSON allows line breaks only between tokens, where a space can be."""
-    return record.replace("\n", " ").replace("\r", " ").encode()
-
-
 def array_lines(records: Iterable[str]) -> Iterator[bytes]:
-    """Yield the pieces of a file of records, each in one line."""
-    before = b"[\n"
+    """Yield the pieces of a file of records; each record is a JSON text of one line."""
+    before = "[\n"
     for record in records:
-        yield before + one_line(record)
-        before = b",\n"
-    yield b"\n]\n" if before == b",\n" else b"[\n]\n"
+        yield (before + record).encode("utf-8")
+        before = ",\n"
+    yield b"\n]\n" if before == ",\n" else b"[\n]\n"
 
 
 def split_lines(chunks: Iterable[bytes]) -> Iterator[bytes]:

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ..lake.partitions import Partitioning
-from ..lake.records import Item, Lines, one_line
+from ..lake.records import Item, Lines
 from ..own_code import OwnCode
 from ..table import POSITION, RECORD, Clean, Column, Table, record_hash, texts_of
 from .blocks import Block, as_object
@@ -79,7 +79,7 @@ class Cleaner:
 
     def identities(self, items: Iterable[Item]) -> list[str | None]:
         """The key of each record as one text; None for a record without one."""
-        lines = Lines.joined(one_line(text) for text, _ in items)
+        lines = Lines.joined(text.encode() for text, _ in items)
         found: list[str | None] = [None] * len(lines)
         for block in read(lines, self.table, set()):
             keys = pa.table(self._columns(block)[0])

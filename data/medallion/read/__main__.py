@@ -90,10 +90,12 @@ def _changes(lake: Lake, flow: Flow, chosen: argparse.Namespace) -> int:
     return 0
 
 
-def _check(lake: Lake, _: Flow, __: argparse.Namespace) -> int:
-    from .check import check
+def _check(lake: Lake, flow: Flow, _: argparse.Namespace) -> int:
+    from .check import check, has_run
 
-    checked, others = check(lake, load_all())
+    flows = load_all()
+    here = [one for one in flows if has_run(lake, one)] or [flow]
+    checked, others = check(lake, here)
     print(f"{'':28}{'rows':>11}{'objects':>9}{'MiB':>9}  snapshot")
     for dataset, manifest, found in checked:
         objects = manifest.objects if manifest else ()
@@ -102,6 +104,9 @@ def _check(lake: Lake, _: Flow, __: argparse.Namespace) -> int:
         verdict = f"{len(found)} found" if found else "ok"
         snapshot = manifest.snapshot if manifest else "none"
         print(f"{dataset.path:28}{counts}  {snapshot:24} {verdict}")
+    for one in flows:
+        if one not in here:
+            print(f"{one.name:28}never ran in this lake")
     findings = [*chain.from_iterable(found for *_, found in checked), *others]
     print("\n".join([*findings, f"{len(findings)} findings" if findings else "The lake is whole."]))
     return bool(findings)

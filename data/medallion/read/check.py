@@ -30,6 +30,12 @@ Checked = tuple[Dataset, Manifest | None, list[str]]
 """A dataset, its newest version (None if it cannot be read), and its problems as sentences."""
 
 
+def has_run(lake: Lake, flow: Flow) -> bool:
+    """Whether a lake has any object of a flow's datasets."""
+    prefixes = [(d.layer, key) for d in flow.datasets for key in (d.prefix, d.objects)]
+    return any(lake.store.listed(*prefix) for prefix in prefixes)
+
+
 def check(lake: Lake, flows: Sequence[Flow]) -> tuple[list[Checked], list[str]]:
     """Check all datasets of some flows; returns the result per dataset, and other problems.
 
@@ -59,25 +65,26 @@ def _of_flow(lake: Lake, flow: Flow, under_way: bool) -> Iterator[Checked]:
     """Check each dataset of a flow against its log, and its version against its source."""
     verify = {flow.bronze: bronze.verify, flow.silver: comparison.verify}
     verify |= {flow.gold[0]: gold.verify} | ({flow.chart: chart.verify} if flow.chart else {})
-    source: Manifest | None = None
+    source = {flow.silver: flow.bronze} | dict.fromkeys(flow.gold, flow.silver)
+    if flow.chart and flow.drawing:
+        source[flow.chart] = gold.named(flow, flow.drawing.of)[1]
+    versions: dict[Dataset | None, Manifest] = {}
     with workspace() as scratch:
         view = View(lake, Machine(LakeSettings.load(), lake, scratch), flow)
         for dataset in flow.datasets:
             found = [*_of_log(lake, dataset)]
-            version: Manifest | None = None
             try:
-                version = lake.version(dataset)
+                version = versions[dataset] = lake.version(dataset)
                 damaged = [*_of_objects(lake, dataset, version)]
-                found += [*damaged, *_of_version(version, source, under_way)]
+                made_from = versions.get(source.get(dataset))
+                found += [*damaged, *_of_version(version, made_from, under_way)]
                 if not damaged and dataset in verify:
                     verify[dataset](view)
             except MedallionError as error:
                 if str(error) not in found:
                     found.append(str(error))
-            # Each gold table is made from silver, and the chart from the first gold table.
-            if dataset.layer != "gold" or dataset == flow.gold[0]:
-                source = version
-            yield dataset, version, [f"{dataset.path}: {problem}" for problem in found]
+            said = [f"{dataset.path}: {problem}" for problem in found]
+            yield dataset, versions.get(dataset), said
 
 
 def _of_log(lake: Lake, dataset: Dataset) -> Iterator[str]:

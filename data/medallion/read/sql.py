@@ -1,4 +1,4 @@
-"""The lake in SQL, by DuckDB. A table is fetched when a query first names it."""
+"""The lake in SQL, by DuckDB. A table is fetched when a statement first names it."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Database(ExitStack):
 
     The tables are `<layer>.<dataset>`. The main flow's tables are also `bronze`, `silver`,
     `rejected` and `gold`. They contain the version of a moment (`at` of `read.table`), and are
-    empty until a query names them.
+    empty until a statement names them.
 
     Raises:
         DuckDBMissing: DuckDB is not installed.
@@ -56,8 +56,9 @@ class Database(ExitStack):
             for layer, name, dataset, schema, read in _tables(flow):
                 self._put(layer, name, schema.empty_table())
                 self._empty[layer, name] = read, partial(past.lake, dataset, moment)
-        for layer, name, *_ in _tables(main):
-            self._duckdb.execute(f'CREATE VIEW IF NOT EXISTS {layer} AS FROM {layer}."{name}"')
+        self._views = {layer: name for layer, name, *_ in reversed([*_tables(main)])}
+        for layer, name in self._views.items():
+            self._duckdb.execute(f'CREATE VIEW {layer} AS FROM {layer}."{name}"')
 
     def answer(self, text: str) -> None:
         """Run some SQL, and print the result of each statement.
@@ -66,18 +67,25 @@ class Database(ExitStack):
             QueryRefused: DuckDB refuses the SQL.
             ReadError, LakeError, StoreError: a table in the SQL cannot be read.
         """
-        words = {word.lower() for word in re.findall(r"\w+", text)}
-        for named in [named for named in self._empty if words & set(named)]:
-            read, lake = self._empty[named]
-            self._put(*named, read(lake()))
-            del self._empty[named]
         try:
             for statement in self._duckdb.extract_statements(text):
+                self._fetch(statement.query)
                 if found := self._duckdb.sql(statement.query):
                     found.show(max_rows=ROWS)
         except self._refused as error:
             problem = str(error).partition("\n\nLINE")[0]
             raise QueryRefused(" ".join(problem.split())) from None
+
+    def _fetch(self, text: str) -> None:
+        """Fetch the tables that a statement names: `silver.stations`, or a view, or after USE."""
+        ((schema,),) = self._duckdb.execute("SELECT current_schema()").fetchall()
+        words = re.findall(r'(\w+)(?:"?\s*\.\s*"?(?=(\w+)))?', text.lower())
+        asked = {(one, other or self._views.get(one, "")) for one, other in words}
+        asked |= {(schema, one) for one, _ in words}
+        for named in asked & self._empty.keys():
+            read, lake = self._empty[named]
+            self._put(*named, read(lake()))
+            del self._empty[named]
 
     def _put(self, layer: str, name: str, table: pa.Table) -> None:
         """Put a table into the database; a `record` column becomes JSON."""

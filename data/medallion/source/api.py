@@ -11,7 +11,6 @@ from urllib.parse import urljoin
 from ..lake.records import Item
 from ..own_code import OwnCode
 from ..settings import FlowSettings
-from ..table import field_of
 from .auth import BEARER, Auth
 from .bodies import Body, Json
 from .completeness import Totals
@@ -54,9 +53,8 @@ class Total:
         Raises:
             ValueError: it has none, or none that can be.
         """
-        found = response.headers.get(self.header) if self.header else None
-        if not self.header:
-            found = field_of(response.json, self.path) if self.path else response.json
+        named = response.headers.get(self.header) if self.header else None
+        found = named if self.header else response.field(self.path)
         if isinstance(found, bool) or not isinstance(found, (int, str)):
             raise ValueError(f"no total in {self.header or self.path or 'it'}")
         return Totals(int(found))

@@ -58,7 +58,8 @@ class Tally:
         self, facets: Facets, table: Table, file: Path, identities: Identities | None = None
     ) -> None:
         self.records = 0
-        self._repeated = ""
+        self.repeated = ""
+        """The first key that was met twice."""
         self._identities = identities or self._as_received
         self._table = table
         self._columns = facets
@@ -77,7 +78,7 @@ class Tally:
             if identity is None:
                 self._nameless += 1
             elif not self._is_new(identity):
-                self._repeated = self._repeated or identity.replace(BETWEEN, " ")
+                self.repeated = self.repeated or identity
                 continue
             for name, column in self._columns.items():
                 found = self._table.value(record, column)
@@ -124,18 +125,6 @@ class Tally:
             if not one.overwritten:
                 found[f"{one.facet} {one.key}"] = {"fetched": one.fetched, "told": one.told}
         return found
-
-    def why(self, totals: Totals) -> str:
-        """What a difference from totals may mean that is the same in each crawl, and the remedy."""
-        if again := self.records - self.distinct:
-            return (
-                f"{again:,} of them have a key that came before, such as {self._repeated!r}: ask "
-                "for a stable order by `parameters`, declare a key that is unique, or set "
-                "total=None if they are versions of one record"
-            )
-        if self.distinct < totals.records:
-            return f"the API gives no more than {self.distinct:,}: ask for parts by `parameters`"
-        return "its total counts others: ask it as the records are asked for"
 
     def _recounts_that_differ(self, totals: Totals) -> Iterator[Recount]:
         for name, told in totals.facets.items():

@@ -10,6 +10,7 @@ from pathlib import Path
 from ..host.console import progress
 from ..lake.manifest import Check
 from ..lake.records import array_lines
+from ..own_code import OwnCode
 from ..settings import FlowSettings
 from ..table import Table
 from .api import Api
@@ -50,27 +51,34 @@ def crawl(
     with Client(api, settings) as client:
         tally = partial(Tally, api.facets, table, path.with_suffix(".ids"), identities)
         fetch = partial(_fetch, api, tally, settings, client, path)
-        totals = api.totals(client, settings)
+        totals = _totals(api, client, settings)
         if totals is None:
             return _agreed(api, settings, fetch)
         return _added_up(api, settings, client, fetch, totals)
 
 
+def _totals(api: Api, client: Client, settings: FlowSettings) -> Totals | None:
+    with OwnCode(api.totals, "the totals") as own:
+        found = api.totals(client, settings)
+        return found and own.expect(found, Totals, "Totals or None")
+
+
 def _added_up(
     api: Api, settings: FlowSettings, client: Client, fetch: Fetch, before: Totals
 ) -> Crawl:
-    found: list[object] = []
+    met, remedy = None, CrawlIncomplete.UNSETTLED
     for _ in range(settings.api_crawls):
         if before.records == 0:
             raise ApiEmpty(settings.api_url, api.unit, settings.name_of("API_URL"))
         tally = fetch(before.records)
-        after = api.totals(client, settings) or Totals(0)
+        after = _totals(api, client, settings) or Totals(0)
         differences = tally.differences(after) or before.differences(after)
         if not differences:
             return Crawl(tally.records, tally.checks(after))
-        before, found = after, [*found[-1:], (tally.ids, differences)]
-    constant = tally.why(after) if found[1:] == found[:1] else ""
-    raise CrawlIncomplete(settings.api_url, settings.api_crawls, differences, constant)
+        if (tally.ids, before) == (met, after):
+            remedy = CrawlIncomplete.CONSTANT.format(repeated=tally.repeated or "none")
+        met, before = tally.ids, after
+    raise CrawlIncomplete(settings.api_url, settings.api_crawls, differences, remedy)
 
 
 def _agreed(api: Api, settings: FlowSettings, fetch: Fetch) -> Crawl:
@@ -83,7 +91,8 @@ def _agreed(api: Api, settings: FlowSettings, fetch: Fetch) -> Crawl:
             return Crawl(tally.records, tally.agreement())
         (told, _), before = before, tally.ids
     differences = {"ids of two walks": {"fetched": tally.distinct, "told": told}}
-    raise CrawlIncomplete(settings.api_url, settings.api_crawls + 1, differences, "")
+    crawls, remedy = settings.api_crawls + 1, CrawlIncomplete.UNSETTLED
+    raise CrawlIncomplete(settings.api_url, crawls, differences, remedy)
 
 
 def _fetch(
@@ -94,8 +103,10 @@ def _fetch(
     def texts() -> Iterator[str]:
         with progress(doing=api.title, total=total, unit=api.unit) as bar:
             for page in api.pages(client, settings, total):
-                tally.add(page)
-                yield from (text for text, _ in page)
+                # JSON allows line breaks only between tokens, so a space can replace one.
+                lines = [(t.replace("\n", " ").replace("\r", " "), record) for t, record in page]
+                tally.add(lines)
+                yield from (text for text, _ in lines)
                 bar.update(len(page))
 
     with path.open("wb") as file:

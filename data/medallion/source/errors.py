@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from ..errors import MedallionError
 
 
@@ -125,10 +127,15 @@ class ApiEmpty(FatalApiError):
 class CrawlIncomplete(FatalApiError):
     """The fetched records do not add up to the API's totals."""
 
+    UNSETTLED: ClassVar = "run again when its data have settled"
+    CONSTANT: ClassVar = (
+        "each crawl met the same records, so running again will not help: the API may give no more "
+        "than these, or count a record twice (first key that is there twice: {repeated})"
+    )
+
     crawls: int
     differences: dict[str, dict[str, int]]
-    constant: str
-    """Why they differ from the totals in the same way, and the remedy; "" if they do not."""
+    remedy: str
 
     def __str__(self) -> str:
         """The message, with the first differences."""
@@ -136,8 +143,7 @@ class CrawlIncomplete(FatalApiError):
             f"{name}: {counts['fetched']} fetched, {counts['told']} told"
             for name, counts in list(self.differences.items())[:5]
         )
-        same = f"the same records were found again, and {self.constant} in api.py."
         return (
             f"{self.crawls} crawls of {self.url} could not be proved complete ({shown}). Nothing "
-            f"was published; {same if self.constant else 'run again when its data have settled.'}"
+            f"was published; {self.remedy}."
         )

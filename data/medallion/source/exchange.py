@@ -14,6 +14,7 @@ from typing import Any, Literal
 import requests
 
 from ..lake.records import Item, parse
+from ..table import field_of
 
 LARGEST_BODY = 512 << 20  # bytes, unpacked
 GZIP = b"\x1f\x8b"
@@ -88,6 +89,14 @@ class Response:
         if end != len(text):
             raise ValueError(f"more than one JSON value at character {end}")
         return value
+
+    def field(self, path: str) -> Any:
+        """A field of the body (`meta.count`, `0.count`), or the body for ""; None if it is missing.
+
+        Raises:
+            ValueError: as `json`.
+        """
+        return field_of({"": self.json}, f".{path}") if path else self.json
 
 
 @dataclass(frozen=True)

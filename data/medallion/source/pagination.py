@@ -11,7 +11,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from urllib.parse import urljoin
 
-from ..table import field_of
 from .exchange import Request, Response
 
 PARAMETER = re.compile(r'\s*;\s*([^\s;,="]+)\s*(?:=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s;,"]*)))?')
@@ -121,7 +120,7 @@ class Cursor(Paginator):
     def after(  # noqa: D102
         self, request: Request, response: Response, records: int, full: int
     ) -> Request | None:
-        cursor = field_of(response.json, self.path)
+        cursor = response.field(self.path)
         return request.having(**{self.cursor: cursor}) if cursor else None
 
 
@@ -135,7 +134,7 @@ class JsonLink(Paginator):
     def after(  # noqa: D102
         self, request: Request, response: Response, records: int, full: int
     ) -> Request | None:
-        link = field_of(response.json, self.path)
+        link = response.field(self.path)
         if link and not isinstance(link, str):
             raise ValueError(f"no address in {self.path}")
         return Request(urljoin(response.url, link)) if link else None
