@@ -22,6 +22,8 @@ class Request:
     started: float
     content: bytes = b""
     finished: float = 0.0
+    status: int = 0
+    """That of its answer."""
 
 
 @dataclass
@@ -56,6 +58,7 @@ def serving(answer: Callable[[Request], Answer], path: str = "/stations") -> Ite
             asked = Request(parts.path, query, dict(self.headers), time.monotonic(), content)
             found.requests.append(asked)
             given = answer(asked)
+            asked.status = given.status
             if not given.status:
                 self.close_connection = True
                 return

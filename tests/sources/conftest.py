@@ -1,39 +1,29 @@
 """Serves a shape, and runs its flow on it."""
 
-from __future__ import annotations
-
-from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
-from pathlib import Path
 
 import pytest
 
-from tests.answers import Answer, Request, Server, serving
-from tests.flow_tests import Chain, chain_of
-from tests.sources.shape import TOKEN, Shape
+from tests.answers import serving
+from tests.flow_tests import chain_of
+from tests.sources.shape import TOKEN
 
-Start = Callable[..., tuple[Chain, Server]]
+SETTINGS = {"TOKEN": TOKEN, "REQUESTS_PER_MINUTE": 0, "ATTEMPTS": 3, "BACKOFF_SECONDS": 0.01}
 
 
 @pytest.fixture
-def start(
-    store: Mapping[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Start]:
-    """Starts a shape's API, and gives the chain of its flow."""
+def start(store, tmp_path, monkeypatch):
+    """Starts a shape's API; the chain of its flow, and the server."""
     with ExitStack() as stack:
 
-        def started(
-            shape: Shape, answer: Callable[[Request], Answer] | None = None, **settings: object
-        ) -> tuple[Chain, Server]:
+        def started(shape, answer=None):
             server = stack.enter_context(serving(answer or shape.answer, shape.path))
             chain = stack.enter_context(chain_of(shape.flow, store, tmp_path, monkeypatch))
             monkeypatch.delenv(f"{shape.flow.prefix}STOP_ON")
             root = server.url.removesuffix(shape.path)
-            own = {name: value.format(root=root) for name, value in shape.settings.items()}
-            usual = {"URL": server.url, "TOKEN": TOKEN, "REQUESTS_PER_MINUTE": 0, "ATTEMPTS": 3}
-            quick = {"BACKOFF_SECONDS": 0.01}
-            for name, value in {**usual, **quick, **own, **settings}.items():
-                monkeypatch.setenv(f"{shape.flow.prefix}API_{name}", str(value))
+            for name, value in {"URL": server.url, **SETTINGS, **shape.settings}.items():
+                value = str(value).replace("ROOT", root)
+                monkeypatch.setenv(f"{shape.flow.prefix}API_{name}", value)
             return chain, server
 
         yield started

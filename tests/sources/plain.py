@@ -1,4 +1,4 @@
-"""The same few records in each other form of a body, of paging, of a login and of a key."""
+"""A few records in each other form of a body, of a login and of a key."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
+from functools import partial
+from hashlib import sha256
 from typing import Any
 
 from data.medallion.source.api import Api
@@ -19,66 +21,62 @@ from data.medallion.table import Column, Table, record_hash
 from tests.answers import Answer, Request
 from tests.sources.shape import TOKEN, Shape, said
 
-DAY = datetime(2024, 1, 1, tzinfo=timezone.utc)
 STATIONS = [
     {
-        "id": f"st-{n:03}",
-        "city": ("São Paulo", "Łódź\n2", "Rio")[n % 3],
-        "kind": ("land", "sea")[n % 2],
-        "height": round(n * 12.5 - 100, 1) if n % 6 else None,
+        "id": f"st-{n:03}", "city": ("São Paulo", "Évora\n2", "Rio")[n % 3],
+        "kind": ("land", "sea")[n % 2], "height": round(n * 12.5 - 100, 1) if n % 5 else None,
     }
-    for n in range(230)
-]
+    for n in range(300)
+]  # fmt: skip
 COLUMNS = Column("id"), Column("city"), Column("kind"), Column("height", "float64")
 
 
-def tidy(record: Mapping[str, Any]) -> Mapping[str, Any]:
-    return {"city": record["city"].replace("\n", " ")}
+def station(record: Mapping[str, Any]) -> Mapping[str, Any]:
+    height = record["height"]
+    more = {"height": float(height) if height else None} if isinstance(height, str) else {}
+    return {"city": record["city"].replace("\n", " "), **more}
 
 
-def plain(**declared: Any) -> Shape:
-    usual = {
-        "table": Table(COLUMNS, partitions=("kind",)),
-        "summed": "height",
-        "records": STATIONS,
-        "row": tidy,
-    }
-    return Shape(**{**usual, **declared})
+def plain(name: str, api: Api, answer: Callable[[Request], Answer], **more: Any) -> Shape:
+    table = Table(COLUMNS, partitions=("kind",))
+    usual = {"table": table, "summed": "height", "records": STATIONS, "row": station}
+    return Shape(**{"name": name, "api": api, "answer": answer, **usual, **more})
 
 
 # The commonest: {"results": [...], "count": n} by page numbers, 404 after the last page
 
 
-def paged(records: Sequence[Any], indent: int | None = None) -> Callable[[Request], Answer]:
+def paged(
+    records: Sequence[Any], cap: int = 100, told: Any = None, indent: int | None = None
+) -> Callable[[Request], Answer]:
     def answer(request: Request) -> Answer:
-        page, size = int(request.query.get("page", 1)), min(int(request.query["page_size"]), 100)
+        page, size = int(request.query.get("page", 1)), min(int(request.query["page_size"]), cap)
         found = records[(page - 1) * size : page * size]
         if not found and page > 1:
             return said({"detail": "Invalid page."}, 404)
-        return Answer(json.dumps({"count": len(records), "results": found}, indent=indent))
+        count = len(records) if told is None else told
+        return Answer(json.dumps({"count": count, "results": found}, indent=indent))
 
     return answer
 
 
 PAGED = Api(
     title="Stations",
-    unit="stations",
     url="https://api.example.org/v1/stations/",
     records="results",
     total="count",
     paging=PageNumber(size="page_size"),
 )
-COMMONEST = plain(name="paged", api=PAGED, answer=paged(STATIONS))
 
 # Other bodies: an object keyed by id, an object a line, CSV in several charsets, and packed
 
-KEYED_API = Api(
+FILE = Api(
     title="Stations",
-    unit="stations",
-    url="https://example.org/stations.json",
-    records=Json("stations", key="id"),
+    url="https://example.org/stations.csv",
+    records=Csv(),
     paging=SinglePage(),
 )
+CELLS = [{**record, "height": f"{record['height'] or ''}"} for record in STATIONS]
 
 
 def keyed(request: Request) -> Answer:
@@ -86,95 +84,34 @@ def keyed(request: Request) -> Answer:
     return said({"updated": "2024-01-01", "stations": inner})
 
 
-LINES_API = Api(
-    title="Stations",
-    unit="stations",
-    url="https://example.org/stations.ndjson",
-    records=JsonLines(),
-    paging=SinglePage(),
-)
-
-
 def lines(request: Request) -> Answer:
     body = "".join(f"{json.dumps(record)}\r\n" for record in STATIONS)
     return Answer(body, headers={"Content-Type": "application/x-ndjson"})
 
 
-CSV_API = Api(
-    title="Stations",
-    unit="stations",
-    url="https://example.org/stations.csv",
-    records=Csv(),
-    paging=SinglePage(),
-)
-GZIP_API = Api(
-    title="Stations",
-    unit="stations",
-    url="https://example.org/stations.csv.gz",
-    records=Csv(";"),
-    paging=SinglePage(),
-)
-LATIN_API = Api(
-    title="Stations",
-    unit="stations",
-    url="https://example.org/stations.csv",
-    records=Csv(";"),
-    paging=SinglePage(),
-    encoding="iso-8859-1",
-)
-CELLS = [
-    {**r, "city": r["city"].replace("Łódź", "Évora"), "height": f"{r['height'] or ''}"}
-    for r in STATIONS
-]
+def of_cells(
+    name: str, api: Api, encoding: str, delimiter: str, pack: Callable[[bytes], bytes], kind: str
+) -> Shape:
+    def answer(request: Request) -> Answer:
+        text = io.StringIO()
+        written = csv.DictWriter(text, list(CELLS[0]), delimiter=delimiter)
+        written.writeheader()
+        written.writerows(CELLS)
+        return Answer(pack(text.getvalue().encode(encoding)), headers={"Content-Type": kind})
+
+    text = partial(json.dumps, ensure_ascii=False)
+    return plain(name, api, answer, records=CELLS, text=text)
 
 
-def cells(encoding: str, delimiter: str, pack: Callable[[bytes], bytes], kind: str) -> Answer:
-    text = io.StringIO()
-    written = csv.DictWriter(text, list(CELLS[0]), delimiter=delimiter)
-    written.writeheader()
-    written.writerows(CELLS)
-    return Answer(pack(text.getvalue().encode(encoding)), headers={"Content-Type": kind})
-
-
-def of_cells(name: str, api: Api, *how: Any) -> Shape:
-    def row(record: Any) -> Mapping[str, Any]:
-        return {**tidy(record), "height": float(record["height"]) if record["height"] else None}
-
-    return plain(
-        name=name,
-        api=api,
-        answer=lambda request: cells(*how),
-        records=CELLS,
-        row=row,
-        text=lambda record: json.dumps(record, ensure_ascii=False),
-    )
-
-
-BODIES = [
-    plain(
-        name="keyed",
-        api=KEYED_API,
-        answer=keyed,
-        text=lambda record: json.dumps(record).replace('"id": ', '"id":').replace(", ", ",", 1),
-    ),
-    plain(name="ndjson", api=LINES_API, answer=lines),
-    of_cells("csv", CSV_API, "utf-8-sig", ",", bytes, "text/csv"),
-    of_cells("csv_gzip", GZIP_API, "utf-8", ";", gzip.compress, "application/gzip"),
-    of_cells("csv_latin", LATIN_API, "iso-8859-1", ";", bytes, "text/csv"),
-]
-
-# Logins: a key in the query, tokens that live for a few requests
+# Logins: a key in the query; tokens that live for a few requests, and say that they live longer
 
 
 def with_key(request: Request) -> Answer:
-    if request.query.get("api_key") != TOKEN:
-        return said({"error": {"code": "API_KEY_MISSING"}}, 403)
-    return paged(STATIONS)(request)
+    refused = said({"error": {"code": "API_KEY_MISSING"}}, 403)
+    return paged(STATIONS)(request) if request.query.get("api_key") == TOKEN else refused
 
 
 class Tokens:
-    """OAuth 2.0 for a program; a token lives for some requests, and says that it lives longer."""
-
     def __init__(self, lives: int) -> None:
         self.lives = lives
         self.given = self.used = 0
@@ -184,45 +121,20 @@ class Tokens:
         if request.path == "/oauth/token":
             self.given, self.used = self.given + 1, 0
             token = {"access_token": f"t{self.given}", "token_type": "Bearer", "expires_in": 60}
-            known = (
-                login == "Basic cHJvZ3JhbTpzZWNyZXQ=" and b"client_credentials" in request.content
-            )
-            return said(token) if known else said({"error": "invalid_client"}, 401)
+            known = login == "Basic cHJvZ3JhbTpzZWNyZXQ="
+            asked = b"grant_type=client_credentials" in request.content
+            return said(token) if known and asked else said({"error": "invalid_client"}, 401)
         self.used += 1
         if login != f"Bearer t{self.given}" or self.used > self.lives:
             return said({"error": "invalid_token"}, 401)
         return paged(STATIONS)(request)
 
 
-KEY_API = Api(
-    title="Stations",
-    unit="stations",
-    url="https://api.example.org/v1/stations/",
-    records="results",
-    total="count",
-    paging=PageNumber(size="page_size"),
-    auth=Token("api_key", place="query"),
-)
-OAUTH_API = Api(
-    title="Stations",
-    unit="stations",
-    url="https://api.example.org/v1/stations/",
-    records="results",
-    total="count",
-    paging=PageNumber(size="page_size"),
-    auth=ClientCredentials("https://api.example.org/oauth/token"),
-)
 PROGRAM = {
-    "TOKEN_URL": "{root}/oauth/token",
-    "CLIENT_ID": "program",
-    "CLIENT_SECRET": "secret",
-    "PAGE_SIZE": "20",
-    "CONNECTIONS": "1",  # more of them could use up a token before one tries again
-}
-LOGINS = [
-    plain(name="key_in_query", api=KEY_API, answer=with_key),
-    plain(name="oauth", api=OAUTH_API, answer=Tokens(lives=5), settings=PROGRAM),
-]
+    "TOKEN_URL": "ROOT/oauth/token", "CLIENT_ID": "program", "CLIENT_SECRET": "secret",
+    # Several connections could use up a token before one of them tries again.
+    "PAGE_SIZE": "20", "CONNECTIONS": "1",
+}  # fmt: skip
 
 # Elasticsearch: a search is posted, and the records stand in hits
 
@@ -238,9 +150,8 @@ def search(request: Request) -> Answer:
     return said({"took": 3, "hits": {"total": total, "max_score": None, "hits": hits}})
 
 
-SEARCH_API = Api(
+SEARCH = Api(
     title="Stations",
-    unit="stations",
     url="https://search.example.org/stations/_search",
     records="hits.hits[*]._source",
     total="hits.total.value",
@@ -252,102 +163,73 @@ AT_SEA = [record for record in STATIONS if record["kind"] == "sea"]
 
 # Keys: two fields, none, and versions of a record
 
+DAY = datetime(2024, 1, 1, tzinfo=timezone.utc)
+VALUES = Column("kind"), Column("value", "float64")
 READINGS = [
     {
-        "station": f"st-{n % 20}",
-        "hour": n // 20,
-        "kind": "ab"[n % 2],
+        "station": f"st-{n % 20}", "hour": n // 20, "kind": "ab"[n % 2],
         "value": n / 4 if n % 9 else None,
     }
     for n in range(400)
-]
+]  # fmt: skip
 VERSIONS = [
     {
-        "id": n,
-        "updated_at": f"{DAY + timedelta(hours=(n * 7 + version * 5) % 11):%Y-%m-%dT%H:%M:%SZ}",
-        "kind": "ab"[n % 2],
-        "value": n + version if n % 9 else None,
+        "id": n, "kind": "ab"[n % 2], "value": n + version if n % 9 else None,
+        "updated_at": (DAY + timedelta(hours=(n * 7 + version * 5) % 11)).isoformat(),
     }
     for version in range(3)
     for n in range(100)
-]
-VERSIONS_API = Api(
-    title="Versions",
-    unit="versions",
-    url="https://api.example.org/v1/versions/",
-    records="results",
-    paging=PageNumber(size="page_size"),
-)
+]  # fmt: skip
 
 
 def latest(records: Sequence[Any]) -> Sequence[Any]:
     """The newest version of each record."""
-    return [
-        max((r for r in records if r["id"] == n), key=lambda r: r["updated_at"]) for n in range(100)
-    ]
-
-
-def digest(record: Any) -> Mapping[str, Any]:
-    import hashlib
-
-    return {"id": hashlib.sha256(pretty(record).encode()).hexdigest()}
+    return [*{r["id"]: r for r in sorted(records, key=lambda r: r["updated_at"])}.values()]
 
 
 def pretty(record: Any) -> str:
     """A record of a page with two spaces at each level, in one line."""
-    return json.dumps({"": [record]}, indent=2)[13:-6].replace("\n", " ")
+    return json.dumps({"": [record]}, indent=2)[14:-6].replace("\n", " ")
 
 
-VALUES = Column("kind"), Column("value", "float64")
-KEYS = [
+ENDED = frozenset({200, 404})
+PLAIN = [
+    plain("paged", PAGED, paged(STATIONS), met=ENDED),
     plain(
-        name="elastic",
-        api=SEARCH_API,
-        answer=search,
-        records=AT_SEA,
-        table=Table(COLUMNS, partitions=("city",)),
+        "keyed", replace(FILE, records=Json("stations", key="id")), keyed,
+        text=lambda record: json.dumps(record).replace('"id": ', '"id":').replace(", ", ",", 1),
     ),
+    plain("ndjson", replace(FILE, records=JsonLines()), lines),
+    of_cells("csv", FILE, "utf-8-sig", ",", bytes, "text/csv"),
+    of_cells("csv_gzip", replace(FILE, records=Csv(";")), "utf-8", ";", gzip.compress, "x/gzip"),
+    of_cells("csv_latin", replace(FILE, encoding="latin-1"), "latin-1", ",", bytes, "text/csv"),
+    plain("by_key", replace(PAGED, auth=Token("api_key", place="query")), with_key, met=ENDED),
+    plain(
+        "oauth", replace(PAGED, auth=ClientCredentials("https://api.example.org/oauth/token")),
+        Tokens(lives=5), settings=PROGRAM, met=ENDED | {401},
+    ),
+    plain("elastic", SEARCH, search, records=AT_SEA, table=Table(COLUMNS, partitions=("city",))),
     Shape(
-        name="two_fields",
-        api=PAGED,
-        answer=paged(READINGS),
-        records=READINGS,
+        name="two_fields", api=PAGED, answer=paged(READINGS), records=READINGS, summed="value",
+        met=ENDED,
         table=Table(
             (Column("station"), Column("hour", "int64"), *VALUES),
-            partitions=("kind",),
-            key=("station", "hour"),
+            partitions=("kind",), key=("station", "hour"),
         ),
-        summed="value",
-        row=lambda record: {},
     ),
     Shape(
-        name="no_id",
-        api=PAGED,
-        answer=paged(READINGS, indent=2),
-        records=READINGS,
-        table=Table(
-            (Column("id", derive=record_hash), Column("station"), Column("hour", "int64"), *VALUES),
-            partitions=("kind",),
-        ),
-        summed="value",
-        row=digest,
-        text=pretty,
+        name="no_id", api=PAGED, answer=paged(READINGS, indent=2), records=READINGS,
+        table=Table((Column("id", derive=record_hash), *VALUES), partitions=("kind",)),
+        summed="value", text=pretty, met=ENDED,
+        row=lambda record: {"id": sha256(pretty(record).encode()).hexdigest()},
     ),
     Shape(
-        name="versions",
-        api=VERSIONS_API,
-        answer=paged(VERSIONS),
-        records=VERSIONS,
-        kept=latest,
+        name="versions", api=replace(PAGED, total=None), answer=paged(VERSIONS), records=VERSIONS,
         table=Table(
             (Column("id", "int64"), Column("updated_at", "timestamp"), *VALUES),
-            partitions=("kind",),
-            newest="updated_at",
+            partitions=("kind",), newest="updated_at",
         ),
-        summed="value",
-        row=lambda record: {
-            "updated_at": datetime.fromisoformat(record["updated_at"][:-1] + "+00:00")
-        },
+        summed="value", kept=latest, met=ENDED,
+        row=lambda record: {"updated_at": datetime.fromisoformat(record["updated_at"])},
     ),
-]
-PLAIN = [COMMONEST, *BODIES, *LOGINS, *KEYS]
+]  # fmt: skip

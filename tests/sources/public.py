@@ -26,17 +26,13 @@ DAY = datetime(2024, 1, 1, tzinfo=timezone.utc)
 DATES = "2024", "2024-05", "2024-05-17", "2024-05-17T10:11:12", "2024-05-01/2024-05-09"
 OCCURRENCES = [
     {
-        "key": 4_000_000_000 + 7 * n,
-        "taxonKey": 2435099,
-        "scientificName": f"Puma concolor {n}",
-        "eventDate": DATES[n % 5],
+        "key": 4_000_000_000 + 7 * n, "taxonKey": 2435099, "scientificName": f"Puma concolor {n}",
+        "eventDate": DATES[n % 5], "country": ("Brazil", "Peru", "Chile")[n % 3],
         **({"decimalLatitude": round(-33 + n / 100, 2)} if n % 9 else {}),
-        "individualCount": n % 4 or None,
-        "country": ("Brazil", "Peru", "Chile")[n % 3],
-        "issues": ["COORDINATE_ROUNDED"],
+        "individualCount": n % 4 or None, "issues": ["COORDINATE_ROUNDED"],
     }
     for n in range(700)
-]
+]  # fmt: skip
 OTHERS = [{"key": n, "taxonKey": 5, "country": "Peru"} for n in range(50)]
 DEEPEST = 100_000
 
@@ -53,7 +49,6 @@ def gbif(request: Request) -> Answer:
 
 GBIF = Api(
     title="GBIF occurrences",
-    unit="occurrences",
     url="https://api.gbif.org/v1/occurrence/search",
     records="results",
     total="count",
@@ -66,16 +61,14 @@ GBIF = Api(
 WORKS = [
     {
         "id": f"https://openalex.org/W{2_741_809_807 + n}",
-        "title": f"On “{n}” &c.",
-        "publication_date": f"20{10 + n % 14}-0{1 + n % 9}-11",
-        "cited_by_count": n * n % 97 if n % 5 else None,
-        "open_access": {"is_oa": n % 3 == 0},
+        "title": f"On “{n}” &c.", "publication_date": f"20{10 + n % 14}-0{1 + n % 9}-11",
+        "cited_by_count": n * n % 97 if n % 5 else None, "open_access": {"is_oa": n % 3 == 0},
         "type": "article" if n % 4 else "book",
         "primary_location": {"source": {"display_name": "Nature"}} if n % 2 else None,
         "authorships": [{"author": {"display_name": f"A. Ñ{i}"}} for i in range(n % 3)],
     }
     for n in range(430)
-]
+]  # fmt: skip
 
 
 def openalex(request: Request) -> Answer:
@@ -91,7 +84,6 @@ def openalex(request: Request) -> Answer:
 
 OPENALEX = Api(
     title="OpenAlex works",
-    unit="works",
     url="https://api.openalex.org/works",
     records="results",
     total="meta.count",
@@ -105,17 +97,15 @@ QUAKES = [
     {
         "type": "Feature",
         "properties": {
-            "mag": round(n % 70 / 10, 1) if n % 11 else None,
-            "place": f"{n} km S of Nowhere",
-            "time": 1_700_000_000_123 + 60_001 * n,
-            "tsunami": int(n % 50 == 0),
+            "mag": round(n % 70 / 10, 1) if n % 11 else None, "place": f"{n} km S of Nowhere",
+            "time": 1_700_000_000_123 + 60_001 * n, "tsunami": int(n % 50 == 0),
             "magType": ("ml", "md")[n % 2],
         },
         "geometry": {"type": "Point", "coordinates": [-120 - n / 1000, 35.5, n % 20 or None]},
         "id": f"nc{7_000_000 + n}",
     }
     for n in range(1000)
-]
+]  # fmt: skip
 
 
 def usgs(request: Request) -> Answer:
@@ -132,7 +122,6 @@ def usgs(request: Request) -> Answer:
 
 USGS = Api(
     title="USGS earthquakes",
-    unit="earthquakes",
     url="https://earthquake.usgs.gov/fdsnws/event/1/query",
     records="features",
     total=Total("count", url="count", parameters={"format": "geojson"}),
@@ -145,15 +134,8 @@ USGS = Api(
 def quake(record: Any) -> Mapping[str, Any]:
     more, (east, north, depth) = record["properties"], record["geometry"]["coordinates"]
     at = datetime(1970, 1, 1, tzinfo=timezone.utc) + timedelta(milliseconds=more["time"])
-    return {
-        "mag": more["mag"],
-        "at": at,
-        "tsunami": more["tsunami"] == 1,
-        "kind": more["magType"],
-        "longitude": east,
-        "latitude": north,
-        "depth": depth,
-    }
+    found = {"mag": more["mag"], "at": at, "tsunami": more["tsunami"] == 1, "kind": more["magType"]}
+    return {**found, "longitude": east, "latitude": north, "depth": depth}
 
 
 # Socrata: parameters with $, all values are texts, nulls are left out
@@ -184,7 +166,6 @@ def socrata(request: Request) -> Answer:
 
 SOCRATA = Api(
     title="NYC 311",
-    unit="complaints",
     url="https://data.cityofnewyork.us/resource/erm2-nwe9.json",
     total=Total("0.count", parameters={"$select": "count(*)"}),
     paging=Offset("$offset", size="$limit"),
@@ -206,16 +187,13 @@ def complaint(record: Any) -> Mapping[str, Any]:
 
 ISSUES = [
     {
-        "number": n,
-        "title": f"It <breaks> №{n}\n",
-        "state": ("open", "closed")[n % 2],
-        "user": {"login": f"dev{n % 13}"} if n % 17 else None,
+        "number": n, "title": f"It <breaks> №{n}\n", "state": ("open", "closed")[n % 2],
+        "user": {"login": f"dev{n % 13}"} if n % 17 else None, "comments": n % 10,
         "labels": [{"name": f"area: {n % 3}", "color": "ededed"}] * (n % 3),
-        "comments": n % 10,
         "closed_at": (DAY + timedelta(hours=n)).strftime("%Y-%m-%dT%H:%M:%SZ") if n % 2 else None,
     }
     for n in range(450, 0, -1)
-]
+]  # fmt: skip
 ISSUES_ASKED = count(1)
 
 
@@ -233,17 +211,14 @@ def github(request: Request) -> Answer:
     last = -(-len(ISSUES) // size)
     numbers = {"prev": page - 1, "next": page + 1, "last": last, "first": 1}
     at = f"http://{request.headers['Host']}{request.path}?"
-    links = ", ".join(
-        f'<{at}{urlencode({**request.query, "page": number})}>; rel="{name}"'
-        for name, number in numbers.items()
-        if 1 <= number <= last
-    )
+    pages = {name: urlencode({**request.query, "page": n}) for name, n in numbers.items()
+             if 1 <= n <= last}  # fmt: skip
+    links = ", ".join(f'<{at}{query}>; rel="{name}"' for name, query in pages.items())
     return said(ISSUES[(page - 1) * size : page * size], link=links)
 
 
 GITHUB = Api(
     title="Issues of Apache Arrow",
-    unit="issues",
     url="https://api.github.com/repos/apache/arrow/issues",
     parameters={"state": "all", "sort": "created"},
     headers={"Accept": "application/vnd.github+json"},
@@ -253,13 +228,11 @@ GITHUB = Api(
 
 POKEMON = [
     {
-        "id": n,
-        "name": f"pokémon-{n}",
-        "height": n % 30 if n % 8 else None,
+        "id": n, "name": f"pokémon-{n}", "height": n % 30 if n % 8 else None,
         "types": [{"slot": 1, "type": {"name": ("grass", "fire")[n % 2]}}],
     }
     for n in range(1, 101)
-]
+]  # fmt: skip
 
 
 def pokeapi(request: Request) -> Answer:
@@ -269,16 +242,13 @@ def pokeapi(request: Request) -> Answer:
         return Answer(json.dumps(POKEMON[int(name) - 1], indent=1))
     offset, size = int(request.query.get("offset", 0)), int(request.query.get("limit", 20))
     more = f"{at}?offset={offset + size}&limit={size}" if offset + size < len(POKEMON) else None
-    found = [
-        {"name": one["name"], "url": f"{at}/{one['id']}/"}
-        for one in POKEMON[offset : offset + size]
-    ]
+    part = POKEMON[offset : offset + size]
+    found = [{"name": one["name"], "url": f"{at}/{one['id']}/"} for one in part]
     return said({"count": len(POKEMON), "next": more, "previous": None, "results": found})
 
 
 POKEAPI = Api(
     title="PokéAPI",
-    unit="Pokémon",
     url="https://pokeapi.co/api/v2/pokemon",
     records="results",
     total="count",
@@ -287,147 +257,86 @@ POKEAPI = Api(
 )
 
 
-def compact(value: Any) -> str | None:
+def compact(value: Any) -> str:
     """The text of a column of JSON."""
-    return value and json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
 PUBLIC = [
     Shape(
-        name="gbif",
-        api=GBIF,
-        path="/v1/occurrence/search",
-        table=Table(
-            columns=(
-                Column("key", "int64"),
-                Column("scientificName"),
-                Column("eventDate"),
-                Column("latitude", "float64", sources=("decimalLatitude",), bounds=(-90, 90)),
-                Column("individualCount", "int64"),
-                Column("country"),
-            ),
-            partitions=("country",),
-            key="key",
-        ),
+        name="gbif", path="/v1/occurrence/search", api=GBIF, answer=gbif, records=OCCURRENCES,
+        table=Table((
+            Column("key", "int64"), Column("scientificName"), Column("eventDate"),
+            Column("decimalLatitude", "float64", bounds=(-90, 90)), Column("country"),
+            Column("individualCount", "int64"),
+        ), partitions=("country",), key="key"),
         summed="individualCount",
-        records=OCCURRENCES,
-        answer=gbif,
-        row=lambda record: {"latitude": record.get("decimalLatitude")},
     ),
     Shape(
-        name="openalex",
-        api=OPENALEX,
-        path="/works",
-        table=Table(
-            columns=(
-                Column("id"),
-                Column("title"),
-                Column("published", "timestamp", sources=("publication_date",)),
-                Column("cited_by_count", "int64"),
-                Column("is_open", "bool", sources=("open_access.is_oa",)),
-                Column("journal", sources=("primary_location.source.display_name",)),
-                Column("authorships", "json"),
-                Column("type"),
-            ),
-            partitions=("type",),
-        ),
+        name="openalex", path="/works", api=OPENALEX, answer=openalex, records=WORKS,
+        table=Table((
+            Column("id"), Column("title"), Column("cited_by_count", "int64"), Column("type"),
+            Column("published", "timestamp", sources=("publication_date",)),
+            Column("is_open", "bool", sources=("open_access.is_oa",)),
+            Column("journal", sources=("primary_location.source.display_name",)),
+            Column("authorships", "json"),
+        ), partitions=("type",)),
         summed="cited_by_count",
-        records=WORKS,
-        answer=openalex,
         row=lambda work: {
             "published": datetime.fromisoformat(work["publication_date"] + "T00:00:00+00:00"),
             "is_open": work["open_access"]["is_oa"],
             "journal": work["primary_location"] and "Nature",
-            "authorships": compact(work["authorships"]) or "[]",
+            "authorships": compact(work["authorships"]),
         },
     ),
     Shape(
-        name="usgs",
-        api=USGS,
-        path="/fdsnws/event/1/query",
-        settings={"PAGE_SIZE": "250"},
-        table=Table(
-            columns=(
-                Column("id"),
-                Column("mag", "float64", sources=("properties.mag",)),
-                Column("at", "timestamp", sources=("properties.time",), unit="ms"),
-                Column("tsunami", "bool", sources=("properties.tsunami",), false_true=("0", "1")),
-                Column("kind", sources=("properties.magType",)),
-                Column("longitude", "float64", sources=("geometry.coordinates.0",)),
-                Column("latitude", "float64", sources=("geometry.coordinates.1",)),
-                Column("depth", "float64", sources=("geometry.coordinates.2",)),
-            ),
-            partitions=("kind",),
-        ),
+        name="usgs", path="/fdsnws/event/1/query", api=USGS, answer=usgs, records=QUAKES,
+        settings={"PAGE_SIZE": "250"}, met=frozenset({200, 204}),
+        table=Table((
+            Column("id"), Column("mag", "float64", sources=("properties.mag",)),
+            Column("at", "timestamp", sources=("properties.time",), unit="ms"),
+            Column("tsunami", "bool", sources=("properties.tsunami",), false_true=("0", "1")),
+            Column("kind", sources=("properties.magType",)),
+            Column("longitude", "float64", sources=("geometry.coordinates.0",)),
+            Column("latitude", "float64", sources=("geometry.coordinates.1",)),
+            Column("depth", "float64", sources=("geometry.coordinates.2",)),
+        ), partitions=("kind",)),
         summed="depth",
-        records=QUAKES,
-        answer=usgs,
         row=quake,
     ),
     Shape(
-        name="socrata",
-        api=SOCRATA,
-        path="/resource/erm2-nwe9.json",
-        table=Table(
-            columns=(
-                Column("unique_key"),
-                Column("created", "timestamp", sources=("created_date",)),
-                Column("borough"),
-                Column("amount", "float64", decimal="."),
-                Column("closed", "bool"),
-            ),
-            partitions=("borough",),
-            key="unique_key",
-        ),
-        summed="amount",
+        name="socrata", path="/resource/erm2-nwe9.json", api=SOCRATA, answer=socrata,
         records=COMPLAINTS,
-        answer=socrata,
+        table=Table((
+            Column("unique_key"), Column("created", "timestamp", sources=("created_date",)),
+            Column("borough"), Column("amount", "float64", decimal="."), Column("closed", "bool"),
+        ), partitions=("borough",), key="unique_key"),
+        summed="amount",
         row=complaint,
     ),
     Shape(
-        name="github",
-        api=GITHUB,
-        path="/repos/apache/arrow/issues",
-        table=Table(
-            columns=(
-                Column("number", "int64"),
-                Column("title"),
-                Column("state"),
-                Column("author", sources=("user.login",)),
-                Column("labels", "json"),
-                Column("comments", "int64"),
-                Column("closed_at", "timestamp"),
-            ),
-            partitions=("state",),
-            key="number",
-        ),
-        summed="comments",
-        records=ISSUES,
-        answer=github,
+        name="github", path="/repos/apache/arrow/issues", api=GITHUB, answer=github, records=ISSUES,
+        table=Table((
+            Column("number", "int64"), Column("title"), Column("state"), Column("labels", "json"),
+            Column("author", sources=("user.login",)), Column("comments", "int64"),
+            Column("closed_at", "timestamp"),
+        ), partitions=("state",), key="number"),
+        summed="comments", met=frozenset({200, 403}),
         row=lambda issue: {
             "title": issue["title"].strip(),
             "author": issue["user"] and issue["user"]["login"],
-            "labels": compact(issue["labels"]) or "[]",
+            "labels": compact(issue["labels"]),
             "closed_at": issue["closed_at"] and DAY + timedelta(hours=issue["number"]),
         },
     ),
     Shape(
-        name="pokeapi",
-        api=POKEAPI,
-        path="/api/v2/pokemon",
-        table=Table(
-            columns=(
-                Column("id", "int64"),
-                Column("name"),
-                Column("height", "int64"),
-                Column("type", sources=("types.0.type.name",)),
-            ),
-            partitions=("type",),
-        ),
+        name="pokeapi", path="/api/v2/pokemon", api=POKEAPI, answer=pokeapi, records=POKEMON,
+        table=Table((
+            Column("id", "int64"), Column("name"), Column("height", "int64"),
+            Column("type", sources=("types.0.type.name",)),
+        ), partitions=("type",)),
         summed="height",
-        records=POKEMON,
-        answer=pokeapi,
         row=lambda one: {"type": one["types"][0]["type"]["name"]},
         text=lambda one: json.dumps(one, indent=1).replace("\n", " "),
     ),
-]
+]  # fmt: skip

@@ -18,9 +18,10 @@ SHAPES = pytest.mark.parametrize("shape", [*PUBLIC, *PLAIN], ids=lambda shape: s
 @SHAPES
 def test_a_source_is_recounted(start, shape):
     flows.check(shape.flow)
-    chain, _ = start(shape)
+    chain, server = start(shape)
     chain.crawl()
     recount(shape, chain)
+    assert {request.status for request in server.requests} == shape.met
 
 
 @pytest.mark.server

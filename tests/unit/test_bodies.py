@@ -81,6 +81,7 @@ def test_a_record_is_given_the_name_that_it_stands_under():
         (Csv(), "a,b\n1,2\n3", "line 3 has 1 cells, and the first one 2"),
         (Csv(), "a,b\n1,2,3", "line 2 has 3 cells"),
         (Csv(), "a,a\n1,2", "two columns are called 'a'"),
+        (Csv(), "\n<html>\n<p>Down\n", "HTML or XML, and no CSV"),
     ],
 )  # fmt: skip
 def test_what_has_another_form_is_refused(body, text, problem):

@@ -70,6 +70,8 @@ class Csv(Body):
     delimiter: str = ","
 
     def records(self, response: Response) -> list[Item]:  # noqa: D102
+        if response.text.lstrip().startswith("<"):
+            raise ValueError("HTML or XML, and no CSV")
         lines = csv.reader(io.StringIO(response.text, newline=""), delimiter=self.delimiter)
         try:
             names = next(lines, [])

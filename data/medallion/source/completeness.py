@@ -78,7 +78,7 @@ class Tally:
             if identity is None:
                 self._nameless += 1
             elif not self._is_new(identity):
-                self.repeated = self.repeated or identity
+                self.repeated = self.repeated or identity.replace(BETWEEN, " ")
                 continue
             for name, column in self._columns.items():
                 found = self._table.value(record, column)

@@ -1,0 +1,71 @@
+"""What an API may say that is not so: it ends in one sentence, and nothing is published."""
+
+from dataclasses import replace
+
+import pytest
+
+from data.medallion.source.errors import ApiGaveUp, ApiRefused, CrawlIncomplete
+from data.medallion.source.pagination import Offset
+from tests.answers import Answer
+from tests.sources import public
+from tests.sources.plain import PAGED, PLAIN, STATIONS, paged, plain
+from tests.sources.shape import TOKEN, recount, said
+
+SHAPES = {shape.name: shape for shape in [*public.PUBLIC, *PLAIN]}
+HTML = Answer("<html>Down for maintenance</html>", headers={"Content-Type": "text/html"})
+TWICE = [*STATIONS, STATIONS[7]]
+UNORDERED = replace(SHAPES["socrata"], api=replace(public.SOCRATA, parameters={}))
+
+
+def capped(request):
+    """It tells of all its records, and gives no more than 200."""
+    return paged(STATIONS[:200], told=len(STATIONS))(request)
+
+
+BAD = [
+    ("paged", paged(STATIONS, told=-1), ApiGaveUp, "a total of -1, which cannot be"),
+    ("paged", paged(STATIONS, told=10**18), ApiGaveUp, "a total of 10+, which cannot be"),
+    ("paged", paged(STATIONS, told=1e18), ApiGaveUp, "no total in count"),
+    ("paged", paged(TWICE), CrawlIncomplete, r"300 fetched, 301 told.*there twice: st-007\)"),
+    ("paged", capped, CrawlIncomplete, "200 fetched, 300 told.*may give no more than these"),
+    ("gbif", public.gbif, ApiRefused, "HTTP 400 .Max offset of 501 exceeded: 300"),
+    ("socrata", public.socrata, CrawlIncomplete, "run again when its data have settled"),
+    ("paged", lambda _: HTML, ApiGaveUp, r"cannot be used.*text/html, \d+ bytes"),
+    ("ndjson", lambda _: HTML, ApiGaveUp, r"cannot be used.*text/html, \d+ bytes"),
+    ("csv", lambda _: HTML, ApiGaveUp, r"HTML or XML, and no CSV .text/html, \d+ bytes"),
+    ("paged", lambda _: Answer("", 103), ApiRefused, "HTTP 103"),
+    ("paged", lambda _: said([1, 2]), ApiGaveUp, "no total in count"),
+    ("by_key", lambda _: Answer(status=0), ApiGaveUp, "cannot be reached"),
+]
+
+
+@pytest.mark.server
+@pytest.mark.parametrize(("name", "answer", "error", "sentence"), BAD)
+def test_bad_input_is_told(start, monkeypatch, capsys, name, answer, error, sentence):
+    monkeypatch.setattr(public, "DEEPEST", 500)
+    chain, _ = start(UNORDERED if name == "socrata" else SHAPES[name], answer)
+    with pytest.raises(error, match=sentence):
+        chain.crawl()
+    (log,) = chain.lake.store.listed("bronze", "logs/")
+    told = f"{chain.content('bronze', log).decode()}{capsys.readouterr().out}"
+    assert TOKEN not in told
+    assert "unexpected" not in told
+    assert not [key for key in chain.lake.store.listed("bronze", "data/") if "_versions" in key]
+
+
+SKIPPING = replace(PAGED, paging=Offset("skip", size="page_size"))
+
+
+def skipped(request):
+    start = int(request.query["skip"])
+    return said({"count": len(STATIONS), "results": STATIONS[start : start + 40]})
+
+
+@pytest.mark.server
+@pytest.mark.parametrize("total", ["count", None])
+@pytest.mark.parametrize(("api", "answer"), [(PAGED, paged(STATIONS, 40)), (SKIPPING, skipped)])
+def test_a_page_size_that_is_silently_capped_loses_nothing(start, api, answer, total):
+    shape = plain("capped", replace(api, total=total), answer)
+    chain, _ = start(shape)
+    chain.crawl()
+    recount(shape, chain)
