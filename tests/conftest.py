@@ -26,6 +26,7 @@ from sandbox.store import embedded_store
 from tests.forward_proxy import NAMES
 
 if TYPE_CHECKING:
+    from tests.lakes import Site
     from tests.world import Stored, World
 
 STORE_SETTINGS = ("MINIO_ENDPOINT", "MINIO_ACCESS_KEY", "MINIO_SECRET_KEY", "MINIO_SECURE")
@@ -132,13 +133,19 @@ def empty(lake: Lake) -> None:
 
 
 @pytest.fixture
-def world(
-    store: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[World]:
-    """An empty lake, and an API of 600 generated breweries without faults or limits."""
-    from tests.world import world_on  # what knows no brewery is tested without them
+def site(store: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
+    """An empty lake."""
+    from tests.lakes import site_on
 
-    yield from world_on(store, tmp_path, monkeypatch)
+    yield from site_on(store, tmp_path, monkeypatch)
+
+
+@pytest.fixture
+def world(site: Site) -> Iterator[World]:
+    """An empty lake, and an API of 600 generated breweries without faults or limits."""
+    from tests.world import world_of  # what knows no brewery is tested without them
+
+    yield from world_of(site)
 
 
 @pytest.fixture(scope="session")

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime, timezone
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -13,9 +12,7 @@ from typing import Any
 import pytest
 
 from data.breweries.flow import FLOW
-from data.medallion.lake import tries
-from data.medallion.lake.datasets import LAYERS, Dataset, Layer
-from data.medallion.lake.manifest import Manifest
+from data.medallion.lake.datasets import LAYERS, Layer
 from data.medallion.lake.versions import Lake
 from data.medallion.settings import PROJECT, LakeSettings
 from data.medallion.work.engine import Machine
@@ -23,7 +20,8 @@ from data.medallion.writer import View
 from sandbox.breweries.api import LocalBreweryApi
 from sandbox.breweries.generator import generate
 from sandbox.faults import Faults
-from tests.conftest import empty, raw_get, without_run
+from tests.conftest import raw_get, without_run
+from tests.lakes import Site, site_on
 
 PLACES = {
     ("United States", "California"), ("United States", "Colorado"), ("United States", "New York"),
@@ -51,18 +49,10 @@ def _breweries(count: int, seed: int) -> list[dict[str, Any]]:
 
 
 @dataclass
-class World:
+class World(Site):
     """One test's lake and API, and the pipeline on them through real Mage."""
 
-    lake: Lake
     api: LocalBreweryApi
-    folder: Path
-    patch: pytest.MonkeyPatch
-
-    def set(self, **settings: object) -> None:
-        """Settings for what follows."""
-        for name, value in settings.items():
-            self.patch.setenv(name, str(value))
 
     def run(self, *, test: bool = True, **variables: Any) -> None:
         """Run the pipeline as `mage run --test` does, in this process."""
@@ -85,26 +75,11 @@ class World:
         return after[key]
 
     @property
-    def earlier_run(self) -> str:
-        """The id of a run before all others of today, on which the store was proved to be fit."""
-        return f"{datetime.now(timezone.utc):%Y%m%dT000000Z}-cccccc"
-
-    @property
     def view(self) -> View:
         """What a block's check is given."""
         scratch = self.folder / "scratch"
         scratch.mkdir(exist_ok=True)
         return View(self.lake, Machine(LakeSettings.load(), self.lake, scratch), FLOW)
-
-    def manifest(self, dataset: Dataset) -> Manifest:
-        return self.lake.version(dataset)
-
-    def publish_manifest(self, dataset: Dataset, manifest: Manifest) -> None:
-        """Publish a version by its log entry alone."""
-        number = self.lake.version(dataset).version + 1
-        content = self.lake.log(dataset).append(manifest.model_copy(update={"version": number}))
-        assert content
-        self.lake.store.put(dataset.layer, dataset.manifest, content)
 
     def published(self) -> dict[str, bytes]:
         """Every object that a reader of the published versions reads, by bucket and name."""
@@ -120,39 +95,20 @@ class World:
                 found[f"{dataset.layer}/{copy.key}"] = content
         return found
 
-    def keys(self, layer: Layer) -> list[str]:
-        """Keys of a layer but the error logs, and the proof of today's race."""
-        found = self.lake.store.listed(layer, "")
-        return [k for k in found if not (k.startswith("logs/") or k.endswith(".race"))]
 
-    def logs(self, layer: Layer) -> dict[str, dict[str, Any]]:
-        """Error logs of a layer by key."""
-        return {
-            key: json.loads(raw_get(self.lake, layer, key))
-            for key in self.lake.store.listed(layer, "logs/")
-        }
-
-    def spooled(self) -> list[Path]:
-        return sorted((self.folder / "spool").rglob("*.json"))
+def world_of(site: Site) -> Iterator[World]:
+    """The world of that lake, with an API of its own."""
+    with LocalBreweryApi(breweries(), faults=Faults(rate_limit=0)) as api:
+        world = World(site.lake, site.folder, site.patch, api)
+        world.set(BREWERIES_API_URL=api.url, BREWERIES_API_REQUESTS_PER_MINUTE=0)
+        world.set(BREWERIES_API_BACKOFF_SECONDS=0.01)
+        yield world
 
 
 def world_on(store: dict[str, str], folder: Path, patch: pytest.MonkeyPatch) -> Iterator[World]:
     """The world on a store of those settings."""
-    settings = {
-        **store,
-        "LAKE_SPOOL": str(folder / "spool"),
-        "LAKE_VISUALIZATIONS": str(folder / "visualizations"),
-        "BREWERIES_API_REQUESTS_PER_MINUTE": "0",
-        "BREWERIES_API_BACKOFF_SECONDS": "0.01",
-    }
-    with LocalBreweryApi(breweries(), faults=Faults(rate_limit=0)) as api:
-        for name, value in {**settings, "BREWERIES_API_URL": api.url}.items():
-            patch.setenv(name, value)
-        patch.setattr(tries, "BACKOFF_SECONDS", 0.02)  # nobody else needs the store
-        lake = Lake.connect(LakeSettings.load())
-        empty(lake)
-        yield World(lake, api, folder, patch)
-        empty(lake)
+    with contextmanager(site_on)(store, folder, patch) as site:
+        yield from world_of(site)
 
 
 @dataclass(frozen=True)

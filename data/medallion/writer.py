@@ -268,7 +268,7 @@ class Writer:
 
     @property
     def line(self) -> str:
-        """The line that the block prints: its name and its counts."""
+        """The line that the block prints: its name and its counts; below it, the noted drifts."""
         if (manifest := self.published) is None:
             return ""
         known = set(self.previous.objects) if self.previous else set()
@@ -276,6 +276,7 @@ class Writer:
         return (
             f"  {self.dataset.block:<24}{manifest.rows_out:>13,} rows"
             f"{len(manifest.objects):>8,} objects{new:>8,} new{manifest.seconds:>8.1f} s"
+            + "".join(f"\n    {drift.what}" for drift in manifest.drift)
         )
 
     def summary(self, manifest: Manifest, **more: Any) -> Summary:

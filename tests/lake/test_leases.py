@@ -5,120 +5,120 @@ import time
 
 import pytest
 
-from data.breweries.flow import FLOW
 from data.medallion.lake.errors import LeaseHeld, RaceWonTwice, StoreBusy
 from data.medallion.lake.lease import Lease, hold
 from data.medallion.settings import LakeSettings
 from tests.conftest import raw_get
+from tests.stations import STATIONS
 
 
-def lease_of(world, run="a", lease=0.4, limit=0, dataset=FLOW.silver):
-    return hold(world.lake.store, dataset, run, lease, limit)
+def lease_of(site, run="a", lease=0.4, limit=0, dataset=STATIONS.silver):
+    return hold(site.lake.store, dataset, run, lease, limit)
 
 
-def test_a_lease_is_told_while_it_is_held_and_released(world):
-    with lease_of(world, "me") as mine:
+def test_a_lease_is_told_while_it_is_held_and_released(site):
+    with lease_of(site, "me") as mine:
         assert mine.renew()
-        assert json.loads(raw_get(world.lake, "silver", FLOW.silver.lease))["run"] == "me"
-        with pytest.raises(LeaseHeld, match="Run me is writing silver/breweries"):
-            lease_of(world).__enter__()
-        with lease_of(world, dataset=FLOW.gold[0]):
+        assert json.loads(raw_get(site.lake, "silver", STATIONS.silver.lease))["run"] == "me"
+        with pytest.raises(LeaseHeld, match="Run me is writing silver/stations"):
+            lease_of(site).__enter__()
+        with lease_of(site, dataset=STATIONS.gold[0]):
             pass
-    assert not world.lake.store.listed("silver", "leases/")
-    with lease_of(world):
+    assert not site.lake.store.listed("silver", "leases/")
+    with lease_of(site):
         pass
 
 
-def test_a_lease_is_released_by_a_step_that_fails(world):
-    with pytest.raises(KeyError), lease_of(world):
+def test_a_lease_is_released_by_a_step_that_fails(site):
+    with pytest.raises(KeyError), lease_of(site):
         raise KeyError
-    assert not world.lake.store.listed("silver", "leases/")
+    assert not site.lake.store.listed("silver", "leases/")
 
 
-def test_a_run_that_works_longer_than_its_lease_keeps_it(world):
-    with lease_of(world, "slow", lease=0.4), pytest.raises(LeaseHeld):
-        lease_of(world, "other", lease=0.4, limit=1.5).__enter__()
-    with lease_of(world):
+def test_a_run_that_works_longer_than_its_lease_keeps_it(site):
+    with lease_of(site, "slow", lease=0.4), pytest.raises(LeaseHeld):
+        lease_of(site, "other", lease=0.4, limit=1.5).__enter__()
+    with lease_of(site):
         pass
 
 
-def test_a_dead_run_is_replaced_after_its_own_lease(world):
-    dead = Lease(world.lake.store, FLOW.silver, "dead", 1.0)
+def test_a_dead_run_is_replaced_after_its_own_lease(site):
+    dead = Lease(site.lake.store, STATIONS.silver, "dead", 1.0)
     dead.acquire(0)
     started = time.monotonic()
-    with lease_of(world, "heir", lease=0.2, limit=10) as heir:
+    with lease_of(site, "heir", lease=0.2, limit=10) as heir:
         assert time.monotonic() - started >= 1.0
         dead.release()
         assert not dead.renew()
         assert heir.renew()
 
 
-def test_a_lease_that_cannot_be_read_is_a_dead_ones(world):
-    world.lake.store.put("silver", FLOW.silver.lease, b"not json")
-    with lease_of(world, lease=0.3, limit=5):
+def test_a_lease_that_cannot_be_read_is_a_dead_ones(site):
+    site.lake.store.put("silver", STATIONS.silver.lease, b"not json")
+    with lease_of(site, lease=0.3, limit=5):
         pass
 
 
-def test_a_dead_run_is_replaced_whatever_our_own_limit(world):
-    Lease(world.lake.store, FLOW.silver, "dead", 0.8).acquire(0)
-    with lease_of(world, "heir", lease=0.2, limit=0):
+def test_a_dead_run_is_replaced_whatever_our_own_limit(site):
+    Lease(site.lake.store, STATIONS.silver, "dead", 0.8).acquire(0)
+    with lease_of(site, "heir", lease=0.2, limit=0):
         pass
 
 
-def test_a_lease_whose_answer_was_lost_is_ones_own(world):
+def test_a_lease_whose_answer_was_lost_is_ones_own(site):
     """The store created it, but refuses it when the request comes again."""
-    create = world.lake.store.create
-    world.patch.setattr(world.lake.store, "create", lambda *a: create(*a) and False)
-    with lease_of(world) as mine:
+    create = site.lake.store.create
+    site.patch.setattr(site.lake.store, "create", lambda *a: create(*a) and False)
+    with lease_of(site) as mine:
         assert mine.renew()
 
 
-def test_a_renewal_that_fails_ends_no_step(world):
+def test_a_renewal_that_fails_ends_no_step(site):
     def fail(*_):
         tried.append(1)
         raise StoreBusy("store", "read", "503")
 
     tried = []
-    with lease_of(world, lease=0.4) as mine:
-        world.patch.setattr(mine, "renew", fail)
+    with lease_of(site, lease=0.4) as mine:
+        site.patch.setattr(mine, "renew", fail)
         time.sleep(0.5)
     assert len(tried) >= 2
-    assert not world.lake.store.listed("silver", "leases/")
+    assert not site.lake.store.listed("silver", "leases/")
 
 
-def test_a_run_that_lost_its_lease_renews_no_other(world):
-    with lease_of(world, "slow", lease=0.4) as mine:
-        world.lake.store.remove("silver", [FLOW.silver.lease])
-        Lease(world.lake.store, FLOW.silver, "other", 60).acquire(0)
+def test_a_run_that_lost_its_lease_renews_no_other(site):
+    with lease_of(site, "slow", lease=0.4) as mine:
+        site.lake.store.remove("silver", [STATIONS.silver.lease])
+        Lease(site.lake.store, STATIONS.silver, "other", 60).acquire(0)
         time.sleep(0.3)
         assert not mine.renew()
-    assert json.loads(raw_get(world.lake, "silver", FLOW.silver.lease))["run"] == "other"
+    assert json.loads(raw_get(site.lake, "silver", STATIONS.silver.lease))["run"] == "other"
 
 
-def test_a_store_that_honours_conditions_only_one_at_a_time_is_refused(world):
+def test_a_store_that_honours_conditions_only_one_at_a_time_is_refused(site):
     def look_then_put(layer, key, content):
-        if world.lake.store.get(layer, key) is not None:
+        if site.lake.store.get(layer, key) is not None:
             return False
         time.sleep(0.05)
-        world.lake.store.put(layer, key, content)
+        site.lake.store.put(layer, key, content)
         return True
 
-    with lease_of(world) as mine:
+    with lease_of(site) as mine:
         mine.race()
-        world.patch.setattr(world.lake.store, "create", look_then_put)
+        site.patch.setattr(site.lake.store, "create", look_then_put)
         with pytest.raises(RaceWonTwice) as caught:
             mine.race()
-        world.patch.undo()
+        site.patch.undo()
     assert caught.value.winners > 1
-    assert not world.lake.store.listed("silver", "leases/")
+    assert not site.lake.store.listed("silver", "leases/")
 
 
-def test_writers_race_once_a_day(world):
+def test_writers_race_once_a_day(site):
     raced = []
-    world.patch.setattr(Lease, "race", lambda lease: raced.append(lease))
-    world.lake.store.put("silver", FLOW.silver.race, b"a crash in mid-race left this")
+    site.patch.setattr(Lease, "race", lambda lease: raced.append(lease))
+    site.lake.store.put("silver", STATIONS.silver.race, b"a crash in mid-race left this")
     for run in ("20261126T000000Z-a", "20261126T235959Z-b", "20261127T000000Z-c"):
-        with hold(world.lake.store, FLOW.silver, run, 60, 1) as mine:
+        with hold(site.lake.store, STATIONS.silver, run, 60, 1) as mine:
             mine.race_once_a_day()
     assert len(raced) == 2
 

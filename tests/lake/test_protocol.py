@@ -17,7 +17,6 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from data.breweries.flow import FLOW
 from data.medallion.lake.errors import ManifestMissing, VersionTaken
 from data.medallion.lake.folder import FolderStore
 from data.medallion.lake.manifest import Manifest, Source, StoredObject
@@ -25,8 +24,9 @@ from data.medallion.lake.runs import new_run
 from data.medallion.lake.versions import Lake
 from data.medallion.layers.silver_tasks import content_of
 from data.medallion.writer import Provenance, Writer
+from tests.stations import STATIONS
 
-SILVER, PLACES = FLOW.silver, ("A", "B", "C")
+SILVER, PLACES = STATIONS.silver, ("A", "B", "C")
 Data = tuple[int, ...]
 """What a version holds: a number for each place."""
 
@@ -100,9 +100,9 @@ class Run:
 
 def publish(lake: Lake, run: str, data: Data, made_from: int, bronze: list[int]) -> None:
     """What the block of silver does: the objects, then the log, then what tidies up."""
-    entry = FLOW.bronze.entry(made_from)
-    writer = Writer.of(FLOW, lake, None, SILVER, run, None, entry)  # type: ignore[arg-type]
-    source = Source(key=FLOW.bronze.entry(bronze[-1]), sha256="")
+    entry = STATIONS.bronze.entry(made_from)
+    writer = Writer.of(STATIONS, lake, None, SILVER, run, None, entry)  # type: ignore[arg-type]
+    source = Source(key=STATIONS.bronze.entry(bronze[-1]), sha256="")
     before = {content_of(e): e for e in (writer.previous.objects if writer.previous else ())}
     objects = []
     for place, number in zip(PLACES, data, strict=True):
@@ -112,7 +112,7 @@ def publish(lake: Lake, run: str, data: Data, made_from: int, bronze: list[int])
         key = f"{folder}/{entry.sha256[:32]}-{writer.writer_id}.parquet"
         entry = entry.model_copy(update={"key": key})
         objects.append(writer.store(entry, content, "x", before.get((folder, entry.sha256))))
-    copy = writer.store_copied(FLOW.rejected, repr(data).encode(), 1, "x")
+    copy = writer.store_copied(STATIONS.rejected, repr(data).encode(), 1, "x")
     version = writer.manifest(
         Provenance(run, source, len(data)),
         objects=tuple(objects),

@@ -91,7 +91,7 @@ def test_a_first_run_that_loses_too_much_ends_with_1_unless_a_person_allows_it(w
     assert done.returncode == 0, done.stderr
     drift = {drift.rule: drift.what for drift in world.manifest(FLOW.silver).drift}
     assert drift == {"many_unreadable": unread, "many_rejected": rejected}
-    assert all(f"breweries: {what}" in done.stdout for what in drift.values())
+    assert all(f"\n    {what}\n" in done.stdout for what in drift.values())
     page = raw_get(world.lake, "gold", FLOW.report).decode()
     assert all(escape(what) in page for what in drift.values())
 

@@ -9,13 +9,13 @@ from tests.faults.proxy import StoreProxy
 
 
 @pytest.fixture
-def proxy(world, store):
+def proxy(site, store):
     with StoreProxy(store["MINIO_ENDPOINT"]) as proxy:
-        world.set(MINIO_ENDPOINT=proxy.endpoint)
+        site.set(MINIO_ENDPOINT=proxy.endpoint)
         yield proxy
 
 
 @pytest.fixture
-def lake(world, proxy):
-    world.patch.setattr(tries, "LONGEST_BACKOFF_SECONDS", 0.1)
+def lake(site, proxy):
+    site.patch.setattr(tries, "LONGEST_BACKOFF_SECONDS", 0.1)
     return Lake.connect(LakeSettings.load())

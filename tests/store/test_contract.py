@@ -17,7 +17,7 @@ from data.medallion.lake.s3 import LARGEST_SINGLE_PUT, S3Store
 from data.medallion.lake.store import CHUNK, Store
 
 STORES = {
-    S3Store: lambda request: request.getfixturevalue("world").lake.store,
+    S3Store: lambda request: request.getfixturevalue("site").lake.store,
     FolderStore: lambda request: FolderStore(request.getfixturevalue("tmp_path")),
 }
 METHODS = {name for name in vars(Store) if not name.startswith("_")}

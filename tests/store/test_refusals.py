@@ -68,9 +68,9 @@ def test_a_refusal_names_the_remedy_even_without_a_body(proxy, lake, status, cod
 
 
 @pytest.mark.parametrize(("hours", "kind"), [(1, StoreClockDiffers), (0, StoreRefused)])
-def test_a_clock_that_is_off_is_no_matter_of_keys(world, proxy, hours, kind):
+def test_a_clock_that_is_off_is_no_matter_of_keys(site, proxy, hours, kind):
     """MinIO's answer to HEAD has neither a body nor a code."""
-    world.set(MINIO_REGION="us-east-1")
+    site.set(MINIO_REGION="us-east-1")
     lake = Lake.connect(LakeSettings.load())
     date = formatdate(time.time() + hours * 3600, usegmt=True)
     proxy.answer(Refusal(403, "", "", {"Date": date}), "^HEAD")

@@ -142,8 +142,6 @@ def _drifts_let_pass(
         cleaned.rejected - (previous.rows_rejected if previous else 0),
         duplicates - (previous.rows_duplicate if previous else 0),
     )
-    for found in drifts:
-        tell(f"{step.flow.name}: {found.what}")
     stopping = [found.model_dump() for found in drifts if found.rule in settings.stop_on]
     if stopping and cleaned.version.snapshot != step.snapshot_to_replay:
         raise DriftStopped(stopping, settings.prefix)

@@ -159,8 +159,8 @@ def superseded(
     """
     keys, kept = gather(place.scratch, parts, silver.keys_schema), "max"
     if silver.table.newest:
-        order = [("newest", "ascending"), (POSITION, "ascending")]
-        keys, kept = keys.take(pc.sort_indices(keys, order, null_placement="at_start")), "last"
+        order = [("newest", "ascending", "at_start"), (POSITION, "ascending")]
+        keys, kept = keys.take(pc.sort_indices(keys, order)), "last"
     groups = keys.group_by("key", use_threads=kept == "max").aggregate([(POSITION, kept)])
     last = groups[f"{POSITION}_{kept}"]
     if len(last) == len(keys):

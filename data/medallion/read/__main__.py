@@ -91,10 +91,10 @@ def _changes(lake: Lake, flow: Flow, chosen: argparse.Namespace) -> int:
 
 
 def _check(lake: Lake, flow: Flow, _: argparse.Namespace) -> int:
-    from .check import check, has_run
+    from .check import check
 
-    flows = load_all()
-    here = [one for one in flows if has_run(lake, one)] or [flow]
+    flows, listed = load_all(), lake.store.listed
+    here = [one for one in flows if any(listed(d.layer, d.prefix) for d in one.datasets)] or [flow]
     checked, others = check(lake, here)
     print(f"{'':28}{'rows':>11}{'objects':>9}{'MiB':>9}  snapshot")
     for dataset, manifest, found in checked:
@@ -104,11 +104,10 @@ def _check(lake: Lake, flow: Flow, _: argparse.Namespace) -> int:
         verdict = f"{len(found)} found" if found else "ok"
         snapshot = manifest.snapshot if manifest else "none"
         print(f"{dataset.path:28}{counts}  {snapshot:24} {verdict}")
-    for one in flows:
-        if one not in here:
-            print(f"{one.name:28}never ran in this lake")
+    idle = [f"{one.name:28}never ran in this lake" for one in flows if one not in here]
     findings = [*chain.from_iterable(found for *_, found in checked), *others]
-    print("\n".join([*findings, f"{len(findings)} findings" if findings else "The lake is whole."]))
+    verdict = f"{len(findings)} findings" if findings else "The lake is whole."
+    print("\n".join([*idle, *findings, verdict]))
     return bool(findings)
 
 

@@ -30,12 +30,6 @@ Checked = tuple[Dataset, Manifest | None, list[str]]
 """A dataset, its newest version (None if it cannot be read), and its problems as sentences."""
 
 
-def has_run(lake: Lake, flow: Flow) -> bool:
-    """Whether a lake has any object of a flow's datasets."""
-    prefixes = [(d.layer, key) for d in flow.datasets for key in (d.prefix, d.objects)]
-    return any(lake.store.listed(*prefix) for prefix in prefixes)
-
-
 def check(lake: Lake, flows: Sequence[Flow]) -> tuple[list[Checked], list[str]]:
     """Check all datasets of some flows; returns the result per dataset, and other problems.
 
@@ -81,8 +75,7 @@ def _of_flow(lake: Lake, flow: Flow, under_way: bool) -> Iterator[Checked]:
                 if not damaged and dataset in verify:
                     verify[dataset](view)
             except MedallionError as error:
-                if str(error) not in found:
-                    found.append(str(error))
+                found += {str(error)} - {*found}
             said = [f"{dataset.path}: {problem}" for problem in found]
             yield dataset, versions.get(dataset), said
 
@@ -160,14 +153,10 @@ def _leftovers(lake: Lake, flows: Sequence[Flow]) -> Iterator[str]:
         except (LakeError, StoreError):
             continue  # `_of_flow` reports it
         named = {*version.named, *(snapshot.object.key for snapshot in version.retained)}
+        apart = (dataset.manifest, dataset.log)
         for prefix in filter(None, (dataset.folder, dataset.objects)):
             stored = lake.store.listed(dataset.layer, prefix)
-            unnamed = sorted(
-                key
-                for key in stored.keys() - named - {dataset.manifest}
-                if not key.startswith(dataset.log)
-            )
-            if unnamed:
+            if unnamed := sorted(k for k in stored.keys() - named if not k.startswith(apart)):
                 what = f"{len(unnamed):,} objects that no version names, such as {unnamed[0]}"
                 yield f"{dataset.path}: {what}. {AGAIN}"
     if scratch := lake.store.listed("silver", SCRATCH):

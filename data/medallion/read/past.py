@@ -83,7 +83,7 @@ def version_at(lake: Lake, dataset: Dataset, moment: Moment) -> Manifest:
         NoVersionThen: the log knows no version of it.
         VersionLost: it may have been a version whose log entry is lost.
     """
-    until = None if _is_run(moment) else _time(moment)
+    until = None if re.fullmatch(RUN, str(moment)) else _time(moment)
     lost = 0
     oldest: Manifest | None = None
     for number, version in reversed([*lake.log(dataset).entries()]):
@@ -99,10 +99,6 @@ def version_at(lake: Lake, dataset: Dataset, moment: Moment) -> Manifest:
         raise VersionLost(dataset.path, lost)
     first = f"{oldest.published_at:%Y-%m-%dT%H:%M:%SZ}" if oldest else ""
     raise NoVersionThen(dataset.path, str(moment), first)
-
-
-def _is_run(moment: Moment) -> bool:
-    return isinstance(moment, str) and bool(re.fullmatch(RUN, moment))
 
 
 def _time(moment: Moment) -> datetime:
@@ -217,36 +213,33 @@ def changes(lake: Lake, flow: Flow, start: Moment | None, end: Moment | None) ->
     if start is None:
         if after.version == newest.version:
             return _stored(lake, flow, newest)
-        entries = [one for _, one in lake.log(flow.silver).entries() if one]
+        entries = [one for _, one in lake.log(flow.silver).entries() if one][::-1]
         until = [one for one in entries if one.version <= after.version]
-        after = next((one for one in until[::-1] if one.changes != Changes()), after)
-        before = next((one for one in until[::-1] if one.version < after.version), None)
-        if before is None:
-            head = {"run": after.run, "snapshot": after.snapshot, "before": None}
-            return {**head, "counts": (after.changes or Changes()).model_dump()}
+        after = next((one for one in until if one.changes != Changes()), after)
+        before = next((one for one in until if one.version < after.version), None)
     else:
         before = version_at(lake, flow.silver, start)
-    head = {"run": after.run, "snapshot": after.snapshot, "before": before.snapshot}
+    head = {"run": after.run, "snapshot": after.snapshot, "before": before and before.snapshot}
+    if before is None:
+        return {**head, "counts": (after.changes or Changes()).model_dump()}
+    unchanged = {**head, "counts": Changes().model_dump()}
     if before.snapshot == after.snapshot:
-        return {**head, "counts": Changes().model_dump()}
+        return unchanged
     with Past(lake, flow) as past:
         again = past.rebuilt(*(past.snapshot(flow.silver, one) for one in (before, after)))
         both = [one for _, one in again.log(flow.silver).entries() if one]
         for published, rebuilt in zip((before, after), both, strict=True):
             _compare(flow, flow.silver, published, rebuilt)
         if both[-1].changes == Changes():  # it kept the report of the version before
-            return {**head, "counts": Changes().model_dump()}
+            return unchanged
         return {**_stored(again, flow, both[-1]), **head}
 
 
 def _stored(lake: Lake, flow: Flow, version: Manifest) -> dict[str, Any]:
     """The change report that a version of silver names."""
-    copy = version.copy_at(flow.changes)
-    entry = copy.object if copy else None
-    if entry is None:
-        return {"run": version.run, "snapshot": version.snapshot, "before": None}
-    report: dict[str, Any] = json.loads(lake.read("silver", entry))
-    return report
+    if copy := version.copy_at(flow.changes):
+        return dict(json.loads(lake.read("silver", copy.object)))
+    return {"run": version.run, "snapshot": version.snapshot, "before": None}
 
 
 def _compare(flow: Flow, dataset: Dataset, published: Manifest, rebuilt: Manifest) -> None:

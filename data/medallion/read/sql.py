@@ -103,5 +103,4 @@ def _tables(flow: Flow) -> Iterator[tuple[str, str, Dataset, pa.Schema, Read]]:
     for dataset in (flow.bronze, flow.silver, *flow.gold):
         read = partial(tables.rows, flow=flow, dataset=dataset)
         yield dataset.layer, dataset.name, dataset, tables.schema_of(flow, dataset), read
-    rejected = partial(tables.rejected, flow=flow)
-    yield "rejected", flow.name, flow.silver, tables.REJECTED, rejected
+    yield "rejected", flow.name, flow.silver, tables.REJECTED, partial(tables.rejected, flow=flow)

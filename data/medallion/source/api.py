@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 from urllib.parse import urljoin
 
 from ..lake.records import Item
@@ -13,16 +13,11 @@ from ..own_code import OwnCode
 from ..settings import FlowSettings
 from .auth import BEARER, Auth
 from .bodies import Body, Json
+from .client import Client
 from .completeness import Totals
 from .errors import ApiLooped
-from .exchange import Page, Request, Response
+from .exchange import Meaning, Page, Request, Response
 from .pagination import HeaderLink, Paginator
-
-if TYPE_CHECKING:
-    from .client import Client
-
-Meaning = Literal["answer", "end", "wait", "refusal"]
-"""What a status means: an answer, no more pages, try again later, or no."""
 
 STATUSES: Mapping[int, Meaning] = {
     200: "answer",

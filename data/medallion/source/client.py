@@ -17,7 +17,7 @@ from email.utils import parsedate_to_datetime
 from functools import partial
 from http import HTTPStatus
 from http.client import HTTPException
-from typing import TYPE_CHECKING, NoReturn, TypeVar
+from typing import NoReturn, Protocol, TypeVar
 from urllib.parse import urlsplit
 
 import requests
@@ -39,7 +39,7 @@ from .. import __version__
 from ..host.network import session
 from ..own_code import OwnCode
 from ..settings import FlowSettings
-from .auth import Login
+from .auth import Auth, Login
 from .errors import (
     ApiBodyMalformed,
     ApiBusy,
@@ -51,10 +51,7 @@ from .errors import (
     FatalApiError,
     RetriableApiError,
 )
-from .exchange import Request, Response
-
-if TYPE_CHECKING:
-    from .api import Api
+from .exchange import Meaning, Request, Response
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -67,13 +64,26 @@ OF_THE_NETWORK = (OSError, HTTPException, urllib3.exceptions.HTTPError)
 LARGEST_BODY = 64 << 20  # bytes as sent; the largest page of the real API has 86 kB
 
 
+class Dialect(Protocol):
+    """What a client must know of an API; `Api` says what each is."""
+
+    headers: Mapping[str, str]
+    unique: str
+    encoding: str
+
+    @property
+    def auth(self) -> Auth: ...  # noqa: D102
+
+    def meaning(self, response: Response) -> Meaning: ...  # noqa: D102
+
+
 class Client:
     """Sends requests to an API within the limits of the settings; a context manager.
 
     Public methods raise `FatalApiError`.
     """
 
-    def __init__(self, api: Api, settings: FlowSettings) -> None:
+    def __init__(self, api: Dialect, settings: FlowSettings) -> None:
         self._api = api
         self._settings = settings
         self._deadline = time.monotonic() + settings.api_time_limit

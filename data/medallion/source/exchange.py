@@ -17,6 +17,9 @@ from ..lake.records import Item, parse
 from ..table import field_of
 
 LARGEST_BODY = 512 << 20  # bytes, unpacked
+Meaning = Literal["answer", "end", "wait", "refusal"]
+"""What a status means: an answer, no more pages, try again later, or no."""
+
 GZIP = b"\x1f\x8b"
 
 
