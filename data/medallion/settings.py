@@ -185,6 +185,8 @@ class FlowSettings(_Model):
 
     prefix: str
     """The prefix of their names: the flow's name in capitals, and `_`."""
+    others: Mapping[str, SecretStr]
+    """All variables with the prefix, without it; a flow may have some of its own."""
 
     api_url: str = _variable("API_URL")
     api_token: SecretStr = _variable("API_TOKEN", SecretStr(""))
@@ -196,9 +198,6 @@ class FlowSettings(_Model):
     api_backoff: float = _variable("API_BACKOFF_SECONDS", 0.5, ge=0)
     api_time_limit: float = _variable("API_TIME_LIMIT_SECONDS", 900, gt=0)
     api_crawls: int = _variable("API_CRAWLS", 3, ge=1)
-
-    others: Mapping[str, SecretStr] = _variable("others", {})
-    """The variables with the prefix that are no setting of every flow."""
 
     history_versions: int = _variable("HISTORY_VERSIONS", HISTORY_VERSIONS, ge=0)
     history_days: int = _variable("HISTORY_DAYS", 0, ge=0, le=36_500)

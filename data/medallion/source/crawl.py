@@ -16,7 +16,7 @@ from ..table import Table
 from .api import Api
 from .client import Client
 from .completeness import Identities, Tally, Totals
-from .errors import ApiEmpty, CrawlIncomplete
+from .errors import CONSTANT, UNSETTLED, ApiEmpty, CrawlIncomplete
 
 New = Callable[[], Tally]
 Fetch = Callable[[int | None], Tally]
@@ -66,7 +66,7 @@ def _totals(api: Api, client: Client, settings: FlowSettings) -> Totals | None:
 def _added_up(
     api: Api, settings: FlowSettings, client: Client, fetch: Fetch, before: Totals
 ) -> Crawl:
-    met, remedy = None, CrawlIncomplete.UNSETTLED
+    met, remedy = None, UNSETTLED
     for _ in range(settings.api_crawls):
         if before.records == 0:
             raise ApiEmpty(settings.api_url, api.unit, settings.name_of("API_URL"))
@@ -76,7 +76,7 @@ def _added_up(
         if not differences:
             return Crawl(tally.records, tally.checks(after))
         if (tally.ids, before) == (met, after):
-            remedy = CrawlIncomplete.CONSTANT.format(repeated=tally.repeated or "none")
+            remedy = CONSTANT.format(repeated=tally.repeated or "none")
         met, before = tally.ids, after
     raise CrawlIncomplete(settings.api_url, settings.api_crawls, differences, remedy)
 
@@ -91,7 +91,7 @@ def _agreed(api: Api, settings: FlowSettings, fetch: Fetch) -> Crawl:
             return Crawl(tally.records, tally.agreement())
         (told, _), before = before, tally.ids
     differences = {"ids of two walks": {"fetched": tally.distinct, "told": told}}
-    crawls, remedy = settings.api_crawls + 1, CrawlIncomplete.UNSETTLED
+    crawls, remedy = settings.api_crawls + 1, UNSETTLED
     raise CrawlIncomplete(settings.api_url, crawls, differences, remedy)
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 from ..errors import MedallionError
 
 
@@ -124,14 +122,16 @@ class ApiEmpty(FatalApiError):
     says = "{url} says it has no {unit}; nothing was published. Check {setting}."
 
 
+UNSETTLED = "run again when its data have settled"
+CONSTANT = (
+    "each crawl met the same records, so running again will not help: the API may give no more "
+    "than these, or count a record twice (first key that is there twice: {repeated})"
+)
+"""The remedies for a crawl that is incomplete, as its numbers change or not."""
+
+
 class CrawlIncomplete(FatalApiError):
     """The fetched records do not add up to the API's totals."""
-
-    UNSETTLED: ClassVar = "run again when its data have settled"
-    CONSTANT: ClassVar = (
-        "each crawl met the same records, so running again will not help: the API may give no more "
-        "than these, or count a record twice (first key that is there twice: {repeated})"
-    )
 
     crawls: int
     differences: dict[str, dict[str, int]]
