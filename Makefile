@@ -25,7 +25,7 @@ CODE := $(patsubst %/,%,$(sort $(dir $(wildcard */*.py))))
 help: ## List the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-demo: environment-sandbox ## See it work: embedded store, local API, the real pipeline (FLOW=breweries)
+demo: environment-sandbox ## See it work: embedded store, local API, the real pipeline (FLOW=...)
 	@exec $(BIN)/python -m sandbox demo --flow "$(FLOW)" $(ARGS)
 
 run: environment-sandbox ## Run the pipeline on the real API and your store (embedded if none is set)
@@ -34,7 +34,7 @@ run: environment-sandbox ## Run the pipeline on the real API and your store (emb
 web: environment-sandbox ## Open Mage's page on http://127.0.0.1:6789 (WEB_PORT=...)
 	@exec $(BIN)/python -m sandbox web --flow "$(FLOW)" --lake "$(LAKE)" --port "$(WEB_PORT)"
 
-report: environment-sandbox ## Make the page of what a lake holds and proves (LAKE=demo, FLOW=breweries)
+report: environment-sandbox ## Make the page of what a lake holds and proves (LAKE=demo, FLOW=...)
 	@exec $(BIN)/python -m sandbox report --flow "$(FLOW)" --lake "$(LAKE)"
 
 store: environment-sandbox ## Serve the embedded store alone, to read a lake (LAKE=demo or main)
