@@ -22,7 +22,10 @@ else:
     import tomli as tomllib
 
 ROOT = audit.PROJECT
-LOCKS = {*audit.LOCKS, *(f"{lock.parent.name}/{lock.name}" for lock in ROOT.glob("*/*.lock"))}
+LOCKS = {
+    *audit.LOCKS,
+    *(f"{lock.parent.name}/{lock.name}" for lock in ROOT.glob("*/requirements.lock")),
+}
 TOOLS = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]
 OVERRIDES = {
     canonicalize_name(one.name): one
