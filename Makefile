@@ -139,7 +139,7 @@ dashboards: environment-tests ## Write Grafana's dashboards from their code
 setup: environment-tests ## Set up everything without running anything
 
 lock: environment-sandbox ## Resolve the lock files again (ARGS=--upgrade for newer versions)
-	@before=; for folder in . sandbox tests benchmarks; do \
+	@before=; for folder in . sandbox tests $(wildcard benchmarks); do \
 	  $(BIN)/uv pip compile $$folder/requirements.txt -o $$folder/requirements.lock $(ARGS) \
 	    $${before:+-c $${before#./}} \
 	    --universal --python-version 3.10 --generate-hashes --no-emit-index-url --quiet \

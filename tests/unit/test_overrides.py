@@ -22,7 +22,10 @@ else:
     import tomli as tomllib
 
 ROOT = audit.PROJECT
-LOCKS = (*audit.LOCKS, "benchmarks/requirements.lock")
+LOCKS = {
+    *audit.LOCKS,
+    *(f"{lock.parent.name}/{lock.name}" for lock in ROOT.glob("*/requirements.lock")),
+}
 TOOLS = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]
 OVERRIDES = {
     canonicalize_name(one.name): one
@@ -40,7 +43,7 @@ def pins(lock: str) -> dict[str, set[str]]:
     return found
 
 
-@pytest.mark.parametrize("lock", LOCKS)
+@pytest.mark.parametrize("lock", sorted(LOCKS))
 def test_the_locks_obey(lock):
     held = pins(lock)
     assert not LEFT_OUT & set(held)
