@@ -119,7 +119,12 @@ def test_a_body_is_text_whatever_its_charset(content, more):
 
 @pytest.mark.parametrize(
     ("content", "encoding"),
-    [(b"\xe9", ""), (gzip.compress(b"abc", mtime=0)[:-9], ""), (b"\x1f\x8b", ""), (b"a", "nonsense")],
+    [
+        (b"\xe9", ""),
+        (gzip.compress(b"abc", mtime=0)[:-9], ""),
+        (b"\x1f\x8b", ""),
+        (b"a", "nonsense"),
+    ],
 )
 def test_a_body_that_is_no_text_is_refused(content, encoding):
     with pytest.raises((ValueError, LookupError)):

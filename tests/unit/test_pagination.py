@@ -1,12 +1,17 @@
 """From page to page, by number, offset, cursor or link, and never in a circle."""
 
 import json
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
 from itertools import count
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from data.medallion.errors import OwnCodeFailed
 from data.medallion.source.api import Api, Total
 from data.medallion.source.client import Client
 from data.medallion.source.errors import ApiGaveUp, ApiLeadsAway, ApiLooped, ApiRefused
@@ -204,6 +209,49 @@ def test_a_list_of_names_is_followed_by_a_request_each_in_order():
     pages, server = walked(answer, paging=JsonLink(), detail="station/{id}")
     assert pages == [[{"id": n, "own": True} for n in p] for p in ((0, 1), (2, 3))]
     assert len(server.requests) == 6
+
+
+def test_a_list_that_does_not_name_its_records_is_told(monkeypatch):
+    monkeypatch.setenv("STATIONS_API_ATTEMPTS", "2")
+    with pytest.raises(ApiGaveUp, match=r"a record that does not say .*: KeyError"):
+        walked(lambda _: Answer('{"data":[{"id":1}]}'), detail="{url}")
+
+
+@dataclass(kw_only=True, eq=False)
+class OwnApi(Api):
+    """An API whose author has made a mistake."""
+
+    fault: Callable[[Response], Any]
+
+    def read(self, response):
+        return self.fault(response)
+
+
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [
+        (lambda answer: answer.json["rows"], "raised KeyError: 'rows'"),
+        (lambda answer: None, "returned None where a list of records is needed"),
+        (lambda answer: answer.json["data"], "returned what is no record: a JSON text"),
+    ],
+)
+def test_a_mistake_of_a_parser_names_it_at_once(fault, said):
+    requests = []
+
+    def answer(request):
+        requests.append(request)
+        return Answer('{"data":[{"id":1}]}')
+
+    with serving(answer) as server, pytest.raises(OwnCodeFailed) as caught:
+        settings = STATIONS.load_settings().model_copy(update={"api_url": server.url})
+        api = OwnApi(title="", url="", fault=fault)
+        with Client(api, settings) as client:
+            list(api.pages(client, settings, None))
+    assert re.match(
+        rf"OwnApi.read \(tests/unit/test_pagination.py, line \d+\), asked for the records of "
+        rf"{re.escape(server.url)}\?per_page=3, {re.escape(said)}", str(caught.value)
+    )  # fmt: skip
+    assert len(requests) == 1
 
 
 @pytest.mark.parametrize(

@@ -39,6 +39,7 @@ class Total:
     url: str = ""
     """The address of that body, relative to the list's; "" for the list's first page."""
     parameters: Mapping[str, Any] = field(default_factory=dict)
+    """The parameters of that request, with the list's filters, if it has any."""
     header: str = ""
     """The header, if it is no field."""
 
@@ -143,7 +144,7 @@ class Api:
             FatalApiError: a page could not be fetched.
         """
         for page in self._walk(client, settings, total or 0):
-            yield self._details(client, page) if self.detail else page.records
+            yield list(client.in_order(partial(_detail, client), page.details)) or page.records
 
     def _walk(self, client: Client, settings: FlowSettings, total: int) -> Iterator[Page]:
         """Yield the pages; those whose requests are known are requested ahead."""
@@ -180,13 +181,16 @@ class Api:
         with OwnCode(self.paging.after, f"what follows {request}", (ValueError,)) as own:
             following = self.paging.after(request, response, len(records), full)
             own.expect(following, (Request, type(None)), "a Request or None")
-        return Page(records, response.url, following)
+        return Page(records, following, self._details(response, records))
 
-    def _details(self, client: Client, page: Page) -> list[Item]:
-        """Fetch the record that each listed one names."""
+    def _details(self, response: Response, records: list[Item]) -> list[Request]:
+        """The request of each record, if the list only names them."""
+        try:
+            addresses = [self.detail.format_map(one) for _, one in records if self.detail]
+        except (LookupError, TypeError, AttributeError) as error:
+            raise ValueError(f"a record that does not say {self.detail!r}: {error!r}") from None
+        return [Request(urljoin(response.url, address)) for address in addresses]
 
-        def fetch(listed: Item) -> Item:
-            address = urljoin(page.url, self.detail.format_map(listed[1]))
-            return client.send(Request(address), lambda response: (response.text, response.json))
 
-        return list(client.in_order(fetch, page.records))
+def _detail(client: Client, request: Request) -> Item:
+    return client.send(request, lambda response: (response.text, response.json))

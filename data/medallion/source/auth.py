@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from inspect import isfunction
 from typing import ClassVar, Literal
@@ -47,7 +47,7 @@ BEARER = Token(scheme="Bearer")
 @dataclass(frozen=True)
 class _Signature(AuthBase):
     declared: Token
-    value: str
+    value: str = field(repr=False)
 
     def __call__(self, request: PreparedRequest) -> PreparedRequest:
         if self.declared.place == "query":
@@ -93,11 +93,10 @@ class Login(AuthBase):
         self.settings = " and ".join(map(settings.name_of, read))
         """The names of the settings that may be wrong."""
         self.number = 0
-        """How often it was made anew."""
+        """How often a signature was made."""
+        self.signs: AuthBase | None = None
         self._make = partial(make, settings)
         self._url = settings.api_url
-        self._signs: AuthBase | None = None
-        self._made = False
         self._lock = threading.Lock()
 
     def __call__(self, request: PreparedRequest) -> PreparedRequest:
@@ -106,24 +105,18 @@ class Login(AuthBase):
         Raises:
             ApiLoginFailed: there is no signature.
         """
-        with self._lock, self._told():
-            if not self._made:
-                self._signs, self._made = self._make(), True
-            return self._signs(request) if self._signs else request
-
-    @property
-    def signs(self) -> bool:
-        """Whether requests are signed."""
-        return self._signs is not None
+        self.renew(0)
+        with self._told():
+            return self.signs(request) if self.signs else request
 
     def renew(self, number: int) -> bool:
-        """Make it anew, unless that was done since `number`; False if that changes nothing."""
+        """Make another signature than that of `number`; False if there is no other one."""
         with self._lock, self._told():
             if self.number == number:
                 made = self._make()
-                if made == self._signs:
+                if number and made == self.signs:
                     return False
-                self._signs, self.number = made, number + 1
+                self.signs, self.number = made, number + 1
             return True
 
     @contextmanager

@@ -187,7 +187,7 @@ class Client:
         after_last: T | None,
         renewed: bool = False,
     ) -> T:
-        login = self._login.number
+        login = self._login.number or 1  # the first request makes the first one
         response = self._answer(request)
         with OwnCode(self._api.meaning, f"the answer of {request}"):
             meaning = self._api.meaning(response)

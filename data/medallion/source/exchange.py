@@ -104,12 +104,13 @@ class Response:
 
 @dataclass(frozen=True)
 class Page:
-    """The records of a response, each with its text as received, and what comes after it."""
+    """The records of a response, each with its text as received, and what to ask next."""
 
     records: list[Item]
-    url: str = ""
     following: Request | None = None
     """The request of the next page; None if this is the last one."""
+    details: list[Request] = field(default_factory=list)
+    """The request of each record, if the page only names them."""
 
 
 def _unpacked(content: bytes) -> bytes:
