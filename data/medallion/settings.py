@@ -293,6 +293,6 @@ def spool_folder() -> Path:
 def known_secrets() -> Redactor:
     """A redactor of the secrets in the environment and `.env`; works even if settings are wrong."""
     try:
-        return Redactor.of(os.environ, read_envfile(DOTENV))
+        return Redactor.of(environment())
     except SettingError:
         return Redactor.of(os.environ)
