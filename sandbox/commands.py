@@ -68,8 +68,8 @@ def _next(lake: str, flow: Flow) -> str:
     named += "" if flow.name == default_flow() else f" FLOW={flow.name}"
     return (
         f"  lake     {SANDBOX / lake}\n\n"
-        f"  next     make sql{named:12} ask this lake in SQL\n"
-        f"           make web{named:12} Mage's page, on this lake"
+        f"  next     make sql{named:10}   ask this lake in SQL\n"
+        f"           make web{named:10}   Mage's page, on this lake"
     )
 
 
