@@ -83,7 +83,8 @@ class VersionLog:
         """All versions by number, oldest first; None for one that is lost or cannot be read."""
 
         def read(number: int) -> tuple[int, Manifest | None]:
-            with suppress(LakeError):
+            # A store answers 500 for what has rotted in it.
+            with suppress(LakeError, StoreBusy, StoreAnsweredOtherwise):
                 return number, self.entry(number)
             return number, None
 
