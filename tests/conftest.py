@@ -77,7 +77,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what is slow and rarely fails, unless all are asked for."""
+    """Leave out what is slow and rarely fails, unless all are asked for; start with what waits."""
+    items.sort(key=lambda item: item.get_closest_marker("waits") is None)
     if config.getoption("--all") or config.getoption("--all-faults"):
         return
     slow = [item for item in items if item.get_closest_marker("slow")]

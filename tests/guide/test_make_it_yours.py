@@ -20,6 +20,8 @@ from sandbox.store import embedded_store
 from tests.compose.stack import copy
 from tests.programs import environment
 
+pytestmark = pytest.mark.waits
+
 ROOT = Path(__file__).resolve().parents[2]
 GUIDE = (ROOT / "docs" / "make-it-yours.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", GUIDE, re.DOTALL | re.MULTILINE)
@@ -71,7 +73,7 @@ def shell(folder: Path, script: str, **more: str) -> str:
     ours = ("MINIO_", "BREWERIES_", "LAKE_", "DASK_")
     theirs = environment()
     settings = {name: value for name, value in theirs.items() if not name.startswith(ours)}
-    settings["PYTEST_ADDOPTS"] = "-k TestQuakes"  # of the others, that they can be collected
+    settings["PYTEST_ADDOPTS"] = "--ignore=tests/unit -k TestQuakes"  # the others take long
     done = subprocess.run(
         ["bash", "-euo", "pipefail", "-c", script], cwd=folder, env={**settings, **more},
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
@@ -215,12 +217,12 @@ def test_the_breweries_can_go_and_a_newer_release_can_come(clone, tmp_path, whol
 
     def followed(block, *more):
         fast = "; ".join([re.sub(r"(?m)^make .*\n", "", block[1]) + FAST, *more])
-        return shell(mine, block[1] if whole else fast, PYTEST_ADDOPTS="")
+        return shell(mine, block[1], PYTEST_ADDOPTS="") if whole else shell(mine, fast)
 
     mine, release = tmp_path / "mine", tmp_path / "release"
     shutil.copytree(clone, mine, symlinks=True)
     shell(mine, f"git clone -q . {release}; git add -A; git commit -qm Quakes")
-    printed = followed(WITHOUT, "make test-fast ARGS='-n 2'")
+    printed = followed(WITHOUT, "make test-fast")
     assert re.search(rf"bronze/quakes +{QUAKES}\b", printed) and " passed" in printed
     shell(mine, "git commit -qam 'Without the breweries'")
 

@@ -9,11 +9,6 @@ from monitoring.look import connect
 from tests.monitoring.seen import Seen
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Start first what waits for minutes: all else ends meanwhile."""
-    items.sort(key=lambda item: item.get_closest_marker("waits") is None)
-
-
 @pytest.fixture
 def see(request):
     """Starts exporters, and ends them."""
