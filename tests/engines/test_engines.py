@@ -196,6 +196,7 @@ def test_a_cluster_without_workers_is_told(world, cluster, monkeypatch):
     assert "had no worker in 1 s" in world.fails(ClusterEmpty, "silver")["message"]
 
 
+@pytest.mark.slow
 def test_a_cluster_that_goes_away_is_an_error(world, cluster, monkeypatch):
     cluster.add_worker()
     run = engine.Cluster.run

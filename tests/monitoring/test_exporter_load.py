@@ -249,6 +249,7 @@ exporter.serve_forever()
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="no /proc to see memory in")
 def test_a_manifest_of_300_000_objects_fits_in_the_container(world):
     put_version(world.lake, FLOW.silver, of_objects(300_000))

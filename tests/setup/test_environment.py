@@ -101,6 +101,7 @@ def test_what_is_current_is_left_alone_in_a_clone_that_was_renamed(made):
     assert str(made) in subprocess.run(script, capture_output=True, text=True, check=True).stdout
 
 
+@pytest.mark.slow
 def test_a_lock_file_that_changed_is_installed(made):
     assert "Installing tests/requirements.lock" in make(made, "environment-tests")
     assert python(made, "import iniconfig, toolz; print('both')") == "both"
@@ -253,6 +254,7 @@ def test_a_clone_of_another_user_is_named(empty, tmp_path):
     )
 
 
+@pytest.mark.slow
 def test_pip_reaches_no_index(empty):
     sentence = refused(empty, PIP_INDEX_URL="http://127.0.0.1:9/simple", PIP_RETRIES=0)
     assert sentence.startswith("pip cannot get uv (") and "index" in sentence
