@@ -23,7 +23,7 @@ from data.medallion.host.command import PIPE_CLOSED, say, when_ended
 
 from . import ROOT
 
-PATIENCE_SECONDS = 20.0  # the embedded store needs up to four
+PATIENCE_SECONDS = 10.0  # the embedded store needs up to four, or hangs for good
 CANNOT_START = 126  # the exit status that a shell uses
 
 

@@ -59,7 +59,7 @@ def web(folder: Path, api: LocalBreweryApi, root: Path = ROOT, **settings: str) 
             yield _ready(f"http://127.0.0.1:{port}", root / ".sandbox" / lake, process, folder)
         finally:
             process.send_signal(signal.SIGINT)
-            process.wait(60)
+            process.wait(90)
             shutil.rmtree(root / ".sandbox" / lake, ignore_errors=True)
 
 
