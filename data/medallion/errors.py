@@ -14,7 +14,7 @@ from typing_extensions import dataclass_transform
 
 @dataclass_transform(eq_default=False)
 class MedallionError(Exception):
-    """Root of all errors of the pipeline. Each is a dataclass; `says` is its message and docstring."""
+    """Root of all errors of the pipeline. Each is a dataclass; `says` is message and docstring."""
 
     says: ClassVar[str]
 

@@ -238,9 +238,7 @@ def sealed(entry: BaseModel) -> bytes:
     The hash is the sha256 of the stored bytes, with zeros in place of its own 64 digits. Entries of
     later formats have it too.
     """
-    content = entry.model_dump_json(indent=1, exclude_none=True).encode() + b"\n"
-    found = _seal(content)
-    return content[: found.start(1)] + _digest(content, found) + content[found.end(1) :]
+    return _resealed(entry.model_dump_json(indent=1, exclude_none=True).encode() + b"\n")
 
 
 def check_seal(content: bytes) -> None:
@@ -249,21 +247,15 @@ def check_seal(content: bytes) -> None:
     Raises:
         ValueError: it is cut, or a byte of it has changed.
     """
-    found = _seal(content)
-    if _digest(content, found) != found[1]:
+    if _resealed(content) != content:
         raise ValueError("it differs from its own sha256")
 
 
-def _seal(content: bytes) -> re.Match[bytes]:
+def _resealed(content: bytes) -> bytes:
     if not (found := _SEAL.search(content)):
         raise ValueError("it does not end with its sha256")
-    return found
-
-
-def _digest(content: bytes, found: re.Match[bytes]) -> bytes:
-    digest = hashlib.sha256(content[: found.start(1)])
-    digest.update(NO_SEAL.encode() + content[found.end(1) :])
-    return digest.hexdigest().encode()
+    before, after = content[: found.start(1)], content[found.end(1) :]
+    return before + sha256(before + NO_SEAL.encode() + after).encode() + after
 
 
 def first_problem(error: ValidationError) -> str:
