@@ -199,6 +199,10 @@ class ObjectUnreadable(LakeError):
     )
 
 
+UNREADABLE = (LakeError, StoreBusy, StoreAnsweredOtherwise)
+"""What a read of a damaged object raises: a store answers 500 for what has rotted in it."""
+
+
 class ColumnsDiffer(LakeError):
     """A Parquet object lacks a column, or the column has another type."""
 

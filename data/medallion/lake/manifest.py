@@ -26,8 +26,7 @@ _SEAL = re.compile(rb'"sha256": "([0-9a-f]{64})"\n\}\n\Z')
 PART_BYTES = 32 << 20
 """The size of a part of a large object. One task of the next step reads and checks one part."""
 
-ROWS_PER_REQUEST = 500
-"""The rows that are read in the time of a request, about."""
+ROWS_PER_REQUEST = 500  # about the rows that are read in the time of a request
 
 Content = bytes  # a name for the type, where `bytes` is a field
 
@@ -258,8 +257,10 @@ def _resealed(content: bytes) -> bytes:
     return before + sha256(before + NO_SEAL.encode() + after).encode() + after
 
 
-def first_problem(error: ValidationError) -> str:
-    """The first problem and its place, without the wrong value."""
+def first_problem(error: ValueError) -> str:
+    """The first problem and its place, without the wrong value; else the error's own message."""
+    if not isinstance(error, ValidationError):
+        return str(error)
     first = error.errors(include_input=False, include_url=False)[0]
     place = ".".join(map(str, first["loc"]))
     return f"{place}: {first['msg']}" if place else first["msg"]

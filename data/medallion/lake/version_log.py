@@ -11,11 +11,10 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 
-from pydantic import ValidationError
-
 from .batches import in_threads
 from .datasets import Dataset
 from .errors import (
+    UNREADABLE,
     LakeError,
     ManifestMissing,
     ManifestTooNew,
@@ -66,7 +65,8 @@ class VersionLog:
         if copy and copy[0].version >= last:
             return copy
         if not last:
-            raise ManifestMissing(f"{self.dataset.layer}/{self.dataset.manifest}", self._block)
+            name = f"{self.dataset.layer}/{self.dataset.manifest}"
+            raise ManifestMissing(name, self.dataset.block)
         return self._read(self.dataset.entry(last))
 
     def entry(self, number: int) -> Manifest:
@@ -83,8 +83,7 @@ class VersionLog:
         """All versions by number, oldest first; None for one that is lost or cannot be read."""
 
         def read(number: int) -> tuple[int, Manifest | None]:
-            # A store answers 500 for what has rotted in it.
-            with suppress(LakeError, StoreBusy, StoreAnsweredOtherwise):
+            with suppress(*UNREADABLE):
                 return number, self.entry(number)
             return number, None
 
@@ -130,17 +129,15 @@ class VersionLog:
         """
         try:
             self.entry(number)
-        except VersionLost:
-            return None
-        except (LakeError, StoreBusy, StoreAnsweredOtherwise) as error:
-            return error
+        except UNREADABLE as error:
+            return None if isinstance(error, VersionLost) else error
         return None
 
     def _read(self, key: str) -> tuple[Manifest, bytes]:
         name = f"{self.dataset.layer}/{key}"
         content = self.store.get(self.dataset.layer, key)
         if content is None:
-            raise ManifestMissing(name, self._block)
+            raise ManifestMissing(name, self.dataset.block)
         try:
             check_seal(content)
             head = Head.model_validate_json(content)
@@ -149,11 +146,5 @@ class VersionLog:
             if head.lost:
                 raise VersionLost(self.dataset.path, head.version)
             return Manifest.model_validate_json(content), content
-        except ValidationError as error:
-            raise ManifestUnreadable(name, first_problem(error), self._block) from None
         except ValueError as error:
-            raise ManifestUnreadable(name, str(error), self._block) from None
-
-    @property
-    def _block(self) -> str:
-        return self.dataset.block
+            raise ManifestUnreadable(name, first_problem(error), self.dataset.block) from None

@@ -13,14 +13,7 @@ from typing_extensions import Self
 from ..settings import LakeSettings
 from .batches import grouped, in_threads
 from .datasets import Dataset, Layer
-from .errors import (
-    LakeError,
-    ManifestMissing,
-    ObjectDiffers,
-    StoreAnsweredOtherwise,
-    StoreBusy,
-    StoreError,
-)
+from .errors import UNREADABLE, LakeError, ManifestMissing, ObjectDiffers, StoreError
 from .manifest import Manifest, StoredObject
 from .records import split_lines
 from .s3 import S3Store
@@ -105,7 +98,7 @@ class Lake:
         try:
             for _ in self.chunks(layer, entry):
                 pass
-        except (LakeError, StoreBusy, StoreAnsweredOtherwise) as error:
+        except UNREADABLE as error:
             return error
         return None
 
