@@ -108,8 +108,10 @@ def _replayed(
 ) -> LocalSnapshot:
     """Write an earlier snapshot, or the current one, into a file."""
     known = {one.snapshot: one.object for one in earlier}
-    if snapshot not in known:
-        snapshot = _published_by(writer, snapshot)
+    if snapshot not in known and writer.previous:  # it may be the run that published one
+        versions = writer.lake.log(writer.dataset).entries()
+        of_run = (one.snapshot for _, one in versions if one and one.run == snapshot)
+        snapshot = next(of_run, snapshot)
     if (wanted := known.get(snapshot)) is None:
         raise SnapshotMissing(snapshot, [*known])
     problem: Exception | None = None
@@ -123,12 +125,6 @@ def _replayed(
             digest, parts = _hashed(path)
             return LocalSnapshot(wanted.rows, snapshot, Source(key=entry.key, sha256=digest), parts)
     raise problem or SnapshotMissing(snapshot, [*known])
-
-
-def _published_by(writer: Writer, run: str) -> str:
-    """The snapshot that a run published in bronze; the run itself if the log knows none."""
-    entries = writer.lake.log(writer.dataset).entries() if writer.previous else ()
-    return next((one.snapshot for _, one in entries if one and one.run == run), run)
 
 
 def snapshots_of(version: Manifest) -> list[Snapshot]:

@@ -27,8 +27,7 @@ from .changes import Comparison
 from .errors import CheckFailed
 from .silver_tasks import Silver, Written, content_of
 
-ROWS_AT_ONCE = 200_000
-"""The weight of the published objects that one task reads."""
+ROWS_AT_ONCE = 200_000  # the weight of the published objects that one task reads
 
 
 def verify(view: View) -> None:
@@ -55,11 +54,6 @@ def verify(view: View) -> None:
         raise CheckFailed(what, expected, found)
 
 
-def buckets_to_compare(rows: int, previous: Manifest | None) -> int:
-    """The number of hash buckets for the rows that may differ between two versions."""
-    return few_buckets(rows + (previous.rows_out if previous else 0), ROWS_AT_ONCE)
-
-
 @dataclass(frozen=True)
 class Report:
     """The changes since the previous version: their counts, and the report of them as JSON."""
@@ -77,7 +71,7 @@ def report(step: Step, silver: Silver, written: Sequence[Written], snapshot: str
     before = {content_of(entry): entry for entry in (previous.objects if previous else ())}
     after = {content_of(entry) for entry in objects}
     is_same = before.keys() == after
-    gone = by_key([entry for content, entry in before.items() if content not in after])
+    gone = [entry for content, entry in before.items() if content not in after]
     head: dict[str, Any] = {"run": step.run, "snapshot": snapshot}
     head["before"] = previous.snapshot if previous else None
 
@@ -152,11 +146,6 @@ def count_keys(place: Place, schema: pa.Schema, parts: Sequence[Part]) -> int:
     """The number of distinct keys in a hash bucket; there are no other columns."""
     keys = texts_of(gather(place.scratch, parts, schema), schema.names)
     return int(pc.count_distinct(keys).as_py())
-
-
-def by_key(entries: Sequence[StoredObject]) -> tuple[StoredObject, ...]:
-    """Sort objects by their keys."""
-    return tuple(sorted(entries, key=attrgetter("key")))
 
 
 def partitions_in(entries: Sequence[StoredObject]) -> int:

@@ -19,8 +19,7 @@ from ..writer import Provenance, Step, Summary, View, made_from_expired
 from . import aggregation
 from .errors import AccountingBroken, CheckFailed
 
-ROWS_AT_ONCE = 1_000_000
-"""The weight of the silver objects that one task groups."""
+ROWS_AT_ONCE = 1_000_000  # the weight of the silver objects that one task groups
 
 
 def aggregate(step: Step) -> Summary:

@@ -35,9 +35,8 @@ Task = Callable[[Place], R]
 class Engine(Protocol):
     """Runs tasks."""
 
-    @property
-    def place(self) -> Place:
-        """The place of this process."""
+    place: Place
+    """The place of this process."""
 
     def run(self, tasks: Sequence[Task[R]], doing: str) -> Iterator[R]:
         """Run tasks; yields their results in order. `doing` is the label of the progress bar."""

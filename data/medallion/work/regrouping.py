@@ -29,8 +29,7 @@ from .shuffle import (
     size,
 )
 
-FAN_OUT = 64
-"""How many buckets one scatter makes, at most."""
+FAN_OUT = 64  # buckets that one scatter makes, at most
 
 Sides = tuple[list[Part], ...]
 """The parts of one bucket, a list per side. The same keys are in the same bucket on all sides."""

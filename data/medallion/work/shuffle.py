@@ -134,12 +134,12 @@ def gather(scratch: Scratch, parts: Sequence[Part], schema: pa.Schema) -> pa.Tab
     return pa.concat_tables([schema.empty_table(), *tables])
 
 
-def buckets_of(values: pa.ChunkedArray, number: int) -> Buckets:
+def buckets_of(values: pa.Array | pa.ChunkedArray, number: int) -> Buckets:
     """The bucket of each value, out of `number` buckets."""
     return hashes(values) % number if number > 1 else np.zeros(len(values), np.int64)
 
 
-def hashes(values: pa.ChunkedArray) -> Buckets:
+def hashes(values: pa.Array | pa.ChunkedArray) -> Buckets:
     """The CRC-32 of each value as text; it is the same on every machine and in every release."""
     texts = values.cast(pa.string()).cast(pa.binary()).to_pylist()
     return np.fromiter(map(zlib.crc32, texts), np.int64, len(values))
