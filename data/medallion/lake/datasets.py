@@ -67,13 +67,7 @@ class Dataset:
         return f"{OBJECTS}{self.name}/"
 
     def named(self, fixed: str, digest: str, writer: str) -> str:
-        """A name for an object that no other writer uses.
-
-        Args:
-            fixed: the fixed name of the object.
-            digest: the sha256 of its content.
-            writer: the id of the run that writes it.
-        """
+        """A name that no other writer uses, for an object of this fixed name and sha256."""
         path = PurePosixPath(fixed)
         return f"{self.objects}{path.stem}-{digest[:32]}-{writer}{path.suffix}"
 

@@ -112,13 +112,8 @@ class RaceWonTwice(StoreError):
     )
 
 
-class LeaseError(MedallionError):
-    """Base of the errors when another run writes the same dataset."""
-
+class LeaseHeld(MedallionError):
     dataset: str
-
-
-class LeaseHeld(LeaseError):
     holder: str
     waited: float
     says = (
@@ -127,7 +122,8 @@ class LeaseHeld(LeaseError):
     )
 
 
-class VersionTaken(LeaseError):
+class VersionTaken(MedallionError):
+    dataset: str
     version: int
     says = (
         "Another run has published version {version} of {dataset} meanwhile, because this run did "

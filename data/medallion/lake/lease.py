@@ -102,11 +102,7 @@ class Lease:
         return True
 
     def race_once_a_day(self) -> None:
-        """Run the race of writers, unless a run of the same day (UTC) did it in this lake.
-
-        Raises:
-            RaceWonTwice: as `race`.
-        """
+        """As `race`, unless a run of the same day (UTC) did it in this lake."""
         layer, key = self._dataset.layer, self._dataset.race
         proved = self._store.get(layer, key)
         if not proved or day_of(proved.decode(errors="replace")) != day_of(self._run):

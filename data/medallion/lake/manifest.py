@@ -17,8 +17,7 @@ from .datasets import Layer
 MANIFEST_VERSION = 3
 
 MACHINERY = __name__.rpartition(".lake.")[0]
-ONLY_READING = {"read", "report"}
-"""The folders of the machinery on which no byte of a version depends."""
+ONLY_READING = {"read", "report"}  # the folders of it on which no byte of a version depends
 
 NO_SEAL = "0" * 64
 _SEAL = re.compile(rb'"sha256": "([0-9a-f]{64})"\n\}\n\Z')
@@ -278,10 +277,9 @@ def sha256(content: bytes) -> str:
 
 @cache
 def code_version(package: str) -> str:
-    """The release, and a hash of the files on which the bytes of a version depend.
+    """The release, and a hash of the code of the machinery and of a flow's package.
 
-    Args:
-        package: the flow's package.
+    It has all files on which the bytes of a version depend.
     """
     digest = hashlib.sha256()
     for name in (MACHINERY, package):

@@ -41,12 +41,7 @@ class Lake:
         return VersionLog(self.store, dataset)
 
     def version(self, dataset: Dataset) -> Manifest:
-        """A dataset's newest version.
-
-        Raises:
-            ManifestMissing, ManifestUnreadable: the dataset's block must run.
-            ManifestTooNew: a later release wrote it.
-        """
+        """A dataset's newest version; errors as of `VersionLog.newest`."""
         return self.log(dataset).newest()
 
     def published(self, dataset: Dataset) -> Manifest | None:

@@ -102,11 +102,7 @@ def report(step: Step, silver: Silver, written: Sequence[Written], snapshot: str
 def scatter_objects(
     place: Place, silver: Silver, entries: Sequence[StoredObject], name: str, schema: pa.Schema
 ) -> Piece:
-    """Scatter columns of silver objects by key.
-
-    Raises:
-        LakeError: an object differs from its manifest.
-    """
+    """Scatter columns of silver objects by key; errors as of `read_located`."""
     rows = pa.concat_tables(read_located(place.lake, silver.partitioning, schema, entries))
     by_key = buckets_of(texts_of(rows, silver.table.keys), silver.key_buckets)
     return scatter(place.scratch, name, rows, by_key, silver.key_buckets)

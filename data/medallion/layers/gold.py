@@ -68,11 +68,7 @@ def schema_of(table: Table, aggregate: Aggregate) -> pa.Schema:
 
 
 def read(lake: Lake, flow: Flow, name: str) -> tuple[pa.Table, Manifest]:
-    """Read a published gold table; returns the table and its version.
-
-    Raises:
-        LakeError: gold is missing or differs from its manifest.
-    """
+    """Read a published gold table; returns it and its version. Errors as of `Lake.follow`."""
     aggregate, dataset = named(flow, name)
     schema = schema_of(flow.table, aggregate)
 

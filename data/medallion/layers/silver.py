@@ -30,8 +30,8 @@ from .silver_tasks import REJECTED_SCHEMA, CleanedRange, Silver, Written
 __all__ = ["transform", "verify"]
 
 EQUATION = "silver + rejected + duplicates = bronze"
+# More than the records of any range. The first position of each range is a multiple of it.
 RANGE_POSITIONS = 1 << 32
-"""More than the records of any range. The first position of each range is a multiple of it."""
 
 
 @dataclass(frozen=True)

@@ -115,11 +115,8 @@ class Silver:
 def clean_range(place: Place, silver: Silver, span: Range, name: str, first: int) -> CleanedRange:
     """Clean the records of a range, into pieces of a name.
 
-    `first` is the position of its first record; later ranges have greater positions.
-
-    Raises:
-        ObjectMissing: the object is gone.
-        ObjectDiffers: the range differs from the manifest.
+    `first` is the position of its first record; later ranges have greater positions. Errors as of
+    `lines_of`.
     """
     tables, rejected, batches, records = [silver.table.clean_schema.empty_table()], [], [], 0
     refused = set[bytes]()
