@@ -37,10 +37,8 @@ class FolderStore:
 
     def listed(self, layer: Layer, prefix: str) -> dict[str, Listed]:
         with self._lock:
-            every = sorted(
-                (key, one) for (of, key), (_, one) in self._objects.items() if of == layer
-            )
-        return {key: one for key, one in every if key.startswith(prefix)}
+            every = [(key, one) for (of, key), (_, one) in self._objects.items() if of == layer]
+        return {key: one for key, one in sorted(every) if key.startswith(prefix)}
 
     def get(self, layer: Layer, key: str) -> bytes | None:
         found = self._objects.get((layer, key))

@@ -60,13 +60,8 @@ def renewed(store: Store) -> dict[str, bool]:
     """
 
     def contents() -> dict[tuple[Layer, str], bytes | None]:
-        keys = [
-            (layer, key)
-            for layer in LAYERS
-            for key in store.listed(layer, LEASES)
-            if key.endswith(".json")
-        ]
-        return {name: store.get(*name) for name in keys}
+        names = [(layer, key) for layer in LAYERS for key in store.listed(layer, LEASES)]
+        return {name: store.get(*name) for name in names if name[1].endswith(".json")}
 
     first = last = contents()
     end = time.monotonic() + max(

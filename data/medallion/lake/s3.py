@@ -26,19 +26,11 @@ from typing_extensions import Self
 from ..errors import SettingError
 from ..host.workspace import workspace
 from ..settings import LakeSettings
+from . import errors
 from .datasets import Layer
-from .errors import (
-    BucketMissing,
-    ConditionsUnsupported,
-    ObjectMissing,
-    StoreAnsweredOtherwise,
-    StoreBusy,
-    StoreError,
-    StoreUnreachable,
-)
 from .refusals import LONGEST_MESSAGE, refusal
 from .store import BINARY, CHUNK, Listed
-from .tries import BUSY_TRIES, TRIES, tries, tries_of_a_conflict, tries_of_a_cut_body
+from .tries import BACKOFF_SECONDS, BUSY_TRIES, TRIES, tries, tries_if
 
 CONNECT_SECONDS = 5.0
 SKEW_SECONDS = 900.0  # S3 refuses a request if its time differs by more
@@ -133,7 +125,7 @@ class S3Store:
     def get(self, layer: Layer, key: str) -> bytes | None:
         try:
             return b"".join(self.stream(layer, key))
-        except ObjectMissing:
+        except errors.ObjectMissing:
             return None
 
     def stream(
@@ -141,7 +133,7 @@ class S3Store:
     ) -> Iterator[bytes]:
         name = f"{layer}/{key}"
         with self._asking(f"read {name}", missing=name):
-            for attempt in tries_of_a_cut_body():
+            for attempt in tries_if(lambda e: isinstance(e, urllib3.exceptions.ProtocolError)):
                 with attempt:
                     if start == end:
                         return
@@ -167,14 +159,14 @@ class S3Store:
         with self._asking(f"create {layer}/{key}"):
             try:
                 # While another write of the same name is under way, AWS says to try again.
-                for attempt in tries_of_a_conflict(lambda error: _status(error) == 409):
+                for attempt in tries_if(lambda e: _status(e) == 409, BACKOFF_SECONDS):
                     with attempt:
                         self._put(layer, key, content, headers)
             except MinioException as error:
                 if _status(error) in {409, 412}:
                     return False
                 if _is_lacking(error):
-                    raise ConditionsUnsupported(self.endpoint) from None
+                    raise errors.ConditionsUnsupported(self.endpoint) from None
                 raise
         return True
 
@@ -230,30 +222,30 @@ class S3Store:
             if code == "AccessDenied" and _seconds_apart(headers.get("Date")) > SKEW_SECONDS:
                 code = "RequestTimeTooSkewed"  # a response to HEAD does not contain this code
             if missing and code == "NoSuchKey":
-                raise ObjectMissing(missing) from None
+                raise errors.ObjectMissing(missing) from None
             if code == "NoSuchBucket":
-                raise BucketMissing(self.endpoint, action, error.bucket_name or "") from None
-            raise self._refusal(action, code, error.message, error.response.status) from None
+                raise errors.BucketMissing(self.endpoint, action, error.bucket_name or "") from None
+            raise self._refusal(action, code, error.message or "", error.response.status) from None
         except ServerError as error:
             raise self._refusal(action, "", "", error.status_code) from None
         except urllib3.exceptions.ProtocolError as error:
             # If no response comes, the client raises another error. SeaweedFS cuts the body where a
             # block of an object is damaged.
             cut = f"HTTP 200 with a body that is cut: {_reason(error)}"
-            raise StoreBusy(self.endpoint, action, cut) from None
+            raise errors.StoreBusy(self.endpoint, action, cut) from None
         except _FAILED as error:
-            raise StoreUnreachable(self.endpoint, action, _reason(error)) from None
+            raise errors.StoreUnreachable(self.endpoint, action, _reason(error)) from None
         except (ValueError, ParseError) as error:
             # The header that the client refuses holds a signature; the region was a page.
             reason = "a region" if "Invalid header" in str(error) else _reason(error)
             raise self._answered(action, f"not understood: {reason}") from None
 
-    def _refusal(self, action: str, code: str, message: str | None, status: int) -> StoreError:
+    def _refusal(self, action: str, code: str, message: str, status: int) -> errors.StoreError:
         region = self._settings.region or "us-east-1"
-        return refusal(self.endpoint, action, code, message or "", status, region)
+        return refusal(self.endpoint, action, code, message, status, region)
 
-    def _answered(self, action: str, reason: str) -> StoreAnsweredOtherwise:
-        return StoreAnsweredOtherwise(self.endpoint, action, reason)
+    def _answered(self, action: str, reason: str) -> errors.StoreAnsweredOtherwise:
+        return errors.StoreAnsweredOtherwise(self.endpoint, action, reason)
 
 
 def _is_lacking(error: MinioException) -> bool:

@@ -65,11 +65,7 @@ class Store(Protocol):
         """
 
     def copy(self, layer: Layer, key: str, to: str, kind: str = BINARY) -> None:
-        """Copy an object within its bucket, atomically.
-
-        Raises:
-            ObjectMissing: the object is missing.
-        """
+        """Copy an object within its bucket, atomically; errors as of `stream`."""
 
     def remove(self, layer: Layer, keys: Iterable[str]) -> None:
         """Remove objects; a missing object is no error."""

@@ -11,19 +11,9 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 
+from . import errors
 from .batches import in_threads
 from .datasets import Dataset
-from .errors import (
-    UNREADABLE,
-    LakeError,
-    ManifestMissing,
-    ManifestTooNew,
-    ManifestUnreadable,
-    StoreAnsweredOtherwise,
-    StoreBusy,
-    StoreError,
-    VersionLost,
-)
 from .manifest import MANIFEST_VERSION, Head, Manifest, check_seal, first_problem, sealed
 from .records import CONTENT_TYPE
 from .store import Store
@@ -59,14 +49,16 @@ class VersionLog:
         be: so it counts unless the log has a later version.
         """
         copy = None
-        with suppress(ManifestMissing, ManifestUnreadable, VersionLost, StoreBusy):
+        with suppress(
+            errors.ManifestMissing, errors.ManifestUnreadable, errors.VersionLost, errors.StoreBusy
+        ):
             copy = self._read(self.dataset.manifest)
         last = max(self.numbers(), default=0)
         if copy and copy[0].version >= last:
             return copy
         if not last:
             name = f"{self.dataset.layer}/{self.dataset.manifest}"
-            raise ManifestMissing(name, self.dataset.block)
+            raise errors.ManifestMissing(name, self.dataset.block)
         return self._read(self.dataset.entry(last))
 
     def entry(self, number: int) -> Manifest:
@@ -83,7 +75,7 @@ class VersionLog:
         """All versions by number, oldest first; None for one that is lost or cannot be read."""
 
         def read(number: int) -> tuple[int, Manifest | None]:
-            with suppress(*UNREADABLE):
+            with suppress(*errors.UNREADABLE):
                 return number, self.entry(number)
             return number, None
 
@@ -108,7 +100,7 @@ class VersionLog:
         if stands is None:
             action = f"store {self.dataset.layer}/{key}"
             reason = "that it did, and it is not there" if created else "a conflict, with no object"
-            raise StoreAnsweredOtherwise(self.store.endpoint, action, reason)
+            raise errors.StoreAnsweredOtherwise(self.store.endpoint, action, reason)
         return content if stands == content else None
 
     def restore(self, content: bytes, number: int) -> None:
@@ -121,30 +113,27 @@ class VersionLog:
         lost = Head(layer=dataset.layer, dataset=dataset.name, version=number, lost=True)
         self.store.create(dataset.layer, key, sealed(lost), CONTENT_TYPE)
 
-    def problem(self, number: int) -> LakeError | StoreError | None:
-        """Why an entry cannot be read; None if it can, or if the log says that it is lost.
-
-        Raises:
-            StoreError: the store does not answer, which says nothing about the entry.
-        """
+    def problem(self, number: int) -> errors.LakeError | errors.StoreError | None:
+        """As `Lake.problem`, of an entry; None too if the log says that the version is lost."""
         try:
             self.entry(number)
-        except UNREADABLE as error:
-            return None if isinstance(error, VersionLost) else error
+        except errors.UNREADABLE as error:
+            return None if isinstance(error, errors.VersionLost) else error
         return None
 
     def _read(self, key: str) -> tuple[Manifest, bytes]:
         name = f"{self.dataset.layer}/{key}"
         content = self.store.get(self.dataset.layer, key)
         if content is None:
-            raise ManifestMissing(name, self.dataset.block)
+            raise errors.ManifestMissing(name, self.dataset.block)
         try:
             check_seal(content)
             head = Head.model_validate_json(content)
             if head.manifest_version > MANIFEST_VERSION:
-                raise ManifestTooNew(name, head.manifest_version, MANIFEST_VERSION)
+                raise errors.ManifestTooNew(name, head.manifest_version, MANIFEST_VERSION)
             if head.lost:
-                raise VersionLost(self.dataset.path, head.version)
+                raise errors.VersionLost(self.dataset.path, head.version)
             return Manifest.model_validate_json(content), content
         except ValueError as error:
-            raise ManifestUnreadable(name, first_problem(error), self.dataset.block) from None
+            problem = first_problem(error)
+            raise errors.ManifestUnreadable(name, problem, self.dataset.block) from None

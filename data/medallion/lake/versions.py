@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
+from functools import partial
 from operator import attrgetter
 from typing import TypeVar
 
@@ -46,10 +47,9 @@ class Lake:
 
     def published(self, dataset: Dataset) -> Manifest | None:
         """As `version`; None if there is none."""
-        try:
+        with suppress(ManifestMissing):
             return self.version(dataset)
-        except ManifestMissing:
-            return None
+        return None
 
     def read(self, layer: Layer, entry: StoredObject) -> bytes:
         """Read an object that a version names, and check its hash.
@@ -63,12 +63,9 @@ class Lake:
         self, layer: Layer, entries: Iterable[StoredObject]
     ) -> Iterator[tuple[StoredObject, bytes]]:
         """As `read`, for some objects, a few at a time; yields each one with its content."""
-
-        def read(entry: StoredObject) -> tuple[StoredObject, bytes]:
-            return entry, self.read(layer, entry)
-
         for batch in grouped(entries, attrgetter("bytes"), BYTES_AT_ONCE):
-            yield from in_threads(self.store.connections, read, batch)
+            read = in_threads(self.store.connections, partial(self.read, layer), batch)
+            yield from zip(batch, read, strict=True)
 
     def chunks(self, layer: Layer, entry: StoredObject) -> Iterator[bytes]:
         """As `read`, in chunks of 1 MiB; the hash is checked after the last one."""

@@ -34,13 +34,10 @@ JOINED = {"sum": "sum", "count": "sum", "min": "min", "max": "max"}
 def group_objects(
     place: Place, table: Table, aggregates: Sequence[Aggregate], entries: Sequence[StoredObject]
 ) -> list[pa.Table]:
-    """The rows of some silver objects in the groups of each aggregate.
+    """Group the rows of some silver objects; errors as of `Lake.read` and `parquet.read`.
 
     Returns:
         One table per aggregate: its keys, and the partial values of each group.
-
-    Raises:
-        LakeError: an object differs from its manifest.
     """
     named = [name for a in aggregates for name in (*a.keys, *(m.column for m in a.measures))]
     used = dict.fromkeys(name for name in named if name and name not in table.partitions)

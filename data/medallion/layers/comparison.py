@@ -18,8 +18,7 @@ from ..lake.manifest import Changes, Manifest, StoredObject
 from ..lake.partitions import Partitioning
 from ..lake.versions import Lake
 from ..table import texts_of
-from ..work import regrouping
-from ..work.regrouping import Sides, few_buckets
+from ..work.regrouping import by_key, few_buckets
 from ..work.shuffle import Part, Piece, Place, buckets_of, gather, scatter
 from ..writer import Step, View
 from . import changes
@@ -40,11 +39,12 @@ def verify(view: View) -> None:
     def count(version: Manifest) -> tuple[int, int]:
         rows = version.rows_out
         silver = Silver.of(view.flow, key_buckets=few_buckets(rows, ROWS_AT_ONCE))
-        schema = pa.schema([silver.table[name].field for name in silver.table.keys])
+        keys, buckets = silver.table.keys, silver.key_buckets
+        schema = pa.schema([silver.table[name].field for name in keys])
         pieces = _scattered(view, silver, "keys", version.objects, schema)
         tasks = [
             partial(count_keys, schema=schema, parts=parts)
-            for (parts,) in _by_key(view, silver, schema, pieces)
+            for (parts,) in by_key(view.engine, schema, keys, buckets, pieces)
         ]
         return rows, sum(view.engine.run(tasks, "counting silver's keys"))
 
@@ -90,9 +90,10 @@ def report(step: Step, silver: Silver, written: Sequence[Written], snapshot: str
     if not before:
         rows = sum(entry.rows for entry in objects)
         return of(Changes(added=rows, partitions=partitions_in(objects)))
+    keys, buckets, now = silver.table.keys, silver.key_buckets, [one.new for one in written]
     tasks = [
         partial(compare, silver=silver, before=earlier, after=later)
-        for earlier, later in _by_key(step, silver, schema, was, [one.new for one in written])
+        for earlier, later in by_key(step.engine, schema, keys, buckets, was, now)
     ]
     compared = step.engine.run(tasks, "comparing with the previous version")
     found = changes.joined(silver.table, compared)
@@ -104,8 +105,8 @@ def scatter_objects(
 ) -> Piece:
     """Scatter columns of silver objects by key; errors as of `read_located`."""
     rows = pa.concat_tables(read_located(place.lake, silver.partitioning, schema, entries))
-    by_key = buckets_of(texts_of(rows, silver.table.keys), silver.key_buckets)
-    return scatter(place.scratch, name, rows, by_key, silver.key_buckets)
+    buckets = buckets_of(texts_of(rows, silver.table.keys), silver.key_buckets)
+    return scatter(place.scratch, name, rows, buckets, silver.key_buckets)
 
 
 def read_located(
@@ -147,13 +148,6 @@ def count_keys(place: Place, schema: pa.Schema, parts: Sequence[Part]) -> int:
 def partitions_in(entries: Sequence[StoredObject]) -> int:
     """The number of partitions of some objects."""
     return len({entry.key.rpartition("/")[0] for entry in entries})
-
-
-def _by_key(
-    view: View, silver: Silver, schema: pa.Schema, *sides: Sequence[Piece]
-) -> Iterator[Sides]:
-    keys, buckets = silver.table.keys, silver.key_buckets
-    return regrouping.by_key(view.engine, schema, keys, buckets, *sides)
 
 
 def _scattered(

@@ -100,8 +100,7 @@ def verify(view: View) -> None:
 
 def _tables(step: Step, version: Manifest) -> tuple[Manifest, list[pa.Table]]:
     """Group silver's rows; returns the version and one table per aggregate."""
-    flow = step.flow
-    tables = flow.aggregates
+    flow, tables = step.flow, step.flow.aggregates
     group = partial(aggregation.group_objects, table=flow.table, aggregates=tables)
     batches = grouped(version.objects, attrgetter("weight"), ROWS_AT_ONCE)
     tasks = [partial(group, entries=entries) for entries in batches]
