@@ -30,7 +30,7 @@ from . import errors
 from .datasets import Layer
 from .refusals import LONGEST_MESSAGE, refusal
 from .store import BINARY, CHUNK, Listed
-from .tries import BACKOFF_SECONDS, BUSY_TRIES, TRIES, tries, tries_if
+from .tries import BUSY_TRIES, TRIES, tries, tries_if
 
 CONNECT_SECONDS = 5.0
 SKEW_SECONDS = 900.0  # S3 refuses a request if its time differs by more
@@ -133,7 +133,7 @@ class S3Store:
     ) -> Iterator[bytes]:
         name = f"{layer}/{key}"
         with self._asking(f"read {name}", missing=name):
-            for attempt in tries_if(lambda e: isinstance(e, urllib3.exceptions.ProtocolError)):
+            for attempt in tries_if(_is_cut, waits=False):
                 with attempt:
                     if start == end:
                         return
@@ -159,7 +159,7 @@ class S3Store:
         with self._asking(f"create {layer}/{key}"):
             try:
                 # While another write of the same name is under way, AWS says to try again.
-                for attempt in tries_if(lambda e: _status(e) == 409, BACKOFF_SECONDS):
+                for attempt in tries_if(lambda error: _status(error) == 409, waits=True):
                     with attempt:
                         self._put(layer, key, content, headers)
             except MinioException as error:
@@ -246,6 +246,10 @@ class S3Store:
 
     def _answered(self, action: str, reason: str) -> errors.StoreAnsweredOtherwise:
         return errors.StoreAnsweredOtherwise(self.endpoint, action, reason)
+
+
+def _is_cut(error: BaseException) -> bool:
+    return isinstance(error, urllib3.exceptions.ProtocolError)
 
 
 def _is_lacking(error: MinioException) -> bool:

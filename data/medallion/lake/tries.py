@@ -39,8 +39,8 @@ def tries(unanswered: int, busy: int) -> urllib3.Retry:
     )
 
 
-def tries_if(is_passing: Callable[[BaseException], bool], backoff: float = 0.0) -> Retrying:
-    """The retries after an error that passes; the wait grows from `backoff` seconds."""
-    wait = wait_random_exponential(backoff, LONGEST_BACKOFF_SECONDS)
+def tries_if(is_passing: Callable[[BaseException], bool], waits: bool) -> Retrying:
+    """The retries after an error that passes, at once or after longer and longer waits."""
+    wait = wait_random_exponential(BACKOFF_SECONDS * waits, LONGEST_BACKOFF_SECONDS)
     retry = retry_if_exception(is_passing)
     return Retrying(stop=stop_after_attempt(TRIES), retry=retry, wait=wait, reraise=True)

@@ -31,7 +31,7 @@ from .cleaning import Cleaner
 from .drift import Seen
 from .ranges import Range, lines_of
 
-ROWS_PER_FILE = 250_000  # at most; a file is of about 20 MB
+ROWS_PER_FILE = 250_000  # rows per Parquet file, at most; about 20 MB
 
 File = tuple[StoredObject, bytes, pa.Table]
 """A silver file: its object, its content and its rows."""
