@@ -14,12 +14,13 @@ from typing_extensions import dataclass_transform
 
 @dataclass_transform(eq_default=False)
 class MedallionError(Exception):
-    """Root of all errors of the pipeline. Each is a dataclass; `says` is its message."""
+    """Root of all errors of the pipeline. Each is a dataclass; `says` is message and docstring."""
 
     says: ClassVar[str]
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
+        cls.__doc__ = cls.__doc__ or getattr(cls, "says", None)
         dataclass(eq=False, repr=False)(cls)
 
     def __str__(self) -> str:

@@ -9,20 +9,12 @@ from typing import Literal
 Layer = Literal["bronze", "silver", "gold"]
 LAYERS: tuple[Layer, ...] = ("bronze", "silver", "gold")
 
-DATA = "data/"
-"""The prefix of a layer's datasets, in its bucket."""
-
-OBJECTS = "objects/"
-"""The prefix of the objects that also have a fixed name, in a layer's bucket."""
-
-LOGS = "logs/"
-"""The prefix of a layer's error logs, in its bucket."""
-
-LEASES = "leases/"
-"""The prefix of the leases of a layer's datasets, in its bucket."""
-
-SCRATCH = "scratch/"
-"""The prefix of the pieces that tasks exchange during a run, in silver's bucket."""
+# Prefixes in the bucket of a layer.
+DATA = "data/"  # of its datasets
+OBJECTS = "objects/"  # of the objects that also have a fixed name
+LOGS = "logs/"  # of its error logs
+LEASES = "leases/"  # of the leases of its datasets
+SCRATCH = "scratch/"  # of the pieces that tasks exchange during a run; only in silver's bucket
 
 
 @dataclass(frozen=True)
@@ -75,13 +67,7 @@ class Dataset:
         return f"{OBJECTS}{self.name}/"
 
     def named(self, fixed: str, digest: str, writer: str) -> str:
-        """A name for an object that no other writer uses.
-
-        Args:
-            fixed: the fixed name of the object.
-            digest: the sha256 of its content.
-            writer: the id of the run that writes it.
-        """
+        """A name that no other writer uses, for an object of this fixed name and sha256."""
         path = PurePosixPath(fixed)
         return f"{self.objects}{path.stem}-{digest[:32]}-{writer}{path.suffix}"
 

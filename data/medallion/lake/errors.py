@@ -1,5 +1,7 @@
 """The errors of the store, of leases, and of the objects in the lake."""
 
+# ruff: noqa: D101 - the message of an error is its docstring
+
 from __future__ import annotations
 
 from typing import Any
@@ -25,8 +27,6 @@ class StoreUnreachable(StoreError):
 
 
 class StoreBusy(StoreUnreachable):
-    """The store responded to every retry with a server error, such as 503."""
-
     says = (
         "The object store at {endpoint} failed to {action}, with the response {reason}; it is "
         "overloaded, starting, or has a fault, such as a full disk or a damaged one. Look at "
@@ -35,8 +35,6 @@ class StoreBusy(StoreUnreachable):
 
 
 class StoreFull(StoreError):
-    """The store has no space left, or the bucket has reached its quota."""
-
     action: str
     reason: str
     says = (
@@ -46,8 +44,6 @@ class StoreFull(StoreError):
 
 
 class StoreClockDiffers(StoreError):
-    """The store refuses the time of our requests."""
-
     action: str
     reason: str
     says = (
@@ -57,8 +53,6 @@ class StoreClockDiffers(StoreError):
 
 
 class StoreRegionDiffers(StoreError):
-    """The requests are signed for another region than the store's."""
-
     action: str
     region: str
     reason: str
@@ -69,8 +63,6 @@ class StoreRegionDiffers(StoreError):
 
 
 class StoreRefused(StoreError):
-    """The store refuses our keys, or they do not permit the request."""
-
     action: str
     code: str
     says = (
@@ -103,8 +95,6 @@ class BucketMissing(StoreError):
 
 
 class ConditionsUnsupported(StoreError):
-    """The store refuses conditional writes, or ignores their condition."""
-
     says = (
         "The object store at {endpoint} has no conditional writes (If-None-Match), which "
         "publish a version and keep two runs apart; use one that has them, such as MinIO, "
@@ -113,8 +103,6 @@ class ConditionsUnsupported(StoreError):
 
 
 class RaceWonTwice(StoreError):
-    """The store honours conditional writes one after the other, but not concurrent ones."""
-
     writers: int
     winners: int
     says = (
@@ -124,15 +112,8 @@ class RaceWonTwice(StoreError):
     )
 
 
-class LeaseError(MedallionError):
-    """Base of the errors when another run writes the same dataset."""
-
+class LeaseHeld(MedallionError):
     dataset: str
-
-
-class LeaseHeld(LeaseError):
-    """Another run holds the lease, and did not release it while we waited."""
-
     holder: str
     waited: float
     says = (
@@ -141,9 +122,8 @@ class LeaseHeld(LeaseError):
     )
 
 
-class VersionTaken(LeaseError):
-    """Another run published meanwhile, because this run did not renew its lease in time."""
-
+class VersionTaken(MedallionError):
+    dataset: str
     version: int
     says = (
         "Another run has published version {version} of {dataset} meanwhile, because this run did "
@@ -165,8 +145,6 @@ class ManifestMissing(LakeError):
 
 
 class ManifestUnreadable(LakeError):
-    """An entry of a log is cut or malformed."""
-
     object: str
     problem: str
     block: str
@@ -174,8 +152,6 @@ class ManifestUnreadable(LakeError):
 
 
 class ManifestTooNew(LakeError):
-    """A later release wrote the version, in a format that this release does not know."""
-
     object: str
     version: int
     known: int
@@ -186,8 +162,6 @@ class ManifestTooNew(LakeError):
 
 
 class VersionLost(LakeError):
-    """The entry of a version was lost."""
-
     dataset: str
     version: int
     says = (
@@ -197,15 +171,11 @@ class VersionLost(LakeError):
 
 
 class ObjectMissing(LakeError):
-    """An object that a version names is not there."""
-
     object: str
     says = "{object} is missing; run the pipeline from its first block, which writes it again."
 
 
 class ObjectDiffers(LakeError):
-    """An object differs from what its version says."""
-
     object: str
     what: str
     expected: Any
@@ -217,14 +187,16 @@ class ObjectDiffers(LakeError):
 
 
 class ObjectUnreadable(LakeError):
-    """An object does not have the format of its layer."""
-
     object: str
     problem: str
     says = (
         "{object} cannot be read ({problem}), though its manifest names it; run the pipeline from "
         "its first block, which writes it again."
     )
+
+
+UNREADABLE = (LakeError, StoreBusy, StoreAnsweredOtherwise)
+"""What a read of a damaged object raises: a store answers 500 for what has rotted in it."""
 
 
 class ColumnsDiffer(LakeError):

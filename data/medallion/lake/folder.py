@@ -1,5 +1,7 @@
 """A store in a local folder, for one process. Old versions are rebuilt in it."""
 
+# ruff: noqa: D102 - as Store says
+
 from __future__ import annotations
 
 import threading
@@ -30,21 +32,19 @@ class FolderStore:
         self._numbers = count()
         self._lock = threading.Lock()
 
-    def create_bucket(self, layer: Layer) -> None:  # noqa: D102 - as Store says
+    def create_bucket(self, layer: Layer) -> None:
         pass
 
-    def listed(self, layer: Layer, prefix: str) -> dict[str, Listed]:  # noqa: D102
+    def listed(self, layer: Layer, prefix: str) -> dict[str, Listed]:
         with self._lock:
-            every = sorted(
-                (key, one) for (of, key), (_, one) in self._objects.items() if of == layer
-            )
-        return {key: one for key, one in every if key.startswith(prefix)}
+            every = [(key, one) for (of, key), (_, one) in self._objects.items() if of == layer]
+        return {key: one for key, one in sorted(every) if key.startswith(prefix)}
 
-    def get(self, layer: Layer, key: str) -> bytes | None:  # noqa: D102
+    def get(self, layer: Layer, key: str) -> bytes | None:
         found = self._objects.get((layer, key))
         return found[0].read_bytes() if found else None
 
-    def stream(  # noqa: D102
+    def stream(
         self, layer: Layer, key: str, start: int = 0, end: int | None = None
     ) -> Iterator[bytes]:
         if (found := self._objects.get((layer, key))) is None:
@@ -56,23 +56,17 @@ class FolderStore:
                 left -= len(chunk)
                 yield chunk
 
-    def put(  # noqa: D102
-        self, layer: Layer, key: str, content: bytes | Path, content_type: str = BINARY
-    ) -> None:
+    def put(self, layer: Layer, key: str, content: bytes | Path, kind: str = BINARY) -> None:
         with BytesIO(content) if isinstance(content, bytes) else content.open("rb") as lines:
             self.add(layer, key, lines)
 
-    def create(  # noqa: D102
-        self, layer: Layer, key: str, content: bytes, content_type: str = BINARY
-    ) -> bool:
+    def create(self, layer: Layer, key: str, content: bytes, kind: str = BINARY) -> bool:
         return self.add(layer, key, [content], replace=False)
 
-    def copy(  # noqa: D102
-        self, layer: Layer, key: str, to: str, content_type: str = BINARY
-    ) -> None:
+    def copy(self, layer: Layer, key: str, to: str, kind: str = BINARY) -> None:
         self.add(layer, to, self.stream(layer, key))
 
-    def remove(self, layer: Layer, keys: Iterable[str]) -> None:  # noqa: D102
+    def remove(self, layer: Layer, keys: Iterable[str]) -> None:
         for key in keys:
             self._objects.pop((layer, key), None)
 

@@ -60,13 +60,8 @@ def renewed(store: Store) -> dict[str, bool]:
     """
 
     def contents() -> dict[tuple[Layer, str], bytes | None]:
-        keys = [
-            (layer, key)
-            for layer in LAYERS
-            for key in store.listed(layer, LEASES)
-            if key.endswith(".json")
-        ]
-        return {name: store.get(*name) for name in keys}
+        names = [(layer, key) for layer in LAYERS for key in store.listed(layer, LEASES)]
+        return {name: store.get(*name) for name in names if name[1].endswith(".json")}
 
     first = last = contents()
     end = time.monotonic() + max(
@@ -102,11 +97,7 @@ class Lease:
         return True
 
     def race_once_a_day(self) -> None:
-        """Run the race of writers, unless a run of the same day (UTC) did it in this lake.
-
-        Raises:
-            RaceWonTwice: as `race`.
-        """
+        """As `race`, unless a run of the same day (UTC) did it in this lake."""
         layer, key = self._dataset.layer, self._dataset.race
         proved = self._store.get(layer, key)
         if not proved or day_of(proved.decode(errors="replace")) != day_of(self._run):

@@ -6,8 +6,8 @@ import errno
 import json
 import os
 import traceback
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -92,17 +92,17 @@ def deliver(spool: Path, store: Store) -> int:
     """
     delivered = 0
     for layer in LAYERS:
-        for file in _spooled(spool / layer):
-            try:
+        files: list[Path] = []
+        with _told(spool / layer):
+            files += sorted(path for path in (spool / layer).iterdir() if path.suffix == ".json")
+        for file in files:
+            with _told(file):
                 content = file.read_bytes()
-                _be_able_to_remove(file)
+                # Else every run would deliver the log again, and it would look like a new error.
+                if not os.access(file.parent, os.W_OK):
+                    raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
                 _put(store, layer, file.name, content)
                 file.unlink(missing_ok=True)
-            except FileNotFoundError:
-                continue  # another run has delivered it
-            except OSError as error:
-                _tell_of(file, error)
-            else:
                 delivered += 1
     return delivered
 
@@ -114,24 +114,15 @@ def _put(store: Store, layer: Layer, name: str, content: bytes) -> str:
     return f"{layer}/{key}"
 
 
-def _spooled(folder: Path) -> list[Path]:
+@contextmanager
+def _told(path: Path) -> Iterator[None]:
+    """Tell of an error at a path, and go on; what is gone, another run has delivered."""
     try:
-        return sorted(path for path in folder.iterdir() if path.suffix == ".json")
+        yield
     except FileNotFoundError:
-        return []
+        pass
     except OSError as error:
-        _tell_of(folder, error)
-        return []
-
-
-def _be_able_to_remove(file: Path) -> None:
-    # Else every run would deliver the log again, and it would look like a new error.
-    if not os.access(file.parent, os.W_OK):
-        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(file))
-
-
-def _tell_of(path: Path, error: OSError) -> None:
-    tell(
-        f"The error logs of {path} are not delivered ({error.strerror}); give it to this user, or "
-        "remove it. The run goes on."
-    )
+        tell(
+            f"The error logs of {path} are not delivered ({error.strerror}); give it to this user, "
+            "or remove it. The run goes on."
+        )

@@ -17,8 +17,7 @@ from .datasets import Layer
 MANIFEST_VERSION = 3
 
 MACHINERY = __name__.rpartition(".lake.")[0]
-ONLY_READING = {"read", "report"}
-"""The folders of the machinery on which no byte of a version depends."""
+ONLY_READING = {"read", "report"}  # the folders of it on which no byte of a version depends
 
 NO_SEAL = "0" * 64
 _SEAL = re.compile(rb'"sha256": "([0-9a-f]{64})"\n\}\n\Z')
@@ -26,8 +25,7 @@ _SEAL = re.compile(rb'"sha256": "([0-9a-f]{64})"\n\}\n\Z')
 PART_BYTES = 32 << 20
 """The size of a part of a large object. One task of the next step reads and checks one part."""
 
-ROWS_PER_REQUEST = 500
-"""The rows that are read in the time of a request, about."""
+ROWS_PER_REQUEST = 500  # about the rows that are read in the time of a request
 
 Content = bytes  # a name for the type, where `bytes` is a field
 
@@ -238,9 +236,7 @@ def sealed(entry: BaseModel) -> bytes:
     The hash is the sha256 of the stored bytes, with zeros in place of its own 64 digits. Entries of
     later formats have it too.
     """
-    content = entry.model_dump_json(indent=1, exclude_none=True).encode() + b"\n"
-    found = _seal(content)
-    return content[: found.start(1)] + _digest(content, found) + content[found.end(1) :]
+    return _resealed(entry.model_dump_json(indent=1, exclude_none=True).encode() + b"\n")
 
 
 def check_seal(content: bytes) -> None:
@@ -249,25 +245,21 @@ def check_seal(content: bytes) -> None:
     Raises:
         ValueError: it is cut, or a byte of it has changed.
     """
-    found = _seal(content)
-    if _digest(content, found) != found[1]:
+    if _resealed(content) != content:
         raise ValueError("it differs from its own sha256")
 
 
-def _seal(content: bytes) -> re.Match[bytes]:
+def _resealed(content: bytes) -> bytes:
     if not (found := _SEAL.search(content)):
         raise ValueError("it does not end with its sha256")
-    return found
+    before, after = content[: found.start(1)], content[found.end(1) :]
+    return before + sha256(before + NO_SEAL.encode() + after).encode() + after
 
 
-def _digest(content: bytes, found: re.Match[bytes]) -> bytes:
-    digest = hashlib.sha256(content[: found.start(1)])
-    digest.update(NO_SEAL.encode() + content[found.end(1) :])
-    return digest.hexdigest().encode()
-
-
-def first_problem(error: ValidationError) -> str:
-    """The first problem and its place, without the wrong value."""
+def first_problem(error: ValueError) -> str:
+    """The first problem and its place, without the wrong value; else the error's own message."""
+    if not isinstance(error, ValidationError):
+        return str(error)
     first = error.errors(include_input=False, include_url=False)[0]
     place = ".".join(map(str, first["loc"]))
     return f"{place}: {first['msg']}" if place else first["msg"]
@@ -285,10 +277,9 @@ def sha256(content: bytes) -> str:
 
 @cache
 def code_version(package: str) -> str:
-    """The release, and a hash of the files on which the bytes of a version depend.
+    """The release, and a hash of the code of the machinery and of a flow's package.
 
-    Args:
-        package: the flow's package.
+    It has all files on which the bytes of a version depend.
     """
     digest = hashlib.sha256()
     for name in (MACHINERY, package):

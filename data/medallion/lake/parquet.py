@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -40,31 +39,21 @@ def read(
         ObjectDiffers: the number of rows differs.
         ObjectUnreadable: the file is not Parquet.
     """
-    with _readable(name):
-        file = pq.ParquetFile(pa.BufferReader(content))
     schema = pa.schema(columns)
-    found = {field.name: str(field.type) for field in file.schema_arrow}
-    expected = {
-        field.name: str(field.type)
-        for field in schema
-        if field.name in found or not missing_as_null
-    }
-    if any(found.get(column) != kind for column, kind in expected.items()):
-        raise ColumnsDiffer(name, expected, found)
-    with _readable(name):
+    try:
+        file = pq.ParquetFile(pa.BufferReader(content))
+        found = {field.name: str(field.type) for field in file.schema_arrow}
+        needed = [field for field in schema if field.name in found or not missing_as_null]
+        expected = {field.name: str(field.type) for field in needed}
+        if any(found.get(column) != kind for column, kind in expected.items()):
+            raise ColumnsDiffer(name, expected, found)
         # Objects are small, and several are read at a time, so Arrow's own threads only cost time.
         table = file.read(columns=list(expected), use_threads=False)
+    except (pa.ArrowException, OSError) as error:
+        raise ObjectUnreadable(name, str(error)) from None
     if len(table) != entry.rows:
         raise ObjectDiffers(name, "rows", entry.rows, len(table))
     for field in schema:
         if field.name not in expected:
             table = table.append_column(field, pa.nulls(len(table), field.type))
     return table.select(schema.names)
-
-
-@contextmanager
-def _readable(name: str) -> Iterator[None]:
-    try:
-        yield
-    except (pa.ArrowException, OSError) as error:
-        raise ObjectUnreadable(name, str(error)) from None

@@ -21,11 +21,8 @@ from .errors import ObjectUnreadable
 Partition = tuple[str | int | bool, ...]
 """The values of the partition columns, the outermost first."""
 
-LONGEST_SEGMENT = 255
-"""Bytes. A store that keeps objects as files refuses a longer part of a key between slashes."""
-
-PYARROW_NULL = "__HIVE_DEFAULT_PARTITION__"
-"""pyarrow and Hive read this as null, so no value may equal it."""
+LONGEST_SEGMENT = 255  # bytes; a store of files refuses a longer part of a key between slashes
+PYARROW_NULL = "__HIVE_DEFAULT_PARTITION__"  # null for pyarrow and Hive, so no value may equal it
 
 
 @dataclass(frozen=True)
@@ -53,11 +50,7 @@ class Partitioning:
         raise ObjectUnreadable(key, f"its key has no {' and '.join(self.schema.names)}")
 
     def values(self, key: str) -> dict[str, str | int | bool]:
-        """Column to value, for the partition of an object's key.
-
-        Raises:
-            ObjectUnreadable: the key has no partition.
-        """
+        """Column to value, for the partition of an object's key; errors as of `of_key`."""
         return dict(zip(self.schema.names, self.of_key(key), strict=True))
 
     def problem(self, partition: Partition) -> str | None:

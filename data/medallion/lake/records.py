@@ -18,8 +18,7 @@ from .errors import ObjectUnreadable
 
 CONTENT_TYPE = "application/json"
 NEWLINE = ord("\n")
-NO_RECORD = {b"", b"[", b"]"}
-"""What a line without a record contains, apart from spaces and commas."""
+NO_RECORD = {b"", b"[", b"]"}  # in a line without a record, apart from spaces and commas
 
 _REJECTED = re.compile(rb'\{"reason":("(?:[^"\\]|\\.)*"),"position":(\d+),"record":(.*)\}')
 """A reject as silver's block writes it: the reason as JSON, the position in bronze, and the record

@@ -5,8 +5,7 @@ from __future__ import annotations
 import secrets
 from datetime import datetime, timezone
 
-RUN = r"\d{8}T\d{6}Z-[0-9a-f]{6}"
-"""The pattern of an id."""
+RUN = r"\d{8}T\d{6}Z-[0-9a-f]{6}"  # the pattern of an id
 
 
 def new_run() -> str:

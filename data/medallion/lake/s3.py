@@ -1,12 +1,14 @@
 """An S3-compatible store. Only this module knows its client."""
 
+# ruff: noqa: D102 - as Store says
+
 from __future__ import annotations
 
 import os
 import re
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 from pathlib import Path
@@ -24,28 +26,18 @@ from typing_extensions import Self
 from ..errors import SettingError
 from ..host.workspace import workspace
 from ..settings import LakeSettings
+from . import errors
 from .datasets import Layer
-from .errors import (
-    BucketMissing,
-    ConditionsUnsupported,
-    ObjectMissing,
-    StoreAnsweredOtherwise,
-    StoreBusy,
-    StoreError,
-    StoreUnreachable,
-)
 from .refusals import LONGEST_MESSAGE, refusal
 from .store import BINARY, CHUNK, Listed
-from .tries import BUSY_TRIES, TRIES, tries, tries_of_a_conflict, tries_of_a_cut_body
+from .tries import BUSY_TRIES, TRIES, tries, tries_if
 
 CONNECT_SECONDS = 5.0
 SKEW_SECONDS = 900.0  # S3 refuses a request if its time differs by more
 LARGEST_SINGLE_PUT = 16 << 20  # bytes; larger files are uploaded in parts
-_LACKING = {"NotImplemented", "MethodNotAllowed", "UnsupportedOperation"}
-"""The codes of a store that lacks an operation."""
+_LACKING = {"NotImplemented", "MethodNotAllowed", "UnsupportedOperation"}  # an operation
 _CONNECTION = re.compile(r"^(?:<.*>|\w+\(host=[^)]*\)): ")  # what urllib3's messages begin with
-_FAILED = (MinioException, urllib3.exceptions.HTTPError, OSError)
-"""The client's errors if no response came."""
+_FAILED = (MinioException, urllib3.exceptions.HTTPError, OSError)  # if no response came
 
 Headers = dict[str, str | list[str] | tuple[str]]  # the type that minio-py expects
 
@@ -95,7 +87,7 @@ class S3Store:
     def _bucket(self, layer: Layer) -> str:
         return self._settings.bucket_prefix + layer
 
-    def create_bucket(self, layer: Layer) -> None:  # noqa: D102 - as Store says
+    def create_bucket(self, layer: Layer) -> None:
         with self._asking(f"create the bucket {layer}"):
             if self._client.bucket_exists(self._bucket(layer)):
                 return
@@ -106,7 +98,7 @@ class S3Store:
                 if error.code not in {"BucketAlreadyOwnedByYou", "BucketAlreadyExists"}:
                     raise
 
-    def listed(self, layer: Layer, prefix: str) -> dict[str, Listed]:  # noqa: D102
+    def listed(self, layer: Layer, prefix: str) -> dict[str, Listed]:
         action, token, found = f"list {layer}/{prefix}", "", dict[str, Listed]()
         while True:
             # Without a delimiter, because some stores list an empty prefix for a while. Not by
@@ -130,68 +122,59 @@ class S3Store:
             if token in {"", before}:
                 raise self._answered(action, "a part of the listing, without a token for the next")
 
-    def get(self, layer: Layer, key: str) -> bytes | None:  # noqa: D102
+    def get(self, layer: Layer, key: str) -> bytes | None:
         try:
             return b"".join(self.stream(layer, key))
-        except ObjectMissing:
+        except errors.ObjectMissing:
             return None
 
-    def stream(  # noqa: D102
+    def stream(
         self, layer: Layer, key: str, start: int = 0, end: int | None = None
     ) -> Iterator[bytes]:
         name = f"{layer}/{key}"
         with self._asking(f"read {name}", missing=name):
-            for attempt in tries_of_a_cut_body():
+            for attempt in tries_if(_is_cut, waits=False):
                 with attempt:
                     if start == end:
                         return
                     length = end - start if end else 0
                     response = self._client.get_object(self._bucket(layer), key, start, length)
-                    with _released(response):
+                    with closing(response):
                         for chunk in response.stream(CHUNK):
                             start += len(chunk)
                             yield chunk
 
-    def put(  # noqa: D102
-        self, layer: Layer, key: str, content: bytes | Path, content_type: str = BINARY
-    ) -> None:
+    def put(self, layer: Layer, key: str, content: bytes | Path, kind: str = BINARY) -> None:
         with self._asking(f"store {layer}/{key}"):
             if isinstance(content, Path) and content.stat().st_size > LARGEST_SINGLE_PUT:
-                done = self._client.fput_object(
-                    self._bucket(layer), key, str(content), content_type
-                )
+                done = self._client.fput_object(self._bucket(layer), key, str(content), kind)
                 if not (done.etag or done.location):  # the client overlooks an error
                     raise self._answered(f"store {layer}/{key}", "HTTP 200 without a result")
                 return
             whole = content.read_bytes() if isinstance(content, Path) else content
-            self._put(layer, key, whole, {"Content-Type": content_type})
+            self._put(layer, key, whole, {"Content-Type": kind})
 
-    def create(  # noqa: D102
-        self, layer: Layer, key: str, content: bytes, content_type: str = BINARY
-    ) -> bool:
-        headers: Headers = {"Content-Type": content_type, "If-None-Match": "*"}
+    def create(self, layer: Layer, key: str, content: bytes, kind: str = BINARY) -> bool:
+        headers: Headers = {"Content-Type": kind, "If-None-Match": "*"}
         with self._asking(f"create {layer}/{key}"):
             try:
-                for attempt in tries_of_a_conflict(_is_conflict):
+                # While another write of the same name is under way, AWS says to try again.
+                for attempt in tries_if(lambda error: _status(error) == 409, waits=True):
                     with attempt:
                         self._put(layer, key, content, headers)
             except MinioException as error:
                 if _status(error) in {409, 412}:
                     return False
                 if _is_lacking(error):
-                    raise ConditionsUnsupported(self.endpoint) from None
+                    raise errors.ConditionsUnsupported(self.endpoint) from None
                 raise
         return True
 
-    def copy(  # noqa: D102
-        self, layer: Layer, key: str, to: str, content_type: str = BINARY
-    ) -> None:
-        name = f"{layer}/{key}"
+    def copy(self, layer: Layer, key: str, to: str, kind: str = BINARY) -> None:
+        name, bucket = f"{layer}/{key}", self._bucket(layer)
         with self._asking(f"copy {name}", missing=name):
             try:
-                self._client.copy_object(
-                    self._bucket(layer), to, CopySource(self._bucket(layer), key)
-                )
+                self._client.copy_object(bucket, to, CopySource(bucket, key))
             except MinioException as error:
                 if not _is_lacking(error):
                     raise
@@ -203,20 +186,18 @@ class S3Store:
             file = folder / "copy"
             with file.open("wb") as content:
                 content.writelines(self.stream(layer, key))
-            self.put(layer, to, file, content_type)
+            self.put(layer, to, file, kind)
 
-    def remove(self, layer: Layer, keys: Iterable[str]) -> None:  # noqa: D102
-        every, action = list(keys), f"remove objects of {layer}"
+    def remove(self, layer: Layer, keys: Iterable[str]) -> None:
+        bucket, every, action = self._bucket(layer), list(keys), f"remove objects of {layer}"
         with self._asking(action):
             try:
-                found = [
-                    *self._client.remove_objects(self._bucket(layer), map(DeleteObject, every))
-                ]
+                found = [*self._client.remove_objects(bucket, map(DeleteObject, every))]
             except MinioException as error:
                 if not _is_lacking(error):
                     raise
                 for key in every:  # the store removes only one object at a time
-                    self._client.remove_object(self._bucket(layer), key)
+                    self._client.remove_object(bucket, key)
                 return
         for refused in found:
             action = f"remove {layer}/{refused.name}" if refused.name else action
@@ -241,35 +222,34 @@ class S3Store:
             if code == "AccessDenied" and _seconds_apart(headers.get("Date")) > SKEW_SECONDS:
                 code = "RequestTimeTooSkewed"  # a response to HEAD does not contain this code
             if missing and code == "NoSuchKey":
-                raise ObjectMissing(missing) from None
+                raise errors.ObjectMissing(missing) from None
             if code == "NoSuchBucket":
-                raise BucketMissing(self.endpoint, action, error.bucket_name or "") from None
-            raise self._refusal(action, code, error.message, error.response.status) from None
+                raise errors.BucketMissing(self.endpoint, action, error.bucket_name or "") from None
+            raise self._refusal(action, code, error.message or "", error.response.status) from None
         except ServerError as error:
             raise self._refusal(action, "", "", error.status_code) from None
         except urllib3.exceptions.ProtocolError as error:
             # If no response comes, the client raises another error. SeaweedFS cuts the body where a
             # block of an object is damaged.
             cut = f"HTTP 200 with a body that is cut: {_reason(error)}"
-            raise StoreBusy(self.endpoint, action, cut) from None
+            raise errors.StoreBusy(self.endpoint, action, cut) from None
         except _FAILED as error:
-            raise StoreUnreachable(self.endpoint, action, _reason(error)) from None
+            raise errors.StoreUnreachable(self.endpoint, action, _reason(error)) from None
         except (ValueError, ParseError) as error:
             # The header that the client refuses holds a signature; the region was a page.
             reason = "a region" if "Invalid header" in str(error) else _reason(error)
             raise self._answered(action, f"not understood: {reason}") from None
 
-    def _refusal(self, action: str, code: str, message: str | None, status: int) -> StoreError:
+    def _refusal(self, action: str, code: str, message: str, status: int) -> errors.StoreError:
         region = self._settings.region or "us-east-1"
-        return refusal(self.endpoint, action, code, message or "", status, region)
+        return refusal(self.endpoint, action, code, message, status, region)
 
-    def _answered(self, action: str, reason: str) -> StoreAnsweredOtherwise:
-        return StoreAnsweredOtherwise(self.endpoint, action, reason)
+    def _answered(self, action: str, reason: str) -> errors.StoreAnsweredOtherwise:
+        return errors.StoreAnsweredOtherwise(self.endpoint, action, reason)
 
 
-def _is_conflict(error: BaseException) -> bool:
-    """Whether another write of the same name is under way; AWS says to try again."""
-    return _status(error) == 409
+def _is_cut(error: BaseException) -> bool:
+    return isinstance(error, urllib3.exceptions.ProtocolError)
 
 
 def _is_lacking(error: MinioException) -> bool:
@@ -309,15 +289,6 @@ def _seconds_apart(date: str | None) -> float:
     except ValueError:
         return 0.0
     return abs(theirs - time.time())
-
-
-@contextmanager
-def _released(response: urllib3.BaseHTTPResponse) -> Iterator[None]:
-    try:
-        yield
-    finally:
-        response.close()
-        response.release_conn()
 
 
 def _reason(error: Exception) -> str:

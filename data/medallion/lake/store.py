@@ -52,12 +52,10 @@ class Store(Protocol):
             ObjectMissing: the object is missing.
         """
 
-    def put(
-        self, layer: Layer, key: str, content: bytes | Path, content_type: str = BINARY
-    ) -> None:
-        """Store bytes or a file of any size as an object, atomically."""
+    def put(self, layer: Layer, key: str, content: bytes | Path, kind: str = BINARY) -> None:
+        """Store bytes or a file of any size as an object of a content type, atomically."""
 
-    def create(self, layer: Layer, key: str, content: bytes, content_type: str = BINARY) -> bool:
+    def create(self, layer: Layer, key: str, content: bytes, kind: str = BINARY) -> bool:
         """Store an object if there is none of this name; returns whether it did.
 
         If an answer of the store is lost, it may return False although it stored the object.
@@ -66,12 +64,8 @@ class Store(Protocol):
             ConditionsUnsupported: the store has no conditional writes.
         """
 
-    def copy(self, layer: Layer, key: str, to: str, content_type: str = BINARY) -> None:
-        """Copy an object within its bucket, atomically.
-
-        Raises:
-            ObjectMissing: the object is missing.
-        """
+    def copy(self, layer: Layer, key: str, to: str, kind: str = BINARY) -> None:
+        """Copy an object within its bucket, atomically; errors as of `stream`."""
 
     def remove(self, layer: Layer, keys: Iterable[str]) -> None:
         """Remove objects; a missing object is no error."""

@@ -5,13 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import urllib3
-from tenacity import (
-    Retrying,
-    retry_if_exception,
-    retry_if_exception_type,
-    stop_after_attempt,
-    wait_random_exponential,
-)
+from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
 
 TRIES = 5  # retries if no response comes
 BUSY_TRIES = 8  # retries if the store responds that it is busy
@@ -45,14 +39,8 @@ def tries(unanswered: int, busy: int) -> urllib3.Retry:
     )
 
 
-def tries_of_a_cut_body() -> Retrying:
-    """The retries of a response whose body is cut."""
-    cut = retry_if_exception_type(urllib3.exceptions.ProtocolError)
-    return Retrying(stop=stop_after_attempt(TRIES), retry=cut, reraise=True)
-
-
-def tries_of_a_conflict(is_conflict: Callable[[BaseException], bool]) -> Retrying:
-    """The retries of a conditional write that another one interrupts."""
-    wait = wait_random_exponential(BACKOFF_SECONDS, LONGEST_BACKOFF_SECONDS)
-    retry = retry_if_exception(is_conflict)
+def tries_if(is_passing: Callable[[BaseException], bool], waits: bool) -> Retrying:
+    """The retries after an error that passes, at once or after longer and longer waits."""
+    wait = wait_random_exponential(BACKOFF_SECONDS * waits, LONGEST_BACKOFF_SECONDS)
+    retry = retry_if_exception(is_passing)
     return Retrying(stop=stop_after_attempt(TRIES), retry=retry, wait=wait, reraise=True)

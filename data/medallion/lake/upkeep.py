@@ -11,8 +11,7 @@ from .manifest import Manifest
 from .store import Listed
 from .version_log import VersionLog
 
-LONGEST_LOG = 400
-"""Entries. One listing shows them, and they are kept for more than a year of daily runs."""
+LONGEST_LOG = 400  # entries of more than a year of daily runs; one listing shows them
 LOOKED_AT, LOOKED_AT_BYTES = 16, 16 << 20  # older entries that a run reads again, in turns
 
 Stored = Mapping[str, Listed]

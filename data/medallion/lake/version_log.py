@@ -11,20 +11,9 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 
-from pydantic import ValidationError
-
+from . import errors
 from .batches import in_threads
 from .datasets import Dataset
-from .errors import (
-    LakeError,
-    ManifestMissing,
-    ManifestTooNew,
-    ManifestUnreadable,
-    StoreAnsweredOtherwise,
-    StoreBusy,
-    StoreError,
-    VersionLost,
-)
 from .manifest import MANIFEST_VERSION, Head, Manifest, check_seal, first_problem, sealed
 from .records import CONTENT_TYPE
 from .store import Store
@@ -60,13 +49,16 @@ class VersionLog:
         be: so it counts unless the log has a later version.
         """
         copy = None
-        with suppress(ManifestMissing, ManifestUnreadable, VersionLost, StoreBusy):
+        with suppress(
+            errors.ManifestMissing, errors.ManifestUnreadable, errors.VersionLost, errors.StoreBusy
+        ):
             copy = self._read(self.dataset.manifest)
         last = max(self.numbers(), default=0)
         if copy and copy[0].version >= last:
             return copy
         if not last:
-            raise ManifestMissing(f"{self.dataset.layer}/{self.dataset.manifest}", self._block)
+            name = f"{self.dataset.layer}/{self.dataset.manifest}"
+            raise errors.ManifestMissing(name, self.dataset.block)
         return self._read(self.dataset.entry(last))
 
     def entry(self, number: int) -> Manifest:
@@ -83,8 +75,7 @@ class VersionLog:
         """All versions by number, oldest first; None for one that is lost or cannot be read."""
 
         def read(number: int) -> tuple[int, Manifest | None]:
-            # A store answers 500 for what has rotted in it.
-            with suppress(LakeError, StoreBusy, StoreAnsweredOtherwise):
+            with suppress(*errors.UNREADABLE):
                 return number, self.entry(number)
             return number, None
 
@@ -109,7 +100,7 @@ class VersionLog:
         if stands is None:
             action = f"store {self.dataset.layer}/{key}"
             reason = "that it did, and it is not there" if created else "a conflict, with no object"
-            raise StoreAnsweredOtherwise(self.store.endpoint, action, reason)
+            raise errors.StoreAnsweredOtherwise(self.store.endpoint, action, reason)
         return content if stands == content else None
 
     def restore(self, content: bytes, number: int) -> None:
@@ -122,38 +113,27 @@ class VersionLog:
         lost = Head(layer=dataset.layer, dataset=dataset.name, version=number, lost=True)
         self.store.create(dataset.layer, key, sealed(lost), CONTENT_TYPE)
 
-    def problem(self, number: int) -> LakeError | StoreError | None:
-        """Why an entry cannot be read; None if it can, or if the log says that it is lost.
-
-        Raises:
-            StoreError: the store does not answer, which says nothing about the entry.
-        """
+    def problem(self, number: int) -> errors.LakeError | errors.StoreError | None:
+        """As `Lake.problem`, of an entry; None too if the log says that the version is lost."""
         try:
             self.entry(number)
-        except VersionLost:
-            return None
-        except (LakeError, StoreBusy, StoreAnsweredOtherwise) as error:
-            return error
+        except errors.UNREADABLE as error:
+            return None if isinstance(error, errors.VersionLost) else error
         return None
 
     def _read(self, key: str) -> tuple[Manifest, bytes]:
         name = f"{self.dataset.layer}/{key}"
         content = self.store.get(self.dataset.layer, key)
         if content is None:
-            raise ManifestMissing(name, self._block)
+            raise errors.ManifestMissing(name, self.dataset.block)
         try:
             check_seal(content)
             head = Head.model_validate_json(content)
             if head.manifest_version > MANIFEST_VERSION:
-                raise ManifestTooNew(name, head.manifest_version, MANIFEST_VERSION)
+                raise errors.ManifestTooNew(name, head.manifest_version, MANIFEST_VERSION)
             if head.lost:
-                raise VersionLost(self.dataset.path, head.version)
+                raise errors.VersionLost(self.dataset.path, head.version)
             return Manifest.model_validate_json(content), content
-        except ValidationError as error:
-            raise ManifestUnreadable(name, first_problem(error), self._block) from None
         except ValueError as error:
-            raise ManifestUnreadable(name, str(error), self._block) from None
-
-    @property
-    def _block(self) -> str:
-        return self.dataset.block
+            problem = first_problem(error)
+            raise errors.ManifestUnreadable(name, problem, self.dataset.block) from None

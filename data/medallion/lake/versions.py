@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
+from functools import partial
 from operator import attrgetter
 from typing import TypeVar
 
@@ -13,14 +14,7 @@ from typing_extensions import Self
 from ..settings import LakeSettings
 from .batches import grouped, in_threads
 from .datasets import Dataset, Layer
-from .errors import (
-    LakeError,
-    ManifestMissing,
-    ObjectDiffers,
-    StoreAnsweredOtherwise,
-    StoreBusy,
-    StoreError,
-)
+from .errors import UNREADABLE, LakeError, ManifestMissing, ObjectDiffers, StoreError
 from .manifest import Manifest, StoredObject
 from .records import split_lines
 from .s3 import S3Store
@@ -48,20 +42,14 @@ class Lake:
         return VersionLog(self.store, dataset)
 
     def version(self, dataset: Dataset) -> Manifest:
-        """A dataset's newest version.
-
-        Raises:
-            ManifestMissing, ManifestUnreadable: the dataset's block must run.
-            ManifestTooNew: a later release wrote it.
-        """
+        """A dataset's newest version; errors as of `VersionLog.newest`."""
         return self.log(dataset).newest()
 
     def published(self, dataset: Dataset) -> Manifest | None:
         """As `version`; None if there is none."""
-        try:
+        with suppress(ManifestMissing):
             return self.version(dataset)
-        except ManifestMissing:
-            return None
+        return None
 
     def read(self, layer: Layer, entry: StoredObject) -> bytes:
         """Read an object that a version names, and check its hash.
@@ -75,12 +63,9 @@ class Lake:
         self, layer: Layer, entries: Iterable[StoredObject]
     ) -> Iterator[tuple[StoredObject, bytes]]:
         """As `read`, for some objects, a few at a time; yields each one with its content."""
-
-        def read(entry: StoredObject) -> tuple[StoredObject, bytes]:
-            return entry, self.read(layer, entry)
-
         for batch in grouped(entries, attrgetter("bytes"), BYTES_AT_ONCE):
-            yield from in_threads(self.store.connections, read, batch)
+            read = in_threads(self.store.connections, partial(self.read, layer), batch)
+            yield from zip(batch, read, strict=True)
 
     def chunks(self, layer: Layer, entry: StoredObject) -> Iterator[bytes]:
         """As `read`, in chunks of 1 MiB; the hash is checked after the last one."""
@@ -105,7 +90,7 @@ class Lake:
         try:
             for _ in self.chunks(layer, entry):
                 pass
-        except (LakeError, StoreBusy, StoreAnsweredOtherwise) as error:
+        except UNREADABLE as error:
             return error
         return None
 

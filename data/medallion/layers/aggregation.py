@@ -15,17 +15,14 @@ from ..table import Table
 from ..work.shuffle import Place
 from .errors import MeasureTooLarge
 
-PARTITION = "\0partition"
-"""A column with the index of each row's partition. No column of a table can have this name."""
-
-KEY = "\0key "
-"""Prefix of a key column's name, so that it never equals the name of an Arrow aggregate."""
+# No column of a table can have these names, and no Arrow aggregate.
+PARTITION = "\0partition"  # the index of each row's partition
+KEY = "\0key "  # the prefix of a key column's name
 
 EXACT = pa.decimal128(38, 0)
 """The type for sums of integers: a sum can be larger than int64, or than a float holds exactly."""
 
-ROWS = "count_all"
-"""Arrow's name for the number of rows in a group."""
+ROWS = "count_all"  # Arrow's name for the number of rows in a group
 
 PARTIAL = {"sum": ("sum",), "mean": ("sum", "count"), "min": ("min",), "max": ("max",)}
 """A measure's function to the Arrow functions that a partial group stores for it."""
@@ -37,15 +34,15 @@ JOINED = {"sum": "sum", "count": "sum", "min": "min", "max": "max"}
 def group_objects(
     place: Place, table: Table, aggregates: Sequence[Aggregate], entries: Sequence[StoredObject]
 ) -> list[pa.Table]:
-    """The rows of some silver objects in the groups of each aggregate.
+    """Group the rows of some silver objects; errors as of `Lake.read` and `parquet.read`.
 
     Returns:
         One table per aggregate: its keys, and the partial values of each group.
-
-    Raises:
-        LakeError: an object differs from its manifest.
     """
-    schema = pa.schema([table.schema.field(name) for name in _read_columns(table, aggregates)])
+    named = [name for a in aggregates for name in (*a.keys, *(m.column for m in a.measures))]
+    used = dict.fromkeys(name for name in named if name and name not in table.partitions)
+    # At least one column is read, to count the rows.
+    schema = pa.schema(table.schema.field(name) for name in used or table.schema.names[:1])
     partitioning = Partitioning(table.partition_schema)
 
     tables = []
@@ -76,13 +73,6 @@ def joined(schema: pa.Schema, aggregate: Aggregate, partial: Sequence[pa.Table])
         except pa.ArrowInvalid:
             raise MeasureTooLarge(measure.name, str(measure.column), str(kind)) from None
     return pa.table(columns).sort_by([(name, "ascending") for name in aggregate.keys])
-
-
-def _read_columns(table: Table, aggregates: Sequence[Aggregate]) -> list[str]:
-    """The columns to read from silver's objects; at least one, to count the rows."""
-    named = [name for a in aggregates for name in (*a.keys, *(m.column for m in a.measures))]
-    used = dict.fromkeys(name for name in named if name and name not in table.partitions)
-    return list(used) or table.schema.names[:1]
 
 
 def _partial(aggregate: Aggregate, rows: pa.Table, partitions: dict[str, pa.Array]) -> pa.Table:

@@ -34,8 +34,7 @@ from ..writer import Provenance, Step, Summary, View, Writer
 from .cleaning import Cleaner
 from .errors import CheckFailed
 
-READ_AGAIN = 64 << 20
-"""Bytes of earlier snapshots that a run reads again, in turns, to see whether they are whole."""
+READ_AGAIN = 64 << 20  # bytes of earlier snapshots that a run checks, in turns
 
 
 def extract(step: Step) -> Summary:
@@ -51,26 +50,25 @@ def extract(step: Step) -> Summary:
     with workspace() as folder:
         path = folder / "snapshot.json"
         local = _replayed(writer, earlier, replay, path) if replay else _fetched(step, path)
-        entry = StoredObject(
-            key=writer.dataset.earlier(writer.writer_id),
-            rows=local.rows,
-            bytes=path.stat().st_size,
-            sha256=local.source.sha256,
-        )
+        entry, parts = _hashed(path, writer.dataset.earlier(writer.writer_id), local.rows)
         before = writer.previous.only_object() if writer.previous else None
+        snapshot = local.snapshot
+        if writer.previous and before and before.sha256 == entry.sha256 and not replay:
+            snapshot = writer.previous.snapshot
+        source = Source(key=local.key, sha256=entry.sha256)
         entry = writer.store(entry, path, CONTENT_TYPE, before)
-    others = [snapshot for snapshot in earlier if snapshot.snapshot != local.snapshot]
+    others = [one for one in earlier if one.snapshot != snapshot]
     retained = tuple(_whole(writer, _unexpired(step, others)))
     manifest = writer.manifest(
-        Provenance(local.snapshot, local.source, local.rows, bool(replay)),
+        Provenance(snapshot, source, local.rows, bool(replay)),
         objects=(entry,),
         copies=(Copy(key=str(writer.dataset.object), object=entry),),
         retained=retained,
         checks=local.checks,
         rows_out=entry.rows,
-        parts=local.parts,
+        parts=parts,
     )
-    known = {local.snapshot, *(snapshot.snapshot for snapshot in retained)}
+    known = {snapshot, *(one.snapshot for one in retained)}
     manifest = writer.publish(manifest, lambda entry: entry.snapshot not in known)
     return writer.summary(
         manifest,
@@ -81,26 +79,21 @@ def extract(step: Step) -> Summary:
 
 @dataclass(frozen=True)
 class LocalSnapshot:
-    """A snapshot in a local file: its number of records, its id and its source."""
+    """A snapshot in a local file: its number of records, its id, and the key of its source."""
 
     rows: int
     snapshot: str
-    source: Source
-    parts: Parts
+    key: str
     checks: tuple[Check, ...] = ()
 
 
 def _fetched(step: Step, path: Path) -> LocalSnapshot:
     """Fetch all records into a file."""
-    settings, previous, table = step.settings.flow, step.writer.previous, step.flow.table
+    settings, table = step.settings.flow, step.flow.table
     is_derived = any(table[name].derive for name in table.keys)
     identities = Cleaner(table, step.flow.clean).identities if is_derived else None
     fetched = crawl(step.flow.api, table, settings, path, identities)
-    digest, parts = _hashed(path)
-    is_known = previous is not None and previous.only_object().sha256 == digest
-    snapshot = previous.snapshot if previous and is_known else step.run
-    source = Source(key=settings.api_url, sha256=digest)
-    return LocalSnapshot(fetched.records, snapshot, source, parts, fetched.checks)
+    return LocalSnapshot(fetched.records, step.run, settings.api_url, fetched.checks)
 
 
 def _replayed(
@@ -108,8 +101,10 @@ def _replayed(
 ) -> LocalSnapshot:
     """Write an earlier snapshot, or the current one, into a file."""
     known = {one.snapshot: one.object for one in earlier}
-    if snapshot not in known:
-        snapshot = _published_by(writer, snapshot)
+    if snapshot not in known and writer.previous:  # it may be the run that published one
+        versions = writer.lake.log(writer.dataset).entries()
+        of_run = (one.snapshot for _, one in versions if one and one.run == snapshot)
+        snapshot = next(of_run, snapshot)
     if (wanted := known.get(snapshot)) is None:
         raise SnapshotMissing(snapshot, [*known])
     problem: Exception | None = None
@@ -120,15 +115,8 @@ def _replayed(
         except (LakeError, StoreError) as error:
             problem = problem or error
         else:
-            digest, parts = _hashed(path)
-            return LocalSnapshot(wanted.rows, snapshot, Source(key=entry.key, sha256=digest), parts)
+            return LocalSnapshot(wanted.rows, snapshot, entry.key)
     raise problem or SnapshotMissing(snapshot, [*known])
-
-
-def _published_by(writer: Writer, run: str) -> str:
-    """The snapshot that a run published in bronze; the run itself if the log knows none."""
-    entries = writer.lake.log(writer.dataset).entries() if writer.previous else ()
-    return next((one.snapshot for _, one in entries if one and one.run == run), run)
 
 
 def snapshots_of(version: Manifest) -> list[Snapshot]:
@@ -201,8 +189,7 @@ def _counted(lake: Lake, key: str) -> StoredObject:
             file.writelines(lake.store.stream("bronze", key))
         with path.open("rb") as lines:
             rows = sum(1 for _ in record_texts(lines))
-        digest, _ = _hashed(path)
-        return StoredObject(key=key, rows=rows, bytes=path.stat().st_size, sha256=digest)
+        return _hashed(path, key, rows)[0]
 
 
 def verify(view: View) -> None:
@@ -230,12 +217,8 @@ def expired(
 ) -> list[Snapshot]:
     """The expired ones of earlier snapshots, which are in the order of their last publish.
 
-    Args:
-        snapshots: the earlier snapshots.
-        versions: how many of the newest to keep; 0 for no limit.
-        days: how many days after its publish to keep a snapshot; 0 for no limit.
-        today: the current time.
-        in_use: the sources of published versions; they never expire.
+    All but the newest `versions` expire, and those that were published more than `days` days before
+    `today`; 0 is no limit. Those `in_use`, the sources of published versions, never do.
     """
     oldest = today - timedelta(days=days)
     first = max(0, len(snapshots) - versions) if versions else 0
@@ -320,11 +303,13 @@ def _lost(one: Snapshot, problem: Exception) -> Iterator[Snapshot]:
     yield one
 
 
-def _hashed(path: Path) -> tuple[str, Parts]:
-    """The sha256 of a file, and of each of its parts."""
+def _hashed(path: Path, key: str, rows: int) -> tuple[StoredObject, Parts]:
+    """The entry of a file for a key, and the hashes of its parts."""
     whole, parts = hashlib.sha256(), []
     with path.open("rb") as file:
         while part := file.read(PART_BYTES):
             whole.update(part)
             parts.append(sha256(part))
-    return whole.hexdigest(), Parts(size=PART_BYTES, sha256=tuple(parts))
+        size = file.tell()
+    entry = StoredObject(key=key, rows=rows, bytes=size, sha256=whole.hexdigest())
+    return entry, Parts(size=PART_BYTES, sha256=tuple(parts))

@@ -19,9 +19,7 @@ from ..lake.manifest import Changes
 from ..lake.partitions import Partition
 from ..table import Table
 
-LISTED = 1_000
-"""How many rows of each kind of change are listed, at most. The counts cover all rows."""
-
+LISTED = 1_000  # rows of each kind of change, at most; the counts cover all rows
 LEFT, RIGHT = "_before", "_after"
 
 

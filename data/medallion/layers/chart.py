@@ -22,9 +22,7 @@ from .errors import CheckFailed
 if TYPE_CHECKING:  # the import costs half a second, so only the block that draws does it
     from matplotlib.figure import Figure
 
-STARTS = {"png": b"\x89PNG\r\n\x1a\n", "svg": b"<?xml"}
-"""Format to the first bytes of its files."""
-
+STARTS = {"png": b"\x89PNG\r\n\x1a\n", "svg": b"<?xml"}  # format to the start of its files
 EDITOR_DPI = 60
 
 

@@ -25,12 +25,11 @@ from .tidying import tidied
 
 @dataclass(frozen=True)
 class Rejected:
-    """A reject: the record as received, the reason, and its position in bronze."""
+    """A reject: the record as received, the reason, and its position in bronze, from 0."""
 
     record: str
     reason: str
     position: int
-    """From 0."""
 
     def to_json(self) -> str:
         """The reject as one line of JSON, with the record as received."""

@@ -18,8 +18,7 @@ from ..lake.manifest import Changes, Manifest, StoredObject
 from ..lake.partitions import Partitioning
 from ..lake.versions import Lake
 from ..table import texts_of
-from ..work import regrouping
-from ..work.regrouping import Sides, few_buckets
+from ..work.regrouping import by_key, few_buckets
 from ..work.shuffle import Part, Piece, Place, buckets_of, gather, scatter
 from ..writer import Step, View
 from . import changes
@@ -27,8 +26,7 @@ from .changes import Comparison
 from .errors import CheckFailed
 from .silver_tasks import Silver, Written, content_of
 
-ROWS_AT_ONCE = 200_000
-"""The weight of the published objects that one task reads."""
+ROWS_AT_ONCE = 200_000  # the weight of the published objects that one task reads
 
 
 def verify(view: View) -> None:
@@ -41,11 +39,12 @@ def verify(view: View) -> None:
     def count(version: Manifest) -> tuple[int, int]:
         rows = version.rows_out
         silver = Silver.of(view.flow, key_buckets=few_buckets(rows, ROWS_AT_ONCE))
-        schema = pa.schema([silver.table[name].field for name in silver.table.keys])
+        keys, buckets = silver.table.keys, silver.key_buckets
+        schema = pa.schema([silver.table[name].field for name in keys])
         pieces = _scattered(view, silver, "keys", version.objects, schema)
         tasks = [
             partial(count_keys, schema=schema, parts=parts)
-            for (parts,) in _by_key(view, silver, schema, pieces)
+            for (parts,) in by_key(view.engine, schema, keys, buckets, pieces)
         ]
         return rows, sum(view.engine.run(tasks, "counting silver's keys"))
 
@@ -53,11 +52,6 @@ def verify(view: View) -> None:
     if expected != found:
         what = f"the number of distinct values of {', '.join(view.flow.table.keys)} in silver"
         raise CheckFailed(what, expected, found)
-
-
-def buckets_to_compare(rows: int, previous: Manifest | None) -> int:
-    """The number of hash buckets for the rows that may differ between two versions."""
-    return few_buckets(rows + (previous.rows_out if previous else 0), ROWS_AT_ONCE)
 
 
 @dataclass(frozen=True)
@@ -77,7 +71,7 @@ def report(step: Step, silver: Silver, written: Sequence[Written], snapshot: str
     before = {content_of(entry): entry for entry in (previous.objects if previous else ())}
     after = {content_of(entry) for entry in objects}
     is_same = before.keys() == after
-    gone = by_key([entry for content, entry in before.items() if content not in after])
+    gone = [entry for content, entry in before.items() if content not in after]
     head: dict[str, Any] = {"run": step.run, "snapshot": snapshot}
     head["before"] = previous.snapshot if previous else None
 
@@ -96,9 +90,10 @@ def report(step: Step, silver: Silver, written: Sequence[Written], snapshot: str
     if not before:
         rows = sum(entry.rows for entry in objects)
         return of(Changes(added=rows, partitions=partitions_in(objects)))
+    keys, buckets, now = silver.table.keys, silver.key_buckets, [one.new for one in written]
     tasks = [
         partial(compare, silver=silver, before=earlier, after=later)
-        for earlier, later in _by_key(step, silver, schema, was, [one.new for one in written])
+        for earlier, later in by_key(step.engine, schema, keys, buckets, was, now)
     ]
     compared = step.engine.run(tasks, "comparing with the previous version")
     found = changes.joined(silver.table, compared)
@@ -108,14 +103,10 @@ def report(step: Step, silver: Silver, written: Sequence[Written], snapshot: str
 def scatter_objects(
     place: Place, silver: Silver, entries: Sequence[StoredObject], name: str, schema: pa.Schema
 ) -> Piece:
-    """Scatter columns of silver objects by key.
-
-    Raises:
-        LakeError: an object differs from its manifest.
-    """
+    """Scatter columns of silver objects by key; errors as of `read_located`."""
     rows = pa.concat_tables(read_located(place.lake, silver.partitioning, schema, entries))
-    by_key = buckets_of(texts_of(rows, silver.table.keys), silver.key_buckets)
-    return scatter(place.scratch, name, rows, by_key, silver.key_buckets)
+    buckets = buckets_of(texts_of(rows, silver.table.keys), silver.key_buckets)
+    return scatter(place.scratch, name, rows, buckets, silver.key_buckets)
 
 
 def read_located(
@@ -154,21 +145,9 @@ def count_keys(place: Place, schema: pa.Schema, parts: Sequence[Part]) -> int:
     return int(pc.count_distinct(keys).as_py())
 
 
-def by_key(entries: Sequence[StoredObject]) -> tuple[StoredObject, ...]:
-    """Sort objects by their keys."""
-    return tuple(sorted(entries, key=attrgetter("key")))
-
-
 def partitions_in(entries: Sequence[StoredObject]) -> int:
     """The number of partitions of some objects."""
     return len({entry.key.rpartition("/")[0] for entry in entries})
-
-
-def _by_key(
-    view: View, silver: Silver, schema: pa.Schema, *sides: Sequence[Piece]
-) -> Iterator[Sides]:
-    keys, buckets = silver.table.keys, silver.key_buckets
-    return regrouping.by_key(view.engine, schema, keys, buckets, *sides)
 
 
 def _scattered(

@@ -1,5 +1,7 @@
 """The errors of the layers."""
 
+# ruff: noqa: D101 - the message of an error is its docstring
+
 from __future__ import annotations
 
 from typing import Any
@@ -9,8 +11,6 @@ from ..rules import RULES
 
 
 class AccountingBroken(MedallionError):
-    """Rows appeared or vanished between two layers."""
-
     equation: str
     left: int
     right: int
@@ -40,8 +40,6 @@ class DriftStopped(MedallionError):
 
 
 class MeasureTooLarge(MedallionError):
-    """A measure of gold does not fit its type."""
-
     measure: str
     column: str
     type: str

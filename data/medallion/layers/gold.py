@@ -19,8 +19,7 @@ from ..writer import Provenance, Step, Summary, View, made_from_expired
 from . import aggregation
 from .errors import AccountingBroken, CheckFailed
 
-ROWS_AT_ONCE = 1_000_000
-"""The weight of the silver objects that one task groups."""
+ROWS_AT_ONCE = 1_000_000  # the weight of the silver objects that one task groups
 
 
 def aggregate(step: Step) -> Summary:
@@ -69,11 +68,7 @@ def schema_of(table: Table, aggregate: Aggregate) -> pa.Schema:
 
 
 def read(lake: Lake, flow: Flow, name: str) -> tuple[pa.Table, Manifest]:
-    """Read a published gold table; returns the table and its version.
-
-    Raises:
-        LakeError: gold is missing or differs from its manifest.
-    """
+    """Read a published gold table; returns it and its version. Errors as of `Lake.follow`."""
     aggregate, dataset = named(flow, name)
     schema = schema_of(flow.table, aggregate)
 
@@ -105,8 +100,7 @@ def verify(view: View) -> None:
 
 def _tables(step: Step, version: Manifest) -> tuple[Manifest, list[pa.Table]]:
     """Group silver's rows; returns the version and one table per aggregate."""
-    flow = step.flow
-    tables = flow.aggregates
+    flow, tables = step.flow, step.flow.aggregates
     group = partial(aggregation.group_objects, table=flow.table, aggregates=tables)
     batches = grouped(version.objects, attrgetter("weight"), ROWS_AT_ONCE)
     tasks = [partial(group, entries=entries) for entries in batches]

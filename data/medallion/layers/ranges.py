@@ -12,9 +12,8 @@ from ..lake.manifest import PART_BYTES, Parts, StoredObject
 from ..lake.records import Lines, lines_within
 from ..work.shuffle import Place
 
-AT_ONCE = 4 << 20
-"""Bytes of records to read at a time. The system allocates and frees larger blocks every time."""
-
+# The system allocates and frees larger blocks every time.
+AT_ONCE = 4 << 20  # bytes of records to read at a time
 PIECE_OF_A_LINE = 64 << 10  # bytes to read at a time to find the end of a range's last line
 
 
@@ -41,11 +40,7 @@ def ranges(key: str, size: int, parts: Parts | None) -> list[Range]:
 
 
 def check_object(place: Place, entry: StoredObject) -> None:
-    """Read bronze's object only to check its hash.
-
-    Raises:
-        ObjectMissing, ObjectDiffers: the object differs from its manifest.
-    """
+    """Read bronze's object only to check its hash; errors as of `Lake.read`."""
     for _ in place.lake.chunks("bronze", entry):
         pass
 

@@ -29,12 +29,8 @@ from .types import EXACT
 FEW = 16
 """Arrow does not pay off for fewer records. As many first records show the types of the fields."""
 
-LONG = 16 << 10
-"""From so many bytes on, a record may be nested too deeply for Arrow."""
-
-LARGE = EXACT / 1_000_000
-"""From this value on, the microseconds of a float may not be exact."""
-
+LONG = 16 << 10  # from so many bytes on, a record may be nested too deeply for Arrow
+LARGE = EXACT / 1_000_000  # from this value on, the microseconds of a float may not be exact
 ITEM = re.compile(r"\.\d+\b")
 REFUSED = re.compile(r"(?:Column\(/(?P<field>.*)\) changed from .*)?in row (?P<row>\d+)$")
 """The end of Arrow's message, if it names the record."""
@@ -67,8 +63,10 @@ class _Reader:
         self._lines = lines
         self._table = table
         self._paths = [field for column in table.columns for field in column.fields]
-        for name in _dotted(self._paths):
-            self.odd[list(lines.with_text(_key(name)))] = True
+        for path in self._paths:
+            while "." in path:  # `field_of` looks such a name up before it follows the path
+                self.odd[list(lines.with_text(_key(path)))] = True
+                path = path.partition(".")[2]
         for text in refused:
             alike = list(islice(lines.with_text(text), len(lines) // FEW))
             if len(alike) < len(lines) // FEW:  # if many lines have it, Arrow may read it here
@@ -201,14 +199,6 @@ def _found(rows: pa.Table, path: str) -> pa.Array:
             return pa.nulls(len(rows))
         found = pc.struct_field(found, name)
     return found
-
-
-def _dotted(paths: Iterable[str]) -> Iterator[str]:
-    """The field names with dots that `field_of` looks up before it follows a path."""
-    for path in paths:
-        while "." in path:
-            yield path
-            path = path.partition(".")[2]
 
 
 def _is_inexact(column: Column, values: pa.Array) -> npt.NDArray[np.bool_]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 from itertools import accumulate
+from operator import attrgetter
 
 from ..host.console import tell
 from ..host.workspace import workspace
@@ -21,7 +22,7 @@ from ..work.shuffle import TASK_BYTES, gather, parts_of
 from ..writer import Provenance, Step, Summary, made_from_expired
 from . import drift, silver_tasks, writing
 from .cleaning import Rejected
-from .comparison import Report, buckets_to_compare, by_key, partitions_in, report, verify
+from .comparison import ROWS_AT_ONCE, Report, partitions_in, report, verify
 from .errors import AccountingBroken, DriftStopped
 from .ranges import check_object, ranges
 from .silver_tasks import REJECTED_SCHEMA, CleanedRange, Silver, Written
@@ -29,8 +30,8 @@ from .silver_tasks import REJECTED_SCHEMA, CleanedRange, Silver, Written
 __all__ = ["transform", "verify"]
 
 EQUATION = "silver + rejected + duplicates = bronze"
+# More than the records of any range. The first position of each range is a multiple of it.
 RANGE_POSITIONS = 1 << 32
-"""More than the records of any range. The first position of each range is a multiple of it."""
 
 
 @dataclass(frozen=True)
@@ -64,13 +65,13 @@ def transform(step: Step) -> Summary:
     bronze, silver = cleaned.version, cleaned.silver
     written, duplicates = writing.write(step.engine, silver, cleaned.ranges, previous)
     check, profile = _checked(cleaned, written, duplicates)
-    objects = by_key([entry for one in written for entry in one.objects])
+    objects = sorted((entry for one in written for entry in one.objects), key=attrgetter("key"))
     changes = report(step, silver, written, bronze.snapshot)
     drifts = _drifts_let_pass(step, cleaned, profile, changes.changes, duplicates)
     writer.objects_written += sum(one.stored for one in written)
     manifest = writer.manifest(
         Provenance.of(flow.bronze, bronze),
-        objects=objects,
+        objects=tuple(objects),
         copies=(_store_rejected(step, cleaned), _store_changes(step, changes)),
         checks=(check,),
         rows_out=profile.rows,
@@ -99,8 +100,10 @@ def _sweep_scratch(step: Step) -> None:
 
 
 def _clean(step: Step, version: Manifest) -> Cleaned:
-    entry, writer = version.only_object(), step.writer
-    key_buckets = buckets_to_compare(version.rows_out, writer.previous)
+    entry, writer, rows = version.only_object(), step.writer, version.rows_out
+    # The rows of both versions may differ.
+    rows += writer.previous.rows_out if writer.previous else 0
+    key_buckets = few_buckets(rows, ROWS_AT_ONCE)
     buckets = few_buckets(entry.bytes, TASK_BYTES)
     silver = Silver.of(step.flow, writer.writer_id, buckets, key_buckets)
     spans = ranges(entry.key, entry.bytes, version.parts)

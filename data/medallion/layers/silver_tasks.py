@@ -8,7 +8,7 @@ files depend only on the data: not on the ranges, the buckets or the machines.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import starmap
@@ -31,8 +31,7 @@ from .cleaning import Cleaner
 from .drift import Seen
 from .ranges import Range, lines_of
 
-ROWS_PER_FILE = 250_000
-"""Rows per Parquet file, at most; about 20 MB."""
+ROWS_PER_FILE = 250_000  # rows per Parquet file, at most; about 20 MB
 
 File = tuple[StoredObject, bytes, pa.Table]
 """A silver file: its object, its content and its rows."""
@@ -116,11 +115,8 @@ class Silver:
 def clean_range(place: Place, silver: Silver, span: Range, name: str, first: int) -> CleanedRange:
     """Clean the records of a range, into pieces of a name.
 
-    `first` is the position of its first record; later ranges have greater positions.
-
-    Raises:
-        ObjectMissing: the object is gone.
-        ObjectDiffers: the range differs from the manifest.
+    `first` is the position of its first record; later ranges have greater positions. Errors as of
+    `lines_of`.
     """
     tables, rejected, batches, records = [silver.table.clean_schema.empty_table()], [], [], 0
     refused = set[bytes]()
@@ -136,15 +132,16 @@ def clean_range(place: Place, silver: Silver, span: Range, name: str, first: int
     newest = [rows[silver.table.newest]] if silver.table.newest else []
     columns = [texts_of(rows, silver.table.keys), rows[POSITION], partitions, *newest]
     keys = pa.table(columns, silver.keys_schema)
-    scratch, buckets = place.scratch, silver.buckets
+    scratch, buckets, of_text = place.scratch, silver.buckets, silver.partitioning.of_text
     by_partition, one = _by_partition(partitions, buckets), buckets_of(unusable[POSITION], 1)
+    counted = partitions.value_counts().to_pylist()
     return CleanedRange(
         records=records,
         rows=scatter(scratch, f"{name}-rows", rows, by_partition, buckets),
         keys=scatter(scratch, f"{name}-keys", keys, buckets_of(keys["key"], buckets), buckets),
         rejected=scatter(scratch, f"{name}-rejected", unusable, one, 1),
         unusable=len(rejected),
-        by_partition=_count(silver, partitions),
+        by_partition=Counter({of_text(found["values"]): found["counts"] for found in counted}),
         seen=drift.seen_in_all(batches),
     )
 
@@ -185,7 +182,7 @@ def split_bucket(
     `slots` has the slots of each partition, one per file.
     """
     rows = gather(place.scratch, parts, silver.table.clean_schema)
-    texts = _partitions(silver, rows).combine_chunks()
+    texts = _partitions(silver, rows)
     known = [slots[silver.partitioning.of_text(text)] for text in texts.dictionary.to_pylist()]
     first = np.array([span.start for span in known])[texts.indices.to_numpy()]
     files = np.array([len(span) for span in known])[texts.indices.to_numpy()]
@@ -265,25 +262,16 @@ def files_for(rows: int) -> int:
 
 def bucket_of(partition: Partition, buckets: int) -> int:
     """The bucket of a partition's rows."""
-    return int(hashes(pa.chunked_array([[text_of(partition)]]))[0]) % buckets
+    return int(hashes(pa.array([text_of(partition)]))[0]) % buckets
 
 
-def _partitions(silver: Silver, rows: pa.Table) -> pa.ChunkedArray:
-    """The partition of each row as one text, dictionary-encoded."""
-    texts = silver.partitioning.texts(rows)
-    return pa.chunked_array([texts.combine_chunks().dictionary_encode()])
+def _partitions(silver: Silver, rows: pa.Table) -> pa.DictionaryArray:
+    """The partition of each row as one text."""
+    return silver.partitioning.texts(rows).combine_chunks().dictionary_encode()
 
 
-def _count(silver: Silver, partitions: pa.ChunkedArray) -> Counter[Partition]:
-    counted = partitions.value_counts().to_pylist()
-    of_text = silver.partitioning.of_text
-    return Counter({of_text(found["values"]): found["counts"] for found in counted})
-
-
-def _by_partition(partitions: pa.ChunkedArray, buckets: int) -> Buckets:
-    texts = partitions.combine_chunks()
-    known = buckets_of(pa.chunked_array([texts.dictionary]), buckets)
-    found: Buckets = known[texts.indices.to_numpy()]
+def _by_partition(partitions: pa.DictionaryArray, buckets: int) -> Buckets:
+    found: Buckets = buckets_of(partitions.dictionary, buckets)[partitions.indices.to_numpy()]
     return found
 
 
@@ -305,13 +293,10 @@ def _files(
         partition = tuple(group[name] for name in table.partitions)
         count = group["count_all"]
         within = ordered.slice(start, count).select(table.located_schema.names)
-        for part in _divided(within, table.keys, files[partition]):
-            yield partition, part
         start += count
-
-
-def _divided(rows: pa.Table, keys: Sequence[str], files: int) -> Iterable[pa.Table]:
-    if files == 1:
-        return [rows]
-    numbers = _file(texts_of(rows, keys), files)
-    return (rows.filter(pa.array(numbers == number)) for number in np.unique(numbers))
+        if files[partition] == 1:
+            yield partition, within
+            continue
+        numbers = _file(texts_of(within, table.keys), files[partition])
+        for number in np.unique(numbers):
+            yield partition, within.filter(pa.array(numbers == number))

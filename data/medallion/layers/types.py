@@ -18,9 +18,7 @@ INT64 = range(-(1 << 63), 1 << 63)
 EXACT = 1 << 53
 """Up to this value, a float is an exact integer. JSON integers over 64 bits also become floats."""
 
-UNITS = {"s": 1_000_000, "ms": 1_000, "us": 1}
-"""Unit of a timestamp to its microseconds."""
-
+UNITS = {"s": 1_000_000, "ms": 1_000, "us": 1}  # unit of a timestamp to its microseconds
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 """A number in a text. Python's own readers also take 1_0, nan, and digits of other scripts."""
 SEPARATED = re.compile(r"[+-]?\d{1,3}(,\d{3})+(\.\d*)?", re.ASCII)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from itertools import islice
 
@@ -19,15 +18,6 @@ from ..work.regrouping import by_key
 from ..work.shuffle import TASK_BYTES, Part, Piece, parts_of, size
 from . import silver_tasks
 from .silver_tasks import CleanedRange, Silver, Work, Written, files_for
-
-
-@dataclass(frozen=True)
-class Division:
-    """How a large bucket is divided: the tasks that scatter it, and the partitions per slot."""
-
-    tasks: Sequence[Task[Piece]]
-    slots: Sequence[Mapping[Partition, int]]
-    """Per slot, as `Work.files`."""
 
 
 def write(
@@ -89,26 +79,31 @@ def _planned(
     buckets: dict[int, list[Partition]] = defaultdict(list)
     for partition in sorted(rows):
         buckets[silver_tasks.bucket_of(partition, silver.buckets)].append(partition)
-    planned, divisions = [], []
+    planned, divisions, tasks = [], [], list[Task[Piece]]()
     for bucket, within in sorted(buckets.items()):
         parts = parts_of(pieces, bucket)
         files = {partition: files_for(rows[partition]) for partition in within}
         if sum(map(size, parts)) <= TASK_BYTES or sum(files.values()) == 1:
             planned.append(Work(parts, files))
         else:
-            divisions.append(_division(silver, bucket, parts, {p: rows[p] for p in within}))
-    tasks = [task for division in divisions for task in division.tasks]
+            some, slots = _division(silver, bucket, parts, {p: rows[p] for p in within})
+            divisions.append((len(some), slots))
+            tasks += some
     smaller = engine.run(tasks, "dividing large partitions")
-    for division in divisions:
-        pieces = list(islice(smaller, len(division.tasks)))
-        planned += [Work(parts_of(pieces, n), files) for n, files in enumerate(division.slots)]
+    for number, slots in divisions:
+        pieces = list(islice(smaller, number))
+        planned += [Work(parts_of(pieces, n), in_slot) for n, in_slot in enumerate(slots)]
     return planned
 
 
 def _division(
     silver: Silver, bucket: int, parts: Sequence[Part], rows: Mapping[Partition, int]
-) -> Division:
-    """Divide a bucket that is too large for one task into slots of whole files."""
+) -> tuple[list[Task[Piece]], list[dict[Partition, int]]]:
+    """Divide a bucket that is too large for one task into slots of whole files.
+
+    Returns:
+        The tasks that scatter it; and per slot, the files of its partitions, as `Work.files`.
+    """
     slots: dict[Partition, range] = {}
     within: list[dict[Partition, int]] = [{}]
     held = 0
@@ -122,8 +117,8 @@ def _division(
         within[-1][partition] = files
         within += [{partition: files} for _ in range(files - 1)]
     split = partial(silver_tasks.split_bucket, silver=silver, slots=slots, number=len(within))
-    tasks = [
+    tasks: list[Task[Piece]] = [
         partial(split, parts=group, name=f"{group[0][0]}-{bucket}")
         for group in grouped(parts, size, TASK_BYTES // 2)
     ]
-    return Division(tasks, within)
+    return tasks, within

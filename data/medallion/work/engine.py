@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager, suppress
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..host.console import progress
 from ..host.workspace import workspace
@@ -30,17 +30,6 @@ WORKER_SECONDS = 60.0  # how long to wait for a first worker
 R = TypeVar("R")
 Task = Callable[[Place], R]
 """A part of the work: does it in a place, and returns a small result."""
-
-
-class Engine(Protocol):
-    """Runs tasks."""
-
-    @property
-    def place(self) -> Place:
-        """The place of this process."""
-
-    def run(self, tasks: Sequence[Task[R]], doing: str) -> Iterator[R]:
-        """Run tasks; yields their results in order. `doing` is the label of the progress bar."""
 
 
 @contextmanager
@@ -69,7 +58,7 @@ class Machine:
         self.place = Place(lake, Folder(folder))
 
     def run(self, tasks: Sequence[Task[R]], doing: str) -> Iterator[R]:
-        """As `Engine.run`.
+        """Run tasks; yields their results in order. `doing` is the label of the progress bar.
 
         Raises:
             ThreadsRefused: no thread could be started.
@@ -93,7 +82,7 @@ class Cluster:
         self.place = Place(lake, Prefix(lake, self._prefix))
 
     def run(self, tasks: Sequence[Task[R]], doing: str) -> Iterator[R]:
-        """As `Engine.run`.
+        """As `Machine.run`.
 
         Raises:
             ClusterUnreachable, ClusterEmpty: there is no scheduler, or no worker.
@@ -138,6 +127,10 @@ class Cluster:
             client.close()
             raise ClusterEmpty(self._address, WORKER_SECONDS) from None
         return client
+
+
+Engine = Machine | Cluster
+"""Runs tasks; its `place` is that of this process."""
 
 
 def _result(client: Client, future: Future[R]) -> R:

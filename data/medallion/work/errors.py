@@ -1,5 +1,7 @@
 """The errors of the threads or the Dask cluster that run the tasks."""
 
+# ruff: noqa: D101 - the message of an error is its docstring
+
 from __future__ import annotations
 
 from ..errors import MedallionError
@@ -10,8 +12,6 @@ class EngineError(MedallionError):
 
 
 class ClusterUnreachable(EngineError):
-    """No scheduler responds."""
-
     address: str
     reason: str
     says = (
@@ -21,8 +21,6 @@ class ClusterUnreachable(EngineError):
 
 
 class ClusterEmpty(EngineError):
-    """The scheduler has no workers."""
-
     address: str
     waited: float
     says = (
@@ -32,8 +30,6 @@ class ClusterEmpty(EngineError):
 
 
 class WorkersFailed(EngineError):
-    """The workers died, or the cluster disappeared."""
-
     where: str
     doing: str
     reason: str
@@ -44,8 +40,6 @@ class WorkersFailed(EngineError):
 
 
 class ThreadsRefused(EngineError):
-    """The system refuses to start more threads."""
-
     reason: str
     says = (
         "This machine starts no more threads ({reason}); the previous version stays published. "

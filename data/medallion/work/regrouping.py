@@ -15,22 +15,11 @@ import pyarrow as pa
 
 from ..lake.batches import grouped
 from ..table import texts_of
+from . import shuffle
 from .engine import Engine, Task
-from .shuffle import (
-    TASK_BYTES,
-    Part,
-    Piece,
-    Place,
-    buckets_for,
-    gather,
-    hashes,
-    parts_of,
-    scatter,
-    size,
-)
+from .shuffle import TASK_BYTES, Part, Piece, Place, parts_of, size
 
-FAN_OUT = 64
-"""How many buckets one scatter makes, at most."""
+FAN_OUT = 64  # buckets that one scatter makes, at most
 
 Sides = tuple[list[Part], ...]
 """The parts of one bucket, a list per side. The same keys are in the same bucket on all sides."""
@@ -38,7 +27,7 @@ Sides = tuple[list[Part], ...]
 
 def few_buckets(amount: int, each: int) -> int:
     """The number of buckets of the first scatter."""
-    return min(buckets_for(amount, each), FAN_OUT)
+    return min(shuffle.buckets_for(amount, each), FAN_OUT)
 
 
 def by_key(
@@ -81,6 +70,6 @@ def scatter_again(
     number: int,
 ) -> Piece:
     """Scatter the rows of one of `buckets` buckets into `number` smaller ones."""
-    rows = gather(place.scratch, parts, schema)
-    slots = hashes(texts_of(rows, keys)) // buckets % number
-    return scatter(place.scratch, name, rows, slots, number)
+    rows = shuffle.gather(place.scratch, parts, schema)
+    slots = shuffle.hashes(texts_of(rows, keys)) // buckets % number
+    return shuffle.scatter(place.scratch, name, rows, slots, number)

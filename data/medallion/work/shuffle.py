@@ -12,7 +12,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -21,8 +20,7 @@ import pyarrow as pa
 from ..lake.batches import in_threads
 from ..lake.versions import Lake
 
-TASK_BYTES = 48 << 20
-"""About how many Arrow bytes one task holds at a time. It bounds the memory of a run."""
+TASK_BYTES = 48 << 20  # Arrow bytes that one task holds, about; it bounds the memory of a run
 
 Part = tuple[str, int, int]
 """A part of a piece in a scratch: the piece's name, the first byte, and the byte after the last."""
@@ -31,26 +29,18 @@ Buckets = npt.NDArray[np.int64]
 """The hash bucket of each row, from 0."""
 
 
-class Scratch(Protocol):
-    """Stores the pieces of one run until it ends."""
-
-    def write(self, name: str, content: memoryview) -> None:
-        """Store content under a name; replaces earlier content."""
-
-    def read(self, parts: Sequence[Part]) -> list[bytes]:
-        """The bytes of each part."""
-
-
 @dataclass(frozen=True)
 class Folder:
     """A scratch on this machine's disk."""
 
     path: Path
 
-    def write(self, name: str, content: memoryview) -> None:  # noqa: D102 - as Scratch says
+    def write(self, name: str, content: memoryview) -> None:
+        """Store content under a name; replaces earlier content."""
         (self.path / name).write_bytes(content)
 
-    def read(self, parts: Sequence[Part]) -> list[bytes]:  # noqa: D102
+    def read(self, parts: Sequence[Part]) -> list[bytes]:
+        """The bytes of each part."""
         return [self._part(*part) for part in parts]
 
     def _part(self, name: str, start: int, end: int) -> bytes:
@@ -66,7 +56,7 @@ class Prefix:
     lake: Lake
     prefix: str
 
-    def write(self, name: str, content: memoryview) -> None:  # noqa: D102
+    def write(self, name: str, content: memoryview) -> None:  # noqa: D102 - as Folder says
         self.lake.store.put("silver", self.prefix + name, bytes(content))
 
     def read(self, parts: Sequence[Part]) -> list[bytes]:  # noqa: D102
@@ -75,6 +65,10 @@ class Prefix:
             return b"".join(self.lake.store.stream("silver", self.prefix + name, start, end))
 
         return list(in_threads(self.lake.store.connections, part, parts))
+
+
+Scratch = Folder | Prefix
+"""Stores the pieces of one run until it ends."""
 
 
 @dataclass(frozen=True)
@@ -134,12 +128,12 @@ def gather(scratch: Scratch, parts: Sequence[Part], schema: pa.Schema) -> pa.Tab
     return pa.concat_tables([schema.empty_table(), *tables])
 
 
-def buckets_of(values: pa.ChunkedArray, number: int) -> Buckets:
+def buckets_of(values: pa.Array | pa.ChunkedArray, number: int) -> Buckets:
     """The bucket of each value, out of `number` buckets."""
     return hashes(values) % number if number > 1 else np.zeros(len(values), np.int64)
 
 
-def hashes(values: pa.ChunkedArray) -> Buckets:
+def hashes(values: pa.Array | pa.ChunkedArray) -> Buckets:
     """The CRC-32 of each value as text; it is the same on every machine and in every release."""
     texts = values.cast(pa.string()).cast(pa.binary()).to_pylist()
     return np.fromiter(map(zlib.crc32, texts), np.int64, len(values))
