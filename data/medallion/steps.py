@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -50,9 +50,10 @@ def run_block(
 
     def leased(settings: Settings, lake: Lake, datasets: Sequence[Dataset], run: str) -> T:
         leases = Lake.connect(settings.lake.for_leases).store
+        layer, log = datasets[0].layer, logs.key_of(run, datasets[0].block)
         made_from = upstream.get("entry", "") if upstream else None
-        if upstream and _ran_before(lake, datasets[0], run, variables):
-            made_from = ""
+        if upstream and (_attempt(variables) > 1 or lake.store.listed(layer, log)):
+            made_from = ""  # the block failed before in this run
         with (
             engine_of(settings.lake, lake, run, flow.package) as engine,
             step_of(View(lake, engine, flow), datasets, run, settings, leases, made_from) as step,
@@ -63,25 +64,14 @@ def run_block(
                 return work(replace(step, variables=variables))
             finally:
                 for writer in step.writers:
-                    _ended(writer)
+                    writer.end()
 
     return _logged(flow, target, variables, upstream, leased)
 
 
-def _ran_before(lake: Lake, dataset: Dataset, run: str, variables: Mapping[str, Any]) -> bool:
-    """Whether the block failed before in this run: Mage says so, or its error log does."""
-    log = logs.key_of(run, dataset.block)
-    retried = (variables.get("retry") or {}).get("attempts") or 1
-    return retried > 1 or bool(lake.store.listed(dataset.layer, log))
-
-
-def _ended(writer: Writer) -> None:
-    """Tell what a writer has published; if nothing, remove what it stored."""
-    if writer.published:
-        tell(writer.line)
-    else:
-        with suppress(StoreError):  # the next run removes it
-            writer.withdraw()
+def _attempt(variables: Mapping[str, Any]) -> int:
+    """Mage's number of this attempt; the first one is 1."""
+    return int((variables.get("retry") or {}).get("attempts") or 1)
 
 
 @contextmanager
@@ -105,7 +95,7 @@ def step_of(
         # Always in the same order, so that two runs never wait for each other.
         held = [stack.enter_context(lease.hold(leases, d, run, *limits)) for d in datasets]
         writers = tuple(
-            Writer.of(view.flow, view.lake, settings, dataset, run, mine, made_from)
+            Writer.of(view, dataset, run, mine, made_from)
             for dataset, mine in zip(datasets, held, strict=True)
         )
         yield Step(view.lake, view.engine, view.flow, run, settings, writers)
@@ -164,7 +154,7 @@ def _logged(
         _deliver(spool, lake)
         return work(both, lake, datasets, run)
     except Exception as error:
-        attempt = (variables.get("retry") or {}).get("attempts") or 1
+        attempt = _attempt(variables)
         log = logs.describe(error, flow.name, datasets[0], run, attempt, dict(upstream or {}))
         if settings and isinstance(error, StoreUnreachable):
             lake = Lake.connect(settings, patient=False)  # we have already waited for the store
