@@ -24,7 +24,7 @@ from typing_extensions import Self
 
 from .errors import SettingError
 from .host.envfile import read_envfile
-from .host.redaction import Redactor
+from .host.redaction import Redactor, secrets_in
 from .rules import RULES, STOPPING
 
 PROJECT = Path(__file__).resolve().parents[1]
@@ -293,6 +293,6 @@ def spool_folder() -> Path:
 def known_secrets() -> Redactor:
     """A redactor of the secrets in the environment and `.env`; works even if settings are wrong."""
     try:
-        return Redactor.of(environment())
+        return Redactor(secrets_in(environment()))
     except SettingError:
-        return Redactor.of(os.environ)
+        return Redactor(secrets_in(os.environ))

@@ -10,8 +10,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 from urllib.parse import quote, quote_plus, unquote, urlsplit
 
-from typing_extensions import Self
-
 BLANK = "***"
 
 SECRET_VARIABLE = re.compile(
@@ -32,11 +30,6 @@ class Redactor:
         # A form may contain another, so the longest is first.
         longest_first = sorted(found, key=lambda form: (-len(form), form))
         self._forms = re.compile("|".join(map(re.escape, longest_first))) if found else None
-
-    @classmethod
-    def of(cls, *environments: Mapping[str, str]) -> Self:
-        """A redactor of the secrets in some environments."""
-        return cls(secret for one in environments for secret in secrets_in(one))
 
     def text(self, text: str) -> str:
         """A text without the secrets."""
@@ -92,15 +85,11 @@ def forms(secret: str) -> set[str]:
 
 def _escaped(text: str) -> Iterator[str]:
     """A text as Python and JSON escape it, for both kinds of quotes."""
-    if not {"'", '"'} & set(text):
-        yield repr(text)[1:-1]
-        yield ascii(text)[1:-1]
-    else:
-        for written in (repr, ascii):
-            # With both quotes in the text, Python escapes the single ones; the others follow.
-            single = written(text + "'\"")[1:-4]
-            yield single
-            yield single.replace("\\'", "'")
-            yield single.replace("\\'", "'").replace('"', '\\"')
+    for written in (repr, ascii):
+        # With both quotes in the text, Python escapes the single ones; the others follow.
+        single = written(text + "'\"")[1:-4]
+        yield single
+        yield single.replace("\\'", "'")
+        yield single.replace("\\'", "'").replace('"', '\\"')
     yield json.dumps(text)[1:-1]
     yield json.dumps(text, ensure_ascii=False)[1:-1]

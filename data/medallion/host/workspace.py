@@ -26,15 +26,11 @@ def workspace() -> Iterator[Path]:
     try:
         with tempfile.TemporaryDirectory(prefix=PREFIX, ignore_cleanup_errors=True) as folder:
             yield Path(folder)
-    except OSError as error:
-        if not _is_ours(error):
+    except (OSError, sqlite3.OperationalError) as error:  # the latter has no code in Python 3.10
+        if isinstance(error, OSError) and not _is_ours(error):
             raise
-        reason = error.strerror or str(error)
-    except sqlite3.OperationalError as error:  # before Python 3.11, it has no error code
-        reason = str(error)
-    else:
-        return
-    raise TemporaryFolderUnusable(_where(), reason)
+        reason = getattr(error, "strerror", None) or str(error)
+        raise TemporaryFolderUnusable(_where(), reason) from error
 
 
 def _is_ours(error: OSError) -> bool:
