@@ -167,12 +167,10 @@ def _problems_of_chart(chart: Chart, flow: Flow) -> Iterator[Problem]:
 
 
 def _problems_of_table(table: Table) -> Iterator[Problem]:
-    names = [column.name for column in table.columns]
     types = {column.name: column.type for column in table.columns}
-    coordinates = table.coordinates or ()
-    for name, times in _repeated(names).items():
+    for name, times in _repeated(column.name for column in table.columns).items():
         yield f"it has the column {name} {times} times", "name one of them otherwise"
-    for name in names:
+    for name in types:
         if not name.isidentifier() or name == POSITION:
             yield f"a column cannot be called {name!r}", "choose another name"
     for column in table.columns:
@@ -190,19 +188,18 @@ def _problems_of_table(table: Table) -> Iterator[Problem]:
             untimely = f"its column {column.name} is made of {of}, which is no timestamp"
             yield untimely, "declare that as a column of the type timestamp"
     for what, some, allowed in (
-        ("coordinate", coordinates, {"float64"}),
+        ("coordinate", table.coordinates or (), {"float64"}),
         ("key", table.keys, KEY_TYPES),
-        ("newest", (table.newest,) if table.newest else (), ORDERED),
+        ("newest", (table.newest,), ORDERED),
         ("partition", table.partitions, PARTITION_TYPES),
+        ("shown", table.shown, ARROW.keys()),
     ):
-        for name in some:
-            if name in types and types[name] not in allowed:
+        for name in filter(None, some):
+            if name not in types:
+                yield f"no row has the column {name}, which its table names", DECLARE
+            elif types[name] not in allowed:
                 remedy = f"use {'one of ' * (len(allowed) > 1)}{', '.join(sorted(allowed))}"
                 yield f"its {what} {name} is of the type {types[name]}", remedy
-    named = (*table.keys, table.newest, *table.partitions, *table.shown, *coordinates)
-    for name in filter(None, named):
-        if name not in table:
-            yield f"no row has the column {name}, which its table names", DECLARE
     if not table.partitions:
         yield "it has no partition column", "name at least one"
     for name in _repeated(table.partitions):

@@ -110,12 +110,11 @@ def _of_log(lake: Lake, dataset: Dataset) -> Iterator[str]:
 def _of_objects(lake: Lake, dataset: Dataset, version: Manifest) -> Iterator[str]:
     """The problems of a version's objects, of their copies, and of the retained snapshots."""
     copies = [copy.as_stored for copy in version.copies]
-    entries = [*version.named.values(), *copies]
-    entries += [snapshot.object for snapshot in version.retained]
+    retained = [snapshot.object for snapshot in version.retained]
+    entries = [*version.named.values(), *copies, *retained]
     problems = in_threads(lake.store.connections, partial(lake.problem, dataset.layer), entries)
-    retained = {snapshot.object.key for snapshot in version.retained}
     for entry, problem in zip(entries, problems, strict=True):
-        if problem and entry.key in retained:
+        if problem and entry in retained:
             yield f"{problem} If no other copy is whole, it says what is lost, and what to remove."
         elif problem and entry in copies:
             yield f"{dataset.layer}/{entry.key} is not the copy that its version names. {AGAIN}"

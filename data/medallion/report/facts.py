@@ -80,7 +80,7 @@ class Facts:
 def gather(
     lake: Lake,
     flow: Flow,
-    known: Mapping[str, Manifest] | None = None,
+    known: Mapping[str, Manifest] = {},
     chart: bytes | None = None,
     read: bool = False,
 ) -> Facts:
@@ -92,7 +92,6 @@ def gather(
         StoreError: the store does not respond or refuses.
     """
     missing: dict[str, None] = {}
-    known = known or {}
 
     def had(read: Callable[..., R], *of: Any) -> R | None:
         try:
@@ -125,11 +124,9 @@ def gather(
 def _damaged(lake: Lake, versions: Iterable[Manifest]) -> Iterator[str]:
     """Why objects of some versions cannot be read, in sentences."""
     for version in versions:
-        problem = partial(lake.problem, version.layer)
-        fixed = [copy.as_stored for copy in version.copies]
-        for error in in_threads(lake.store.connections, problem, [*version.named.values(), *fixed]):
-            if error:
-                yield str(error)
+        entries = [*version.named.values(), *(copy.as_stored for copy in version.copies)]
+        problems = in_threads(lake.store.connections, partial(lake.problem, version.layer), entries)
+        yield from (str(problem) for problem in problems if problem)
 
 
 def _copied(version: Manifest, key: str) -> StoredObject:
