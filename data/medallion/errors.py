@@ -75,11 +75,9 @@ class FlowMissing(FlowError):
     """The project has no flow with this name."""
 
     known: list[str]
-    possible: bool
-    """Whether a flow may have this name."""
+    possible: bool  # whether a flow may have this name
 
     def __str__(self) -> str:
-        """The message, with the flows of the project."""
         why = f", as data/{self.flow}/flow.py is missing" if self.possible else ""
         remedies = [f"choose one of {', '.join(self.known)}"] if self.known else []
         if self.possible:

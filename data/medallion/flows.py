@@ -104,9 +104,7 @@ def check(flow: Flow) -> None:
         raise FlowUnusable(flow.name, problem, "mend it") from error
 
 
-Problem = tuple[str, str]
-"""A problem of a flow's declaration, and its remedy."""
-
+Problem = tuple[str, str]  # of a flow's declaration, and its remedy
 DECLARE = "declare it as a column"
 
 

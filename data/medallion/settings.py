@@ -27,14 +27,9 @@ from .host.envfile import read_envfile
 from .host.redaction import Redactor, secrets_in
 from .rules import RULES, STOPPING
 
-PROJECT = Path(__file__).resolve().parents[1]
-"""The Mage project, `data/`."""
-
-DOTENV = PROJECT.parent / ".env"
-"""The file of settings, next to docker-compose.yml."""
-
-HISTORY_VERSIONS = 30
-"""How many snapshots the history keeps by default."""
+PROJECT = Path(__file__).resolve().parents[1]  # the Mage project, data/
+DOTENV = PROJECT.parent / ".env"  # the file of settings, next to docker-compose.yml
+HISTORY_VERSIONS = 30  # snapshots that the history keeps by default
 
 SPACED = "begins or ends with a space"
 FORMS = (
@@ -262,8 +257,7 @@ class FlowSettings(_Model):
         if not isinstance(value, str):
             return value
         names = {name.strip() for name in value.split(",")}
-        unknown = names - set(RULES) - {"none"}
-        if unknown:
+        if unknown := names - {"none", *RULES}:
             raise ValueError(f"must be none or some of {', '.join(RULES)}, not {min(unknown)}")
         return names - {"none"}
 

@@ -65,8 +65,7 @@ class Step(View):
 
     run: str
     settings: Settings
-    writers: tuple[Writer, ...]
-    """One writer per dataset of the block."""
+    writers: tuple[Writer, ...]  # one per dataset of the block
     variables: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -207,9 +206,7 @@ class Writer:
     def publish(self, manifest: Manifest, is_over: Callable[[Manifest], bool]) -> Manifest:
         """Publish a version by its log entry, and tidy up; returns the version as it stands.
 
-        Args:
-            manifest: the version.
-            is_over: whether an old entry of the log has expired.
+        `is_over` says whether an old entry of the log has expired.
 
         Raises:
             VersionTaken: another run published meanwhile; this run published nothing.
@@ -260,15 +257,13 @@ class Writer:
 
     def summary(self, manifest: Manifest, **more: Any) -> Summary:
         """The block's return value; `run` and `snapshot` connect the blocks of a run."""
+        counts = ("rows_in", "rows_out", "rows_rejected", "rows_duplicate")
         return {
             "run": self.run,
             "snapshot": manifest.snapshot,
             "manifest": f"{self.dataset.layer}/{self.dataset.manifest}",
             "entry": self.dataset.entry(manifest.version),
-            "rows_in": manifest.rows_in,
-            "rows_out": manifest.rows_out,
-            "rows_rejected": manifest.rows_rejected,
-            "rows_duplicate": manifest.rows_duplicate,
+            **{name: getattr(manifest, name) for name in counts},
             **more,
             "seconds": manifest.seconds,
         }

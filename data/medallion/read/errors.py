@@ -50,8 +50,7 @@ class NoVersionThen(ReadError):
 
     dataset: str
     moment: str
-    begins: str
-    """Where the log begins, such as `it is empty`."""
+    begins: str  # where the log begins, such as "it is empty"
     says = (
         "The log of {dataset} knows no version of {moment}: {begins}, and holds what was "
         "published, by the run that published it; choose one that make versions lists."

@@ -43,12 +43,10 @@ class ListedVersion:
     published_at: datetime
     run: str
     snapshot: str
-    records: int
-    """The records that it was made from."""
+    records: int  # that it was made from
     added: int
     removed: int
-    changed: int
-    """Rows that moved, or have another value in any column."""
+    changed: int  # rows that moved, or have another value in any column
     replay: bool
     current: bool
 

@@ -16,8 +16,7 @@ from . import tables
 from .errors import DuckDBMissing, QueryRefused
 from .past import Moment, Past
 
-ROWS = 1_000
-"""How many rows of a result are printed, at most."""
+ROWS = 1_000  # of a result, printed at most
 
 AS_JSON = r"""coalesce(TRY_CAST(record AS JSON), TRY_CAST(
     regexp_replace(record, '\\u[dD][89a-fA-F][0-9a-fA-F]{2}', '�', 'g') AS JSON

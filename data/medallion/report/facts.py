@@ -19,8 +19,7 @@ from ..lake.manifest import Changes, Manifest, Snapshot, StoredObject, first_pro
 from ..lake.records import rejected_records
 from ..lake.versions import Lake
 
-EXAMPLES = 3
-"""How many rejects are shown per reason."""
+EXAMPLES = 3  # rejects shown per reason
 R = TypeVar("R")
 M = TypeVar("M", bound=BaseModel)
 Rows = tuple[dict[str, Any], ...]
@@ -61,20 +60,14 @@ class Facts:
     """The facts of a flow's page. A fact that the lake does not have is None or empty."""
 
     flow: Flow
-    manifests: Mapping[str, Manifest]
-    """A dataset's path to its manifest, if it can be read."""
-    rejects: Mapping[str, Rejects] | None
-    """Reason to its rejects."""
+    manifests: Mapping[str, Manifest]  # by the path of the dataset, those that can be read
+    rejects: Mapping[str, Rejects] | None  # by reason
     changes: ChangeReport | None
-    kept: tuple[Snapshot, ...]
-    """The earlier snapshots that bronze retains, newest first."""
-    errors: Mapping[Layer, ErrorLog]
-    """Layer to its newest error log."""
+    kept: tuple[Snapshot, ...]  # the earlier snapshots that bronze retains, newest first
+    errors: Mapping[Layer, ErrorLog]  # the newest error log of each layer
     chart: bytes | None
-    missing: tuple[str, ...]
-    """Why parts are left out, in sentences."""
-    seen: bool = True
-    """Whether every object of the versions was read, by this page or by the run that makes it."""
+    missing: tuple[str, ...]  # why parts are left out, in sentences
+    seen: bool = True  # every object of the versions was read, by this page or by the run
 
 
 def gather(

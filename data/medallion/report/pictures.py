@@ -13,8 +13,7 @@ from typing import NamedTuple
 
 from ..lake.manifest import CELLS_A_DEGREE, Cells
 
-BAND, NODE = 104.0, 7.0
-"""The width of the band of all rows, and the thickness of a bar."""
+BAND, NODE = 104.0, 7.0  # the width of the band of all rows, and the thickness of a bar
 HAIR = 1.5  # the least width of a band, so that a few rows are visible
 BARS = {
     "api": (0.0, 0.0, ""),
@@ -29,8 +28,7 @@ BARS = {
 MAP_WIDTH = 1040.0
 FLATTEST, TALLEST = 4.0, 1.6  # the largest and smallest ratio of a map's width to its height
 MOST_DOTS = 3000
-SIZES = (1, 3, 10, 32, 100)
-"""The smallest number of rows for each dot size."""
+SIZES = (1, 3, 10, 32, 100)  # the smallest number of rows for each dot size
 STEPS = (30, 15, 10, 5, 2, 1, 0.5)  # possible degrees between two lines of the grid
 
 
@@ -41,8 +39,7 @@ class Bar(NamedTuple):
     along: float
     aside: float
     width: float
-    begin: tuple[float, float]
-    """Where the band to this bar begins."""
+    begin: tuple[float, float]  # of the band to this bar
 
 
 def way(rows: Mapping[str, int]) -> tuple[list[Bar], list[Bar]]:

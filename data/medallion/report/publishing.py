@@ -29,11 +29,8 @@ def with_page(
 ) -> tuple[Manifest, bytes]:
     """Make the page of the lake as it will be, and store it as a part of a version.
 
-    If this fails, the reason is printed and the run continues. `others` are the other versions that
-    the block has published.
-
-    Returns:
-        The version with the page, and the page; the page is b"" if it could not be made.
+    Returns the version with the page, and the page. If this fails, the reason is printed, the run
+    continues, and the page is b"". `others` are the other versions that the block has published.
     """
     key, settings = step.flow.report, step.settings.lake
     known = {f"{one.layer}/{one.dataset}": one for one in (*others, version)}
