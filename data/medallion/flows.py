@@ -46,9 +46,7 @@ TAKES = {"sum": NUMBERS, "mean": NUMBERS, "min": ORDERED, "max": ORDERED}
 
 def names() -> list[str]:
     """The names of the project's flows, sorted."""
-    return sorted(
-        file.parent.name for file in PROJECT.glob("*/flow.py") if _can_be(file.parent.name)
-    )
+    return sorted(filter(_can_be, (file.parent.name for file in PROJECT.glob("*/flow.py"))))
 
 
 def load(name: str) -> Flow:

@@ -46,7 +46,7 @@ def run(main: Callable[[], int], interrupted: str = "Interrupted.") -> int:
     try:
         with _interruptions():
             status = main()
-            _flush()
+            print(end="", flush=True)
             return status
     except Interrupted as end:
         say(interrupted)
@@ -54,7 +54,10 @@ def run(main: Callable[[], int], interrupted: str = "Interrupted.") -> int:
     except BrokenPipeError:
         return PIPE_CLOSED
     finally:
-        _let_go_of_a_closed_output()
+        try:
+            print(end="", flush=True)
+        except OSError:  # else Python's last flush would print an error
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 @contextmanager
@@ -143,16 +146,3 @@ def _handled_signals(process: int) -> set[int]:
             mask = int(fields["SigCgt"], 16)
             return {number for number in ENDING if mask >> (number - 1) & 1}
     return set()
-
-
-def _flush() -> None:
-    if sys.stdout:  # None if it was closed before the start
-        sys.stdout.flush()
-
-
-def _let_go_of_a_closed_output() -> None:
-    """Prevent the error that Python's last flush prints if the output is closed."""
-    try:
-        _flush()
-    except OSError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
