@@ -48,16 +48,13 @@ def run_block(
         tell(f"  {flow.blocks.chart} has no chart to draw, and may be removed from the pipeline")
         return None
 
-    def leased(settings: Settings, lake: Lake, datasets: Sequence[Dataset], run: str) -> T:
+    def leased(view: View, settings: Settings, datasets: Sequence[Dataset], run: str) -> T:
         leases = Lake.connect(settings.lake.for_leases).store
         layer, log = datasets[0].layer, logs.key_of(run, datasets[0].block)
         made_from = upstream.get("entry", "") if upstream else None
-        if upstream and (_attempt(variables) > 1 or lake.store.listed(layer, log)):
+        if upstream and (_attempt(variables) > 1 or view.lake.store.listed(layer, log)):
             made_from = ""  # the block failed before in this run
-        with (
-            engine_of(settings.lake, lake, run, flow.package) as engine,
-            step_of(View(lake, engine, flow), datasets, run, settings, leases, made_from) as step,
-        ):
+        with step_of(view, datasets, run, settings, leases, made_from) as step:
             if not upstream:
                 step.writer.lease.race_once_a_day()
             try:
@@ -109,14 +106,8 @@ def check_block(
     upstream: Summary | None = None,
 ) -> None:
     """Check what a block published, as a reader would; errors are logged as in `run_block`."""
-    if target is None:
-        return
-
-    def checked(settings: Settings, lake: Lake, _: Sequence[Dataset], run: str) -> None:
-        with engine_of(settings.lake, lake, f"{run}-check", flow.package) as engine:
-            verify(View(lake, engine, flow))
-
-    _logged(flow, target, variables, upstream, checked)
+    if target is not None:
+        _logged(flow, target, variables, upstream, lambda view, *_: verify(view), "-check")
 
 
 def _deliver(spool: Path, lake: Lake) -> None:
@@ -132,9 +123,12 @@ def _logged(
     target: Dataset | Sequence[Dataset],
     variables: Mapping[str, Any],
     upstream: Summary | None,
-    work: Callable[[Settings, Lake, Sequence[Dataset], str], T],
+    work: Callable[[View, Settings, Sequence[Dataset], str], T],
+    suffix: str = "",
 ) -> T:
-    """Do some work with the settings, the lake, the datasets and the run; log its error.
+    """Do some work with a view, the settings, the datasets and the run; log its error.
+
+    `suffix` makes the name of the work's scratch another than that of the run.
 
     No secret may leave this process with an error: not in the log, not in the output, and not in
     the error itself, because Mage prints and stores it.
@@ -152,7 +146,8 @@ def _logged(
         both = Settings(settings, flow.load_settings())
         lake.store.create_bucket(datasets[0].layer)
         _deliver(spool, lake)
-        return work(both, lake, datasets, run)
+        with engine_of(settings, lake, run + suffix, flow.package) as engine:
+            return work(View(lake, engine, flow), both, datasets, run)
     except Exception as error:
         attempt = _attempt(variables)
         log = logs.describe(error, flow.name, datasets[0], run, attempt, dict(upstream or {}))
