@@ -133,13 +133,10 @@ class Flow:
         """All datasets, in the order in which a run writes them."""
         return (self.bronze, self.silver, *self.gold, *((self.chart,) if self.chart else ()))
 
-    @property
+    @cached_property
     def layers(self) -> Mapping[Layer, tuple[Dataset, ...]]:
         """The datasets of each layer, the main one first."""
-        return {
-            layer: tuple(dataset for dataset in self.datasets if dataset.layer == layer)
-            for layer in LAYERS
-        }
+        return {one: tuple(d for d in self.datasets if d.layer == one) for one in LAYERS}
 
     @property
     def rejected(self) -> str:
@@ -163,13 +160,10 @@ class Flow:
 
     def owns(self, layer: Layer, key: str) -> bool:
         """Whether an object belongs to this flow, by its key."""
-        mine = [dataset for dataset in self.datasets if dataset.layer == layer]
+        mine = self.layers[layer]
         if key.startswith(LOGS):
             return any(key.endswith(f"-{dataset.block}.json") for dataset in mine)
-        return any(
-            key.startswith((dataset.prefix, dataset.objects)) or key in dataset.beside
-            for dataset in mine
-        )
+        return any(key.startswith((d.prefix, d.objects)) or key in d.beside for d in mine)
 
     def load_settings(self) -> FlowSettings:
         """The flow's settings, from the environment and `.env`.

@@ -91,10 +91,8 @@ def step_of(
     with ExitStack() as stack:
         # Always in the same order, so that two runs never wait for each other.
         held = [stack.enter_context(lease.hold(leases, d, run, *limits)) for d in datasets]
-        writers = tuple(
-            Writer.of(view, dataset, run, mine, made_from)
-            for dataset, mine in zip(datasets, held, strict=True)
-        )
+        both = zip(datasets, held, strict=True)
+        writers = tuple(Writer.of(view, one, run, mine, made_from) for one, mine in both)
         yield Step(view.lake, view.engine, view.flow, run, settings, writers)
 
 

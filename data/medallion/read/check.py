@@ -101,10 +101,8 @@ def _of_log(lake: Lake, dataset: Dataset) -> Iterator[str]:
         elif isinstance(problem, StoreError):
             yield str(problem)
         elif problem:
-            yield (
-                f"{entry} cannot be read, and what that version was is lost: remove it, and run "
-                "the pipeline again, which notes that."
-            )
+            remedy = "remove it, and run the pipeline again, which notes that"
+            yield f"{entry} cannot be read, and what that version was is lost: {remedy}."
 
 
 def _of_objects(lake: Lake, dataset: Dataset, version: Manifest) -> Iterator[str]:
@@ -137,11 +135,9 @@ def _of_version(version: Manifest, source: Manifest | None, under_way: bool) -> 
         made = f"it was made from {version.rows_in:,} rows, and {source.layer} has"
         yield f"{made} {source.rows_out:,}. {AGAIN}"
     if source and source.snapshot != version.snapshot and not under_way:
-        yield (
-            f"it is of {version.snapshot} and {source.layer} of {source.snapshot}, with no run "
-            "under way: the block failed or did not run; look at its newest error log, and run the "
-            "pipeline again."
-        )
+        differ = f"it is of {version.snapshot} and {source.layer} of {source.snapshot}"
+        why = "with no run under way: the block failed or did not run"
+        yield f"{differ}, {why}; look at its newest error log, and run the pipeline again."
 
 
 def _leftovers(lake: Lake, flows: Sequence[Flow]) -> Iterator[str]:
@@ -164,7 +160,6 @@ def _leftovers(lake: Lake, flows: Sequence[Flow]) -> Iterator[str]:
     for layer in LAYERS:
         stored = {**lake.store.listed(layer, DATA), **lake.store.listed(layer, OBJECTS)}
         if left := [key for key in stored if not any(flow.owns(layer, key) for flow in flows)]:
-            yield (
-                f"{layer}: {len(left):,} objects of no dataset of this project, such as "
-                f"{left[0]}; remove them, or bring back the folder of data/ that wrote them."
-            )
+            what = f"{len(left):,} objects of no dataset of this project, such as {left[0]}"
+            remedy = "remove them, or bring back the folder of data/ that wrote them"
+            yield f"{layer}: {what}; {remedy}."

@@ -37,9 +37,7 @@ class Database(ExitStack):
         DuckDBMissing: DuckDB is not installed.
     """
 
-    def __init__(
-        self, lake: Lake, flows: Sequence[Flow], main: Flow, moment: Moment | None
-    ) -> None:
+    def __init__(self, lake: Lake, flows: Sequence[Flow], main: Flow, at: Moment | None) -> None:
         super().__init__()
         try:
             import duckdb
@@ -54,7 +52,7 @@ class Database(ExitStack):
             past = self.enter_context(Past(lake, flow))
             for layer, name, dataset, schema, read in _tables(flow):
                 self._put(layer, name, schema.empty_table())
-                self._empty[layer, name] = read, partial(past.lake, dataset, moment)
+                self._empty[layer, name] = read, partial(past.lake, dataset, at)
         self._views = {layer: name for layer, name, *_ in reversed([*_tables(main)])}
         for layer, name in self._views.items():
             self._duckdb.execute(f'CREATE VIEW {layer} AS FROM {layer}."{name}"')

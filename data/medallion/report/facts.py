@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, TypeVar
@@ -65,26 +65,23 @@ class Facts:
     changes: ChangeReport | None
     kept: tuple[Snapshot, ...]  # the earlier snapshots that bronze retains, newest first
     errors: Mapping[Layer, ErrorLog]  # the newest error log of each layer
-    chart: bytes | None
+    chart: bytes | None  # b"" if there is none
     missing: tuple[str, ...]  # why parts are left out, in sentences
     seen: bool = True  # every object of the versions was read, by this page or by the run
 
 
 def gather(
-    lake: Lake,
-    flow: Flow,
-    known: Mapping[str, Manifest] = {},
-    chart: bytes | None = None,
-    read: bool = False,
+    lake: Lake, flow: Flow, made: Sequence[Manifest] = (), chart: bytes = b"", read: bool = False
 ) -> Facts:
     """Read the facts of a page; with `read`, also every object of the versions, to check it.
 
-    A run gives the versions (by their datasets' paths) and the chart that it is about to publish.
+    A run gives the versions that it has made, and the chart of them.
 
     Raises:
         StoreError: the store does not respond or refuses.
     """
     missing: dict[str, None] = {}
+    known = {f"{one.layer}/{one.dataset}": one for one in made}
 
     def had(read: Callable[..., R], *of: Any) -> R | None:
         try:
@@ -98,8 +95,8 @@ def gather(
     if read:
         missing |= dict.fromkeys(_damaged(lake, versions.values()))
     silver, bronze = versions.get(flow.silver.path), versions.get(flow.bronze.path)
-    if chart is None and flow.chart and (drawn := versions.get(flow.chart.path)):
-        chart = had(lake.read, "gold", drawn.only_object())
+    if not chart and flow.chart and (drawn := versions.get(flow.chart.path)):
+        chart = had(lake.read, "gold", drawn.only_object()) or b""
     return Facts(
         flow=flow,
         manifests=versions,

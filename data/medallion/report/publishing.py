@@ -21,11 +21,7 @@ CONTENT_TYPE = "text/html; charset=utf-8"
 
 
 def with_page(
-    step: Step,
-    writer: Writer,
-    version: Manifest,
-    others: Sequence[Manifest],
-    chart: bytes | None = None,
+    step: Step, writer: Writer, version: Manifest, others: Sequence[Manifest], chart: bytes = b""
 ) -> tuple[Manifest, bytes]:
     """Make the page of the lake as it will be, and store it as a part of a version.
 
@@ -33,9 +29,8 @@ def with_page(
     continues, and the page is b"". `others` are the other versions that the block has published.
     """
     key, settings = step.flow.report, step.settings.lake
-    known = {f"{one.layer}/{one.dataset}": one for one in (*others, version)}
     try:
-        facts = gather(step.lake, step.flow, known, chart)
+        facts = gather(step.lake, step.flow, (*others, version), chart)
         content = render(facts, Language.load(settings.report_language))
         copy = writer.store_copied(key, content, version.rows_in, CONTENT_TYPE)
     except Exception as error:
