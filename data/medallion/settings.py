@@ -172,10 +172,8 @@ class LakeSettings(Folders):
 class FlowSettings(_Model):
     """The settings of one flow."""
 
-    prefix: str
-    """The prefix of their names: the flow's name in capitals, and `_`."""
-    others: Mapping[str, SecretStr]
-    """All variables with the prefix, without it; a flow may have some of its own."""
+    prefix: str  # of their names: the flow's name in capitals, and `_`
+    others: Mapping[str, SecretStr]  # all variables with the prefix, without it
 
     api_url: str = _variable("API_URL")
     api_token: SecretStr = _variable("API_TOKEN", SecretStr(""))

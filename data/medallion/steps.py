@@ -40,7 +40,6 @@ def run_block(
     """Do a block's work under its leases; if it fails, write an error log to the layer and raise.
 
     Mage runs callbacks only under its scheduler, so the log is written here and not in a callback.
-
     `target` are the datasets that the block writes, `variables` are Mage's keyword arguments, and
     `upstream` is the return value of the previous block; None in the first block of a run.
     """

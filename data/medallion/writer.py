@@ -91,20 +91,16 @@ class Writer:
     lake: Lake
     dataset: Dataset
     run: str
+    # The end of the names of its objects: the run, or a new id if the run may have used its own
+    # here before. A removal of what it wrote then may still be under way.
     writer_id: str
-    """The end of the names of its objects: the run, or a new id if the run may have used its own
-    here before. A removal of what it wrote then may still be under way."""
     lease: Lease
-    stored: Mapping[str, Listed]
-    """The dataset's objects, listed before the first write."""
-    previous: Manifest | None
-    """The previous version; None if there is none, or it cannot be read."""
-    number: int
-    """The number of the version to publish."""
+    stored: Mapping[str, Listed]  # the dataset's objects, listed before the first write
+    previous: Manifest | None  # None if there is none, or it cannot be read
+    number: int  # of the version to publish
     started: float = field(default_factory=time.monotonic)
     published: Manifest | None = None
-    may_be_published: bool = False
-    """Whether the request to publish was sent, and its result is unknown."""
+    may_be_published: bool = False  # the request to publish was sent, and its result is unknown
     objects_written: int = 0
 
     @classmethod

@@ -17,8 +17,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-"""Ctrl-C, a request to end, a closed terminal."""
+ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)  # the last one: a closed terminal
 PIPE_CLOSED = 128 + signal.SIGPIPE
 LOOK_SECONDS = 0.5
 DEAF_SECONDS = 5.0  # a closed terminal sends two signals, and so does the end of make
@@ -29,8 +28,7 @@ class Interrupted(KeyboardInterrupt):
 
     def __init__(self, number: int) -> None:
         super().__init__(number)
-        self.status = 128 + number
-        """The exit status that a shell reports for this signal."""
+        self.status = 128 + number  # the exit status that a shell reports
 
 
 def run(main: Callable[[], int], interrupted: str = "Interrupted.") -> int:

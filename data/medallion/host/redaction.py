@@ -54,13 +54,11 @@ def secrets_in(environment: Mapping[str, str]) -> Iterator[str]:
     """The secrets of an environment: secret settings, and passwords of proxies."""
     for name, value in environment.items():
         if SECRET_VARIABLE.fullmatch(name):
-            yield value
-            yield value.strip()
+            yield from (value, value.strip())
         elif PROXY_VARIABLE.fullmatch(name):
             login = urlsplit(value).netloc.rpartition("@")[0]
             password = login.partition(":")[2]
-            yield password
-            yield unquote(password)
+            yield from (password, unquote(password))
 
 
 def forms(secret: str) -> set[str]:

@@ -206,8 +206,8 @@ def changes(lake: Lake, flow: Flow, start: Moment | None, end: Moment | None) ->
     if start is None:
         if after.version == newest.version:
             return _stored(lake, flow, newest)
-        entries = [one for _, one in lake.log(flow.silver).entries() if one][::-1]
-        until = [one for one in entries if one.version <= after.version]
+        entries = lake.log(flow.silver).entries()
+        until = [one for number, one in entries if one and number <= after.version][::-1]
         after = next((one for one in until if one.changes != Changes()), after)
         before = next((one for one in until if one.version < after.version), None)
     else:

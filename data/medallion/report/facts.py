@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, TypeVar
@@ -65,7 +65,7 @@ class Facts:
     changes: ChangeReport | None
     kept: tuple[Snapshot, ...]  # the earlier snapshots that bronze retains, newest first
     errors: Mapping[Layer, ErrorLog]  # the newest error log of each layer
-    chart: bytes | None  # b"" if there is none
+    chart: bytes | None
     missing: tuple[str, ...]  # why parts are left out, in sentences
     seen: bool = True  # every object of the versions was read, by this page or by the run
 
@@ -92,8 +92,10 @@ def gather(
 
     found = {d.path: known.get(d.path) or had(lake.version, d) for d in flow.datasets}
     versions = {path: version for path, version in found.items() if version}
-    if read:
-        missing |= dict.fromkeys(_damaged(lake, versions.values()))
+    for version in versions.values() if read else ():
+        entries = [*version.named.values(), *(copy.as_stored for copy in version.copies)]
+        problems = in_threads(lake.store.connections, partial(lake.problem, version.layer), entries)
+        missing |= {str(problem): None for problem in problems if problem}
     silver, bronze = versions.get(flow.silver.path), versions.get(flow.bronze.path)
     if not chart and flow.chart and (drawn := versions.get(flow.chart.path)):
         chart = had(lake.read, "gold", drawn.only_object()) or b""
@@ -109,14 +111,6 @@ def gather(
         # A run reads all that it does not write.
         seen=read or len({version.run for version in versions.values()}) == 1,
     )
-
-
-def _damaged(lake: Lake, versions: Iterable[Manifest]) -> Iterator[str]:
-    """Why objects of some versions cannot be read, in sentences."""
-    for version in versions:
-        entries = [*version.named.values(), *(copy.as_stored for copy in version.copies)]
-        problems = in_threads(lake.store.connections, partial(lake.problem, version.layer), entries)
-        yield from (str(problem) for problem in problems if problem)
 
 
 def _copied(version: Manifest, key: str) -> StoredObject:
