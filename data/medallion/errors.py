@@ -24,11 +24,9 @@ class MedallionError(Exception):
 
     def __str__(self) -> str:
         """The message, with the facts in it; a list is joined by commas."""
-        shown = {
-            name: ", ".join(map(str, fact)) if isinstance(fact, list) else fact
-            for name, fact in self.facts.items()
-        }
-        return self.says.format_map(shown)
+        said = self.facts
+        said |= {n: ", ".join(map(str, f)) for n, f in said.items() if isinstance(f, list)}
+        return self.says.format_map(said)
 
     @property
     def facts(self) -> dict[str, Any]:

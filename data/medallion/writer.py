@@ -105,7 +105,7 @@ class Writer:
 
     @classmethod
     def of(
-        cls, view: View, dataset: Dataset, run: str, lease: Lease, made_from: str | None = None
+        cls, view: View, dataset: Dataset, run: str, lease: Lease, made_from: str | None
     ) -> Self:
         """The writer of a dataset; puts the newest entry of its log back if only its copy is whole.
 

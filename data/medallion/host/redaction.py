@@ -27,17 +27,17 @@ class Redactor:
 
     def __init__(self, secrets: Iterable[str]) -> None:
         found = {form for secret in secrets for form in forms(secret)}
-        # A form may contain another, so the longest is first.
+        # A form may contain another, so the longest is first. Without secrets, nothing matches.
         longest_first = sorted(found, key=lambda form: (-len(form), form))
-        self._forms = re.compile("|".join(map(re.escape, longest_first))) if found else None
+        self._forms = re.compile("|".join(map(re.escape, longest_first)) or "(?!)")
 
     def text(self, text: str) -> str:
         """A text without the secrets."""
-        return self._forms.sub(BLANK, text) if self._forms else text
+        return self._forms.sub(BLANK, text)
 
     def shows(self, text: str) -> bool:
         """Whether a text contains a secret."""
-        return bool(self._forms and self._forms.search(text))
+        return bool(self._forms.search(text))
 
     def value(self, value: Any) -> Any:
         """A value for JSON without the secrets, in keys, texts, and texts of other objects."""

@@ -138,8 +138,7 @@ class Past(ExitStack):
         if moment is None:
             return self._live
         version = version_at(self._live, dataset, moment)
-        now = self._live.version(dataset)
-        if version.named == now.named:
+        if version.named == self._live.version(dataset).named:
             return PinnedLake(self._live, dataset, version)
         known = self.snapshot(dataset, version)
         if dataset == self._flow.bronze:
