@@ -11,7 +11,6 @@ from pathlib import Path
 
 from ..errors import TemporaryFolderUnusable
 
-PREFIX = "medallion-"
 LOCAL = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EFBIG}
 """The system's errors for a full or read-only disk, or for another user's folder."""
 
@@ -24,7 +23,7 @@ def workspace() -> Iterator[Path]:
         TemporaryFolderUnusable: the folder cannot be created, or there is no space in it.
     """
     try:
-        with tempfile.TemporaryDirectory(prefix=PREFIX, ignore_cleanup_errors=True) as folder:
+        with tempfile.TemporaryDirectory(prefix="medallion-", ignore_cleanup_errors=True) as folder:
             yield Path(folder)
     except (OSError, sqlite3.OperationalError) as error:  # the latter has no code in Python 3.10
         if isinstance(error, OSError) and not _is_ours(error):
