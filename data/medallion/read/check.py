@@ -49,7 +49,7 @@ def check(lake: Lake, flows: Sequence[Flow]) -> tuple[list[Checked], list[str]]:
         checked = [one for flow in flows for one in _of_flow(lake, flow, under_way)]
         dead = "this lease is held by nobody; the next run takes it over"
         others = [f"{name}: {dead}. {AGAIN}" for name, alive in leases.items() if not alive]
-        others += [] if under_way else _leftovers(lake, flows)
+        others += [] if under_way else _leftovers(lake, flows, checked)
         if before == numbers():
             break
     return checked, others
@@ -140,12 +140,10 @@ def _of_version(version: Manifest, source: Manifest | None, under_way: bool) -> 
         yield f"{differ}, {why}; look at its newest error log, and run the pipeline again."
 
 
-def _leftovers(lake: Lake, flows: Sequence[Flow]) -> Iterator[str]:
+def _leftovers(lake: Lake, flows: Sequence[Flow], checked: Sequence[Checked]) -> Iterator[str]:
     """The objects that no version names; only valid while no run is active."""
-    for dataset in (dataset for flow in flows for dataset in flow.datasets):
-        try:
-            version = lake.version(dataset)
-        except (LakeError, StoreError):
+    for dataset, version, _ in checked:
+        if version is None:
             continue  # `_of_flow` reports it
         named = {*version.named, *(snapshot.object.key for snapshot in version.retained)}
         apart = (dataset.manifest, dataset.log)

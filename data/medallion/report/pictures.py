@@ -82,7 +82,7 @@ def draw_map(cells: Cells) -> Map | None:
         for (x, y), count in finer.items():
             found[x // 2, y // 2] += count
     middles = {tuple((n + 0.5) * degrees for n in place): found[place] for place in sorted(found)}
-    view = View.around(*zip(*middles, strict=True))
+    view = _View.around(*zip(*middles, strict=True))
     dots = [""] * len(SIZES)
     for middle, count in middles.items():
         dots[bisect(SIZES, count) - 1] += f"M{view.at(*middle)}h0"
@@ -98,7 +98,7 @@ def draw_map(cells: Cells) -> Map | None:
 
 
 @dataclass(frozen=True)
-class View:
+class _View:
     """A part of the globe on the map, in degrees."""
 
     west: float
@@ -107,7 +107,7 @@ class View:
     north: float
 
     @classmethod
-    def around(cls, east: Sequence[float], north: Sequence[float]) -> View:
+    def around(cls, east: Sequence[float], north: Sequence[float]) -> _View:
         """The view of some places with a margin, in proportions that fit the page."""
         x, y = (min(east) + max(east)) / 2, (min(north) + max(north)) / 2
         wide, tall = (1.12 * (max(places) - min(places)) + 2 for places in (east, north))
@@ -122,16 +122,13 @@ class View:
         return max(math.cos(math.radians((self.south + self.north) / 2)), 0.2)
 
     def x(self, longitude: float) -> float:
-        """The x coordinate of a longitude on the map."""
         return round((longitude - self.west) * MAP_WIDTH / (self.east - self.west), 1)
 
     def y(self, latitude: float) -> float:
-        """The y coordinate of a latitude on the map."""
         degree = MAP_WIDTH / (self.east - self.west) / self.squeeze
         return round((self.north - latitude) * degree, 1)
 
     def at(self, longitude: float, latitude: float) -> str:
-        """The coordinates of a place, for an SVG path."""
         return f"{self.x(longitude)} {self.y(latitude)}"
 
     def outlines(self) -> Iterator[str]:
