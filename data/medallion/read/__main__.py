@@ -1,7 +1,5 @@
 """Reads the lake from the command line: SQL, versions, changes and a check."""
 
-from __future__ import annotations
-
 import argparse
 import sys
 import warnings

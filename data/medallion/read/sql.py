@@ -1,7 +1,5 @@
 """The lake in SQL, by DuckDB. A table is fetched when a statement first names it."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
