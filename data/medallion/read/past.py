@@ -103,8 +103,7 @@ def _time(moment: Moment) -> datetime:
     try:
         time = datetime.fromisoformat(re.sub("[zZ]$", "+00:00", text))  # Python 3.10 reads no Z
         if re.fullmatch(r"\d{4}-\d\d-\d\d", text):
-            last = timedelta(days=1) - timedelta(microseconds=1)
-            return time.replace(tzinfo=timezone.utc) + last
+            return time.replace(tzinfo=timezone.utc) + timedelta(days=1, microseconds=-1)
         if time.tzinfo is None:
             raise TimeUnclear(text)
         return time.astimezone(timezone.utc)

@@ -15,8 +15,6 @@ from .facts import Facts, gather
 from .language import Language
 from .page import render
 
-CONTENT_TYPE = "text/html; charset=utf-8"
-
 
 def with_page(
     step: Step, writer: Writer, version: Manifest, others: Sequence[Manifest], chart: bytes = b""
@@ -30,7 +28,7 @@ def with_page(
     try:
         facts = gather(step.lake, step.flow, (*others, version), chart)
         content = render(facts, Language.load(settings.report_language))
-        copy = writer.store_copied(key, content, version.rows_in, CONTENT_TYPE)
+        copy = writer.store_copied(key, content, version.rows_in, "text/html; charset=utf-8")
     except Exception as error:
         reason = known_secrets().text(f"{type(error).__name__}: {error}")
         tell(
