@@ -25,11 +25,9 @@ class MedallionError(Exception):
 
     def __str__(self) -> str:
         """The message, with the facts in it; a list is joined by commas."""
-        shown = {
-            name: ", ".join(map(str, fact)) if isinstance(fact, list) else fact
-            for name, fact in self.facts.items()
-        }
-        return self.says.format_map(shown)
+        said = self.facts
+        said |= {n: ", ".join(map(str, f)) for n, f in said.items() if isinstance(f, list)}
+        return self.says.format_map(said)
 
     @property
     def facts(self) -> dict[str, Any]:
@@ -76,11 +74,9 @@ class FlowMissing(FlowError):
     """The project has no flow with this name."""
 
     known: list[str]
-    possible: bool
-    """Whether a flow may have this name."""
+    possible: bool  # whether a flow may have this name
 
     def __str__(self) -> str:
-        """The message, with the flows of the project."""
         why = f", as data/{self.flow}/flow.py is missing" if self.possible else ""
         remedies = [f"choose one of {', '.join(self.known)}"] if self.known else []
         if self.possible:

@@ -1,7 +1,5 @@
 """The flow: everything that a dataset declares, as one value in data/<name>/flow.py."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,12 +14,8 @@ if TYPE_CHECKING:  # these imports cost half a second, so only the block that dr
     import pandas as pd
     from matplotlib.figure import Figure
 
-Function = Literal["count", "sum", "mean", "min", "max"]
 MEDIA_TYPES: Mapping[str, str] = {"png": "image/png", "svg": "image/svg+xml"}
 """Format of a chart to its media type."""
-
-Draw = Callable[["pd.DataFrame", str], "Figure"]
-"""A function that draws the chart from a gold table and a caption."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +26,7 @@ class Measure:
     """
 
     name: str
-    function: Function
+    function: Literal["count", "sum", "mean", "min", "max"]
     column: str = ""
 
 
@@ -46,10 +40,8 @@ class Aggregate:
     """A gold table: silver's rows in groups, one row per group, sorted by the keys."""
 
     name: str
-    keys: tuple[str, ...]
-    """The columns to group by; they may be partition columns."""
-    measures: tuple[Measure, ...]
-    """One of them must be a count, to check that the table adds up to silver's rows."""
+    keys: tuple[str, ...]  # the columns to group by; they may be partition columns
+    measures: tuple[Measure, ...]  # one must be a count, which must add up to silver's rows
 
     @property
     def count(self) -> str:
@@ -61,11 +53,9 @@ class Aggregate:
 class Chart:
     """A picture of a gold table."""
 
-    draw: Draw
-    of: str
-    """The name of the gold table to draw."""
-    name: str = ""
-    """The name of the chart's dataset; by default `<flow>_chart`."""
+    draw: Callable[["pd.DataFrame", str], "Figure"]  # of the gold table and a caption
+    of: str  # the name of the gold table to draw
+    name: str = ""  # of the chart's dataset; by default `<flow>_chart`
     formats: tuple[Literal["png", "svg"], ...] = ("png",)
 
 
@@ -83,10 +73,8 @@ class Blocks:
 class Flow:
     """A flow from an API to the chart, and the names of its objects in the lake."""
 
-    name: str
-    """Names its folder, Mage pipeline and objects; in capitals, it begins its settings."""
-    package: str
-    """The Python package of its folder: `__package__`."""
+    name: str  # names its folder, Mage pipeline and objects; in capitals, it begins its settings
+    package: str  # the Python package of its folder: `__package__`
     api: Api
     table: Table
     aggregates: tuple[Aggregate, ...]
@@ -133,13 +121,10 @@ class Flow:
         """All datasets, in the order in which a run writes them."""
         return (self.bronze, self.silver, *self.gold, *((self.chart,) if self.chart else ()))
 
-    @property
+    @cached_property
     def layers(self) -> Mapping[Layer, tuple[Dataset, ...]]:
         """The datasets of each layer, the main one first."""
-        return {
-            layer: tuple(dataset for dataset in self.datasets if dataset.layer == layer)
-            for layer in LAYERS
-        }
+        return {one: tuple(d for d in self.datasets if d.layer == one) for one in LAYERS}
 
     @property
     def rejected(self) -> str:
@@ -163,13 +148,10 @@ class Flow:
 
     def owns(self, layer: Layer, key: str) -> bool:
         """Whether an object belongs to this flow, by its key."""
-        mine = [dataset for dataset in self.datasets if dataset.layer == layer]
+        mine = self.layers[layer]
         if key.startswith(LOGS):
             return any(key.endswith(f"-{dataset.block}.json") for dataset in mine)
-        return any(
-            key.startswith((dataset.prefix, dataset.objects)) or key in dataset.beside
-            for dataset in mine
-        )
+        return any(key.startswith((d.prefix, d.objects)) or key in d.beside for d in mine)
 
     def load_settings(self) -> FlowSettings:
         """The flow's settings, from the environment and `.env`.

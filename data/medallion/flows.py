@@ -3,8 +3,6 @@
 A flow is a folder of the Mage project with a `flow.py` that defines `FLOW`.
 """
 
-from __future__ import annotations
-
 import importlib
 import keyword
 import re
@@ -46,9 +44,7 @@ TAKES = {"sum": NUMBERS, "mean": NUMBERS, "min": ORDERED, "max": ORDERED}
 
 def names() -> list[str]:
     """The names of the project's flows, sorted."""
-    return sorted(
-        file.parent.name for file in PROJECT.glob("*/flow.py") if _can_be(file.parent.name)
-    )
+    return sorted(filter(_can_be, (file.parent.name for file in PROJECT.glob("*/flow.py"))))
 
 
 def load(name: str) -> Flow:
@@ -104,9 +100,7 @@ def check(flow: Flow) -> None:
         raise FlowUnusable(flow.name, problem, "mend it") from error
 
 
-Problem = tuple[str, str]
-"""A problem of a flow's declaration, and its remedy."""
-
+Problem = tuple[str, str]  # of a flow's declaration, and its remedy
 DECLARE = "declare it as a column"
 
 
@@ -167,12 +161,10 @@ def _problems_of_chart(chart: Chart, flow: Flow) -> Iterator[Problem]:
 
 
 def _problems_of_table(table: Table) -> Iterator[Problem]:
-    names = [column.name for column in table.columns]
     types = {column.name: column.type for column in table.columns}
-    coordinates = table.coordinates or ()
-    for name, times in _repeated(names).items():
+    for name, times in _repeated(column.name for column in table.columns).items():
         yield f"it has the column {name} {times} times", "name one of them otherwise"
-    for name in names:
+    for name in types:
         if not name.isidentifier() or name == POSITION:
             yield f"a column cannot be called {name!r}", "choose another name"
     for column in table.columns:
@@ -190,19 +182,18 @@ def _problems_of_table(table: Table) -> Iterator[Problem]:
             untimely = f"its column {column.name} is made of {of}, which is no timestamp"
             yield untimely, "declare that as a column of the type timestamp"
     for what, some, allowed in (
-        ("coordinate", coordinates, {"float64"}),
+        ("coordinate", table.coordinates or (), {"float64"}),
         ("key", table.keys, KEY_TYPES),
-        ("newest", (table.newest,) if table.newest else (), ORDERED),
+        ("newest", (table.newest,), ORDERED),
         ("partition", table.partitions, PARTITION_TYPES),
+        ("shown", table.shown, ARROW.keys()),
     ):
-        for name in some:
-            if name in types and types[name] not in allowed:
+        for name in filter(None, some):
+            if name not in types:
+                yield f"no row has the column {name}, which its table names", DECLARE
+            elif types[name] not in allowed:
                 remedy = f"use {'one of ' * (len(allowed) > 1)}{', '.join(sorted(allowed))}"
                 yield f"its {what} {name} is of the type {types[name]}", remedy
-    named = (*table.keys, table.newest, *table.partitions, *table.shown, *coordinates)
-    for name in filter(None, named):
-        if name not in table:
-            yield f"no row has the column {name}, which its table names", DECLARE
     if not table.partitions:
         yield "it has no partition column", "name at least one"
     for name in _repeated(table.partitions):

@@ -1,7 +1,5 @@
 """The settings of the lake and of a flow: read from the environment, and checked at the start."""
 
-from __future__ import annotations
-
 import os
 import re
 from collections.abc import Mapping
@@ -24,44 +22,33 @@ from typing_extensions import Self
 
 from .errors import SettingError
 from .host.envfile import read_envfile
-from .host.redaction import Redactor
+from .host.redaction import Redactor, secrets_in
 from .rules import RULES, STOPPING
 
-PROJECT = Path(__file__).resolve().parents[1]
-"""The Mage project, `data/`."""
-
-DOTENV = PROJECT.parent / ".env"
-"""The file of settings, next to docker-compose.yml."""
-
-HISTORY_VERSIONS = 30
-"""How many snapshots the history keeps by default."""
+PROJECT = Path(__file__).resolve().parents[1]  # the Mage project, data/
+DOTENV = PROJECT.parent / ".env"  # the file of settings, next to docker-compose.yml
+HISTORY_VERSIONS = 30  # snapshots that the history keeps by default
 
 SPACED = "begins or ends with a space"
-FORMS = (
+FORMS = {
     # Headers cannot hold line breaks, and Kubernetes secrets often end in one.
-    (
-        "*",
-        r"[^\x00-\x1f\x7f-\x9f\u2028\u2029]*",
-        "contains a line break or another control character",
+    ("*", r"[^\x00-\x1f\x7f-\x9f\u2028\u2029]*"): (
+        "contains a line break or another control character"
     ),
-    ("access_key", r"(?!\s).*(?<!\s)", SPACED),
+    ("access_key", r"(?!\s).*(?<!\s)"): SPACED,
     # It is in a header of each request, where `,` and `=` separate fields.
-    (
-        "access_key",
-        r"(?:(?![,=])[ -~])+",
-        "contains a character that no store accepts: a comma, = or non-ASCII",
+    ("access_key", r"(?:(?![,=])[ -~])+"): (
+        "contains a character that no store accepts: a comma, = or non-ASCII"
     ),
-    ("secret_key", r"(?!\s).*(?<!\s)", SPACED),
-    ("region", r"[a-z0-9][a-z0-9_-]{0,62}", "must be the name of a region, such as us-east-1"),
-    (
-        "bucket_prefix",
-        r"[a-z0-9][a-z0-9.-]{0,55}",
-        "must be how a bucket's name begins: small letters, digits, - and ., such as acme-",
+    ("secret_key", r"(?!\s).*(?<!\s)"): SPACED,
+    ("region", r"[a-z0-9][a-z0-9_-]{0,62}"): "must be the name of a region, such as us-east-1",
+    ("bucket_prefix", r"[a-z0-9][a-z0-9.-]{0,55}"): (
+        "must be how a bucket's name begins: small letters, digits, - and ., such as acme-"
     ),
-    ("api_token", r"(?! )[ -~]*(?<! )", f"{SPACED}, or contains a non-ASCII character"),
-)
-"""A field (all fields for `*`), the regular expression that a text must match, and the problem of
-one that does not."""
+    ("api_token", r"(?! )[ -~]*(?<! )"): f"{SPACED}, or contains a non-ASCII character",
+}
+"""A field (`*` for all) and the regular expression that its text must match, to the problem of one
+that does not."""
 
 
 def environment() -> dict[str, str]:
@@ -84,7 +71,7 @@ class _Model(BaseModel):
     @field_validator("*", mode="before")
     @classmethod
     def _well_formed(cls, value: Any, info: ValidationInfo) -> Any:
-        for field, form, problem in FORMS if isinstance(value, str) else ():
+        for (field, form), problem in FORMS.items() if isinstance(value, str) else ():
             if field in {"*", info.field_name} and not re.fullmatch(form, value):
                 raise ValueError(problem)
         return value
@@ -183,10 +170,8 @@ class LakeSettings(Folders):
 class FlowSettings(_Model):
     """The settings of one flow."""
 
-    prefix: str
-    """The prefix of their names: the flow's name in capitals, and `_`."""
-    others: Mapping[str, SecretStr]
-    """All variables with the prefix, without it; a flow may have some of its own."""
+    prefix: str  # of their names: the flow's name in capitals, and `_`
+    others: Mapping[str, SecretStr]  # all variables with the prefix, without it
 
     api_url: str = _variable("API_URL")
     api_token: SecretStr = _variable("API_TOKEN", SecretStr(""))
@@ -205,21 +190,18 @@ class FlowSettings(_Model):
     largest_fall: float = _variable("LARGEST_FALL_PERCENT", 10, ge=0, le=100)
 
     @classmethod
-    def load(cls, prefix: str, url: str, page_size: int, requests_per_minute: int) -> Self:
+    def load(cls, prefix: str, url: str, page_size: int, rate: int) -> Self:
         """Read the environment and `.env`; the other arguments are defaults of the API.
+
+        `rate` is in requests per minute.
 
         Raises:
             SettingError: a setting is malformed or contradicts another.
         """
         every = environment()
         found = {k.removeprefix(prefix): v for k, v in every.items() if k.startswith(prefix)}
-        defaults = {
-            "API_URL": url,
-            "API_PAGE_SIZE": page_size,
-            "API_REQUESTS_PER_MINUTE": requests_per_minute,
-        }
-        own = {"prefix": prefix, "others": found}
-        settings = cls._read({**defaults, **found, **own}, prefix)
+        defaults = {"API_URL": url, "API_PAGE_SIZE": page_size, "API_REQUESTS_PER_MINUTE": rate}
+        settings = cls._read({**defaults, **found, "prefix": prefix, "others": found}, prefix)
         # If only HISTORY_DAYS is set, the default number of versions must not limit the history.
         if settings.history_days and "HISTORY_VERSIONS" not in found:
             settings = settings.model_copy(update={"history_versions": 0})
@@ -262,8 +244,7 @@ class FlowSettings(_Model):
         if not isinstance(value, str):
             return value
         names = {name.strip() for name in value.split(",")}
-        unknown = names - set(RULES) - {"none"}
-        if unknown:
+        if unknown := names - {"none", *RULES}:
             raise ValueError(f"must be none or some of {', '.join(RULES)}, not {min(unknown)}")
         return names - {"none"}
 
@@ -293,6 +274,6 @@ def spool_folder() -> Path:
 def known_secrets() -> Redactor:
     """A redactor of the secrets in the environment and `.env`; works even if settings are wrong."""
     try:
-        return Redactor.of(environment())
+        return Redactor(secrets_in(environment()))
     except SettingError:
-        return Redactor.of(os.environ)
+        return Redactor(secrets_in(os.environ))

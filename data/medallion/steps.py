@@ -1,9 +1,7 @@
 """The frame of every block: settings, the lake, leases and the error log."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -40,7 +38,6 @@ def run_block(
     """Do a block's work under its leases; if it fails, write an error log to the layer and raise.
 
     Mage runs callbacks only under its scheduler, so the log is written here and not in a callback.
-
     `target` are the datasets that the block writes, `variables` are Mage's keyword arguments, and
     `upstream` is the return value of the previous block; None in the first block of a run.
     """
@@ -48,40 +45,27 @@ def run_block(
         tell(f"  {flow.blocks.chart} has no chart to draw, and may be removed from the pipeline")
         return None
 
-    def leased(settings: Settings, lake: Lake, datasets: Sequence[Dataset], run: str) -> T:
+    def leased(view: View, settings: Settings, datasets: Sequence[Dataset], run: str) -> T:
         leases = Lake.connect(settings.lake.for_leases).store
+        layer, log = datasets[0].layer, logs.key_of(run, datasets[0].block)
         made_from = upstream.get("entry", "") if upstream else None
-        if upstream and _ran_before(lake, datasets[0], run, variables):
-            made_from = ""
-        with (
-            engine_of(settings.lake, lake, run, flow.package) as engine,
-            step_of(View(lake, engine, flow), datasets, run, settings, leases, made_from) as step,
-        ):
+        if upstream and (_attempt(variables) > 1 or view.lake.store.listed(layer, log)):
+            made_from = ""  # the block failed before in this run
+        with step_of(view, datasets, run, settings, leases, made_from) as step:
             if not upstream:
                 step.writer.lease.race_once_a_day()
             try:
                 return work(replace(step, variables=variables))
             finally:
                 for writer in step.writers:
-                    _ended(writer)
+                    writer.end()
 
     return _logged(flow, target, variables, upstream, leased)
 
 
-def _ran_before(lake: Lake, dataset: Dataset, run: str, variables: Mapping[str, Any]) -> bool:
-    """Whether the block failed before in this run: Mage says so, or its error log does."""
-    log = logs.key_of(run, dataset.block)
-    retried = (variables.get("retry") or {}).get("attempts") or 1
-    return retried > 1 or bool(lake.store.listed(dataset.layer, log))
-
-
-def _ended(writer: Writer) -> None:
-    """Tell what a writer has published; if nothing, remove what it stored."""
-    if writer.published:
-        tell(writer.line)
-    else:
-        with suppress(StoreError):  # the next run removes it
-            writer.withdraw()
+def _attempt(variables: Mapping[str, Any]) -> int:
+    """Mage's number of this attempt; the first one is 1."""
+    return int((variables.get("retry") or {}).get("attempts") or 1)
 
 
 @contextmanager
@@ -104,10 +88,8 @@ def step_of(
     with ExitStack() as stack:
         # Always in the same order, so that two runs never wait for each other.
         held = [stack.enter_context(lease.hold(leases, d, run, *limits)) for d in datasets]
-        writers = tuple(
-            Writer.of(view.flow, view.lake, settings, dataset, run, mine, made_from)
-            for dataset, mine in zip(datasets, held, strict=True)
-        )
+        both = zip(datasets, held, strict=True)
+        writers = tuple(Writer.of(view, one, run, mine, made_from) for one, mine in both)
         yield Step(view.lake, view.engine, view.flow, run, settings, writers)
 
 
@@ -119,14 +101,8 @@ def check_block(
     upstream: Summary | None = None,
 ) -> None:
     """Check what a block published, as a reader would; errors are logged as in `run_block`."""
-    if target is None:
-        return
-
-    def checked(settings: Settings, lake: Lake, _: Sequence[Dataset], run: str) -> None:
-        with engine_of(settings.lake, lake, f"{run}-check", flow.package) as engine:
-            verify(View(lake, engine, flow))
-
-    _logged(flow, target, variables, upstream, checked)
+    if target is not None:
+        _logged(flow, target, variables, upstream, lambda view, *_: verify(view), "-check")
 
 
 def _deliver(spool: Path, lake: Lake) -> None:
@@ -142,9 +118,12 @@ def _logged(
     target: Dataset | Sequence[Dataset],
     variables: Mapping[str, Any],
     upstream: Summary | None,
-    work: Callable[[Settings, Lake, Sequence[Dataset], str], T],
+    work: Callable[[View, Settings, Sequence[Dataset], str], T],
+    suffix: str = "",
 ) -> T:
-    """Do some work with the settings, the lake, the datasets and the run; log its error.
+    """Do some work with a view, the settings, the datasets and the run; log its error.
+
+    `suffix` makes the name of the work's scratch another than that of the run.
 
     No secret may leave this process with an error: not in the log, not in the output, and not in
     the error itself, because Mage prints and stores it.
@@ -162,9 +141,10 @@ def _logged(
         both = Settings(settings, flow.load_settings())
         lake.store.create_bucket(datasets[0].layer)
         _deliver(spool, lake)
-        return work(both, lake, datasets, run)
+        with engine_of(settings, lake, run + suffix, flow.package) as engine:
+            return work(View(lake, engine, flow), both, datasets, run)
     except Exception as error:
-        attempt = (variables.get("retry") or {}).get("attempts") or 1
+        attempt = _attempt(variables)
         log = logs.describe(error, flow.name, datasets[0], run, attempt, dict(upstream or {}))
         if settings and isinstance(error, StoreUnreachable):
             lake = Lake.connect(settings, patient=False)  # we have already waited for the store

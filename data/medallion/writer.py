@@ -1,7 +1,5 @@
 """The step of a block: the lake to read, and a writer for each dataset that the block writes."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -15,19 +13,12 @@ from typing_extensions import Self
 
 from .errors import DatasetTaken
 from .flow import Flow
+from .host.console import tell
 from .lake import upkeep
 from .lake.datasets import Dataset
 from .lake.errors import LakeError, ManifestTooNew, ObjectMissing, StoreError, VersionTaken
 from .lake.lease import Lease
-from .lake.manifest import (
-    Copy,
-    Manifest,
-    Source,
-    StoredObject,
-    code_version,
-    now,
-    sha256,
-)
+from .lake.manifest import Copy, Manifest, Source, StoredObject, code_version, now, sha256
 from .lake.records import CONTENT_TYPE
 from .lake.runs import new_run
 from .lake.store import Listed
@@ -72,12 +63,11 @@ class Step(View):
 
     run: str
     settings: Settings
-    writers: tuple[Writer, ...]
-    """One writer per dataset of the block."""
+    writers: "tuple[Writer, ...]"  # one per dataset of the block
     variables: Mapping[str, Any] = field(default_factory=dict)
 
     @property
-    def writer(self) -> Writer:
+    def writer(self) -> "Writer":
         """The writer of the block's first dataset."""
         return self.writers[0]
 
@@ -97,35 +87,23 @@ class Writer:
 
     flow: Flow
     lake: Lake
-    settings: Settings
     dataset: Dataset
     run: str
+    # The end of the names of its objects: the run, or a new id if the run may have used its own
+    # here before. A removal of what it wrote then may still be under way.
     writer_id: str
-    """The end of the names of its objects: the run, or a new id if the run may have used its own
-    here before. A removal of what it wrote then may still be under way."""
     lease: Lease
-    stored: Mapping[str, Listed]
-    """The dataset's objects, listed before the first write."""
-    previous: Manifest | None
-    """The previous version; None if there is none, or it cannot be read."""
-    number: int
-    """The number of the version to publish."""
+    stored: Mapping[str, Listed]  # the dataset's objects, listed before the first write
+    previous: Manifest | None  # None if there is none, or it cannot be read
+    number: int  # of the version to publish
     started: float = field(default_factory=time.monotonic)
     published: Manifest | None = None
-    may_be_published: bool = False
-    """Whether the request to publish was sent, and its result is unknown."""
+    may_be_published: bool = False  # the request to publish was sent, and its result is unknown
     objects_written: int = 0
 
     @classmethod
     def of(
-        cls,
-        flow: Flow,
-        lake: Lake,
-        settings: Settings,
-        dataset: Dataset,
-        run: str,
-        lease: Lease,
-        made_from: str | None = None,
+        cls, view: View, dataset: Dataset, run: str, lease: Lease, made_from: str | None
     ) -> Self:
         """The writer of a dataset; puts the newest entry of its log back if only its copy is whole.
 
@@ -136,9 +114,8 @@ class Writer:
             DatasetTaken: another flow wrote the dataset.
             ManifestTooNew: a later release did.
         """
-        log, layer = lake.log(dataset), dataset.layer
-        stored = lake.store.listed(layer, dataset.prefix)
-        stored |= lake.store.listed(layer, dataset.objects)
+        flow, log, listed = view.flow, view.lake.log(dataset), view.lake.store.listed
+        stored = listed(dataset.layer, dataset.prefix) | listed(dataset.layer, dataset.objects)
         previous, last = None, max(log.numbers(stored), default=0)
         try:
             previous, content = log.newest_content()
@@ -157,8 +134,7 @@ class Writer:
         is_older = before < (made_from or "") and before[:-DIGITS] == (made_from or "")[:-DIGITS]
         is_new = made_from is None or (is_older if previous else made_from and not last)
         writer_id = run if is_new and not any(run in key for key in stored) else new_run()
-        more = (writer_id, lease, stored, previous, last + 1)
-        return cls(flow, lake, settings, dataset, run, *more)
+        return cls(flow, view.lake, dataset, run, writer_id, lease, stored, previous, last + 1)
 
     def store(
         self, entry: StoredObject, content: bytes | Path, kind: str, before: StoredObject | None
@@ -224,9 +200,7 @@ class Writer:
     def publish(self, manifest: Manifest, is_over: Callable[[Manifest], bool]) -> Manifest:
         """Publish a version by its log entry, and tidy up; returns the version as it stands.
 
-        Args:
-            manifest: the version.
-            is_over: whether an old entry of the log has expired.
+        `is_over` says whether an old entry of the log has expired.
 
         Raises:
             VersionTaken: another run published meanwhile; this run published nothing.
@@ -242,7 +216,11 @@ class Writer:
             raise VersionTaken(self.dataset.path, self.number)
         self.published = Manifest.model_validate_json(content)
         self.lake.store.put(self.dataset.layer, self.dataset.manifest, content, CONTENT_TYPE)
-        self._copy_to_fixed_names(self.published)
+        for copy in self.published.copies:
+            was = self.previous.copy_at(copy.key) if self.previous else None
+            if was != copy or not self.is_whole(copy.as_stored):
+                with suppress(ObjectMissing):  # another run has published meanwhile
+                    self.lake.store.copy(self.dataset.layer, copy.object.key, copy.key)
         upkeep.remove_unneeded(log, self.stored, self.published)
         upkeep.look_at(log, self.stored, self.published)
         return self.published
@@ -257,23 +235,15 @@ class Writer:
             mine = [key for key in keys if self.writer_id in key and key not in named]
             self.lake.store.remove(layer, mine)
 
-    def _copy_to_fixed_names(self, manifest: Manifest) -> None:
-        """Make the copies that are not there, or not as the version says."""
-        layer = self.dataset.layer
-        for copy in manifest.copies:
-            before = self.previous.copy_at(copy.key) if self.previous else None
-            if before != copy or not self.is_whole(copy.as_stored):
-                with suppress(ObjectMissing):  # another run has published meanwhile
-                    self.lake.store.copy(layer, copy.object.key, copy.key)
-
-    @property
-    def line(self) -> str:
-        """The line that the block prints: its name and its counts; below it, the noted drifts."""
+    def end(self) -> None:
+        """Tell what was published, and the noted drifts; if nothing, remove what was stored."""
         if (manifest := self.published) is None:
-            return ""
+            with suppress(StoreError):  # the next run removes it
+                self.withdraw()
+            return
         known = set(self.previous.objects) if self.previous else set()
         new = len(set(manifest.objects) - known)
-        return (
+        tell(
             f"  {self.dataset.block:<24}{manifest.rows_out:>13,} rows"
             f"{len(manifest.objects):>8,} objects{new:>8,} new{manifest.seconds:>8.1f} s"
             + "".join(f"\n    {drift.what}" for drift in manifest.drift)
@@ -281,15 +251,13 @@ class Writer:
 
     def summary(self, manifest: Manifest, **more: Any) -> Summary:
         """The block's return value; `run` and `snapshot` connect the blocks of a run."""
+        counts = ("rows_in", "rows_out", "rows_rejected", "rows_duplicate")
         return {
             "run": self.run,
             "snapshot": manifest.snapshot,
             "manifest": f"{self.dataset.layer}/{self.dataset.manifest}",
             "entry": self.dataset.entry(manifest.version),
-            "rows_in": manifest.rows_in,
-            "rows_out": manifest.rows_out,
-            "rows_rejected": manifest.rows_rejected,
-            "rows_duplicate": manifest.rows_duplicate,
+            **{name: getattr(manifest, name) for name in counts},
             **more,
             "seconds": manifest.seconds,
         }

@@ -3,8 +3,6 @@
 This module imports little, so that Ctrl-C during the later, heavy imports gives a sentence too.
 """
 
-from __future__ import annotations
-
 import argparse
 import io
 import os
@@ -17,8 +15,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-"""Ctrl-C, a request to end, a closed terminal."""
+ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)  # the last one: a closed terminal
 PIPE_CLOSED = 128 + signal.SIGPIPE
 LOOK_SECONDS = 0.5
 DEAF_SECONDS = 5.0  # a closed terminal sends two signals, and so does the end of make
@@ -29,8 +26,7 @@ class Interrupted(KeyboardInterrupt):
 
     def __init__(self, number: int) -> None:
         super().__init__(number)
-        self.status = 128 + number
-        """The exit status that a shell reports for this signal."""
+        self.status = 128 + number  # the exit status that a shell reports
 
 
 def run(main: Callable[[], int], interrupted: str = "Interrupted.") -> int:
@@ -46,7 +42,7 @@ def run(main: Callable[[], int], interrupted: str = "Interrupted.") -> int:
     try:
         with _interruptions():
             status = main()
-            _flush()
+            print(end="", flush=True)
             return status
     except Interrupted as end:
         say(interrupted)
@@ -54,7 +50,10 @@ def run(main: Callable[[], int], interrupted: str = "Interrupted.") -> int:
     except BrokenPipeError:
         return PIPE_CLOSED
     finally:
-        _let_go_of_a_closed_output()
+        try:
+            print(end="", flush=True)
+        except OSError:  # else Python's last flush would print an error
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 @contextmanager
@@ -143,16 +142,3 @@ def _handled_signals(process: int) -> set[int]:
             mask = int(fields["SigCgt"], 16)
             return {number for number in ENDING if mask >> (number - 1) & 1}
     return set()
-
-
-def _flush() -> None:
-    if sys.stdout:  # None if it was closed before the start
-        sys.stdout.flush()
-
-
-def _let_go_of_a_closed_output() -> None:
-    """Prevent the error that Python's last flush prints if the output is closed."""
-    try:
-        _flush()
-    except OSError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,7 +1,5 @@
 """The output of a run for people. A closed screen, or one without some letters, stops no run."""
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Iterable
 from contextlib import suppress
@@ -21,12 +19,11 @@ def tell(text: str) -> None:
 
 def progress(
     items: Iterable[Any] = (), *, doing: str, total: int | None, unit: str, delay: float = 0
-) -> tqdm[Any]:
-    """A progress bar over some items, or one to update by hand.
+) -> "tqdm[Any]":
+    """A progress bar over some items, or one to update by hand; an unknown `total` is None.
 
-    If the output is not a terminal, the bar is printed after half a minute, then twice a minute.
-
-    `doing` is its label, and `delay` the seconds before it is shown. An unknown `total` is None.
+    `doing` is its label, and `delay` the seconds before it is shown. If the output is not a
+    terminal, the bar is printed after half a minute, then twice a minute.
     """
     screen = _Screen(sys.stderr)
     seen = screen.isatty()

@@ -1,7 +1,5 @@
 """Atomic writes of local files."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 

@@ -4,11 +4,8 @@ Requests to this machine and to the stack's own network never use a proxy, which
 them. Other requests follow HTTP_PROXY, HTTPS_PROXY, ALL_PROXY and NO_PROXY, as `requests` does.
 """
 
-from __future__ import annotations
-
 import ipaddress
 import os
-from http.client import HTTPResponse
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -56,11 +53,8 @@ def session(connections: int = DEFAULT_POOLSIZE) -> requests.Session:
 
 
 class _Proxies(ProxyHandler):
-    def proxy_open(self, req: Request, proxy: str, type: str) -> HTTPResponse | None:
-        if is_local(req.full_url):
-            return None
-        opened: HTTPResponse | None = super().proxy_open(req, proxy, type)
-        return opened
+    def proxy_open(self, req: Request, proxy: str, type: str) -> Any:
+        return None if is_local(req.full_url) else super().proxy_open(req, proxy, type)
 
 
 def opener() -> OpenerDirector:

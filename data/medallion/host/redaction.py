@@ -1,7 +1,5 @@
 """Redaction: only this module blanks the secrets in everything that leaves the process."""
 
-from __future__ import annotations
-
 import base64
 import html
 import json
@@ -9,8 +7,6 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 from urllib.parse import quote, quote_plus, unquote, urlsplit
-
-from typing_extensions import Self
 
 BLANK = "***"
 
@@ -29,22 +25,17 @@ class Redactor:
 
     def __init__(self, secrets: Iterable[str]) -> None:
         found = {form for secret in secrets for form in forms(secret)}
-        # A form may contain another, so the longest is first.
+        # A form may contain another, so the longest is first. Without secrets, nothing matches.
         longest_first = sorted(found, key=lambda form: (-len(form), form))
-        self._forms = re.compile("|".join(map(re.escape, longest_first))) if found else None
-
-    @classmethod
-    def of(cls, *environments: Mapping[str, str]) -> Self:
-        """A redactor of the secrets in some environments."""
-        return cls(secret for one in environments for secret in secrets_in(one))
+        self._forms = re.compile("|".join(map(re.escape, longest_first)) or "(?!)")
 
     def text(self, text: str) -> str:
         """A text without the secrets."""
-        return self._forms.sub(BLANK, text) if self._forms else text
+        return self._forms.sub(BLANK, text)
 
     def shows(self, text: str) -> bool:
         """Whether a text contains a secret."""
-        return bool(self._forms and self._forms.search(text))
+        return bool(self._forms.search(text))
 
     def value(self, value: Any) -> Any:
         """A value for JSON without the secrets, in keys, texts, and texts of other objects."""
@@ -61,13 +52,11 @@ def secrets_in(environment: Mapping[str, str]) -> Iterator[str]:
     """The secrets of an environment: secret settings, and passwords of proxies."""
     for name, value in environment.items():
         if SECRET_VARIABLE.fullmatch(name):
-            yield value
-            yield value.strip()
+            yield from (value, value.strip())
         elif PROXY_VARIABLE.fullmatch(name):
             login = urlsplit(value).netloc.rpartition("@")[0]
             password = login.partition(":")[2]
-            yield password
-            yield unquote(password)
+            yield from (password, unquote(password))
 
 
 def forms(secret: str) -> set[str]:
@@ -92,15 +81,11 @@ def forms(secret: str) -> set[str]:
 
 def _escaped(text: str) -> Iterator[str]:
     """A text as Python and JSON escape it, for both kinds of quotes."""
-    if not {"'", '"'} & set(text):
-        yield repr(text)[1:-1]
-        yield ascii(text)[1:-1]
-    else:
-        for written in (repr, ascii):
-            # With both quotes in the text, Python escapes the single ones; the others follow.
-            single = written(text + "'\"")[1:-4]
-            yield single
-            yield single.replace("\\'", "'")
-            yield single.replace("\\'", "'").replace('"', '\\"')
+    for written in (repr, ascii):
+        # With both quotes in the text, Python escapes the single ones; the others follow.
+        single = written(text + "'\"")[1:-4]
+        yield single
+        yield single.replace("\\'", "'")
+        yield single.replace("\\'", "'").replace('"', '\\"')
     yield json.dumps(text)[1:-1]
     yield json.dumps(text, ensure_ascii=False)[1:-1]

@@ -1,7 +1,5 @@
 """A run's temporary files on this machine, and an error if they cannot be written."""
 
-from __future__ import annotations
-
 import errno
 import sqlite3
 import tempfile
@@ -11,7 +9,6 @@ from pathlib import Path
 
 from ..errors import TemporaryFolderUnusable
 
-PREFIX = "medallion-"
 LOCAL = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EFBIG}
 """The system's errors for a full or read-only disk, or for another user's folder."""
 
@@ -24,17 +21,13 @@ def workspace() -> Iterator[Path]:
         TemporaryFolderUnusable: the folder cannot be created, or there is no space in it.
     """
     try:
-        with tempfile.TemporaryDirectory(prefix=PREFIX, ignore_cleanup_errors=True) as folder:
+        with tempfile.TemporaryDirectory(prefix="medallion-", ignore_cleanup_errors=True) as folder:
             yield Path(folder)
-    except OSError as error:
-        if not _is_ours(error):
+    except (OSError, sqlite3.OperationalError) as error:  # the latter has no code in Python 3.10
+        if isinstance(error, OSError) and not _is_ours(error):
             raise
-        reason = error.strerror or str(error)
-    except sqlite3.OperationalError as error:  # before Python 3.11, it has no error code
-        reason = str(error)
-    else:
-        return
-    raise TemporaryFolderUnusable(_where(), reason)
+        reason = getattr(error, "strerror", None) or str(error)
+        raise TemporaryFolderUnusable(_where(), reason) from error
 
 
 def _is_ours(error: OSError) -> bool:

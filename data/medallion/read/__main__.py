@@ -1,7 +1,5 @@
 """Reads the lake from the command line: SQL, versions, changes and a check."""
 
-from __future__ import annotations
-
 import argparse
 import sys
 import warnings
@@ -27,13 +25,14 @@ def _do(arguments: list[str] | None) -> int:
     try:
         with warnings.catch_warnings():
             warnings.showwarning = lambda message, *_, **__: say(message)
-            return int(chosen.do(Lake.connect(LakeSettings.load()), load(chosen.flow), chosen))
+            found = chosen.do(Lake.connect(LakeSettings.load()), load(chosen.flow), chosen)
+            return int(bool(found))
     except MedallionError as error:
         say(known_secrets().text(str(error)))
         return 1
 
 
-def _sql(lake: Lake, flow: Flow, chosen: argparse.Namespace) -> int:
+def _sql(lake: Lake, flow: Flow, chosen: argparse.Namespace) -> None:
     from .sql import Database
 
     with Database(lake, load_all(), flow, chosen.at or None) as database:
@@ -41,7 +40,6 @@ def _sql(lake: Lake, flow: Flow, chosen: argparse.Namespace) -> int:
             database.answer(chosen.query or sys.stdin.read())
         else:
             _talk(database.answer)
-    return 0
 
 
 def _talk(answer: Callable[[str], None]) -> None:
@@ -64,7 +62,7 @@ def _talk(answer: Callable[[str], None]) -> None:
             text = ""
 
 
-def _versions(lake: Lake, flow: Flow, _: argparse.Namespace) -> int:
+def _versions(lake: Lake, flow: Flow, _: argparse.Namespace) -> None:
     from .past import versions
 
     counts = ("records", "added", "removed", "changed")
@@ -78,19 +76,17 @@ def _versions(lake: Lake, flow: Flow, _: argparse.Namespace) -> int:
         notes = [word for word in ("replay", "current") if getattr(one, word)]
         moment = f"{one.published_at:%Y-%m-%d %H:%M:%S}"
         print(f"{one.version:>7}  {moment:20}{one.run:24}{numbers}  {', '.join(notes)}".rstrip())
-    return 0
 
 
-def _changes(lake: Lake, flow: Flow, chosen: argparse.Namespace) -> int:
+def _changes(lake: Lake, flow: Flow, chosen: argparse.Namespace) -> None:
     from ..layers.changes import to_json
     from .past import changes
 
     report = changes(lake, flow, chosen.start or None, chosen.end or None)
     sys.stdout.write(to_json(report).decode())
-    return 0
 
 
-def _check(lake: Lake, flow: Flow, _: argparse.Namespace) -> int:
+def _check(lake: Lake, flow: Flow, _: argparse.Namespace) -> bool:
     from .check import check
 
     flows, listed = load_all(), lake.store.listed
@@ -115,7 +111,7 @@ def _parser() -> argparse.ArgumentParser:
     at = "a day, a time with its zone, or a run"
     asked, start = "one query; by default those that you type", f"the earlier version: {at}"
     end = "the later version; by default the published one"
-    table: dict[str, tuple[Callable[..., int], str, dict[str, str]]] = {
+    table: dict[str, tuple[Callable[..., bool | None], str, dict[str, str]]] = {
         "sql": (_sql, "the lake in SQL, by DuckDB", {"--query": asked, "--at": at}),
         "versions": (_versions, "list the versions that can be read", {}),
         "changes": (_changes, "the change report, as JSON", {"--start": start, "--end": end}),

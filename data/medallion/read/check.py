@@ -3,8 +3,6 @@
 It goes on after each finding. The pipeline mends most of them: `AGAIN` is then the remedy.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from functools import partial
@@ -49,7 +47,7 @@ def check(lake: Lake, flows: Sequence[Flow]) -> tuple[list[Checked], list[str]]:
         checked = [one for flow in flows for one in _of_flow(lake, flow, under_way)]
         dead = "this lease is held by nobody; the next run takes it over"
         others = [f"{name}: {dead}. {AGAIN}" for name, alive in leases.items() if not alive]
-        others += [] if under_way else _leftovers(lake, flows)
+        others += [] if under_way else _leftovers(lake, flows, checked)
         if before == numbers():
             break
     return checked, others
@@ -101,21 +99,18 @@ def _of_log(lake: Lake, dataset: Dataset) -> Iterator[str]:
         elif isinstance(problem, StoreError):
             yield str(problem)
         elif problem:
-            yield (
-                f"{entry} cannot be read, and what that version was is lost: remove it, and run "
-                "the pipeline again, which notes that."
-            )
+            remedy = "remove it, and run the pipeline again, which notes that"
+            yield f"{entry} cannot be read, and what that version was is lost: {remedy}."
 
 
 def _of_objects(lake: Lake, dataset: Dataset, version: Manifest) -> Iterator[str]:
     """The problems of a version's objects, of their copies, and of the retained snapshots."""
     copies = [copy.as_stored for copy in version.copies]
-    entries = [*version.named.values(), *copies]
-    entries += [snapshot.object for snapshot in version.retained]
+    retained = [snapshot.object for snapshot in version.retained]
+    entries = [*version.named.values(), *copies, *retained]
     problems = in_threads(lake.store.connections, partial(lake.problem, dataset.layer), entries)
-    retained = {snapshot.object.key for snapshot in version.retained}
     for entry, problem in zip(entries, problems, strict=True):
-        if problem and entry.key in retained:
+        if problem and entry in retained:
             yield f"{problem} If no other copy is whole, it says what is lost, and what to remove."
         elif problem and entry in copies:
             yield f"{dataset.layer}/{entry.key} is not the copy that its version names. {AGAIN}"
@@ -138,19 +133,15 @@ def _of_version(version: Manifest, source: Manifest | None, under_way: bool) -> 
         made = f"it was made from {version.rows_in:,} rows, and {source.layer} has"
         yield f"{made} {source.rows_out:,}. {AGAIN}"
     if source and source.snapshot != version.snapshot and not under_way:
-        yield (
-            f"it is of {version.snapshot} and {source.layer} of {source.snapshot}, with no run "
-            "under way: the block failed or did not run; look at its newest error log, and run the "
-            "pipeline again."
-        )
+        differ = f"it is of {version.snapshot} and {source.layer} of {source.snapshot}"
+        why = "with no run under way: the block failed or did not run"
+        yield f"{differ}, {why}; look at its newest error log, and run the pipeline again."
 
 
-def _leftovers(lake: Lake, flows: Sequence[Flow]) -> Iterator[str]:
+def _leftovers(lake: Lake, flows: Sequence[Flow], checked: Sequence[Checked]) -> Iterator[str]:
     """The objects that no version names; only valid while no run is active."""
-    for dataset in (dataset for flow in flows for dataset in flow.datasets):
-        try:
-            version = lake.version(dataset)
-        except (LakeError, StoreError):
+    for dataset, version, _ in checked:
+        if version is None:
             continue  # `_of_flow` reports it
         named = {*version.named, *(snapshot.object.key for snapshot in version.retained)}
         apart = (dataset.manifest, dataset.log)
@@ -165,7 +156,6 @@ def _leftovers(lake: Lake, flows: Sequence[Flow]) -> Iterator[str]:
     for layer in LAYERS:
         stored = {**lake.store.listed(layer, DATA), **lake.store.listed(layer, OBJECTS)}
         if left := [key for key in stored if not any(flow.owns(layer, key) for flow in flows)]:
-            yield (
-                f"{layer}: {len(left):,} objects of no dataset of this project, such as "
-                f"{left[0]}; remove them, or bring back the folder of data/ that wrote them."
-            )
+            what = f"{len(left):,} objects of no dataset of this project, such as {left[0]}"
+            remedy = "remove them, or bring back the folder of data/ that wrote them"
+            yield f"{layer}: {what}; {remedy}."

@@ -50,16 +50,11 @@ class NoVersionThen(ReadError):
 
     dataset: str
     moment: str
-    oldest: str
-    """When the oldest version in the log was published; "" if there is none."""
-
-    def __str__(self) -> str:
-        """The message, with the beginning of the log."""
-        begins = f"it begins at {self.oldest}" if self.oldest else "it is empty"
-        return (
-            f"The log of {self.dataset} knows no version of {self.moment}: {begins}, and holds "
-            "what was published, by the run that published it; choose one that make versions lists."
-        )
+    begins: str  # where the log begins, such as "it is empty"
+    says = (
+        "The log of {dataset} knows no version of {moment}: {begins}, and holds what was "
+        "published, by the run that published it; choose one that make versions lists."
+    )
 
 
 class SnapshotExpired(ReadError):

@@ -4,12 +4,10 @@ The log says what was published when. If the objects of a version are gone, the 
 rebuilds them from the snapshot, and each is compared with the log. The live lake is only read.
 """
 
-from __future__ import annotations
-
 import json
 import re
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta, timezone
@@ -43,12 +41,10 @@ class ListedVersion:
     published_at: datetime
     run: str
     snapshot: str
-    records: int
-    """The records that it was made from."""
+    records: int  # that it was made from
     added: int
     removed: int
-    changed: int
-    """Rows that moved, or have another value in any column."""
+    changed: int  # rows that moved, or have another value in any column
     replay: bool
     current: bool
 
@@ -97,8 +93,8 @@ def version_at(lake: Lake, dataset: Dataset, moment: Moment) -> Manifest:
             lost, oldest = (lost if until is None else 0), version
     if lost:
         raise VersionLost(dataset.path, lost)
-    first = f"{oldest.published_at:%Y-%m-%dT%H:%M:%SZ}" if oldest else ""
-    raise NoVersionThen(dataset.path, str(moment), first)
+    begins = f"it begins at {oldest.published_at:%Y-%m-%dT%H:%M:%SZ}" if oldest else "it is empty"
+    raise NoVersionThen(dataset.path, str(moment), begins)
 
 
 def _time(moment: Moment) -> datetime:
@@ -107,8 +103,7 @@ def _time(moment: Moment) -> datetime:
     try:
         time = datetime.fromisoformat(re.sub("[zZ]$", "+00:00", text))  # Python 3.10 reads no Z
         if re.fullmatch(r"\d{4}-\d\d-\d\d", text):
-            last = timedelta(days=1) - timedelta(microseconds=1)
-            return time.replace(tzinfo=timezone.utc) + last
+            return time.replace(tzinfo=timezone.utc) + timedelta(days=1, microseconds=-1)
         if time.tzinfo is None:
             raise TimeUnclear(text)
         return time.astimezone(timezone.utc)
@@ -119,16 +114,14 @@ def _time(moment: Moment) -> datetime:
 class Past(ExitStack):
     """The versions of a flow at moments, while the context lasts. Each is rebuilt once.
 
-    Args:
-        live: the lake, which is only read.
-        flow: the flow of the datasets.
+    The live lake is only read.
     """
 
     def __init__(self, live: Lake, flow: Flow) -> None:
         super().__init__()
         self._live = live
         self._flow = flow
-        self._rebuilt: dict[str, Lake] = {}
+        self._rebuilt: dict[tuple[Snapshot, ...], Lake] = {}
 
     def lake(self, dataset: Dataset, moment: Moment | None) -> Lake:
         """A lake whose version of a dataset is the one of a moment; None is the live lake.
@@ -142,36 +135,22 @@ class Past(ExitStack):
         if moment is None:
             return self._live
         version = version_at(self._live, dataset, moment)
-        now = self._live.version(dataset)
-        if version.named == now.named:
-            return PinnedLake(self._live, {dataset: version})
+        if version.named == self._live.version(dataset).named:
+            return PinnedLake(self._live, dataset, version)
         known = self.snapshot(dataset, version)
         if dataset == self._flow.bronze:
             own = version.model_copy(update={"objects": (known.object,), "copies": ()})
-            return PinnedLake(self._live, {dataset: own})
+            return PinnedLake(self._live, dataset, own)
         rebuilt = self.rebuilt(known)
         again = rebuilt.version(dataset)
         _compare(self._flow, dataset, version, again)
         own = version.model_copy(update={"objects": again.objects, "copies": again.copies})
-        return PinnedLake(rebuilt, {dataset: own})
+        return PinnedLake(rebuilt, dataset, own)
 
     def rebuilt(self, *snapshots: Snapshot) -> Lake:
         """A lake in a local folder, in which some snapshots were published one after the other."""
-        name = " ".join(one.snapshot for one in snapshots)
-        if name not in self._rebuilt:
-            self._rebuilt[name] = self._publish_again(snapshots)
-        return self._rebuilt[name]
-
-    def snapshot(self, dataset: Dataset, version: Manifest) -> Snapshot:
-        """The snapshot that a version was made from, by the newest version of bronze."""
-        kept = bronze.snapshots_of(self._live.version(self._flow.bronze))
-        found = [one for one in kept if one.snapshot == version.snapshot]
-        if not found:
-            oldest = next((one.snapshot for one in kept), "")
-            raise SnapshotExpired(dataset.path, version.version, version.snapshot, oldest)
-        return found[-1]
-
-    def _publish_again(self, snapshots: tuple[Snapshot, ...]) -> Lake:
+        if snapshots in self._rebuilt:
+            return self._rebuilt[snapshots]
         flow, live = self._flow, self._live
         unlimited = {"history_versions": 0, "history_days": 0}
         settings = Settings(LakeSettings.load(), flow.load_settings().model_copy(update=unlimited))
@@ -184,26 +163,36 @@ class Past(ExitStack):
         # Not the engine of the settings, because no other machine has the folder.
         view = View(lake, Machine(settings.lake, lake, scratch), flow)
         for one in snapshots:
-            store.add(
-                "bronze", flow.bronze.earlier(one.snapshot), live.chunks("bronze", one.object)
-            )
+            key = flow.bronze.earlier(one.snapshot)
+            store.add("bronze", key, live.chunks("bronze", one.object))
         for one in snapshots:
             run = new_run()
             for datasets, work in stages:
                 with step_of(view, datasets, run, settings, store) as step:
                     work(replace(step, variables={"snapshot": one.snapshot}))
+        self._rebuilt[snapshots] = lake
         return lake
+
+    def snapshot(self, dataset: Dataset, version: Manifest) -> Snapshot:
+        """The snapshot that a version was made from, by the newest version of bronze."""
+        kept = bronze.snapshots_of(self._live.version(self._flow.bronze))
+        found = [one for one in kept if one.snapshot == version.snapshot]
+        if not found:
+            oldest = next((one.snapshot for one in kept), "")
+            raise SnapshotExpired(dataset.path, version.version, version.snapshot, oldest)
+        return found[-1]
 
 
 class PinnedLake(Lake):
-    """A lake in which the versions of some datasets are given ones."""
+    """A lake in which the version of one dataset is a given one."""
 
-    def __init__(self, lake: Lake, pinned: Mapping[Dataset, Manifest]) -> None:
+    def __init__(self, lake: Lake, dataset: Dataset, version: Manifest) -> None:
         super().__init__(lake.store)
-        self._pinned = pinned
+        self._pinned = dataset, version
 
     def version(self, dataset: Dataset) -> Manifest:  # noqa: D102 - as Lake says
-        return self._pinned.get(dataset) or super().version(dataset)
+        pinned, version = self._pinned
+        return version if dataset == pinned else super().version(dataset)
 
 
 def changes(lake: Lake, flow: Flow, start: Moment | None, end: Moment | None) -> dict[str, Any]:
@@ -213,17 +202,16 @@ def changes(lake: Lake, flow: Flow, start: Moment | None, end: Moment | None) ->
     if start is None:
         if after.version == newest.version:
             return _stored(lake, flow, newest)
-        entries = [one for _, one in lake.log(flow.silver).entries() if one][::-1]
-        until = [one for one in entries if one.version <= after.version]
+        entries = lake.log(flow.silver).entries()
+        until = [one for number, one in entries if one and number <= after.version][::-1]
         after = next((one for one in until if one.changes != Changes()), after)
         before = next((one for one in until if one.version < after.version), None)
     else:
         before = version_at(lake, flow.silver, start)
     head = {"run": after.run, "snapshot": after.snapshot, "before": before and before.snapshot}
-    if before is None:
-        return {**head, "counts": (after.changes or Changes()).model_dump()}
-    unchanged = {**head, "counts": Changes().model_dump()}
-    if before.snapshot == after.snapshot:
+    first = after.changes if before is None else None
+    unchanged = {**head, "counts": (first or Changes()).model_dump()}
+    if before is None or before.snapshot == after.snapshot:
         return unchanged
     with Past(lake, flow) as past:
         again = past.rebuilt(*(past.snapshot(flow.silver, one) for one in (before, after)))
@@ -247,9 +235,8 @@ def _compare(flow: Flow, dataset: Dataset, published: Manifest, rebuilt: Manifes
     was, now = (_contents(flow, one) for one in (published, rebuilt))
     if was == now:
         return
-    ours = published.model_copy(
-        update={"code_version": code_version(flow.package), "libraries": libraries()}
-    )
+    own = {"code_version": code_version(flow.package), "libraries": libraries()}
+    ours = published.model_copy(update=own)
     warnings.warn(
         f"Version {published.version} of {dataset.path} was rebuilt from its snapshot, and "
         f"{len(was - now) or len(now - was):,} of its {len(was):,} objects differ from those that "
@@ -261,6 +248,5 @@ def _compare(flow: Flow, dataset: Dataset, published: Manifest, rebuilt: Manifes
 
 def _contents(flow: Flow, version: Manifest) -> set[tuple[str, str]]:
     """What is in the objects of a version, the rejects among them."""
-    rejected = version.copy_at(flow.rejected)
-    beside = [rejected.object] if rejected else []
+    beside = [copy.object for copy in version.copies if copy.key == flow.rejected]
     return {content_of(entry) for entry in (*version.objects, *beside)}

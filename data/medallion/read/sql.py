@@ -1,7 +1,5 @@
 """The lake in SQL, by DuckDB. A table is fetched when a statement first names it."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
@@ -16,8 +14,7 @@ from . import tables
 from .errors import DuckDBMissing, QueryRefused
 from .past import Moment, Past
 
-ROWS = 1_000
-"""How many rows of a result are printed, at most."""
+ROWS = 1_000  # of a result, printed at most
 
 AS_JSON = r"""coalesce(TRY_CAST(record AS JSON), TRY_CAST(
     regexp_replace(record, '\\u[dD][89a-fA-F][0-9a-fA-F]{2}', '�', 'g') AS JSON
@@ -38,9 +35,7 @@ class Database(ExitStack):
         DuckDBMissing: DuckDB is not installed.
     """
 
-    def __init__(
-        self, lake: Lake, flows: Sequence[Flow], main: Flow, moment: Moment | None
-    ) -> None:
+    def __init__(self, lake: Lake, flows: Sequence[Flow], main: Flow, at: Moment | None) -> None:
         super().__init__()
         try:
             import duckdb
@@ -55,7 +50,7 @@ class Database(ExitStack):
             past = self.enter_context(Past(lake, flow))
             for layer, name, dataset, schema, read in _tables(flow):
                 self._put(layer, name, schema.empty_table())
-                self._empty[layer, name] = read, partial(past.lake, dataset, moment)
+                self._empty[layer, name] = read, partial(past.lake, dataset, at)
         self._views = {layer: name for layer, name, *_ in reversed([*_tables(main)])}
         for layer, name in self._views.items():
             self._duckdb.execute(f'CREATE VIEW {layer} AS FROM {layer}."{name}"')

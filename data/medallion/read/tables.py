@@ -1,7 +1,5 @@
 """Reads a whole version of a dataset into an Arrow table, and checks it against its manifest."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
@@ -126,10 +124,8 @@ def _read(
     return parquet.read(name, lake.read("gold", entry), entry, schema)
 
 
-def _records(
-    records: Iterator[tuple[Any, ...]], schema: pa.Schema, name: str, expected: int
-) -> pa.Table:
-    """Put records into a table, and check that it has the expected number of rows."""
+def _records(records: Iterator[Any], schema: pa.Schema, name: str, expected: int) -> pa.Table:
+    """Put records, as tuples, into a table, and check that it has the expected number of rows."""
     batches = [schema.empty_table()]
     while some := list(islice(records, BATCH)):
         batches.append(pa.table(list(zip(*some, strict=True)), schema))

@@ -1,9 +1,7 @@
 """The facts of a page, read only from the lake. The page names the parts that cannot be read."""
 
-from __future__ import annotations
-
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, TypeVar
@@ -19,8 +17,7 @@ from ..lake.manifest import Changes, Manifest, Snapshot, StoredObject, first_pro
 from ..lake.records import rejected_records
 from ..lake.versions import Lake
 
-EXAMPLES = 3
-"""How many rejects are shown per reason."""
+EXAMPLES = 3  # rejects shown per reason
 R = TypeVar("R")
 M = TypeVar("M", bound=BaseModel)
 Rows = tuple[dict[str, Any], ...]
@@ -61,38 +58,28 @@ class Facts:
     """The facts of a flow's page. A fact that the lake does not have is None or empty."""
 
     flow: Flow
-    manifests: Mapping[str, Manifest]
-    """A dataset's path to its manifest, if it can be read."""
-    rejects: Mapping[str, Rejects] | None
-    """Reason to its rejects."""
+    manifests: Mapping[str, Manifest]  # by the path of the dataset, those that can be read
+    rejects: Mapping[str, Rejects] | None  # by reason
     changes: ChangeReport | None
-    kept: tuple[Snapshot, ...]
-    """The earlier snapshots that bronze retains, newest first."""
-    errors: Mapping[Layer, ErrorLog]
-    """Layer to its newest error log."""
+    kept: tuple[Snapshot, ...]  # the earlier snapshots that bronze retains, newest first
+    errors: Mapping[Layer, ErrorLog]  # the newest error log of each layer
     chart: bytes | None
-    missing: tuple[str, ...]
-    """Why parts are left out, in sentences."""
-    seen: bool = True
-    """Whether every object of the versions was read, by this page or by the run that makes it."""
+    missing: tuple[str, ...]  # why parts are left out, in sentences
+    seen: bool = True  # every object of the versions was read, by this page or by the run
 
 
 def gather(
-    lake: Lake,
-    flow: Flow,
-    known: Mapping[str, Manifest] | None = None,
-    chart: bytes | None = None,
-    read: bool = False,
+    lake: Lake, flow: Flow, made: Sequence[Manifest] = (), chart: bytes = b"", read: bool = False
 ) -> Facts:
     """Read the facts of a page; with `read`, also every object of the versions, to check it.
 
-    A run gives the versions (by their datasets' paths) and the chart that it is about to publish.
+    A run gives the versions that it has made, and the chart of them.
 
     Raises:
         StoreError: the store does not respond or refuses.
     """
     missing: dict[str, None] = {}
-    known = known or {}
+    known = {f"{one.layer}/{one.dataset}": one for one in made}
 
     def had(read: Callable[..., R], *of: Any) -> R | None:
         try:
@@ -103,11 +90,13 @@ def gather(
 
     found = {d.path: known.get(d.path) or had(lake.version, d) for d in flow.datasets}
     versions = {path: version for path, version in found.items() if version}
-    if read:
-        missing |= dict.fromkeys(_damaged(lake, versions.values()))
+    for version in versions.values() if read else ():
+        entries = [*version.named.values(), *(copy.as_stored for copy in version.copies)]
+        problems = in_threads(lake.store.connections, partial(lake.problem, version.layer), entries)
+        missing |= {str(problem): None for problem in problems if problem}
     silver, bronze = versions.get(flow.silver.path), versions.get(flow.bronze.path)
-    if chart is None and flow.chart and (drawn := versions.get(flow.chart.path)):
-        chart = had(lake.read, "gold", drawn.only_object())
+    if not chart and flow.chart and (drawn := versions.get(flow.chart.path)):
+        chart = had(lake.read, "gold", drawn.only_object()) or b""
     return Facts(
         flow=flow,
         manifests=versions,
@@ -120,16 +109,6 @@ def gather(
         # A run reads all that it does not write.
         seen=read or len({version.run for version in versions.values()}) == 1,
     )
-
-
-def _damaged(lake: Lake, versions: Iterable[Manifest]) -> Iterator[str]:
-    """Why objects of some versions cannot be read, in sentences."""
-    for version in versions:
-        problem = partial(lake.problem, version.layer)
-        fixed = [copy.as_stored for copy in version.copies]
-        for error in in_threads(lake.store.connections, problem, [*version.named.values(), *fixed]):
-            if error:
-                yield str(error)
 
 
 def _copied(version: Manifest, key: str) -> StoredObject:

@@ -1,7 +1,5 @@
 """The geometry of the page's two pictures: the row flow and the map. Pure functions."""
 
-from __future__ import annotations
-
 import json
 import math
 from bisect import bisect
@@ -11,10 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+from typing_extensions import Self
+
 from ..lake.manifest import CELLS_A_DEGREE, Cells
 
-BAND, NODE = 104.0, 7.0
-"""The width of the band of all rows, and the thickness of a bar."""
+BAND, NODE = 104.0, 7.0  # the width of the band of all rows, and the thickness of a bar
 HAIR = 1.5  # the least width of a band, so that a few rows are visible
 BARS = {
     "api": (0.0, 0.0, ""),
@@ -29,8 +28,7 @@ BARS = {
 MAP_WIDTH = 1040.0
 FLATTEST, TALLEST = 4.0, 1.6  # the largest and smallest ratio of a map's width to its height
 MOST_DOTS = 3000
-SIZES = (1, 3, 10, 32, 100)
-"""The smallest number of rows for each dot size."""
+SIZES = (1, 3, 10, 32, 100)  # the smallest number of rows for each dot size
 STEPS = (30, 15, 10, 5, 2, 1, 0.5)  # possible degrees between two lines of the grid
 
 
@@ -41,8 +39,7 @@ class Bar(NamedTuple):
     along: float
     aside: float
     width: float
-    begin: tuple[float, float]
-    """Where the band to this bar begins."""
+    begin: tuple[float, float]  # of the band to this bar
 
 
 def way(rows: Mapping[str, int]) -> tuple[list[Bar], list[Bar]]:
@@ -85,7 +82,7 @@ def draw_map(cells: Cells) -> Map | None:
         for (x, y), count in finer.items():
             found[x // 2, y // 2] += count
     middles = {tuple((n + 0.5) * degrees for n in place): found[place] for place in sorted(found)}
-    view = View.around(*zip(*middles, strict=True))
+    view = _View.around(*zip(*middles, strict=True))
     dots = [""] * len(SIZES)
     for middle, count in middles.items():
         dots[bisect(SIZES, count) - 1] += f"M{view.at(*middle)}h0"
@@ -101,7 +98,7 @@ def draw_map(cells: Cells) -> Map | None:
 
 
 @dataclass(frozen=True)
-class View:
+class _View:
     """A part of the globe on the map, in degrees."""
 
     west: float
@@ -110,7 +107,7 @@ class View:
     north: float
 
     @classmethod
-    def around(cls, east: Sequence[float], north: Sequence[float]) -> View:
+    def around(cls, east: Sequence[float], north: Sequence[float]) -> Self:
         """The view of some places with a margin, in proportions that fit the page."""
         x, y = (min(east) + max(east)) / 2, (min(north) + max(north)) / 2
         wide, tall = (1.12 * (max(places) - min(places)) + 2 for places in (east, north))
@@ -125,16 +122,13 @@ class View:
         return max(math.cos(math.radians((self.south + self.north) / 2)), 0.2)
 
     def x(self, longitude: float) -> float:
-        """The x coordinate of a longitude on the map."""
         return round((longitude - self.west) * MAP_WIDTH / (self.east - self.west), 1)
 
     def y(self, latitude: float) -> float:
-        """The y coordinate of a latitude on the map."""
         degree = MAP_WIDTH / (self.east - self.west) / self.squeeze
         return round((self.north - latitude) * degree, 1)
 
     def at(self, longitude: float, latitude: float) -> str:
-        """The coordinates of a place, for an SVG path."""
         return f"{self.x(longitude)} {self.y(latitude)}"
 
     def outlines(self) -> Iterator[str]:

@@ -1,7 +1,5 @@
 """Makes the page of a run a part of its last version. A failure does not fail the run."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
@@ -17,30 +15,20 @@ from .facts import Facts, gather
 from .language import Language
 from .page import render
 
-CONTENT_TYPE = "text/html; charset=utf-8"
-
 
 def with_page(
-    step: Step,
-    writer: Writer,
-    version: Manifest,
-    others: Sequence[Manifest],
-    chart: bytes | None = None,
+    step: Step, writer: Writer, version: Manifest, others: Sequence[Manifest], chart: bytes = b""
 ) -> tuple[Manifest, bytes]:
     """Make the page of the lake as it will be, and store it as a part of a version.
 
-    If this fails, the reason is printed and the run continues. `others` are the other versions that
-    the block has published.
-
-    Returns:
-        The version with the page, and the page; the page is b"" if it could not be made.
+    Returns the version with the page, and the page. If this fails, the reason is printed, the run
+    continues, and the page is b"". `others` are the other versions that the block has published.
     """
     key, settings = step.flow.report, step.settings.lake
-    known = {f"{one.layer}/{one.dataset}": one for one in (*others, version)}
     try:
-        facts = gather(step.lake, step.flow, known, chart)
+        facts = gather(step.lake, step.flow, (*others, version), chart)
         content = render(facts, Language.load(settings.report_language))
-        copy = writer.store_copied(key, content, version.rows_in, CONTENT_TYPE)
+        copy = writer.store_copied(key, content, version.rows_in, "text/html; charset=utf-8")
     except Exception as error:
         reason = known_secrets().text(f"{type(error).__name__}: {error}")
         tell(
