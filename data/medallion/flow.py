@@ -1,5 +1,7 @@
 """The flow: everything that a dataset declares, as one value in data/<name>/flow.py."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -53,7 +55,7 @@ class Aggregate:
 class Chart:
     """A picture of a gold table."""
 
-    draw: Callable[["pd.DataFrame", str], "Figure"]  # of the gold table and a caption
+    draw: Callable[[pd.DataFrame, str], Figure]  # of the gold table and a caption
     of: str  # the name of the gold table to draw
     name: str = ""  # of the chart's dataset; by default `<flow>_chart`
     formats: tuple[Literal["png", "svg"], ...] = ("png",)

@@ -3,6 +3,8 @@
 A flow is a folder of the Mage project with a `flow.py` that defines `FLOW`.
 """
 
+from __future__ import annotations
+
 import importlib
 import keyword
 import re

@@ -1,5 +1,7 @@
 """A flow's own functions: an error in one is told by its name, its file and its line."""
 
+from __future__ import annotations
+
 import os
 import traceback
 from collections.abc import Callable

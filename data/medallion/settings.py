@@ -1,5 +1,7 @@
 """The settings of the lake and of a flow: read from the environment, and checked at the start."""
 
+from __future__ import annotations
+
 import os
 import re
 from collections.abc import Mapping

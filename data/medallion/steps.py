@@ -1,5 +1,7 @@
 """The frame of every block: settings, the lake, leases and the error log."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace

@@ -1,5 +1,7 @@
 """The declaration of silver's table: columns, types and partitions."""
 
+from __future__ import annotations
+
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass

@@ -1,5 +1,7 @@
 """The step of a block: the lake to read, and a writer for each dataset that the block writes."""
 
+from __future__ import annotations
+
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -63,11 +65,11 @@ class Step(View):
 
     run: str
     settings: Settings
-    writers: "tuple[Writer, ...]"  # one per dataset of the block
+    writers: tuple[Writer, ...]  # one per dataset of the block
     variables: Mapping[str, Any] = field(default_factory=dict)
 
     @property
-    def writer(self) -> "Writer":
+    def writer(self) -> Writer:
         """The writer of the block's first dataset."""
         return self.writers[0]
 

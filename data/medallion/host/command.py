@@ -3,6 +3,8 @@
 This module imports little, so that Ctrl-C during the later, heavy imports gives a sentence too.
 """
 
+from __future__ import annotations
+
 import argparse
 import io
 import os

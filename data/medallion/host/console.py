@@ -1,5 +1,7 @@
 """The output of a run for people. A closed screen, or one without some letters, stops no run."""
 
+from __future__ import annotations
+
 import sys
 from collections.abc import Iterable
 from contextlib import suppress
@@ -19,7 +21,7 @@ def tell(text: str) -> None:
 
 def progress(
     items: Iterable[Any] = (), *, doing: str, total: int | None, unit: str, delay: float = 0
-) -> "tqdm[Any]":
+) -> tqdm[Any]:
     """A progress bar over some items, or one to update by hand; an unknown `total` is None.
 
     `doing` is its label, and `delay` the seconds before it is shown. If the output is not a

@@ -1,5 +1,7 @@
 """Files of settings, such as `.env`: one NAME=value per line, in UTF-8."""
 
+from __future__ import annotations
+
 import io
 from pathlib import Path
 

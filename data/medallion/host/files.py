@@ -1,5 +1,7 @@
 """Atomic writes of local files."""
 
+from __future__ import annotations
+
 from pathlib import Path
 
 

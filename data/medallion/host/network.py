@@ -4,6 +4,8 @@ Requests to this machine and to the stack's own network never use a proxy, which
 them. Other requests follow HTTP_PROXY, HTTPS_PROXY, ALL_PROXY and NO_PROXY, as `requests` does.
 """
 
+from __future__ import annotations
+
 import ipaddress
 import os
 from pathlib import Path

@@ -1,5 +1,7 @@
 """Redaction: only this module blanks the secrets in everything that leaves the process."""
 
+from __future__ import annotations
+
 import base64
 import html
 import json

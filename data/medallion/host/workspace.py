@@ -1,5 +1,7 @@
 """A run's temporary files on this machine, and an error if they cannot be written."""
 
+from __future__ import annotations
+
 import errno
 import sqlite3
 import tempfile

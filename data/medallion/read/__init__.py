@@ -12,6 +12,8 @@ a dataset is not published or differs from its manifest; StoreError if the store
 refuses; and SettingError if a setting of the store is missing.
 """
 
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
 from typing import Any
 

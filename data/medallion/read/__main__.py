@@ -1,5 +1,7 @@
 """Reads the lake from the command line: SQL, versions, changes and a check."""
 
+from __future__ import annotations
+
 import argparse
 import sys
 import warnings

@@ -3,6 +3,8 @@
 It goes on after each finding. The pipeline mends most of them: `AGAIN` is then the remedy.
 """
 
+from __future__ import annotations
+
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from functools import partial

@@ -4,6 +4,8 @@ The log says what was published when. If the objects of a version are gone, the 
 rebuilds them from the snapshot, and each is compared with the log. The live lake is only read.
 """
 
+from __future__ import annotations
+
 import json
 import re
 import warnings

@@ -1,5 +1,7 @@
 """The lake in SQL, by DuckDB. A table is fetched when a statement first names it."""
 
+from __future__ import annotations
+
 import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack

@@ -1,5 +1,7 @@
 """Reads a whole version of a dataset into an Arrow table, and checks it against its manifest."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any

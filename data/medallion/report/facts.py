@@ -1,5 +1,7 @@
 """The facts of a page, read only from the lake. The page names the parts that cannot be read."""
 
+from __future__ import annotations
+
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field

@@ -1,13 +1,13 @@
 """The languages of the page: their sentences, and their formats of numbers, sizes and times."""
 
+from __future__ import annotations
+
 import json
 import re
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
-
-from typing_extensions import Self
 
 UNITS = ("B", "KB", "MB", "GB", "TB")
 
@@ -20,7 +20,7 @@ class Language:
     texts: dict[str, Any]
 
     @classmethod
-    def load(cls, name: str) -> Self:
+    def load(cls, name: str) -> Language:
         """Load a language; the name is a value of REPORT_LANGUAGE."""
         file = Path(__file__).with_name(f"texts.{name}.json")
         return cls(name, json.loads(file.read_text(encoding="utf-8")))

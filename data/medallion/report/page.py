@@ -1,5 +1,7 @@
 """Renders facts in a language as one HTML file that loads nothing from elsewhere."""
 
+from __future__ import annotations
+
 import re
 from base64 import b64encode
 from collections import Counter

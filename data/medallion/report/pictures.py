@@ -1,5 +1,7 @@
 """The geometry of the page's two pictures: the row flow and the map. Pure functions."""
 
+from __future__ import annotations
+
 import json
 import math
 from bisect import bisect
@@ -8,8 +10,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
-
-from typing_extensions import Self
 
 from ..lake.manifest import CELLS_A_DEGREE, Cells
 
@@ -107,7 +107,7 @@ class _View:
     north: float
 
     @classmethod
-    def around(cls, east: Sequence[float], north: Sequence[float]) -> Self:
+    def around(cls, east: Sequence[float], north: Sequence[float]) -> _View:
         """The view of some places with a margin, in proportions that fit the page."""
         x, y = (min(east) + max(east)) / 2, (min(north) + max(north)) / 2
         wide, tall = (1.12 * (max(places) - min(places)) + 2 for places in (east, north))

@@ -1,5 +1,7 @@
 """Makes the page of a run a part of its last version. A failure does not fail the run."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
