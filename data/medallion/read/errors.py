@@ -1,5 +1,7 @@
 """The errors of readers, besides the lake's own errors."""
 
+# ruff: noqa: D101 - the message of an error is its docstring
+
 from __future__ import annotations
 
 from ..errors import MedallionError
@@ -10,16 +12,12 @@ class ReadError(MedallionError):
 
 
 class DatasetUnknown(ReadError):
-    """The project has no table with this name."""
-
     dataset: str
     known: list[str]
     says = "There is no {dataset!r} to read; choose one of {known}."
 
 
 class ColumnUnknown(ReadError):
-    """A table has no column with this name."""
-
     dataset: str
     column: str
     known: list[str]
@@ -27,8 +25,6 @@ class ColumnUnknown(ReadError):
 
 
 class ValueOfOtherType(ReadError):
-    """A filter compares a column with a value that its type cannot hold."""
-
     column: str
     type: str
     problem: str
@@ -36,8 +32,6 @@ class ValueOfOtherType(ReadError):
 
 
 class TimeUnclear(ReadError):
-    """A moment is neither a day, nor a time with its zone, nor a run."""
-
     moment: str
     says = (
         "{moment!r} is no moment; give a day (2026-11-18), a time with its zone "
@@ -46,8 +40,6 @@ class TimeUnclear(ReadError):
 
 
 class NoVersionThen(ReadError):
-    """The log of a dataset knows no version of a moment."""
-
     dataset: str
     moment: str
     begins: str  # where the log begins, such as "it is empty"
@@ -58,8 +50,6 @@ class NoVersionThen(ReadError):
 
 
 class SnapshotExpired(ReadError):
-    """A version cannot be rebuilt, because its snapshot is not retained any more."""
-
     dataset: str
     version: int
     snapshot: str
@@ -72,13 +62,9 @@ class SnapshotExpired(ReadError):
 
 
 class DuckDBMissing(ReadError):
-    """DuckDB is not installed."""
-
     says = "SQL needs DuckDB, which is not installed here; make sql installs it."
 
 
 class QueryRefused(ReadError):
-    """DuckDB refuses a query."""
-
     problem: str
     says = "DuckDB refused the query ({problem}); SHOW ALL TABLES lists the tables and columns."

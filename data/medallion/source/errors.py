@@ -1,5 +1,7 @@
 """The errors of the API."""
 
+# ruff: noqa: D101 - the message of an error is its docstring
+
 from __future__ import annotations
 
 from ..errors import MedallionError
@@ -17,8 +19,6 @@ class RetriableApiError(ApiError):
 
 
 class ApiUnreachable(RetriableApiError):
-    """No response came: the request was refused, timed out or was cut off."""
-
     reason: str
     says = "{url} cannot be reached: {reason}."
 
@@ -48,8 +48,6 @@ class FatalApiError(ApiError):
 
 
 class ApiRefused(FatalApiError):
-    """The server refused the request, with a redirect or a 4xx."""
-
     status: int
     answer: str
     settings: str
@@ -58,8 +56,6 @@ class ApiRefused(FatalApiError):
 
 
 class ApiTokenRefused(FatalApiError):
-    """The server requires a login (401), or refuses ours (403)."""
-
     status: int
     answer: str
     setting: str
@@ -71,16 +67,12 @@ class ApiTokenRefused(FatalApiError):
 
 
 class ApiLoginFailed(FatalApiError):
-    """Nothing that signs a request could be made."""
-
     problem: str
     setting: str
     says = "The login to {url} failed ({problem}); check {setting}."
 
 
 class ApiLeadsAway(FatalApiError):
-    """A page links to a next page on another host."""
-
     next: str
     setting: str
     says = (
@@ -90,8 +82,6 @@ class ApiLeadsAway(FatalApiError):
 
 
 class ApiLooped(FatalApiError):
-    """The API's pages lead in a circle."""
-
     problem: str
     says = (
         "{url} leads round in a circle: {problem}. Nothing was published; check in api.py how "
@@ -100,8 +90,6 @@ class ApiLooped(FatalApiError):
 
 
 class ApiGaveUp(FatalApiError):
-    """All attempts of a request failed, or the time limit of the crawl was reached."""
-
     attempts: int
     last: str
     """The last error."""
@@ -115,8 +103,6 @@ class ApiGaveUp(FatalApiError):
 
 
 class ApiEmpty(FatalApiError):
-    """The API reports no records, which was never true."""
-
     unit: str
     setting: str
     says = "{url} says it has no {unit}; nothing was published. Check {setting}."
