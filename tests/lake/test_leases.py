@@ -24,7 +24,7 @@ def test_a_lease_is_told_while_it_is_held_and_released(site):
             lease_of(site).__enter__()
         with lease_of(site, dataset=STATIONS.gold[0]):
             pass
-    assert not site.lake.store.listed("silver", "leases/")
+    assert STATIONS.silver.lease not in site.lake.store.listed("silver", "leases/")
     with lease_of(site):
         pass
 
@@ -32,7 +32,7 @@ def test_a_lease_is_told_while_it_is_held_and_released(site):
 def test_a_lease_is_released_by_a_step_that_fails(site):
     with pytest.raises(KeyError), lease_of(site):
         raise KeyError
-    assert not site.lake.store.listed("silver", "leases/")
+    assert STATIONS.silver.lease not in site.lake.store.listed("silver", "leases/")
 
 
 def test_a_run_that_works_longer_than_its_lease_keeps_it(site):
@@ -83,7 +83,7 @@ def test_a_renewal_that_fails_ends_no_step(site):
         site.patch.setattr(mine, "renew", fail)
         time.sleep(0.5)
     assert len(tried) >= 2
-    assert not site.lake.store.listed("silver", "leases/")
+    assert STATIONS.silver.lease not in site.lake.store.listed("silver", "leases/")
 
 
 def test_a_run_that_lost_its_lease_renews_no_other(site):
@@ -110,7 +110,7 @@ def test_a_store_that_honours_conditions_only_one_at_a_time_is_refused(site):
             mine.race()
         site.patch.undo()
     assert caught.value.winners > 1
-    assert not site.lake.store.listed("silver", "leases/")
+    assert STATIONS.silver.lease not in site.lake.store.listed("silver", "leases/")
 
 
 def test_writers_race_once_a_day(site):
