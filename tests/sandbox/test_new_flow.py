@@ -21,14 +21,11 @@ ROOT = Path(__file__).resolve().parents[2]
 SPELLED = "give small letters, digits and _, and a letter first"
 
 
-def ruff(folder, *arguments):
-    command = [
-        Path(sys.executable).with_name("ruff"),
-        *arguments,
-        folder / "data",
-        folder / "tests",
-    ]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True)
+def passes_lint(folder, *files):
+    ruff = Path(sys.executable).with_name("ruff")
+    for command in (["check"], ["format", "--check"]):
+        done = subprocess.run([ruff, *command, *files], cwd=folder, capture_output=True, text=True)
+        assert done.returncode == 0, done.stdout + done.stderr
 
 
 @pytest.mark.parametrize(
@@ -57,17 +54,29 @@ def test_a_name_is_refused_by_its_reason_and_nothing_is_written(
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("name", ["x", "stop_visits", "underground_stations", "z" * 31, "m_" * 15])
-def test_a_name_of_any_length_passes_lint(tmp_path, monkeypatch, name):
+NAMES = ["x", "stop_visits", "underground_stations", "z" * 31, "m_" * 15]
+
+
+@pytest.mark.parametrize(
+    ("name", "paging"),
+    [*((name, "offset") for name in NAMES), *(("x", p) for p in new_flow.PAGING)],
+)
+def test_a_name_of_any_length_and_any_shape_pass_lint(tmp_path, monkeypatch, name, paging):
     monkeypatch.setattr(new_flow, "ROOT", tmp_path)
-    new_flow.write(name)
+    new_flow.write(name, new_flow.Shape(paging, "data.items", "count"))
     written = [*tmp_path.rglob("*.py")]
     assert len(written) == 11
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
-    shutil.copytree(ROOT / "data" / "medallion", tmp_path / "data" / "medallion")
-    shutil.copy(ROOT / "tests" / "flow_tests.py", tmp_path / "tests")
-    ruff(tmp_path, "check", *written)
-    ruff(tmp_path, "format", "--check", *written)
+    for file in ("data/medallion/flow.py", "tests/flow_tests.py"):  # which are first-party
+        (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / file, tmp_path / file)
+    passes_lint(tmp_path, *written)
+
+
+def test_a_shape_that_is_none_is_refused_by_those_there_are():
+    with pytest.raises(SandboxError, match="PAGING=pages is no kind of pagination: give one of"):
+        new_flow.Shape.asked_for("pages", "", "")
+    assert new_flow.Shape.asked_for("", "", "") == new_flow.Shape("page_number", "", "")
 
 
 @pytest.fixture(scope="module")
@@ -149,7 +158,7 @@ def test_a_flow_needs_no_chart_and_its_block_says_so(checkout):
     assert done.returncode == 0, done.stdout
     assert f"  draw_{name} has no chart to draw, and may be removed" in done.stdout
     assert (folder / "data" / "visualizations" / f"{name}_report.html").is_file()
-    ruff(folder, "check", "data")
+    passes_lint(folder, "data")
     tests = [sys.executable, "-m", "pytest", "-q", "-k", "test_it", f"tests/flows/{name}"]
     done = subprocess.run(tests, cwd=folder, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout
