@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import signal
 import socket
 import subprocess
 import sys
@@ -58,7 +57,7 @@ def web(folder: Path, api: LocalBreweryApi, root: Path = ROOT, **settings: str) 
         try:
             yield _ready(f"http://127.0.0.1:{port}", root / ".sandbox" / lake, process, folder)
         finally:
-            process.send_signal(signal.SIGINT)
+            process.terminate()
             process.wait(90)
             shutil.rmtree(root / ".sandbox" / lake, ignore_errors=True)
 
