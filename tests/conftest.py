@@ -44,7 +44,7 @@ class Gone(MetaPathFinder):
             pytest.skip(f"{name} is not here any more", allow_module_level=True)
 
 
-if not (PROJECT / "breweries").exists():
+if not (PROJECT / "breweries" / "flow.py").exists():  # git leaves what was compiled
     sys.meta_path.append(Gone())
 
 
