@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import importlib
 import json
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, cast
 
@@ -37,9 +36,8 @@ def stand_in(
     """
     file = chosen.dataset
     records = _records(file, f"--dataset {file}") if file else None
-    own = f"{__package__}.{flow.name}"
-    if find_spec(own):
-        module = importlib.import_module(f"{own}.stand_in")
+    if Path(__file__).with_name(flow.name).joinpath("stand_in.py").exists():
+        module = importlib.import_module(f"{__package__}.{flow.name}.stand_in")
         return cast(LocalApi, module.stand_in(chosen, records, port, host))
     for option in ("latency_seconds", "error_rate", "reset_rate", "cut_rate", "change_after"):
         if getattr(chosen, option) is not None:
