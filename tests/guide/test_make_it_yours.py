@@ -227,10 +227,10 @@ def test_the_breweries_can_go_and_a_newer_release_can_come(clone, tmp_path, whol
     shell(mine, "git commit -qam 'Without the breweries'")
 
     blocks = [f"data/*/{dataset.block}.py" for dataset in BREWERIES.datasets]
-    shell(release, f"sed -i.bak '$a # newer' README.md data/breweries/api.py {' '.join(blocks)}")
+    shell(release, f"sed -i.bak '$a # newer' Makefile data/breweries/api.py {' '.join(blocks)}")
     shell(release, "rm -r *.bak data/*/*.bak; touch data/breweries/more.py; git add -A")
     shell(release, "git -c user.name=me -c user.email=me@here commit -qm Newer")
     shell(mine, f"git remote add upstream {release}")
     assert "modify/delete" in followed(NEWER)
     assert not shell(mine, "git status --porcelain; git ls-files '*breweries*'")
-    assert shell(mine, "git diff --name-only HEAD~") == "README.md\n"
+    assert shell(mine, "git diff --name-only HEAD~") == "Makefile\n"
