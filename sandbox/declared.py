@@ -166,9 +166,11 @@ class _Answer(RequestHandler):
             return Slice(0, largest)
         size = int(given.get(paging.size, largest))
         if isinstance(paging, PageNumber):
-            return Slice((int(given.get(paging.page, paging.start)) - paging.start) * size, size)
+            return Slice(
+                (int(given.get(paging.position, paging.start)) - paging.start) * size, size
+            )
         if isinstance(paging, Offset):
-            return Slice(int(given.get(paging.offset, paging.start)) - paging.start, size)
+            return Slice(int(given.get(paging.position, paging.start)) - paging.start, size)
         if isinstance(paging, Cursor):
             cursor = given.get(paging.cursor, paging.start)
             return Slice(0 if cursor == paging.start else int(cursor), size)

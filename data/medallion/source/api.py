@@ -47,7 +47,7 @@ class Total:
         """The total of a response.
 
         Raises:
-            ValueError: it has none, or none that can be.
+            ValueError: it has none, or an impossible one.
         """
         named = response.headers.get(self.header) if self.header else None
         found = named if self.header else response.field(self.path)
@@ -58,7 +58,7 @@ class Total:
 
 @dataclass(kw_only=True, eq=False)
 class Api:
-    """An API that lists records in pages. What it cannot say, a flow says by another method."""
+    """An API that lists records in pages. For what it cannot say, a flow overrides a method."""
 
     title: str
     """The API's name, for people."""

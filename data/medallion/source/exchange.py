@@ -16,7 +16,7 @@ import requests
 from ..lake.records import Item, parse
 from ..table import field_of
 
-LARGEST_BODY = 512 << 20  # bytes, unpacked
+LARGEST_TEXT = 512 << 20  # bytes, unpacked
 Meaning = Literal["answer", "end", "wait", "refusal"]
 """What a status means: an answer, no more pages, try again later, or no."""
 
@@ -45,12 +45,16 @@ class Request:
             "json": dict(self.parameters) if posted else None,
         }
 
-    def __str__(self) -> str:
+    @cached_property
+    def address(self) -> str:
         """The address with its query, for a person to open."""
         try:
             return requests.Request(**self.parts({})).prepare().url or self.url
         except requests.RequestException:
             return self.url
+
+    def __str__(self) -> str:
+        return self.address
 
 
 @dataclass(frozen=True)
@@ -115,9 +119,9 @@ class Page:
 
 def _unpacked(content: bytes) -> bytes:
     try:
-        found = gzip.GzipFile(fileobj=io.BytesIO(content)).read(LARGEST_BODY + 1)
+        found = gzip.GzipFile(fileobj=io.BytesIO(content)).read(LARGEST_TEXT + 1)
     except (OSError, EOFError, zlib.error) as error:
         raise ValueError(f"a gzip file that cannot be unpacked: {error}") from None
-    if len(found) > LARGEST_BODY:
-        raise ValueError(f"a gzip file of more than {LARGEST_BODY:,} bytes")
+    if len(found) > LARGEST_TEXT:
+        raise ValueError(f"a gzip file of more than {LARGEST_TEXT:,} bytes")
     return found

@@ -38,11 +38,10 @@ class Paginator(ABC):
     ) -> Request | None:
         """The request of the page after this one; None if this is the last one.
 
-        `records` is the number of this page's records, `full` the least number of a page that is
-        not the last one.
+        `records` is the number of this page's records. A page with fewer than `full` is the last.
 
         Raises:
-            ValueError: the response says neither.
+            ValueError: the response cannot be read.
         """
 
 
@@ -57,49 +56,54 @@ class SinglePage(Paginator):
 
 
 @dataclass(frozen=True)
-class PageNumber(Paginator):
-    """Pages have numbers. The page after the last one is empty, or it is not there."""
+class _Counted(Paginator):
+    """A page has a position. The page after the last one is empty, or it is not there."""
 
-    page: str = "page"
-    size: str = "per_page"
-    start: int = 1
-    """The number of the first page."""
+    position: str = ""
+    size: str = ""
+    start: int = 0
+    """The position of the first page."""
 
-    def first(self, request: Request, size: int) -> Request:  # noqa: D102
-        return super().first(request.having(**{self.page: self.start}), size)
+    @abstractmethod
+    def _step(self, records: int) -> int:
+        """How far the next page is from a page of so many records."""
 
-    def ahead(self, first: Request, size: int, total: int) -> Iterable[Request]:  # noqa: D102
-        numbers = range(self.start + 1, self.start + 1 + total // size)
-        return (first.having(**{self.page: number}) for number in numbers)
+    def first(self, request: Request, size: int) -> Request:
+        return super().first(request.having(**{self.position: self.start}), size)
 
-    def after(  # noqa: D102
+    def ahead(self, first: Request, size: int, total: int) -> Iterable[Request]:
+        further = (self.start + number * self._step(size) for number in range(1, total // size + 1))
+        return (first.having(**{self.position: position}) for position in further)
+
+    def after(
         self, request: Request, response: Response, records: int, full: int
     ) -> Request | None:
-        following = request.having(**{self.page: request.parameters[self.page] + 1})
-        return following if records >= full else None
+        position = request.parameters[self.position] + self._step(records)
+        return request.having(**{self.position: position}) if records >= full else None
 
 
 @dataclass(frozen=True)
-class Offset(Paginator):
-    """A page begins at a record. A page after the last record is empty, or it is not there."""
+class PageNumber(_Counted):
+    """Pages have numbers."""
 
-    offset: str = "offset"
+    position: str = "page"
+    size: str = "per_page"
+    start: int = 1
+
+    def _step(self, records: int) -> int:
+        return 1
+
+
+@dataclass(frozen=True)
+class Offset(_Counted):
+    """A page begins at a record, by the number of records before it."""
+
+    position: str = "offset"
     size: str = "limit"
     start: int = 0
-    """The offset of the first record."""
 
-    def first(self, request: Request, size: int) -> Request:  # noqa: D102
-        return super().first(request.having(**{self.offset: self.start}), size)
-
-    def ahead(self, first: Request, size: int, total: int) -> Iterable[Request]:  # noqa: D102
-        offsets = range(self.start + size, self.start + total + 1, size)
-        return (first.having(**{self.offset: offset}) for offset in offsets)
-
-    def after(  # noqa: D102
-        self, request: Request, response: Response, records: int, full: int
-    ) -> Request | None:
-        following = request.having(**{self.offset: request.parameters[self.offset] + records})
-        return following if records >= full else None
+    def _step(self, records: int) -> int:
+        return records
 
 
 @dataclass(frozen=True)
