@@ -6,6 +6,7 @@ most 200 records a page, `/meta` with a total and counts, 120 requests a minute.
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from data.medallion.settings import FlowSettings
@@ -41,6 +42,29 @@ class OpenBreweryDB(Api):
             if counts:
                 facets[name] = fold({key: int(count) for key, count in counts.items()})
         return Totals(int(body["total"]), facets)
+
+    def excuse(self, spellings: Mapping[str, int], told: int) -> str:
+        """Excuse a count that the server overwrote.
+
+        It counts by spelling, then lowers the keys (`mb_strtolower`). If spellings differ only in
+        case, the last count overwrites the others. The total includes them all.
+        """
+        if not (told < sum(spellings.values()) and is_sum_of_some(told, spellings.values())):
+            return ""
+        shown = ", ".join(map(repr, sorted(spellings)[:5]))
+        more = f" and {len(spellings) - 5} more" if len(spellings) > 5 else ""
+        return (
+            f"the records spell it {shown}{more}; the API puts spellings that differ in case under "
+            "one key, and keeps the last one's count"
+        )
+
+
+def is_sum_of_some(number: int, counts: Collection[int]) -> bool:
+    """Whether a number is the sum of one or more of the counts."""
+    sums = 1  # bit n is set if some of the counts so far add up to n
+    for count in counts:
+        sums |= sums << count
+    return number > 0 and bool(sums >> number & 1)
 
 
 API = OpenBreweryDB(

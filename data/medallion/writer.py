@@ -166,14 +166,14 @@ class Writer:
         stored = self.store(entry, content, kind, before.object if before else None)
         return Copy(key=fixed, object=stored)
 
-    def carry(self, fixed: str, kind: str) -> Copy | None:
-        """The copy of the previous version at a fixed name, if one of its two objects is whole."""
+    def carry(self, fixed: str) -> Copy | None:
+        """The previous version's copy of records, if one of its two objects is whole."""
         before = self.previous.copy_at(fixed) if self.previous else None
         if before is None or self.is_whole(before.object):
             return before
         with suppress(LakeError, StoreError):
             content = self.lake.read(self.dataset.layer, before.as_stored)
-            return self.store_copied(fixed, content, before.object.rows, kind)
+            return self.store_copied(fixed, content, before.object.rows, CONTENT_TYPE)
         return None
 
     def is_whole(self, entry: StoredObject) -> bool:

@@ -1,4 +1,4 @@
-"""A run's temporary files on this machine, and an error if they cannot be written."""
+"""A run's files on this machine: temporary ones, and atomic writes of the others."""
 
 from __future__ import annotations
 
@@ -30,6 +30,18 @@ def workspace() -> Iterator[Path]:
             raise
         reason = getattr(error, "strerror", None) or str(error)
         raise TemporaryFolderUnusable(_where(), reason) from error
+
+
+def write_whole(file: Path, content: bytes) -> None:
+    """Write a file atomically; create its folder if it is missing.
+
+    Raises:
+        OSError: the folder or the file cannot be written.
+    """
+    file.parent.mkdir(parents=True, exist_ok=True)
+    draft = file.with_suffix(".draft")
+    draft.write_bytes(content)
+    draft.replace(file)
 
 
 def _is_ours(error: OSError) -> bool:

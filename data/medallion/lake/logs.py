@@ -13,7 +13,7 @@ from typing import Any
 
 from ..errors import MedallionError
 from ..host.console import tell
-from ..host.files import write_whole
+from ..host.workspace import write_whole
 from .datasets import LAYERS, LOGS, Dataset, Layer
 from .errors import StoreError
 from .manifest import now

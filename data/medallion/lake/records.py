@@ -47,6 +47,14 @@ def parse(text: str, at: int = 0) -> tuple[Any, int]:
         raise ValueError(f"JSON nested too deeply at character {at}") from None
 
 
+def parse_whole(text: str) -> Any:
+    """Parse a text that is one JSON value; ValueError if it is not."""
+    value, end = parse(text)
+    if end != len(text):
+        raise ValueError(f"more than one JSON value at character {end}")
+    return value
+
+
 def array_lines(records: Iterable[str]) -> Iterator[bytes]:
     """Yield the pieces of a file of records; each record is a JSON text of one line."""
     before = "[\n"

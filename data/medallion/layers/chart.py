@@ -60,7 +60,7 @@ def visualize(step: Step) -> tuple[Summary, Figure]:
         checks=(check,),
         rows_out=len(table),
     )
-    manifest, page = with_page(step, writer, manifest, (), pictures[0][2])
+    manifest, page = with_page(step, manifest, (), pictures[0][2])
     manifest = writer.publish(manifest, made_from_expired(step.lake, source))
     folder = step.settings.lake.visualizations
     files = [keep_locally("chart", folder / Path(k).name, c) for k, _, c in pictures]

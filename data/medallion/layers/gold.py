@@ -49,7 +49,7 @@ def aggregate(step: Step) -> Summary:
             rows_out=len(table),
         )
         if flow.report in writer.dataset.beside:
-            manifest, page = with_page(step, writer, manifest, manifests)
+            manifest, page = with_page(step, manifest, manifests)
             more["report"] = keep_page(step, page)
         manifests.append(writer.publish(manifest, is_over))
     count = sum(writer.objects_written for writer in step.writers)

@@ -169,7 +169,7 @@ def _store_changes(step: Step, report: Report) -> Copy:
     """Store the change report; if nothing changed, the last one stays."""
     writer, key = step.writer, step.flow.changes
     if report.is_same:
-        if copy := writer.carry(key, CONTENT_TYPE):
+        if copy := writer.carry(key):
             return copy
         if writer.previous and writer.previous.copy_at(key):
             tell(f"silver/{key} was damaged, and is lost: it says now that nothing changed.")

@@ -8,18 +8,18 @@ from pathlib import Path
 
 from ..flow import Flow
 from ..host.console import tell
-from ..host.files import write_whole
+from ..host.workspace import write_whole
 from ..lake.manifest import Manifest
 from ..lake.versions import Lake
 from ..settings import LakeSettings, known_secrets
-from ..writer import Step, Writer
+from ..writer import Step
 from .facts import Facts, gather
 from .language import Language
 from .page import render
 
 
 def with_page(
-    step: Step, writer: Writer, version: Manifest, others: Sequence[Manifest], chart: bytes = b""
+    step: Step, version: Manifest, others: Sequence[Manifest], chart: bytes = b""
 ) -> tuple[Manifest, bytes]:
     """Make the page of the lake as it will be, and store it as a part of a version.
 
@@ -30,7 +30,7 @@ def with_page(
     try:
         facts = gather(step.lake, step.flow, (*others, version), chart)
         content = render(facts, Language.load(settings.report_language))
-        copy = writer.store_copied(key, content, version.rows_in, "text/html; charset=utf-8")
+        copy = step.writer.store_copied(key, content, version.rows_in, "text/html; charset=utf-8")
     except Exception as error:
         reason = known_secrets().text(f"{type(error).__name__}: {error}")
         tell(

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from ..lake.records import Item, parse
+from ..lake.records import Item, parse, parse_whole
 from .exchange import Response
 
 EACH = "[*]"
@@ -56,10 +56,10 @@ class JsonLines(Body):
         items = []
         for number, line in enumerate(response.text.split("\n"), 1):
             if text := line.strip():
-                value, end = parse(text)
-                if end != len(text):
-                    raise ValueError(f"more than one JSON value in line {number}")
-                items.append((text, value))
+                try:
+                    items.append((text, parse_whole(text)))
+                except ValueError as error:
+                    raise ValueError(f"line {number}: {error}") from None
         return items
 
 

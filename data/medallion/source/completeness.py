@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 import unicodedata
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from pathlib import Path
@@ -24,6 +24,9 @@ MOST_RECORDS = 10**12
 
 Identities = Callable[[list[Item]], Iterable[str | None]]
 """A function from the records of a page to their keys; None for a record without one."""
+
+Excuse = Callable[[Mapping[str, int], int], str]
+"""As `Api.excuse`."""
 
 Differences = dict[str, dict[str, int]]
 """The name of a count to its values: `fetched` by us and `told` by the API."""
@@ -55,12 +58,18 @@ class Tally:
     """Counts the fetched records. Their ids are in a file, so their number has no limit."""
 
     def __init__(
-        self, facets: Facets, table: Table, file: Path, identities: Identities | None = None
+        self,
+        facets: Facets,
+        table: Table,
+        file: Path,
+        identities: Identities | None = None,
+        excuse: Excuse = lambda spellings, told: "",
     ) -> None:
         self.records = 0
         self.repeated = ""
         """The first key that was met twice."""
         self._identities = identities or self._as_received
+        self._excuse = excuse
         self._table = table
         self._columns = facets
         self._facets: dict[str, Counter[str]] = {name: Counter() for name in facets}
@@ -117,79 +126,39 @@ class Tally:
         return int(named) + self._nameless
 
     def differences(self, totals: Totals) -> Differences:
-        """The differences between the records and the API's totals."""
+        """The differences between the records and the API's totals, without the excused ones."""
         found = {}
         if self.distinct != totals.records:
             found["total"] = {"fetched": self.distinct, "told": totals.records}
-        for one in self._recounts_that_differ(totals):
-            if not one.overwritten:
-                found[f"{one.facet} {one.key}"] = {"fetched": one.fetched, "told": one.told}
+        for facet, key, spellings, told in self._counts_that_differ(totals):
+            if not self._excuse(spellings, told):
+                found[f"{facet} {key}"] = {"fetched": sum(spellings.values()), "told": told}
         return found
 
-    def _recounts_that_differ(self, totals: Totals) -> Iterator[Recount]:
-        for name, told in totals.facets.items():
+    def _counts_that_differ(
+        self, totals: Totals
+    ) -> Iterator[tuple[str, str, Mapping[str, int], int]]:
+        """Each such facet and value: the records per spelling of it, and the API's count."""
+        for facet, told in totals.facets.items():
             spelled: dict[str, dict[str, int]] = defaultdict(dict)
-            for spelling, count in self._facets[name].items():
+            for spelling, count in self._facets[facet].items():
                 spelled[folded(spelling)][spelling] = count
             for key in sorted(told.keys() | spelled.keys()):
-                recount = Recount(name, key, spelled.get(key, {}), told[key])
-                if recount.fetched != recount.told:
-                    yield recount
+                if sum(spelled[key].values()) != told[key]:
+                    yield facet, key, spelled[key], told[key]
 
     def checks(self, totals: Totals) -> tuple[Check, ...]:
         """The proof of completeness, for a manifest."""
         name = "distinct records = the API's total"
         checks = [Check(name=name, expected=totals.records, found=self.distinct)]
-        for facet, told in totals.facets.items():
+        for facet, counts in totals.facets.items():
             name, found = VALUES_OF.format(facet), len(fold(self._facets[facet]))
-            checks.append(Check(name=name, expected=len(told), found=found))
-        for one in self._recounts_that_differ(totals):
-            if one.overwritten:
-                name = f"the API's {one.facet} {one.key!r}"
-                checks.append(Check(name=name, expected=one.told, found=one.fetched, note=one.note))
+            checks.append(Check(name=name, expected=len(counts), found=found))
+        for facet, key, spellings, told in self._counts_that_differ(totals):
+            name, fetched = f"the API's {facet} {key!r}", sum(spellings.values())
+            note = self._excuse(spellings, told)
+            checks.append(Check(name=name, expected=told, found=fetched, note=note))
         return tuple(checks)
-
-
-@dataclass(frozen=True)
-class Recount:
-    """A value of a facet: the records per spelling, and the count that the API reports."""
-
-    facet: str
-    key: str
-    spellings: Mapping[str, int]
-    told: int
-
-    @property
-    def fetched(self) -> int:
-        """The records of all spellings."""
-        return sum(self.spellings.values())
-
-    @property
-    def overwritten(self) -> bool:
-        """Whether the API reports only some of the spellings.
-
-        The server counts by spelling, then lowers the keys (`mb_strtolower`). If spellings differ
-        only in case, the last count overwrites the others. The total includes them all.
-        """
-        return self.told < self.fetched and is_sum_of_some(self.told, self.spellings.values())
-
-    @property
-    def note(self) -> str:
-        """Why an overwritten count proves nothing."""
-        spellings = sorted(self.spellings)
-        more = f" and {len(spellings) - 5} more" if len(spellings) > 5 else ""
-        return (
-            f"the records spell it {', '.join(map(repr, spellings[:5]))}{more}; the API puts "
-            "spellings that differ in case under one key, and keeps the last one's count"
-        )
-
-
-def is_sum_of_some(number: int, counts: Collection[int]) -> bool:
-    """Whether a number is the sum of one or more of the counts."""
-    sums = 1  # bit n is set if some of the counts so far add up to n
-    for count in counts:
-        sums |= sums << count
-    return number > 0 and bool(sums >> number & 1)
 
 
 def fold(counts: Mapping[str, int]) -> Counter[str]:

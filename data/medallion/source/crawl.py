@@ -49,7 +49,7 @@ def crawl(
         FatalApiError: no complete crawl was possible.
     """
     with Client(api, settings) as client:
-        tally = partial(Tally, api.facets, table, path.with_suffix(".ids"), identities)
+        tally = partial(Tally, api.facets, table, path.with_suffix(".ids"), identities, api.excuse)
         fetch = partial(_fetch, api, tally, settings, client, path)
         totals = _totals(api, client, settings)
         if totals is None:

@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 import requests
 
-from ..lake.records import Item, parse
+from ..lake.records import Item, parse_whole
 from ..table import field_of
 
 LARGEST_TEXT = 512 << 20  # bytes, unpacked
@@ -91,11 +91,7 @@ class Response:
         Raises:
             ValueError: it is not one JSON value.
         """
-        text = self.text.strip()
-        value, end = parse(text)
-        if end != len(text):
-            raise ValueError(f"more than one JSON value at character {end}")
-        return value
+        return parse_whole(self.text.strip())
 
     def field(self, path: str) -> Any:
         """A field of the body (`meta.count`, `0.count`), or the body for ""; None if it is missing.

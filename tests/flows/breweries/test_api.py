@@ -6,10 +6,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from data.breweries.flow import FLOW
 from data.medallion.source.client import Client
-from data.medallion.source.completeness import Tally, Totals
+from data.medallion.source.completeness import Tally, Totals, fold
 from data.medallion.source.crawl import crawl
 from sandbox.breweries.api import LocalBreweryApi
 from sandbox.breweries.dataset import Data
@@ -45,25 +47,84 @@ def test_what_is_no_meta_is_refused(body):
 
 
 def test_deprecated_names_count_as_the_new_ones_do():
-    tally = Tally(API.facets, FLOW.table, Path(":memory:"))
     one = {"id": "1", "brewery_type": "Micro", "country": "A", "state_province": "MIssouri"}
     two = {"id": "2", "brewery_type": None, "country": "A", "state": "Missouri"}
-    tally.add([("", record) for record in (one, one, two)])
     told = {
         "total": 2,
         "by_type": {"micro": 1},
         "by_country": {"A": 2},
         "by_state": {"Missouri": 1, "MIssouri": 1},
     }
-    assert tally.differences(API.read_meta(told)) == {}
+    assert tallied([one, one, two]).differences(API.read_meta(told)) == {}
 
 
 def test_what_the_local_server_tells_of_any_records_adds_up():
     records = [*generate(200, seed=3), *generate(2, seed=9)]
-    tally = Tally(API.facets, FLOW.table, Path(":memory:"))
-    tally.add([("", record) for record in records])
     totals = API.read_meta(json.loads(encode(Data(records).meta)))
-    assert tally.differences(totals) == {}
+    assert tallied(records).differences(totals) == {}
+
+
+def tallied(records):
+    tally = Tally(API.facets, FLOW.table, Path(":memory:"), excuse=API.excuse)
+    tally.add([("", record) for record in records])
+    return tally
+
+
+def told(records):
+    """As the server tells: it counts by spelling, and puts those that differ in case in one key."""
+    found = {}
+    for facet, column in API.facets.items():
+        field = "state_province" if column == "state" else column
+        spelled = Counter(record[field] for record in records)
+        found[facet] = fold({spelling.lower(): n for spelling, n in sorted(spelled.items())})
+    return Totals(len(records), found)
+
+
+def of_types(*types):
+    others = {"country": "A", "state_province": "B"}
+    return [{"id": str(n), "brewery_type": kind, **others} for n, kind in enumerate(types)]
+
+
+def test_a_count_that_the_api_overwrote_is_noted_and_not_refused():
+    records = of_types(*["micro"] * 300, "Micro")
+    tally, said = tallied(records), told(records)
+    assert said.facets["by_type"] == {"micro": 300}
+    assert tally.differences(said) == {}
+    *others, noted = tally.checks(said)
+    assert all(check.held and check.note is None for check in others)
+    assert (noted.name, noted.expected, noted.found) == ("the API's by_type 'micro'", 300, 301)
+    assert noted.held
+    assert "'Micro', 'micro'" in noted.note
+
+
+@pytest.mark.parametrize("told_of", [299, 2, 0, 302])
+def test_any_other_difference_is_refused(told_of):
+    records = of_types(*["micro"] * 300, "Micro")
+    said = replace(told(records), facets={"by_type": Counter(micro=told_of)})
+    found = tallied(records).differences(said)
+    assert found == {"by_type micro": {"fetched": 301, "told": told_of}}
+
+
+def test_one_spelling_has_no_excuse():
+    said = Totals(3, {"by_type": Counter(micro=1, bar=2)})
+    found = tallied(of_types("micro", "micro", "bar")).differences(said)
+    assert found.keys() == {"by_type micro", "by_type bar"}
+
+
+CASES = "mM iI\u0130\u0131\u00df\u1e9eSs\u017f\u03a3\u03c3\u03c2\u00c0\u00e0A\u0300\u0308Kk\u212a"
+spellings = st.text(CASES, max_size=3) | st.text(max_size=3)
+fields = {"brewery_type": spellings, "country": spellings, "state_province": spellings}
+
+
+@given(st.lists(st.fixed_dictionaries(fields), min_size=1, max_size=30), st.data())
+def test_all_records_of_any_spelling_are_complete_and_all_but_one_are_not(found, data):
+    records = [{"id": str(n), **record} for n, record in enumerate(found)]
+    said = told(records)
+    assert tallied(records).differences(said) == {}
+    assert all(check.held for check in tallied(records).checks(said))
+    lacking = list(records)
+    del lacking[data.draw(st.integers(0, len(records) - 1))]
+    assert "total" in tallied(lacking).differences(said)
 
 
 @pytest.fixture
