@@ -3,6 +3,8 @@
 A paginator gives the next request. It sends nothing.
 """
 
+# ruff: noqa: D102 - as Paginator says
+
 from __future__ import annotations
 
 import re
@@ -16,6 +18,9 @@ from .exchange import Request, Response
 PARAMETER = re.compile(r'\s*;\s*([^\s;,="]+)\s*(?:=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s;,"]*)))?')
 LINK = re.compile(f"<([^<>]*)>((?:{PARAMETER.pattern})*)")
 """A link of a `Link` header. The parser of `requests` cuts an address at its first ; or ,."""
+
+Next = Request | None
+"""The request of the next page; None if there is none."""
 
 
 class Paginator(ABC):
@@ -33,10 +38,8 @@ class Paginator(ABC):
         return ()
 
     @abstractmethod
-    def after(
-        self, request: Request, response: Response, records: int, full: int
-    ) -> Request | None:
-        """The request of the page after this one; None if this is the last one.
+    def after(self, request: Request, response: Response, records: int, full: int) -> Next:
+        """The request of the page after this one.
 
         `records` is the number of this page's records. A page with fewer than `full` is the last.
 
@@ -49,9 +52,7 @@ class Paginator(ABC):
 class SinglePage(Paginator):
     """All records are in one response."""
 
-    def after(  # noqa: D102
-        self, request: Request, response: Response, records: int, full: int
-    ) -> Request | None:
+    def after(self, request: Request, response: Response, records: int, full: int) -> Next:
         return None
 
 
@@ -75,9 +76,7 @@ class _Counted(Paginator):
         further = (self.start + number * self._step(size) for number in range(1, total // size + 1))
         return (first.having(**{self.position: position}) for position in further)
 
-    def after(
-        self, request: Request, response: Response, records: int, full: int
-    ) -> Request | None:
+    def after(self, request: Request, response: Response, records: int, full: int) -> Next:
         position = request.parameters[self.position] + self._step(records)
         return request.having(**{self.position: position}) if records >= full else None
 
@@ -117,13 +116,11 @@ class Cursor(Paginator):
     start: str = ""
     """The cursor of the first page, if the API needs one."""
 
-    def first(self, request: Request, size: int) -> Request:  # noqa: D102
+    def first(self, request: Request, size: int) -> Request:
         begun = request.having(**{self.cursor: self.start}) if self.start else request
         return super().first(begun, size)
 
-    def after(  # noqa: D102
-        self, request: Request, response: Response, records: int, full: int
-    ) -> Request | None:
+    def after(self, request: Request, response: Response, records: int, full: int) -> Next:
         cursor = response.field(self.path)
         return request.having(**{self.cursor: cursor}) if cursor else None
 
@@ -135,9 +132,7 @@ class JsonLink(Paginator):
     path: str = "next"
     size: str = ""
 
-    def after(  # noqa: D102
-        self, request: Request, response: Response, records: int, full: int
-    ) -> Request | None:
+    def after(self, request: Request, response: Response, records: int, full: int) -> Next:
         link = response.field(self.path)
         if link and not isinstance(link, str):
             raise ValueError(f"no address in {self.path}")
@@ -150,9 +145,7 @@ class HeaderLink(Paginator):
 
     size: str = "per_page"
 
-    def after(  # noqa: D102
-        self, request: Request, response: Response, records: int, full: int
-    ) -> Request | None:
+    def after(self, request: Request, response: Response, records: int, full: int) -> Next:
         link = next_link(response)
         return Request(link) if link else None
 
