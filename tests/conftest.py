@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import settings as hypothesis_settings
 
-from data.medallion import flows, settings
-from data.medallion.host.envfile import read_envfile
+from data.medallion import flows
+from data.medallion.host import envfile
 from data.medallion.lake.datasets import LAYERS, Layer
 from data.medallion.lake.runs import RUN
 from data.medallion.lake.versions import Lake
@@ -56,15 +56,15 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     for name in NAMES:
         os.environ.pop(name, None)  # tests speak to this machine; those of proxies set their own
-    _hide_settings_of(settings.DOTENV)
-    settings.DOTENV = Path(folder.name, ".env")
+    _hide_settings_of(envfile.DOTENV)
+    envfile.DOTENV = Path(folder.name, ".env")
 
 
 def _hide_settings_of(dotenv: Path) -> None:
     """An empty variable hides that of .env, also from the processes that a test starts."""
     ours = {str(field.validation_alias) for field in LakeSettings.model_fields.values()}
     prefixes = tuple(f"{name.upper()}_" for name in flows.names())
-    for name in read_envfile(dotenv):
+    for name in envfile.read_envfile(dotenv):
         if name in ours - {*STORE_SETTINGS} or name.startswith(prefixes):
             os.environ.setdefault(name, "")
 

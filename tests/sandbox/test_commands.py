@@ -232,7 +232,7 @@ def test_a_dataset_that_is_none_is_a_sentence(tmp_path, capsys, content):
 
 def test_settings_that_are_no_utf_8_are_a_sentence(tmp_path, monkeypatch, capsys):
     (tmp_path / ".env").write_bytes("A=1\nNAME=São\n".encode("latin-1"))
-    monkeypatch.setattr("data.medallion.settings.DOTENV", tmp_path / ".env")
+    monkeypatch.setattr("data.medallion.host.envfile.DOTENV", tmp_path / ".env")
     monkeypatch.delenv("MINIO_ENDPOINT", raising=False)
     assert main(["run"]) == 1
     said = capsys.readouterr().err

@@ -3,11 +3,24 @@
 from __future__ import annotations
 
 import io
+import os
 from pathlib import Path
 
 from dotenv import dotenv_values
 
 from ..errors import SettingsFileUnreadable
+
+DOTENV = Path(__file__).resolve().parents[3] / ".env"  # next to docker-compose.yml
+
+
+def environment() -> dict[str, str]:
+    """The variables of `.env` and the environment, which wins; without empty values.
+
+    Raises:
+        SettingsFileUnreadable: `.env` is not text, or this user may not read it.
+    """
+    found = {**read_envfile(DOTENV), **os.environ}
+    return {name: value for name, value in found.items() if value}
 
 
 def read_envfile(file: Path) -> dict[str, str]:
