@@ -25,6 +25,8 @@ from .store import embedded_store
 def read(chosen: argparse.Namespace) -> int:
     """Read the configured or the embedded lake: SQL, versions, changes, a check."""
     known = flows.load_all()  # while the store starts
+    with suppress(ImportError):  # which the reader explains, where it needs it
+        import duckdb  # noqa: F401
     with variables(chosen.ready()):
         _refuse_an_empty(Lake.connect(LakeSettings.load()), known)
         return reader.main(chosen.words)

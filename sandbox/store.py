@@ -14,8 +14,6 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
-from http import HTTPStatus
-from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import IO
 
@@ -157,6 +155,9 @@ def _is_held(path: Path) -> bool:
 
 def healthy(endpoint: str) -> bool:
     """Whether a store on this machine responds at this endpoint."""
+    from http import HTTPStatus
+    from http.client import HTTPConnection, HTTPException  # while the store starts
+
     asking = HTTPConnection(endpoint, timeout=1)
     with suppress(OSError, HTTPException), closing(asking):
         asking.request("GET", "/healthz")

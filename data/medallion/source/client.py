@@ -17,12 +17,11 @@ from email.utils import parsedate_to_datetime
 from functools import partial
 from http import HTTPStatus
 from http.client import HTTPException
-from typing import NoReturn, Protocol, TypeVar
+from typing import TYPE_CHECKING, NoReturn, Protocol, TypeVar
 from urllib.parse import urlsplit
 
 import requests
 import urllib3
-from pyrate_limiter import Duration, Limiter, Rate
 from tenacity import (
     RetryCallState,
     Retrying,
@@ -52,6 +51,9 @@ from .errors import (
     RetriableApiError,
 )
 from .exchange import Meaning, Request, Response
+
+if TYPE_CHECKING:
+    from pyrate_limiter import Limiter
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -88,8 +90,7 @@ class Client:
         self._settings = settings
         self._deadline = time.monotonic() + settings.api_time_limit
         self._stopped = threading.Event()
-        limit = settings.api_requests_per_minute
-        self._limiter = Limiter(Rate(limit, Duration.MINUTE)) if limit else None
+        self._limiter = _limiter(settings.api_requests_per_minute)
         self._login = Login(api.auth, settings)
         self._session = session(settings.api_connections)
         self._session.headers.update(
@@ -243,6 +244,12 @@ class Client:
             return ApiTokenRefused(str(request), status, answer, self._login.settings, problem)
         names = settings.name_of("API_URL"), settings.name_of("API_PAGE_SIZE")
         return ApiRefused(str(request), status, answer, " and ".join(names))
+
+
+def _limiter(requests_per_minute: int) -> Limiter | None:
+    from pyrate_limiter import Duration, Limiter, Rate  # readers import this module, and send none
+
+    return Limiter(Rate(requests_per_minute, Duration.MINUTE)) if requests_per_minute else None
 
 
 def seconds_asked(headers: Mapping[str, str]) -> float | None:
