@@ -79,4 +79,6 @@ def _refuse_an_empty(lake: Lake, known: Sequence[Flow]) -> None:
         with suppress(BucketMissing):
             if lake.store.listed(dataset.layer, dataset.prefix):
                 return
-    raise SandboxError("Nothing is published in this lake yet: finish a run (make run) first.")
+    raise SandboxError(
+        "Nothing is published in this lake yet: finish a run in it, or read another by LAKE=..."
+    )

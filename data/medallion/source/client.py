@@ -35,9 +35,10 @@ from tenacity import (
 from typing_extensions import Self
 
 from .. import __version__
+from ..host.console import tell
 from ..host.network import session
 from ..own_code import OwnCode
-from ..settings import FlowSettings
+from ..settings import FlowSettings, known_secrets
 from .auth import Auth, Login
 from .errors import (
     ApiBodyMalformed,
@@ -137,6 +138,7 @@ class Client:
             retry=retry_if_exception_type(RetriableApiError),
             wait=wait,
             stop=lambda state: enough(state) or state.upcoming_sleep > self._seconds_left(),
+            before_sleep=self._tell,
             sleep=sleep_using_event(self._stopped),
             retry_error_callback=partial(self._give_up, str(request)),
         )(self._try, request, read, after_last)
@@ -160,6 +162,11 @@ class Client:
                 self._stopped.set()
                 pool.shutdown(cancel_futures=True)
                 raise
+
+    def _tell(self, state: RetryCallState) -> None:
+        error = state.outcome.exception() if state.outcome else None
+        tries = f"try {state.attempt_number + 1} of {self._settings.api_attempts}"
+        tell(known_secrets().text(f"{error} Next is {tries}, in {state.upcoming_sleep:.1f} s."))
 
     def _give_up(self, address: str, state: RetryCallState) -> NoReturn:
         settings = self._settings
