@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import re
+import signal
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -49,6 +50,10 @@ if not (PROJECT / "breweries" / "flow.py").exists():  # git leaves what was comp
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    for number in (signal.SIGINT, signal.SIGHUP):
+        if signal.getsignal(number) is signal.SIG_IGN:  # by nohup, or in the background
+            # What a test starts would ignore it too; a handler does the same, for us alone.
+            signal.signal(number, lambda *_: None)
     folder = tempfile.TemporaryDirectory(prefix="breweries-mage-")
     config.add_cleanup(folder.cleanup)
     os.environ["MAGE_DATA_DIR"] = folder.name  # Mage reads it when it is first imported

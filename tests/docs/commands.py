@@ -47,6 +47,7 @@ RUN = {
     "make check": Run(f"{MAKE}::test_the_demo_is_asked_in_sql"),
     "make report": Run(f"{MAKE}::test_report_makes_the_page_of_a_lake"),
     "make report LAKE=demo": Run(f"{MAKE}::test_report_makes_the_page_of_a_lake"),
+    "make open": Run(f"{MAKE}::test_report_makes_the_page_of_a_lake", "make open"),
     "make api": Run(f"{MAKE}::test_api_serves_ones_own_records"),
     'make api ARGS="--dataset FILE"': Run(
         f"{MAKE}::test_api_serves_ones_own_records", 'make api ARGS="--dataset'
