@@ -13,7 +13,6 @@ from data.medallion.errors import MedallionError
 from data.medallion.host.command import importing, port, run, say
 
 from . import default_flow
-from .lakes import lake_to_read
 from .problems import SandboxError, in_words
 
 WEB_PORT = 6789
@@ -30,6 +29,8 @@ def _do(arguments: list[str] | None) -> int:
     chosen = _parser().parse_args(arguments)
     try:
         with ExitStack() as stack:
+            with importing(INTERRUPTED):
+                from .lakes import lake_to_read
             if chosen.starts:
                 chosen.ready = stack.enter_context(lake_to_read(chosen.lake))
             with importing(INTERRUPTED):  # while the store starts

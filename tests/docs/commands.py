@@ -40,6 +40,7 @@ RUN = {
     'make sql Q="SELECT ..."': Run(f"{MAKE}::test_the_demo_is_asked_in_sql", " Q="),
     "make sql AT=2026-11-18": Run(f"{MAKE}::test_the_demo_is_asked_in_sql", " AT="),
     "make versions": Run(f"{MAKE}::test_the_demo_is_asked_in_sql"),
+    "make changes": Run(f"{MAKE}::test_the_demo_is_asked_in_sql"),
     "make changes FROM=<run>": Run(
         f"{MAKE}::test_the_demo_is_asked_in_sql", "make changes LAKE=demo FROM="
     ),
