@@ -70,6 +70,7 @@ def importing(interrupted: str) -> Iterator[None]:
     before = when_ended(end)
     gc.disable()  # it would take a fifth of the time, and there is no garbage
     yield
+    gc.freeze()
     gc.enable()
     for number, handler in before.items():
         signal.signal(number, handler)
