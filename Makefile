@@ -6,7 +6,8 @@ SHELL := /bin/bash
 .DELETE_ON_ERROR:
 
 BIN := .venv/bin
-LAKE ?= main
+# By default, run and web mean the lake main, and what reads means the one that was used last.
+LAKE ?=
 # Which dataset: a folder of data/ with a flow.py.
 FLOW ?= breweries
 WEB_PORT ?= 6789
@@ -18,7 +19,7 @@ unexport PYTHONHOME PYTHONPATH PYTHONSAFEPATH PYTHONSTARTUP PYTHONPLATLIBDIR PYT
 # The project's own code: what lint and format look at.
 CODE := $(patsubst %/,%,$(sort $(dir $(wildcard */*.py))))
 
-.PHONY: help demo run web report store sql versions changes check dataset api env up monitor zabbix down logs trigger \
+.PHONY: help demo run web report open store sql versions changes check dataset api env up monitor zabbix down logs trigger \
   setup test test-all test-fast test-faults \
   test-compose test-monitoring lint audit format bench images dashboards lock clean
 
@@ -36,6 +37,9 @@ web: environment-sandbox ## Open Mage's page on http://127.0.0.1:6789 (WEB_PORT=
 
 report: environment-sandbox ## Make the page of what a lake holds and proves (LAKE=demo, FLOW=...)
 	@exec $(BIN)/python -m sandbox report --flow "$(FLOW)" --lake "$(LAKE)"
+
+open: environment-sandbox ## Show that page in the browser (FLOW=...)
+	@exec $(BIN)/python -m sandbox show --flow "$(FLOW)"
 
 store: environment-sandbox ## Serve the embedded store alone, to read a lake (LAKE=demo or main)
 	@exec $(BIN)/python -m sandbox store --flow "$(FLOW)" --lake "$(LAKE)"

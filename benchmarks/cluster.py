@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from data.breweries.flow import FLOW
-from sandbox import runner
+from sandbox.lakes import variables
 
 from . import measure
 from .job import OURS
@@ -64,7 +64,7 @@ def cluster(workers: int) -> Iterator[None]:
         LocalCluster(
             n_workers=workers, threads_per_worker=1, host="127.0.0.1", dashboard_address=None
         ) as started,
-        runner.environment({"DASK_SCHEDULER_ADDRESS": started.scheduler_address}),
+        variables({"DASK_SCHEDULER_ADDRESS": started.scheduler_address}),
     ):
         yield
 

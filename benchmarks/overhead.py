@@ -19,10 +19,10 @@ from data.medallion.lake.datasets import LAYERS
 from data.medallion.lake.store import Listed
 from data.medallion.lake.versions import Lake
 from data.medallion.settings import PROJECT, LakeSettings
-from sandbox import runner
 from sandbox.breweries.api import LocalBreweryApi
 from sandbox.breweries.generator import generate
 from sandbox.faults import Faults
+from sandbox.lakes import variables
 
 from . import results
 from .workload import store_of
@@ -49,7 +49,7 @@ def main() -> int:
                 "LAKE_VISUALIZATIONS": str(folder / "visualizations"),
                 "MAGE_DATA_DIR": str(folder / "mage"),
             }
-            with runner.environment(own):
+            with variables(own):
                 lake = Lake.connect(LakeSettings.load())
                 first = seconds(PROJECT, "breweries")
                 before = data_objects(lake)

@@ -17,9 +17,9 @@ from data.medallion.lake.versions import Lake
 from data.medallion.layers import bronze
 from data.medallion.settings import LakeSettings
 from data.medallion.steps import run_block
-from sandbox import runner
 from sandbox.breweries.generator import generate
 from sandbox.breweries.multiplier import multiplied
+from sandbox.lakes import variables
 from sandbox.store import embedded_store
 
 BREWERIES = 11_822
@@ -70,10 +70,10 @@ def lake_of(records: Iterable[str], rows: int) -> Iterator[Workload]:
 def store_of(folder: Path) -> Iterator[None]:
     """The store of the environment, emptied afterwards; else an embedded one, in a folder."""
     if "MINIO_ENDPOINT" not in os.environ:
-        with embedded_store(folder) as settings, runner.environment(settings):
+        with embedded_store(folder) as settings, variables(settings):
             yield
         return
-    with runner.environment({"LAKE_BUCKET_PREFIX": BUCKET_PREFIX}):
+    with variables({"LAKE_BUCKET_PREFIX": BUCKET_PREFIX}):
         store = Lake.connect(LakeSettings.load()).store
         try:
             yield

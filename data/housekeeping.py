@@ -25,7 +25,7 @@ from sqlalchemy import ColumnElement, Engine, delete, exists, func, inspect, or_
 from sqlalchemy.orm import Session, aliased
 
 from .medallion.errors import SettingError
-from .medallion.settings import environment
+from .medallion.host.envfile import environment
 
 DAYS = 30
 """How long Mage's runs are kept, unless MAGE_RETENTION_DAYS is set."""

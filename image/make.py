@@ -22,10 +22,11 @@ from data.medallion.host.envfile import read_envfile
 from data.medallion.lake.versions import Lake
 from data.medallion.report.publishing import local_file
 from data.medallion.settings import LakeSettings
-from sandbox import ROOT, runner
+from sandbox import ROOT
 from sandbox.breweries.api import LocalBreweryApi
 from sandbox.breweries.generator import generate
 from sandbox.faults import Faults
+from sandbox.lakes import variables
 from tests.page.mage_page import MagePage, browser_page
 from tests.page.web import Web, web
 from tests.waiting import wait_for
@@ -75,7 +76,7 @@ def main() -> int:
         page.set_viewport_size({"width": WIDTH, "height": 900})
         owner.wait_for_done(1)
         _shoot(page, "mage-runs", height=350)
-        with runner.environment(read_envfile(up.store)):
+        with variables(read_envfile(up.store)):
             lake = Lake.connect(LakeSettings.load())
             _show(page, "error-log", _error_log(lake))
         _report(page, local_file(FLOW, Path(name) / "visualizations"))

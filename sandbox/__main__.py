@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 import sys
+from contextlib import ExitStack
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 
 from data.medallion.errors import MedallionError
@@ -25,16 +27,20 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _do(arguments: list[str] | None) -> int:
     chosen = _parser().parse_args(arguments)
-    with importing(INTERRUPTED):
-        from data.medallion.settings import known_secrets
-
-        from . import commands  # this import takes a second
-
     try:
-        return int(getattr(commands, chosen.command)(chosen))
+        with ExitStack() as stack:
+            with importing(INTERRUPTED):
+                from .lakes import lake_to_read
+            if chosen.starts:
+                chosen.ready = stack.enter_context(lake_to_read(chosen.lake))
+            with importing(INTERRUPTED):  # while the store starts
+                module = import_module(f"{__package__}.{chosen.module}")
+            return int(getattr(module, chosen.command)(chosen))
     except BrokenPipeError:
         raise
     except (SandboxError, MedallionError) as error:
+        from data.medallion.settings import known_secrets
+
         say(known_secrets().text(str(error)))
     except OSError as error:
         say(in_words(error))
@@ -47,11 +53,16 @@ def _parser() -> argparse.ArgumentParser:
 
     def command(name: str, summary: str) -> argparse.ArgumentParser:
         added = commands.add_parser(name, help=summary, description=summary)
-        added.set_defaults(command=name)
+        added.set_defaults(command=name, module="commands", starts=False)
+        return added
+
+    def reading(name: str, summary: str, starts: bool = True) -> argparse.ArgumentParser:
+        added = command(name, summary)
+        added.set_defaults(module="reading", starts=starts)
         return added
 
     def with_lake(added: argparse.ArgumentParser) -> argparse.ArgumentParser:
-        added.add_argument("--lake", default="main", help="which folder of .sandbox holds the data")
+        added.add_argument("--lake", default="", help="which folder of .sandbox holds the data")
         return added
 
     def with_api(added: argparse.ArgumentParser) -> argparse.ArgumentParser:
@@ -78,13 +89,14 @@ def _parser() -> argparse.ArgumentParser:
     with_flow(with_api(command("demo", "the real pipeline on the embedded store and a local API")))
     running = with_flow(with_lake(command("run", "the pipeline on the settings' API and store")))
     running.add_argument("--snapshot", default="", help="the snapshot to publish again")
-    with_flow(with_lake(command("report", "make the page of a lake, as a local file")))
-    with_flow(with_lake(command("store", "serve only the embedded store, until interrupted")))
+    with_flow(with_lake(reading("report", "make the page of a lake, as a local file")))
+    with_flow(reading("show", "show the page of a flow in the browser", starts=False))
+    with_flow(with_lake(reading("store", "serve only the embedded store", starts=False)))
     serving = with_flow(with_api(command("api", "serve only a local API, until interrupted")))
     serving.add_argument("--port", type=port, default=8000)
     serving.add_argument("--host", default=LOOPBACK, help="the address to listen on")
-    reading = with_lake(command("read", "python -m data.medallion.read on the settings' store"))
-    reading.add_argument("words", nargs=argparse.REMAINDER, help="the arguments of that command")
+    reader = with_lake(reading("read", "python -m data.medallion.read on the settings' store"))
+    reader.add_argument("words", nargs=argparse.REMAINDER, help="the arguments of that command")
     page = with_flow(with_lake(command("web", "Mage's page, and the store that it needs")))
     page.add_argument("--port", type=port, default=WEB_PORT)
     writing = command("dataset", "write the files of a new flow, to edit")

@@ -1,4 +1,4 @@
-"""The commands of the sandbox."""
+"""The commands of the sandbox, but those that read a lake."""
 
 from __future__ import annotations
 
@@ -6,10 +6,8 @@ import argparse
 import errno
 import os
 import secrets
-import signal
 import socket
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 
 from tornado.netutil import bind_sockets
@@ -18,13 +16,9 @@ from data.medallion import flows
 from data.medallion.flow import Flow
 from data.medallion.host.command import Interrupted
 from data.medallion.host.envfile import read_envfile
-from data.medallion.lake.manifest import now
-from data.medallion.lake.versions import Lake
-from data.medallion.read import __main__ as reader
-from data.medallion.report import publishing
-from data.medallion.settings import LakeSettings, environment
 
 from . import SANDBOX, default_flow, new_flow, runner
+from .lakes import DEMO, MAIN, lake_to_write, variables
 from .local import LOOPBACK
 from .problems import SandboxError, using
 from .stand_ins import stand_in
@@ -38,33 +32,33 @@ def demo(chosen: argparse.Namespace) -> int:
     """Run the real pipeline on the embedded store and a local API; needs nothing else."""
     flow = flows.load(chosen.flow)
     with (
-        embedded_store(SANDBOX / "demo") as store,
+        embedded_store(SANDBOX / DEMO) as store,
         stand_in(flow, chosen) as api,
-        runner.environment({**store, **api.variables(flow.prefix)}),
+        variables({**store, **api.variables(flow.prefix)}),
     ):
         print(
             f"{flow.api.title}, local, with generated data -> bronze -> silver -> gold", flush=True
         )
         status = runner.run_pipeline(flow)
     if status == 0:
-        print(_next("demo", flow))
+        print(_next(DEMO, flow))
     return status
 
 
 def run(chosen: argparse.Namespace) -> int:
     """Run the pipeline on the API and the store of the settings, or on the embedded store."""
     flow = flows.load(chosen.flow)
-    with _configured_store(chosen.lake) as embedded:
+    with lake_to_write(chosen.lake) as embedded:
         print(f"{flow.api.title} -> bronze -> silver -> gold", flush=True)
         status = runner.run_pipeline(flow, chosen.snapshot)
     if status == 0 and embedded:
-        print(_next(chosen.lake, flow))
+        print(_next(chosen.lake or MAIN, flow))
     return status
 
 
 def _next(lake: str, flow: Flow) -> str:
     """A text about the lake of an embedded store, and the next commands."""
-    named = "" if lake == "main" else f" LAKE={lake}"
+    named = "" if lake == MAIN else f" LAKE={lake}"
     named += "" if flow.name == default_flow() else f" FLOW={flow.name}"
     return (
         f"  lake     {SANDBOX / lake}\n\n"
@@ -73,43 +67,10 @@ def _next(lake: str, flow: Flow) -> str:
     )
 
 
-def report(chosen: argparse.Namespace) -> int:
-    """Make the page of a flow's lake as a local file, from the configured or the embedded store."""
-    flow = flows.load(chosen.flow)
-    with _configured_store(chosen.lake):
-        settings = LakeSettings.load()
-        file, facts = publishing.write(Lake.connect(settings), flow, settings, now())
-    for sentence in facts.missing:
-        print(f"  missing  {sentence}")
-    print(f"  page     {file}")
-    return 0
-
-
-def store(chosen: argparse.Namespace) -> int:
-    """Serve only the embedded store, until interrupted."""
-    flow = flows.load(chosen.flow)
-    folder = SANDBOX / chosen.lake
-    with _ended_as_asked(), embedded_store(folder) as environment:
-        print(
-            f"The object store listens at http://{environment['MINIO_ENDPOINT']}; its address and "
-            f"keys are in {folder / 'store.env'} while it runs. Ctrl-C ends it.\n"
-            f"{flow.name}: {', '.join(f'{d.layer}/{d.prefix}' for d in flow.datasets)}",
-            flush=True,
-        )
-        signal.pause()
-    return 0
-
-
-def read(chosen: argparse.Namespace) -> int:
-    """Read the configured or the embedded lake: SQL, versions, changes, a check."""
-    with _configured_store(chosen.lake, there=True):
-        return reader.main(chosen.words)
-
-
 def api(chosen: argparse.Namespace) -> int:
     """Serve only the local API of a flow, until interrupted."""
     flow = flows.load(chosen.flow)
-    with _ended_as_asked():
+    with suppress(Interrupted):
         _refuse_unusable(chosen.host, chosen.port, 'make api ARGS="--host 127.0.0.1 --port 8001"')
         stand_in(flow, chosen, chosen.port, chosen.host).serve_forever(
             lambda url: print(f"{flow.prefix}API_URL={url}  Ctrl-C ends it.", flush=True)
@@ -142,35 +103,9 @@ def web(chosen: argparse.Namespace) -> int:
         "DISABLE_AUTO_BROWSER_OPEN": "1",
         "DISABLE_TERMINAL": "1",
     }
-    with _ended_as_asked(), _configured_store(chosen.lake), runner.environment(settings):
+    with suppress(Interrupted), lake_to_write(chosen.lake), variables(settings):
         return runner.mage("start", "data", "--host", LOOPBACK, "--port", str(chosen.port))
     return 0
-
-
-@contextmanager
-def _ended_as_asked() -> Iterator[None]:
-    """Treat an interruption as the normal end of a server."""
-    with suppress(Interrupted):
-        yield
-
-
-@contextmanager
-def _configured_store(lake: str, there: bool = False) -> Iterator[bool]:
-    """The store of the settings, or else the embedded one; yields whether it is embedded.
-
-    Args:
-        lake: the folder of the embedded store.
-        there: whether that folder must exist.
-    """
-    if environment().get("MINIO_ENDPOINT"):
-        yield False
-    else:
-        if there and not (SANDBOX / lake).exists():
-            made = sorted(folder.parent.name for folder in SANDBOX.glob("*/data"))
-            remedy = f"read another by LAKE={made[0]}" if made else "make it by make run"
-            raise SandboxError(f"There is no lake {lake!r} in {SANDBOX} yet: {remedy}.")
-        with embedded_store(SANDBOX / lake) as given, runner.environment(given):
-            yield True
 
 
 def _refuse_unusable(host: str, port: int, other: str) -> None:

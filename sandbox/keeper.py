@@ -18,15 +18,14 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
-
-import psutil
+from typing import IO
 
 from data.medallion.host.command import when_ended
 
-from .leash import leashed
 from .problems import SandboxError, in_words, using
 from .store import (
     ENV_FILE,
@@ -34,6 +33,7 @@ from .store import (
     START_SECONDS,
     STOP_SECONDS,
     USERS,
+    WRITTEN,
     StoreFailed,
     healthy,
     lock,
@@ -43,6 +43,8 @@ from .store import (
 GRPC_OFFSET = 10_000  # each port of weed has a second one for gRPC, higher by this
 PORTS = range(12_000, 22_000)  # both ports stay below the ephemeral range
 FREE_MIB = 64
+WEED = "weed.pid"
+"""The file in a store's folder with the number of its process, while it runs."""
 
 
 def main(folder: Path, flags: Sequence[str]) -> None:
@@ -69,39 +71,42 @@ def _keep(folder: Path, flags: Sequence[str]) -> None:
         # This file of an earlier start would override the flags below.
         (data / "mini.options").unlink(missing_ok=True)
         _refuse_a_full_disk(folder)
-    _end_orphan(data)
+    _end_orphan(folder)
     access_key, secret_key = f"lake-{secrets.token_hex(4)}", secrets.token_urlsafe(30)
     ports = _free_ports(4)
     *_, s3 = ports
     credentials = {"AWS_ACCESS_KEY_ID": access_key, "AWS_SECRET_ACCESS_KEY": secret_key}
     with using(log):
         output = log.open("w")
-    with (
-        output,
-        leashed(
-            [*_command(folder, ports), *flags],
-            env={**os.environ, **credentials},
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-        ) as weed,
-        (folder / USERS).open("a") as users,
-    ):
+    with output, (folder / USERS).open("a") as users:
+        weed = _weed([*_flags(folder, ports), *flags], folder, credentials, output)
+        end = partial(_end, weed, folder)
 
         def end_when_unused() -> None:
             fcntl.flock(users, fcntl.LOCK_EX)
             settings.unlink(missing_ok=True)
-            weed.terminate()
+            end()
 
         threading.Thread(target=end_when_unused, daemon=True).start()
-        when_ended(lambda _: weed.terminate())
+        when_ended(lambda _: threading.Thread(target=end, daemon=True).start())
         try:
             _wait_until_ready(weed, s3, log)
             write_private(settings, _settings(s3, access_key, secret_key))
             _let_go_of_output()
             weed.wait()
         finally:
-            settings.unlink(missing_ok=True)
+            weed.kill()
+            for file in (settings, folder / WEED, folder / WRITTEN):
+                file.unlink(missing_ok=True)
+
+
+def _end(weed: subprocess.Popen[bytes], folder: Path) -> None:
+    """End the store: at once if it was only read, since it survives that, and else in time."""
+    if (folder / WRITTEN).exists():
+        weed.terminate()
+        with suppress(subprocess.TimeoutExpired):
+            weed.wait(STOP_SECONDS)
+    weed.kill()
 
 
 def _settings(s3: int, access_key: str, secret_key: str) -> dict[str, str]:
@@ -114,13 +119,12 @@ def _settings(s3: int, access_key: str, secret_key: str) -> dict[str, str]:
     }
 
 
-def _command(folder: Path, ports: Sequence[int]) -> list[str]:
-    """The command that starts SeaweedFS on four ports; the last one is for S3."""
+def _flags(folder: Path, ports: Sequence[int]) -> list[str]:
+    """The flags of SeaweedFS on four ports, the last one for S3, in the folder of its data."""
     master, volume, filer, s3 = ports
     return [
-        _weed(),
         *("-alsologtostderr=false", f"-logdir={folder}", "-stderrthreshold=FATAL", "mini"),
-        *(_of(folder / "data"), "-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-master.telemetry=false"),
+        *("-dir=data", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-master.telemetry=false"),
         *(f"-master.port={master}", f"-volume.port={volume}", f"-filer.port={filer}"),
         *(f"-s3.port={s3}", "-s3.port.iceberg=0", "-s3.port.lance=0"),
         *("-webdav=false", "-admin.ui=false"),
@@ -137,26 +141,36 @@ def _refuse_a_full_disk(folder: Path) -> None:
         )
 
 
-def _of(data: Path) -> str:
-    return f"-dir={data}"
-
-
-def _end_orphan(data: Path) -> None:
+def _end_orphan(folder: Path) -> None:
     """End a store whose keeper was killed."""
-    orphans = [
-        process
-        for process in psutil.process_iter(["cmdline"])
-        if _of(data) in (process.info["cmdline"] or ())
-    ]
-    for orphan in orphans:
+    with suppress(OSError, ValueError):
+        number = int((folder / WEED).read_text())
+        import psutil  # which takes a while, and is rarely needed
+
         with suppress(psutil.Error):
-            orphan.terminate()
-    for survivor in psutil.wait_procs(orphans, STOP_SECONDS)[1]:
-        with suppress(psutil.Error):
-            survivor.kill()
+            orphan = psutil.Process(number)
+            if orphan.cwd() == str(folder):
+                orphan.kill()
+                orphan.wait(STOP_SECONDS)
 
 
-def _weed() -> str:
+def _weed(
+    flags: Sequence[str], folder: Path, credentials: Mapping[str, str], output: IO[str]
+) -> subprocess.Popen[bytes]:
+    """Start SeaweedFS in a folder: it would take a comma in the path of its data for two paths."""
+    command = [_program(), *flags]
+    try:
+        weed = subprocess.Popen(
+            command, cwd=folder, env={**os.environ, **credentials},
+            stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
+        )  # fmt: skip
+    except OSError as error:
+        raise StoreFailed(f"{command[0]} cannot be started: {error.strerror}.") from None
+    (folder / WEED).write_text(str(weed.pid))
+    return weed
+
+
+def _program() -> str:
     """The path of the program: beside this Python, or on the PATH."""
     beside = Path(sys.executable).with_name("weed")
     found = str(beside) if beside.exists() else shutil.which("weed")

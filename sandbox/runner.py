@@ -1,12 +1,11 @@
-"""Runs the real pipeline on a store: environments, `mage run`, and a report of the lake."""
+"""Runs the real pipeline on a store: `mage run`, and a report of the lake."""
 
 from __future__ import annotations
 
 import json
 import os
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 
 from data.medallion.errors import MedallionError
@@ -18,18 +17,6 @@ from data.medallion.report.publishing import local_file
 from data.medallion.settings import Folders, LakeSettings
 
 from .leash import leashed
-
-
-@contextmanager
-def environment(values: dict[str, str]) -> Iterator[None]:
-    """Set variables of this process and its children for a while."""
-    before = dict(os.environ)
-    os.environ.update(values)
-    try:
-        yield
-    finally:
-        os.environ.clear()
-        os.environ.update(before)
 
 
 def mage(*arguments: str) -> int:

@@ -1,7 +1,8 @@
 """The embedded object store: its first user starts it, and it ends after its last user.
 
 Each user of a store holds a shared lock on a file in its folder. `keeper` waits for an exclusive
-lock. It gets this lock when the last user is gone, even if that user was killed.
+lock. It gets this lock when the last user is gone, even if that user was killed. Who only reads
+does not wait for the end, and a store that was only read is killed at once.
 """
 
 from __future__ import annotations
@@ -11,27 +12,27 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
-import requests
-
 from data.medallion.host.envfile import read_envfile
-from data.medallion.host.network import session
 
 from . import ROOT
 from .problems import SandboxError, in_words, using
 
 START_SECONDS = 60.0
-STOP_SECONDS = 30.0
-TICK_SECONDS = 0.05
+STOP_SECONDS = 5.0
+"""How long a store may take to end after a write: it needs two, or hangs for good."""
+TICK_SECONDS = 0.02
 ENV_FILE = "store.env"
 USERS = "users"
-"""The file in a store's folder that its users lock."""
+"""The file in a store's folder that its users lock, and touch when they come."""
 KEEPER = "lock"
 """The file in a store's folder that its keeper locks."""
+WRITTEN = "written"
+"""The file in a store's folder that says that a user of now may have written."""
 
 
 class StoreFailed(SandboxError):
@@ -55,37 +56,63 @@ def embedded_store(folder: Path, *flags: str) -> Iterator[dict[str, str]]:
     Raises:
         SandboxError: the store cannot be started, or the folder cannot be used.
     """
-    folder = folder.resolve()
     with using(folder):
         folder.mkdir(parents=True, exist_ok=True)
+    with starting_store(folder, *flags, writes=True) as ready:
+        yield ready()
+
+
+@contextmanager
+def starting_store(
+    folder: Path, *flags: str, writes: bool = False
+) -> Iterator[Callable[[], dict[str, str]]]:
+    """The same, for a folder that exists; yields a function that waits until the store is ready.
+
+    Args:
+        folder: the folder of its data.
+        flags: more flags for its command line, if it is started now.
+        writes: whether this user may write, and so waits until the store has ended properly.
+    """
+    folder = folder.resolve()
+    with using(folder / USERS):
         users = (folder / USERS).open("a")
+        os.utime(folder / USERS)
     with users:
+        keeper = _start(folder, users, flags)
         try:
-            yield _join(folder, users, flags)
+            yield lambda: _join(folder, users, flags, keeper, writes)
         finally:
-            _leave(folder, users)
+            fcntl.flock(users, fcntl.LOCK_UN)
+            if writes:
+                _wait_for_the_end(folder, users)
 
 
-def _join(folder: Path, users: IO[str], flags: tuple[str, ...]) -> dict[str, str]:
+def _join(
+    folder: Path,
+    users: IO[str],
+    flags: tuple[str, ...],
+    keeper: subprocess.Popen[bytes] | None,
+    writes: bool,
+) -> dict[str, str]:
     end = time.monotonic() + START_SECONDS + STOP_SECONDS
     while time.monotonic() < end:
-        # While a keeper ends its store, it holds the exclusive lock.
-        if lock(users, fcntl.LOCK_SH):
-            if not _is_held(folder / KEEPER):
-                _start(folder, flags)
+        if keeper and (problem := keeper.communicate()[0]):
+            raise StoreFailed(problem.decode(errors="replace").strip())
+        if lock(users, fcntl.LOCK_SH) and _is_held(folder / KEEPER):
             found = read_envfile(folder / ENV_FILE)
             if found and healthy(found["MINIO_ENDPOINT"]):
+                if writes:
+                    (folder / WRITTEN).touch()
                 return found
         time.sleep(TICK_SECONDS)
+        keeper = _start(folder, users, flags)
     raise StoreFailed(
         f"Another process uses {folder}, but its store does not respond; end it and try again."
     )
 
 
-def _leave(folder: Path, users: IO[str]) -> None:
-    """Stop using the store; the last user waits until the store has ended."""
-    fcntl.flock(users, fcntl.LOCK_UN)
-    end = time.monotonic() + STOP_SECONDS
+def _wait_for_the_end(folder: Path, users: IO[str]) -> None:
+    end = time.monotonic() + 2 * STOP_SECONDS
     while _is_held(folder / KEEPER) and time.monotonic() < end:
         if not lock(users, fcntl.LOCK_EX) and lock(users, fcntl.LOCK_SH):
             return  # there are other users
@@ -93,19 +120,23 @@ def _leave(folder: Path, users: IO[str]) -> None:
         time.sleep(TICK_SECONDS)
 
 
-def _start(folder: Path, flags: tuple[str, ...]) -> None:
-    """Start a keeper. It closes its output when its store is ready, or prints why it is not."""
+def _start(folder: Path, users: IO[str], flags: tuple[str, ...]) -> subprocess.Popen[bytes] | None:
+    """Start a keeper, unless there is one.
+
+    It closes its output when its store is ready, or prints why it is not.
+    """
+    # While a keeper ends its store, it holds the exclusive lock.
+    if not lock(users, fcntl.LOCK_SH) or _is_held(folder / KEEPER):
+        return None
     command = [sys.executable, "-m", "sandbox.keeper", str(folder), *flags]
     try:
-        keeper = subprocess.run(
-            command, cwd=ROOT, env={**os.environ, "PYTHONIOENCODING": "utf-8"}, check=False,
+        return subprocess.Popen(
+            command, cwd=ROOT, env={**os.environ, "PYTHONIOENCODING": "utf-8"},
             start_new_session=True, stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         )  # fmt: skip
     except OSError as error:
         raise StoreFailed(in_words(error, "The embedded store")) from None
-    if keeper.stdout:
-        raise StoreFailed(keeper.stdout.decode(errors="replace").strip())
 
 
 def lock(file: IO[str], kind: int) -> bool:
@@ -123,10 +154,14 @@ def _is_held(path: Path) -> bool:
 
 
 def healthy(endpoint: str) -> bool:
-    """Whether a store responds at this endpoint."""
-    with suppress(requests.RequestException), session() as asking:
-        asking.trust_env = False  # the keeper is a fork, and must not ask macOS for its proxies
-        return asking.get(f"http://{endpoint}/healthz", timeout=1).ok
+    """Whether a store on this machine responds at this endpoint."""
+    from http import HTTPStatus
+    from http.client import HTTPConnection, HTTPException  # while the store starts
+
+    asking = HTTPConnection(endpoint, timeout=1)
+    with suppress(OSError, HTTPException), closing(asking):
+        asking.request("GET", "/healthz")
+        return asking.getresponse().status == HTTPStatus.OK
     return False
 
 

@@ -40,9 +40,10 @@ current() {
 
 usable() {
   [ -e .venv/installed ] || return
+  [ -x .venv/bin/python ] || { why="its Python is gone" && return 1; }
+  [ "${PYTHON-}" ] || return 0
   is=$(version .venv/bin/python)
-  [ "$is" ] || { why="its Python is gone" && return 1; }
-  [ -z "${PYTHON-}" ] || [ "$is" = "$(version "$PYTHON")" ] || { why="it has $is" && return 1; }
+  [ "$is" = "$(version "$PYTHON")" ] || { why="it has $is" && return 1; }
 }
 
 # The sums of a folder's lock file and of those that it holds.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import re
+import signal
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -16,8 +17,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import settings as hypothesis_settings
 
-from data.medallion import flows, settings
-from data.medallion.host.envfile import read_envfile
+from data.medallion import flows
+from data.medallion.host import envfile
 from data.medallion.lake.datasets import LAYERS, Layer
 from data.medallion.lake.runs import RUN
 from data.medallion.lake.versions import Lake
@@ -49,6 +50,10 @@ if not (PROJECT / "breweries" / "flow.py").exists():  # git leaves what was comp
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    for number in (signal.SIGINT, signal.SIGHUP):
+        if signal.getsignal(number) is signal.SIG_IGN:  # by nohup, or in the background
+            # What a test starts would ignore it too; a handler does the same, for us alone.
+            signal.signal(number, lambda *_: None)
     folder = tempfile.TemporaryDirectory(prefix="breweries-mage-")
     config.add_cleanup(folder.cleanup)
     os.environ["MAGE_DATA_DIR"] = folder.name  # Mage reads it when it is first imported
@@ -56,15 +61,15 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     for name in NAMES:
         os.environ.pop(name, None)  # tests speak to this machine; those of proxies set their own
-    _hide_settings_of(settings.DOTENV)
-    settings.DOTENV = Path(folder.name, ".env")
+    _hide_settings_of(envfile.DOTENV)
+    envfile.DOTENV = Path(folder.name, ".env")
 
 
 def _hide_settings_of(dotenv: Path) -> None:
     """An empty variable hides that of .env, also from the processes that a test starts."""
     ours = {str(field.validation_alias) for field in LakeSettings.model_fields.values()}
     prefixes = tuple(f"{name.upper()}_" for name in flows.names())
-    for name in read_envfile(dotenv):
+    for name in envfile.read_envfile(dotenv):
         if name in ours - {*STORE_SETTINGS} or name.startswith(prefixes):
             os.environ.setdefault(name, "")
 

@@ -23,12 +23,11 @@ from pydantic import (
 from typing_extensions import Self
 
 from .errors import SettingError
-from .host.envfile import read_envfile
+from .host.envfile import environment
 from .host.redaction import Redactor, secrets_in
 from .rules import RULES, STOPPING
 
 PROJECT = Path(__file__).resolve().parents[1]  # the Mage project, data/
-DOTENV = PROJECT.parent / ".env"  # the file of settings, next to docker-compose.yml
 HISTORY_VERSIONS = 30  # snapshots that the history keeps by default
 
 SPACED = "begins or ends with a space"
@@ -51,16 +50,6 @@ FORMS = {
 }
 """A field (`*` for all) and the regular expression that its text must match, to the problem of one
 that does not."""
-
-
-def environment() -> dict[str, str]:
-    """The variables of `.env` and the environment, which wins; without empty values.
-
-    Raises:
-        SettingsFileUnreadable: `.env` is not text, or this user may not read it.
-    """
-    found = {**read_envfile(DOTENV), **os.environ}
-    return {name: value for name, value in found.items() if value}
 
 
 def _variable(name: str, default: Any = ..., **limits: Any) -> Any:

@@ -8,7 +8,7 @@ import sys
 from zabbix_utils.exceptions import ModuleBaseException
 
 from data.medallion.host.command import run
-from data.medallion.settings import environment
+from data.medallion.host.envfile import environment
 
 from .api import ZabbixRefused, log_in
 from .setup import set_up

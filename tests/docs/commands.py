@@ -40,6 +40,7 @@ RUN = {
     'make sql Q="SELECT ..."': Run(f"{MAKE}::test_the_demo_is_asked_in_sql", " Q="),
     "make sql AT=2026-11-18": Run(f"{MAKE}::test_the_demo_is_asked_in_sql", " AT="),
     "make versions": Run(f"{MAKE}::test_the_demo_is_asked_in_sql"),
+    "make changes": Run(f"{MAKE}::test_the_demo_is_asked_in_sql"),
     "make changes FROM=<run>": Run(
         f"{MAKE}::test_the_demo_is_asked_in_sql", "make changes LAKE=demo FROM="
     ),
@@ -47,6 +48,7 @@ RUN = {
     "make check": Run(f"{MAKE}::test_the_demo_is_asked_in_sql"),
     "make report": Run(f"{MAKE}::test_report_makes_the_page_of_a_lake"),
     "make report LAKE=demo": Run(f"{MAKE}::test_report_makes_the_page_of_a_lake"),
+    "make open": Run(f"{MAKE}::test_report_makes_the_page_of_a_lake", "make open"),
     "make api": Run(f"{MAKE}::test_api_serves_ones_own_records"),
     'make api ARGS="--dataset FILE"': Run(
         f"{MAKE}::test_api_serves_ones_own_records", 'make api ARGS="--dataset'

@@ -61,7 +61,7 @@ def told(text: str, function: str) -> str:
 
 FIRST = {
     "api", "changes", "check", "dataset", "demo", "down", "env", "help", "logs", "monitor",
-    "report", "run", "sql", "store", "test", "trigger", "up", "versions", "web", "zabbix",
+    "open", "report", "run", "sql", "store", "test", "trigger", "up", "versions", "web", "zabbix",
 }  # fmt: skip
 
 

@@ -13,7 +13,7 @@ import yaml
 from compose.passwords import weak
 from compose.zabbix import SHORTEST
 from data.breweries.flow import FLOW
-from data.medallion import settings
+from data.medallion.host import envfile
 from data.medallion.lake.batches import in_threads
 from data.medallion.lake.datasets import LAYERS, LOGS
 from data.medallion.lake.versions import Lake
@@ -224,7 +224,7 @@ def test_from_a_block_that_fails_to_the_messages_and_back(page, tmp_path):
 
 def test_the_password_may_stand_in_the_file_beside_compose(monkeypatch, tmp_path, capsys):
     (tmp_path / ".env").write_text(f"ZABBIX_PASSWORD='{PASSWORD}'\n")
-    monkeypatch.setattr(settings, "DOTENV", tmp_path / ".env")
+    monkeypatch.setattr(envfile, "DOTENV", tmp_path / ".env")
     monkeypatch.delenv("ZABBIX_PASSWORD", raising=False)
     assert main(["--url", "http://127.0.0.1:1"]) == 1
     assert "Zabbix does not answer at http://127.0.0.1:1" in capsys.readouterr().err

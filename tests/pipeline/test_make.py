@@ -115,7 +115,7 @@ def test_the_demo_is_asked_in_sql(checkout, demo):
     with running(checkout, "make store LAKE=demo"):
         shown = run(checkout, "make sql LAKE=demo Q=" + shlex.quote(query) + " AT=" + day)
         assert "11800" in shown and "$US" in shown
-        assert run_of_it[1] in run(checkout, "make versions LAKE=demo")
+        assert run_of_it[1] in run(checkout, "make versions")  # of the lake that was used last
         command = "make changes LAKE=demo FROM=" + run_of_it[1] + " TO=" + run_of_it[1]
         assert '"added": 0' in run(checkout, command)
         assert "The lake is whole" in run(checkout, "make check LAKE=demo")
@@ -138,6 +138,7 @@ def test_report_makes_the_page_of_a_lake(checkout, demo):
     for command in ("", "make report LAKE=demo"):
         assert not command or printed in run(checkout, command)
         assert "11,800 rows" in Path(printed).read_text(encoding="utf-8")
+        assert Path(printed).as_uri() in run(checkout, "env BROWSER='echo %s' make open")
         Path(printed).unlink()
 
 

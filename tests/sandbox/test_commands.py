@@ -100,6 +100,7 @@ ENDS = [
 @pytest.mark.parametrize(("target", "up", "who", "number", "says"), ENDS)
 def test_whatever_ends_a_command_ends_all_that_it_started(tmp_path, target, up, who, number, says):
     port = free_port()
+    (tmp_path / "lake" / "data").mkdir(parents=True)
     command = f"{target} LAKE={tmp_path / 'lake'} WEB_PORT={port} ARGS='--port {port} --count 9'"
     settings = {
         "MAGE_DATA_DIR": str(tmp_path / "mage"),
@@ -215,9 +216,34 @@ def test_a_folder_that_cannot_be_used_is_a_sentence(tmp_path, made, named):
         lake.touch()
     else:
         (lake / made).mkdir(parents=True)
-    said = refused("store", "--lake", str(lake))
+    said = refused("run", "--lake", str(lake))
     assert said.startswith(f"{tmp_path / named} cannot be used (")
     assert said.endswith("something else stands there or in its path: move that away.\n")
+
+
+@pytest.mark.parametrize("command", ["report", "store", "read"])
+def test_no_command_that_reads_makes_a_lake(tmp_path, command):
+    said = refused(command, "--lake", str(tmp_path / "none"), *["versions"] * (command == "read"))
+    assert said.startswith("There is no lake 'none' in ")
+    assert not (tmp_path / "none").exists()
+
+
+def test_a_lake_without_a_finished_run_is_named_and_refused(tmp_path):
+    (tmp_path / "begun" / "data").mkdir(parents=True)
+    command = f"{sys.executable} -m sandbox report --lake {tmp_path / 'begun'}"
+    with started(command, tmp_path, LAKE_VISUALIZATIONS=str(tmp_path)) as process:
+        said = process.communicate(timeout=SECONDS)[0]
+        assert process.returncode == 1
+    assert said.startswith("lake begun\nNothing is published in this lake yet: ")
+    assert not [*tmp_path.glob("*.html")]
+
+
+def test_a_missing_page_and_a_missing_browser_are_a_sentence(tmp_path, monkeypatch):
+    monkeypatch.setenv("LAKE_VISUALIZATIONS", str(tmp_path))
+    assert "make report or make demo makes it" in refused("show")
+    (tmp_path / f"{FLOW.name}_report.html").touch()
+    monkeypatch.setenv("BROWSER", "/nonexistent %s")
+    assert refused("show").startswith("No browser is found here: open ")
 
 
 @pytest.mark.parametrize("content", ["[", "{}", "[" * 10**6])
@@ -232,7 +258,7 @@ def test_a_dataset_that_is_none_is_a_sentence(tmp_path, capsys, content):
 
 def test_settings_that_are_no_utf_8_are_a_sentence(tmp_path, monkeypatch, capsys):
     (tmp_path / ".env").write_bytes("A=1\nNAME=São\n".encode("latin-1"))
-    monkeypatch.setattr("data.medallion.settings.DOTENV", tmp_path / ".env")
+    monkeypatch.setattr("data.medallion.host.envfile.DOTENV", tmp_path / ".env")
     monkeypatch.delenv("MINIO_ENDPOINT", raising=False)
     assert main(["run"]) == 1
     said = capsys.readouterr().err

@@ -1,5 +1,7 @@
 """The embedded store: keys enforced, loopback only, data kept, a clean end."""
 
+import io
+import os
 import stat
 import subprocess
 import sys
@@ -14,7 +16,7 @@ from minio import Minio
 from minio.error import S3Error
 
 from sandbox import ROOT
-from sandbox.store import StoreFailed, embedded_store, healthy
+from sandbox.store import StoreFailed, embedded_store, healthy, starting_store
 from tests.waiting import wait_for
 
 
@@ -83,7 +85,7 @@ def test_a_program_that_cannot_be_started_is_named(tmp_path, bare):
     (bare / "weed").write_bytes(b"\x7fELF nonsense")
     (bare / "weed").chmod(0o755)
     with (
-        pytest.raises(StoreFailed, match=r"weed cannot be started: .*; see .*weed.log"),
+        pytest.raises(StoreFailed, match="weed cannot be started: Exec format error"),
         embedded_store(tmp_path / "store"),
     ):
         pass
@@ -138,19 +140,28 @@ def test_the_last_one_out_ends_it_however_the_others_ended(tmp_path):
     wait_for(lambda: not of(tmp_path, ""), 5, 0.05)
 
 
-@pytest.mark.parametrize(
-    "killed",
-    [
-        pytest.param(["sandbox.keeper"], marks=pytest.mark.slow),
-        ["sandbox.keeper", "sandbox.leash"],
-    ],
-)
-def test_a_keeper_that_was_killed_stands_in_nobodys_way(tmp_path, killed):
+def test_a_keeper_that_was_killed_stands_in_nobodys_way(tmp_path):
     with embedded_store(tmp_path) as first:
         client(first).make_bucket("bronze")
-        for process in [process for name in killed for process in of(tmp_path, name)]:
+        for process in of(tmp_path, "sandbox.keeper"):
             process.kill()
             process.wait(10)
         with embedded_store(tmp_path) as second:
             assert [bucket.name for bucket in client(second).list_buckets()] == ["bronze"]
+    wait_for(lambda: not of(tmp_path, ""), 5, 0.05)
+
+
+def test_what_was_written_survives_a_store_that_is_killed(tmp_path):
+    contents = {f"data/{number}": os.urandom(20_000) for number in range(50)}
+    with embedded_store(tmp_path) as store:
+        client(store).make_bucket("bronze")
+        for key, content in contents.items():
+            client(store).put_object("bronze", key, io.BytesIO(content), len(content))
+        for process in of(tmp_path, "weed"):
+            process.kill()
+    for _ in range(2):  # who only reads leaves at once, and the store is killed
+        with starting_store(tmp_path) as ready:
+            reading = client(ready())
+            assert {k: reading.get_object("bronze", k).data for k in contents} == contents
+        assert not (tmp_path / "written").exists()
     wait_for(lambda: not of(tmp_path, ""), 5, 0.05)

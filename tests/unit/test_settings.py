@@ -27,7 +27,7 @@ def environment(monkeypatch, tmp_path):
     for name in os.environ:
         if name.startswith(("MINIO_", "LAKE_", "DASK_", "STATIONS_")):
             monkeypatch.delenv(name)
-    monkeypatch.setattr("data.medallion.settings.DOTENV", tmp_path / ".env")
+    monkeypatch.setattr("data.medallion.host.envfile.DOTENV", tmp_path / ".env")
     for name, value in GOOD.items():
         monkeypatch.setenv(name, value)
     return monkeypatch

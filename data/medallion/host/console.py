@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable
-from contextlib import suppress
+from contextlib import nullcontext, suppress
+from dataclasses import dataclass
 from typing import Any
 
 from tqdm import tqdm
@@ -13,8 +14,10 @@ QUIET_SECONDS = 30.0
 
 
 def tell(text: str) -> None:
-    """Print a line; letters that the screen cannot show are escaped."""
-    with suppress(OSError, ValueError):  # ValueError: the stream is closed
+    """Print a line, above the progress bars; letters that the screen cannot show are escaped."""
+    screen = _Screen(sys.stderr)
+    beside = tqdm.external_write_mode(screen) if screen.isatty() else nullcontext()
+    with suppress(OSError, ValueError), beside:  # ValueError: the stream is closed
         encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
         print(text.encode(encoding, "backslashreplace").decode(encoding), flush=True)
 
@@ -41,11 +44,11 @@ def progress(
     )
 
 
+@dataclass(frozen=True)  # tqdm compares screens
 class _Screen:
     """A stream whose failures are ignored: a closed pipe, a closed terminal, a full disk."""
 
-    def __init__(self, stream: Any) -> None:
-        self._stream = stream
+    _stream: Any
 
     def write(self, text: str) -> None:
         with suppress(OSError, ValueError):

@@ -3,11 +3,22 @@
 from __future__ import annotations
 
 import io
+import os
 from pathlib import Path
 
-from dotenv import dotenv_values
-
 from ..errors import SettingsFileUnreadable
+
+DOTENV = Path(__file__).resolve().parents[3] / ".env"  # next to docker-compose.yml
+
+
+def environment() -> dict[str, str]:
+    """The variables of `.env` and the environment, which wins; without empty values.
+
+    Raises:
+        SettingsFileUnreadable: `.env` is not text, or this user may not read it.
+    """
+    found = {**read_envfile(DOTENV), **os.environ}
+    return {name: value for name, value in found.items() if value}
 
 
 def read_envfile(file: Path) -> dict[str, str]:
@@ -26,6 +37,8 @@ def read_envfile(file: Path) -> dict[str, str]:
     except OSError as error:
         problem = error.strerror or type(error).__name__
     else:
+        from dotenv import dotenv_values  # most commands of a clone have no such file to read
+
         found = dotenv_values(stream=io.StringIO(text), interpolate=False)
         return {name: value for name, value in found.items() if value is not None}
     # Outside the `except`, so that no traceback contains the content of the file.

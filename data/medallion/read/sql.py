@@ -51,7 +51,8 @@ class Database(ExitStack):
         for flow in flows:
             past = self.enter_context(Past(lake, flow))
             for layer, name, dataset, schema, read in _tables(flow):
-                self._put(layer, name, schema.empty_table())
+                # An empty array would make pyarrow import pandas, which takes half a second.
+                self._put(layer, name, pa.Table.from_batches([], schema))
                 self._empty[layer, name] = read, partial(past.lake, dataset, at)
         self._views = {layer: name for layer, name, *_ in reversed([*_tables(main)])}
         for layer, name in self._views.items():

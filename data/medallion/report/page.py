@@ -9,8 +9,6 @@ from datetime import datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
 from ..flow import MEDIA_TYPES
 from ..lake.manifest import Manifest
 from ..lake.partitions import Partitioning
@@ -27,6 +25,8 @@ UNPRINTABLE = re.compile("[\0-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\
 
 def render(facts: Facts, language: Language, made: datetime | None = None) -> bytes:
     """Render the page as UTF-8 HTML, with its time if given; equal facts give equal bytes."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined  # readers make no page
+
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
         autoescape=True,

@@ -17,12 +17,11 @@ from email.utils import parsedate_to_datetime
 from functools import partial
 from http import HTTPStatus
 from http.client import HTTPException
-from typing import NoReturn, Protocol, TypeVar
+from typing import TYPE_CHECKING, NoReturn, Protocol, TypeVar
 from urllib.parse import urlsplit
 
 import requests
 import urllib3
-from pyrate_limiter import Duration, Limiter, Rate
 from tenacity import (
     RetryCallState,
     Retrying,
@@ -36,9 +35,10 @@ from tenacity import (
 from typing_extensions import Self
 
 from .. import __version__
+from ..host.console import tell
 from ..host.network import session
 from ..own_code import OwnCode
-from ..settings import FlowSettings
+from ..settings import FlowSettings, known_secrets
 from .auth import Auth, Login
 from .errors import (
     ApiBodyMalformed,
@@ -52,6 +52,9 @@ from .errors import (
     RetriableApiError,
 )
 from .exchange import Meaning, Request, Response
+
+if TYPE_CHECKING:
+    from pyrate_limiter import Limiter
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -88,8 +91,7 @@ class Client:
         self._settings = settings
         self._deadline = time.monotonic() + settings.api_time_limit
         self._stopped = threading.Event()
-        limit = settings.api_requests_per_minute
-        self._limiter = Limiter(Rate(limit, Duration.MINUTE)) if limit else None
+        self._limiter = _limiter(settings.api_requests_per_minute)
         self._login = Login(api.auth, settings)
         self._session = session(settings.api_connections)
         self._session.headers.update(
@@ -136,6 +138,7 @@ class Client:
             retry=retry_if_exception_type(RetriableApiError),
             wait=wait,
             stop=lambda state: enough(state) or state.upcoming_sleep > self._seconds_left(),
+            before_sleep=self._tell,
             sleep=sleep_using_event(self._stopped),
             retry_error_callback=partial(self._give_up, str(request)),
         )(self._try, request, read, after_last)
@@ -159,6 +162,11 @@ class Client:
                 self._stopped.set()
                 pool.shutdown(cancel_futures=True)
                 raise
+
+    def _tell(self, state: RetryCallState) -> None:
+        error = state.outcome.exception() if state.outcome else None
+        tries = f"try {state.attempt_number + 1} of {self._settings.api_attempts}"
+        tell(known_secrets().text(f"{error} Next is {tries}, in {state.upcoming_sleep:.1f} s."))
 
     def _give_up(self, address: str, state: RetryCallState) -> NoReturn:
         settings = self._settings
@@ -243,6 +251,12 @@ class Client:
             return ApiTokenRefused(str(request), status, answer, self._login.settings, problem)
         names = settings.name_of("API_URL"), settings.name_of("API_PAGE_SIZE")
         return ApiRefused(str(request), status, answer, " and ".join(names))
+
+
+def _limiter(requests_per_minute: int) -> Limiter | None:
+    from pyrate_limiter import Duration, Limiter, Rate  # readers import this module, and send none
+
+    return Limiter(Rate(requests_per_minute, Duration.MINUTE)) if requests_per_minute else None
 
 
 def seconds_asked(headers: Mapping[str, str]) -> float | None:
