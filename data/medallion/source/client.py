@@ -91,7 +91,7 @@ class Client:
         limit = settings.api_requests_per_minute
         self._limiter = Limiter(Rate(limit, Duration.MINUTE)) if limit else None
         self._login = Login(api.auth, settings)
-        self._session = session(settings.api_connections)
+        self._session = session(settings.api_connections, settings.ca_file)
         self._session.headers.update(
             {
                 # Without this header, the server redirects errors to a page with status 200.
@@ -239,7 +239,7 @@ class Client:
         )
         answer = " ".join(answer.split())
         if status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
-            problem = "is not accepted" if self._login.signs else "is not set"
+            problem = "accepted" if self._login.signs else "set"
             return ApiTokenRefused(str(request), status, answer, self._login.settings, problem)
         names = settings.name_of("API_URL"), settings.name_of("API_PAGE_SIZE")
         return ApiRefused(str(request), status, answer, " and ".join(names))
