@@ -169,6 +169,8 @@ class Client:
         if state.attempt_number < settings.api_attempts:
             limit = f"{settings.name_of('API_TIME_LIMIT_SECONDS')} is {settings.api_time_limit:g}"
         setting = settings.name_of("API_URL")
+        if "CERTIFICATE_VERIFY_FAILED" in str(last):
+            setting += " and LAKE_CA_FILE"
         raise ApiGaveUp(address, state.attempt_number, str(last), limit, setting) from last
 
     def _refuse_another_host(self, url: str) -> None:
