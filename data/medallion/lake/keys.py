@@ -35,11 +35,12 @@ _FAILED = (
 class Keys(Provider):
     """Keys of one source, renewed when they expire; by any number of threads.
 
-    `source` names it in messages.
+    `source` names it in messages. `expire` is whether the newest keys are those of a session.
     """
 
     def __init__(self, endpoint: str, source: str, provider: Provider) -> None:
         self.source = source
+        self.expire = False
         self._endpoint = endpoint
         self._provider = provider
         self._given: set[str] = set()
@@ -60,6 +61,7 @@ class Keys(Provider):
                 if isinstance(error, configparser.Error):
                     reason = f"its file is not of AWS's form: {type(error).__name__}"
             else:
+                self.expire = bool(keys.session_token)
                 self._given |= {keys.access_key, keys.secret_key, keys.session_token or ""}
                 return keys
         # Outside the `except`, so that no traceback contains that address.

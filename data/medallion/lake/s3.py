@@ -240,6 +240,8 @@ class S3Store:
             raise self._answered(action, f"not understood: {reason}") from None
 
     def _refusal(self, action: str, code: str, message: str, status: int = 0) -> errors.StoreError:
+        if code == "InvalidAccessKeyId" and self._keys.expire:  # a store forgets what has expired
+            return errors.StoreTokenRefused(self.endpoint, action, code, self._keys.source)
         region, said = self._settings.region or "us-east-1", self._keys.blank(message)
         return refusal(self.endpoint, action, code, said, status, region, self._keys.source)
 
