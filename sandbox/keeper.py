@@ -115,6 +115,7 @@ def _settings(s3: int, access_key: str, secret_key: str) -> dict[str, str]:
         "MINIO_ENDPOINT": f"127.0.0.1:{s3}",
         "MINIO_ACCESS_KEY": access_key,
         "MINIO_SECRET_KEY": secret_key,
+        "MINIO_SESSION_TOKEN": "",
         "MINIO_SECURE": "false",
     }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -44,8 +45,12 @@ class Server:
 
 
 @contextmanager
-def serving(answer: Callable[[Request], Answer], path: str = "/stations") -> Iterator[Server]:
-    """A server for as long as the context; its address leads to a path, and it answers at any."""
+def serving(
+    answer: Callable[[Request], Answer],
+    path: str = "/stations",
+    context: ssl.SSLContext | None = None,
+) -> Iterator[Server]:
+    """A server, of https with a context; its address leads to a path, and it answers at any."""
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -71,14 +76,17 @@ def serving(answer: Callable[[Request], Answer], path: str = "/stations") -> Ite
             asked.finished = time.monotonic()
             self.wfile.write(body)
 
-        do_POST = do_GET
+        do_POST = do_PUT = do_GET
 
         def log_message(self, *_: Any) -> None:
             pass
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
-    found = Server(f"http://127.0.0.1:{server.server_address[1]}{path}")
+    if context:
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+    scheme = "https" if context else "http"
+    found = Server(f"{scheme}://127.0.0.1:{server.server_address[1]}{path}")
     threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
     try:
         yield found

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import re
+import ssl
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -23,7 +25,8 @@ from pydantic import (
 from typing_extensions import Self
 
 from .errors import SettingError
-from .host.envfile import environment
+from .host.envfile import DOTENV, environment, read_envfile
+from .host.network import trusting
 from .host.redaction import Redactor, secrets_in
 from .rules import RULES, STOPPING
 
@@ -42,14 +45,15 @@ FORMS = {
         "contains a character that no store accepts: a comma, = or non-ASCII"
     ),
     ("secret_key", r"(?!\s).*(?<!\s)"): SPACED,
+    ("session_token", r"[!-~]*"): "contains a space or a non-ASCII character",
     ("region", r"[a-z0-9][a-z0-9_-]{0,62}"): "must be the name of a region, such as us-east-1",
     ("bucket_prefix", r"[a-z0-9][a-z0-9.-]{0,55}"): (
         "must be how a bucket's name begins: small letters, digits, - and ., such as acme-"
     ),
     ("api_token", r"(?! )[ -~]*(?<! )"): f"{SPACED}, or contains a non-ASCII character",
 }
-"""A field (`*` for all) and the regular expression that its text must match, to the problem of one
-that does not."""
+"""A field (`*` for all; without `aws_`) and the regular expression that its text must match, to the
+problem of one that does not."""
 
 
 def _variable(name: str, default: Any = ..., **limits: Any) -> Any:
@@ -62,8 +66,9 @@ class _Model(BaseModel):
     @field_validator("*", mode="before")
     @classmethod
     def _well_formed(cls, value: Any, info: ValidationInfo) -> Any:
+        ours = {"*", (info.field_name or "").removeprefix("aws_")}
         for (field, form), problem in FORMS.items() if isinstance(value, str) else ():
-            if field in {"*", info.field_name} and not re.fullmatch(form, value):
+            if field in ours and not re.fullmatch(form, value):
                 raise ValueError(problem)
         return value
 
@@ -99,14 +104,37 @@ class Folders(_Model):
         return cls._read(environment())
 
 
-class LakeSettings(Folders):
+class Trust(_Model):
+    """Whom store, API and logins are trusted by, beside the public authorities."""
+
+    ca_file: Path | None = _variable("LAKE_CA_FILE", None)
+
+    @field_validator("ca_file")
+    @classmethod
+    def _certificates(cls, value: Path | None) -> Path | None:
+        file = DOTENV.parent / value if value else None  # in a container, data/ is elsewhere
+        try:
+            trusting(file)
+        except ssl.SSLError:
+            raise ValueError(f"must hold certificates in PEM, and {file} holds none") from None
+        except OSError as error:
+            raise ValueError(f"must be a file, and {file} is not read: {error.strerror}") from None
+        return file
+
+
+class LakeSettings(Folders, Trust):
     """The settings of the store and of the whole lake. Use `load` to get them."""
 
     endpoint: str = _variable("MINIO_ENDPOINT")
-    access_key: SecretStr = _variable("MINIO_ACCESS_KEY")
-    secret_key: SecretStr = _variable("MINIO_SECRET_KEY")
+    access_key: SecretStr = _variable("MINIO_ACCESS_KEY", SecretStr(""))
+    secret_key: SecretStr = _variable("MINIO_SECRET_KEY", SecretStr(""))
+    session_token: SecretStr = _variable("MINIO_SESSION_TOKEN", SecretStr(""))
+    aws_access_key: SecretStr = _variable("AWS_ACCESS_KEY_ID", SecretStr(""))
+    aws_secret_key: SecretStr = _variable("AWS_SECRET_ACCESS_KEY", SecretStr(""))
+    aws_session_token: SecretStr = _variable("AWS_SESSION_TOKEN", SecretStr(""))
+    aws_profile: str = _variable("AWS_PROFILE", "")
+    instance_role: bool = _variable("MINIO_INSTANCE_ROLE", False)
     secure: bool = _variable("MINIO_SECURE", False)
-    ca_file: Path | None = _variable("MINIO_CA_FILE", None)
     region: str = _variable("MINIO_REGION", "")
     virtual_host_style: bool = _variable("MINIO_VIRTUAL_HOST_STYLE", False)
 
@@ -138,17 +166,18 @@ class LakeSettings(Folders):
             raise ValueError("must be tcp://host:port or tls://host:port")
         return value
 
-    @field_validator("ca_file")
-    @classmethod
-    def _readable(cls, value: Path | None) -> Path | None:
-        if value and not value.is_file():
-            raise ValueError(f"must be a file, and {value} is none")
-        return value
-
     @model_validator(mode="after")
-    def _no_contradiction(self) -> Self:
-        if self.ca_file and not self.secure:
-            raise ValueError("MINIO_CA_FILE is set, but MINIO_SECURE is not true")
+    def _whole_pair(self) -> Self:
+        if not self.access_key and (self.secret_key or self.session_token):
+            raise ValueError("MINIO_ACCESS_KEY is required and not set")
+        if self.access_key and not self.secret_key:
+            raise ValueError("MINIO_SECRET_KEY is required and not set")
+        if self.access_key:
+            return self  # what AWS's variables say is nothing to us
+        if not self.aws_access_key and (self.aws_secret_key or self.aws_session_token):
+            raise ValueError("AWS_ACCESS_KEY_ID is required and not set")
+        if self.aws_access_key and not self.aws_secret_key:
+            raise ValueError("AWS_SECRET_ACCESS_KEY is required and not set")
         return self
 
     @property
@@ -163,6 +192,7 @@ class FlowSettings(_Model):
 
     prefix: str  # of their names: the flow's name in capitals, and `_`
     others: Mapping[str, SecretStr]  # all variables with the prefix, without it
+    ca_file: Path | None = None  # that of LakeSettings
 
     api_url: str = _variable("API_URL")
     api_token: SecretStr = _variable("API_TOKEN", SecretStr(""))
@@ -192,7 +222,8 @@ class FlowSettings(_Model):
         every = environment()
         found = {k.removeprefix(prefix): v for k, v in every.items() if k.startswith(prefix)}
         defaults = {"API_URL": url, "API_PAGE_SIZE": page_size, "API_REQUESTS_PER_MINUTE": rate}
-        settings = cls._read({**defaults, **found, "prefix": prefix, "others": found}, prefix)
+        own = {"prefix": prefix, "others": found, "ca_file": Trust._read(every).ca_file}
+        settings = cls._read({**defaults, **found, **own}, prefix)
         # If only HISTORY_DAYS is set, the default number of versions must not limit the history.
         if settings.history_days and "HISTORY_VERSIONS" not in found:
             settings = settings.model_copy(update={"history_versions": 0})
@@ -263,8 +294,8 @@ def spool_folder() -> Path:
 
 
 def known_secrets() -> Redactor:
-    """A redactor of the secrets in the environment and `.env`; works even if settings are wrong."""
-    try:
-        return Redactor(secrets_in(environment()))
-    except SettingError:
-        return Redactor(secrets_in(os.environ))
+    """A redactor of the secrets in `.env` and in the environment, which may hide the former."""
+    written = dict[str, str]()
+    with suppress(SettingError):
+        written = read_envfile(DOTENV)
+    return Redactor([*secrets_in(os.environ), *secrets_in(written)])

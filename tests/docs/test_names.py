@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 
 import pytest
+from minio.credentials import providers
 
 from data.breweries.flow import FLOW
 from data.medallion.lake.partitions import Partitioning
@@ -45,12 +47,15 @@ OTHERS = {
     "pipx install pre-commit",
     "pre-commit install",
     "gateway://",  # Dask's
+    "~/.aws/credentials",
+    'eval "$(aws configure export-credentials --format env)"',
 }
 """What belongs to other programs and stands nowhere in our code."""
 
 GONE = {
     *(name.replace("LAKE_", FLOW.prefix) for name in OF_THE_LAKE if name.startswith("LAKE_")),
     *("TurnLost", "TurnTooLong", "LeaseLost", "HistoryThinned", "HalfPublished"),
+    "MINIO_CA_FILE",
     "/random",  # of the local API
     "breweries_layer_failed",
     *("country_gone", "new_country", "unknown_brewery_type"),
@@ -62,6 +67,8 @@ def is_variable(name: str, page: Page) -> bool:
     variable = name.partition("=")[0]
     if variable.startswith("DASK_") and variable not in VARIABLES:
         return _is_of_dask(variable)
+    if variable.startswith("AWS_") and variable not in VARIABLES:
+        return f'"{variable}"' in TEXT + inspect.getsource(providers)
     return variable in VARIABLES | CONSTANTS
 
 

@@ -24,7 +24,9 @@ EXAMPLE = dict(
 MAGE = SERVICES["mage"]["environment"]
 # Where compose says itself where the store is, and folders of this machine mean nothing.
 NOT_PASSED_ON = {
-    "MINIO_SECURE", "MINIO_CA_FILE", "MINIO_VIRTUAL_HOST_STYLE", "LAKE_SPOOL", "LAKE_VISUALIZATIONS"
+    "MINIO_SECURE", "MINIO_SESSION_TOKEN", "MINIO_INSTANCE_ROLE", "MINIO_VIRTUAL_HOST_STYLE",
+    "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_PROFILE",
+    "LAKE_SPOOL", "LAKE_VISUALIZATIONS",
 }  # fmt: skip
 UNITS = {
     "SECONDS": ("seconds", "segundos"), "DAYS": ("days", "dias"), "PORT": ("port", "porta"),

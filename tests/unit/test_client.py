@@ -302,7 +302,7 @@ def test_a_login_that_is_asked_for_names_the_setting_of_the_token(asking, status
     with pytest.raises(ApiTokenRefused) as caught:
         client.send(Request(server.url), body)
     assert len(server.requests) == 1
-    assert f"HTTP {status} (who?), and STATIONS_API_TOKEN {problem}; set it" in str(caught.value)
+    assert f"HTTP {status} (who?), and STATIONS_API_TOKEN {problem}; set it to" in str(caught.value)
     assert token == "" or token not in str(caught.value)
 
 

@@ -76,6 +76,8 @@ def test_secrets_are_known_by_their_names():
         "MINIO_ACCESS_KEY": "access\n",
         "MINIO_SECRET_KEY": "secret",
         "MINIO_READER_SECRET_KEY": "reader",
+        "AWS_ACCESS_KEY_ID": "aws",
+        "AWS_PROFILE": "not-secret",
         "STATIONS_API_TOKEN": "token",
         "LAKE_READER_SECRET": "lake",
         "STATIONS_API_URL": "https://api.test/stations",
@@ -89,6 +91,16 @@ def test_secrets_are_known_by_their_names():
     }
     found = set(secrets_in(told)) - {""}
     assert found == {
-        *("access\n", "access", "secret", "reader", "token", "lake", "jwt", "https://hooks/x"),
+        *(
+            "access\n",
+            "access",
+            "secret",
+            "reader",
+            "aws",
+            "token",
+            "lake",
+            "jwt",
+            "https://hooks/x",
+        ),
         *("p%40ss", "p@ss"),
     }

@@ -25,7 +25,7 @@ GOOD = {
 def environment(monkeypatch, tmp_path):
     """Only the settings of the test, and a .env of its own."""
     for name in os.environ:
-        if name.startswith(("MINIO_", "LAKE_", "DASK_", "STATIONS_")):
+        if name.startswith(("AWS_", "MINIO_", "LAKE_", "DASK_", "STATIONS_")):
             monkeypatch.delenv(name)
     monkeypatch.setattr("data.medallion.host.envfile.DOTENV", tmp_path / ".env")
     for name, value in GOOD.items():
@@ -68,6 +68,21 @@ def test_a_missing_setting_is_named(environment, variable, value):
 
 
 @pytest.mark.parametrize(
+    ("told", "missing"),
+    [("MINIO_SESSION_TOKEN", "MINIO_ACCESS_KEY"), ("AWS_SESSION_TOKEN", "AWS_ACCESS_KEY_ID"),
+     ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")],
+)  # fmt: skip
+def test_the_other_half_of_a_pair_is_named(environment, told, missing):
+    environment.setenv(told, "x")
+    if told != "MINIO_SESSION_TOKEN":
+        load()  # a whole pair wins
+    environment.delenv("MINIO_ACCESS_KEY")
+    environment.delenv("MINIO_SECRET_KEY")
+    with pytest.raises(SettingError, match=f"^{missing} is required and not set; "):
+        load()
+
+
+@pytest.mark.parametrize(
     ("variable", "value"),
     [
         ("MINIO_ENDPOINT", "http://127.0.0.1:9000"),
@@ -90,7 +105,11 @@ def test_a_missing_setting_is_named(environment, variable, value):
         ("MINIO_ENDPOINT", "host/path"),
         ("MINIO_ENDPOINT", "me:canary-secret@host:9000"),
         ("MINIO_SECURE", "perhaps"),
-        ("MINIO_CA_FILE", "/no/such/file.pem"),
+        ("MINIO_SESSION_TOKEN", "canary token"),
+        ("AWS_ACCESS_KEY_ID", "canary,key"),
+        ("LAKE_CA_FILE", "/no/such/file.pem"),
+        ("LAKE_CA_FILE", "/"),
+        ("LAKE_CA_FILE", __file__),
         ("LAKE_LEASE_SECONDS", "0"),
         ("LAKE_TURN_LIMIT_SECONDS", "-1"),
         ("STATIONS_HISTORY_VERSIONS", "-1"),
@@ -160,6 +179,11 @@ def test_secrets_do_not_show(environment):
     assert known_secrets().text("a canary-secret") == "a ***"
 
 
+def test_a_secret_of_the_file_that_the_environment_hides_does_not_show_either(tmp_path):
+    (tmp_path / ".env").write_text("MINIO_SECRET_KEY=canary-of-the-file\n")
+    assert known_secrets().text("canary-secret, canary-of-the-file") == "***, ***"
+
+
 @pytest.mark.parametrize(
     ("value", "rules"),
     [
@@ -172,14 +196,6 @@ def test_secrets_do_not_show(environment):
 def test_the_rules_that_stop_are_a_list(environment, value, rules):
     environment.setenv("STATIONS_STOP_ON", value)
     assert load().flow.stop_on == rules
-
-
-def test_an_authority_without_https_is_a_contradiction(environment, tmp_path):
-    file = tmp_path / "ca.pem"
-    file.touch()
-    environment.setenv("MINIO_CA_FILE", str(file))
-    with pytest.raises(SettingError, match="MINIO_CA_FILE is set, but MINIO_SECURE is not true"):
-        load()
 
 
 @pytest.mark.parametrize("secret", ["canary-clé-é", "canary $#'\"", "canary with spaces"])

@@ -8,15 +8,19 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import ssl
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 from urllib.request import OpenerDirector, ProxyHandler, Request, build_opener
 
 import requests
 from requests.adapters import DEFAULT_POOLSIZE, HTTPAdapter
+from urllib3.util.ssl_ import create_urllib3_context
 
 from ..errors import SettingError
+
+S = TypeVar("S", bound=requests.Session)
 
 
 def is_local(url: str) -> bool:
@@ -30,8 +34,31 @@ def is_local(url: str) -> bool:
     return address.is_loopback or address.is_unspecified
 
 
+def trusting(authority: Path | None) -> ssl.SSLContext | None:
+    """What makes a client trust a private authority beside those that it trusts by itself.
+
+    Raises:
+        OSError: the file cannot be read, or is none of certificates in PEM (`ssl.SSLError`).
+    """
+    if not authority:
+        return None
+    context = create_urllib3_context()
+    context.load_verify_locations(authority)
+    return context
+
+
 class _Adapter(HTTPAdapter):
     """Removes the proxies here and not in the session, because redirects pass only here."""
+
+    def __init__(self, connections: int, authority: Path | None) -> None:
+        self._context = trusting(authority)  # first, because the pool is made in HTTPAdapter's
+        super().__init__(pool_maxsize=connections)
+
+    def init_poolmanager(self, *args: Any, **more: Any) -> None:
+        super().init_poolmanager(*args, **more, ssl_context=self._context)
+
+    def proxy_manager_for(self, proxy: str, **more: Any) -> Any:
+        return super().proxy_manager_for(proxy, **more, ssl_context=self._context)
 
     def send(self, request: requests.PreparedRequest, *args: Any, **more: Any) -> requests.Response:
         if is_local(request.url or ""):
@@ -39,18 +66,22 @@ class _Adapter(HTTPAdapter):
         return super().send(request, *args, **more)
 
 
-def session(connections: int = DEFAULT_POOLSIZE) -> requests.Session:
+def session(connections: int = DEFAULT_POOLSIZE, authority: Path | None = None) -> requests.Session:
     """A session that keeps up to `connections` connections to a host open.
 
     Raises:
         SettingError: the authority that `requests` is told of is no file or folder.
     """
+    return prepared(requests.Session(), connections, authority)
+
+
+def prepared(made: S, connections: int = DEFAULT_POOLSIZE, authority: Path | None = None) -> S:
+    """The same of a session of another kind."""
     for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
         if (path := os.environ.get(name)) and not Path(path).exists():
             raise SettingError(name, f"must be a file or a folder, and {path} is none")
-    made = requests.Session()
     for scheme in ("http://", "https://"):
-        made.mount(scheme, _Adapter(pool_maxsize=connections))
+        made.mount(scheme, _Adapter(connections, authority))
     return made
 
 

@@ -13,8 +13,8 @@ from urllib.parse import quote, quote_plus, unquote, urlsplit
 BLANK = "***"
 
 SECRET_VARIABLE = re.compile(
-    r"(?:MINIO|LAKE|DEFAULT_OWNER|GRAFANA|ZABBIX|ALERT|[A-Z]\w*_API)_(?:\w+_)?"
-    r"(?:KEY|PASSWORD|SECRET|TOKEN)|JWT_SECRET|ALERT_(?:SLACK|WEBHOOK)_URL"
+    r"(?:MINIO|AWS|LAKE|DEFAULT_OWNER|GRAFANA|ZABBIX|ALERT|[A-Z]\w*_API)_(?:\w+_)?"
+    r"(?:KEY(?:_ID)?|PASSWORD|SECRET|TOKEN)|JWT_SECRET|ALERT_(?:SLACK|WEBHOOK)_URL"
 )
 """The names of the settings whose value is a secret."""
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..errors import MedallionError
+from ..errors import MedallionError, SettingError
 
 
 class StoreError(MedallionError):
@@ -22,7 +22,7 @@ class StoreUnreachable(StoreError):
     reason: str
     says = (
         "The object store at {endpoint} failed to {action} ({reason}); check MINIO_ENDPOINT, "
-        "MINIO_SECURE, MINIO_CA_FILE and that the store is up."
+        "MINIO_SECURE, LAKE_CA_FILE and that the store is up."
     )
 
 
@@ -31,6 +31,23 @@ class StoreBusy(StoreUnreachable):
         "The object store at {endpoint} failed to {action}, with the response {reason}; it is "
         "overloaded, starting, or has a fault, such as a full disk or a damaged one. Look at "
         "its log and its free space, then run again."
+    )
+
+
+class KeysMissing(SettingError):
+    """No setting says which keys the store takes; `variable` are those looked for, in order."""
+
+    says = (
+        "There are no keys for the object store: {variable} are not set, and {problem}; set "
+        "MINIO_ACCESS_KEY and MINIO_SECRET_KEY, or another of these (see docs/settings.md)."
+    )
+
+
+class KeysUnavailable(StoreUnreachable):
+    source: str
+    says = (
+        "There are no keys for the object store at {endpoint}, because {source} gave none "
+        "({reason}); check that this machine has it, then run again."
     )
 
 
@@ -65,9 +82,17 @@ class StoreRegionDiffers(StoreError):
 class StoreRefused(StoreError):
     action: str
     code: str
+    keys: str  # where they come from
     says = (
-        "The object store at {endpoint} refused to {action} ({code}); check MINIO_ACCESS_KEY, "
-        "MINIO_SECRET_KEY and the rights they carry."
+        "The object store at {endpoint} refused to {action} ({code}); check {keys} and the rights "
+        "they carry."
+    )
+
+
+class StoreTokenRefused(StoreRefused):
+    says = (
+        "The object store at {endpoint} refused to {action} ({code}), because the session token "
+        "of these keys has expired or is not theirs; renew {keys} with their token, then run again."
     )
 
 

@@ -6,11 +6,14 @@ some of them.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from . import errors
 
 LONGEST_MESSAGE = 300  # characters; a proxy's error page is longer
+KEYS = "MINIO_ACCESS_KEY, MINIO_SECRET_KEY"  # where most keys come from
+_CONNECTION = re.compile(r"^(?:<.*>|\w+\(host=[^)]*\)): ")  # what urllib3's messages begin with
 
 CODES: Mapping[type[errors.StoreError], str] = {
     errors.StoreFull: (
@@ -22,9 +25,11 @@ CODES: Mapping[type[errors.StoreError], str] = {
         "InvalidRegion PermanentRedirect Redirect TemporaryRedirect"
     ),
     errors.StoreRefused: (
-        "AccessDenied AccountProblem AllAccessDisabled ExpiredToken InvalidAccessKeyId "
-        "InvalidToken InvalidTokenId SignatureDoesNotMatch UnauthorizedAccess "
-        "XMinioInvalidIAMCredentials"
+        "AccessDenied AccountProblem AllAccessDisabled InvalidAccessKeyId SignatureDoesNotMatch "
+        "UnauthorizedAccess XMinioInvalidIAMCredentials"
+    ),
+    errors.StoreTokenRefused: (
+        "ExpiredToken ExpiredTokenException InvalidToken InvalidTokenId TokenRefreshRequired"
     ),
     errors.StoreBusy: (
         "InternalError OperationAborted RequestTimeout ServerBusy ServiceUnavailable SlowDown "
@@ -36,12 +41,18 @@ KIND_OF = {code: kind for kind, codes in CODES.items() for code in codes.split()
 
 
 def refusal(
-    endpoint: str, action: str, code: str, message: str = "", status: int = 0, region: str = ""
+    endpoint: str,
+    action: str,
+    code: str,
+    message: str = "",
+    status: int = 0,
+    region: str = "",
+    keys: str = KEYS,
 ) -> errors.StoreError:
     """Our error for an error response to a request, which `action` says in words.
 
     The code is "" if the response has none; the status is 0 if it is unknown, as for one object of
-    a removal of many. The request was signed for `region`.
+    a removal of many. The request was signed for `region`, with keys whose source is `keys`.
     """
     short = code or f"HTTP {status}"
     message = " ".join(message.split())[:LONGEST_MESSAGE]
@@ -53,8 +64,17 @@ def refusal(
         return errors.StoreClockDiffers(endpoint, action, reason)
     if kind is errors.StoreRegionDiffers:
         return errors.StoreRegionDiffers(endpoint, action, region, reason)
+    if kind is errors.StoreTokenRefused:
+        return errors.StoreTokenRefused(endpoint, action, short, keys)
     if kind is errors.StoreRefused or status in {401, 403}:
-        return errors.StoreRefused(endpoint, action, short)
+        return errors.StoreRefused(endpoint, action, short, keys)
     if kind is errors.StoreBusy or status in {408, 429} or status >= 500:
         return errors.StoreBusy(endpoint, action, reason)
     return errors.StoreAnsweredOtherwise(endpoint, action, reason)
+
+
+def reason_of(error: Exception) -> str:
+    """The reason why no response came, in a line."""
+    inner = getattr(error, "reason", None) or error
+    message = _CONNECTION.sub("", " ".join(str(inner).split()))
+    return message[:LONGEST_MESSAGE] or type(inner).__name__

@@ -24,19 +24,21 @@ from minio.error import InvalidResponseError, MinioException, S3Error, ServerErr
 from typing_extensions import Self
 
 from ..errors import SettingError
+from ..host.network import trusting
 from ..host.workspace import workspace
 from ..settings import LakeSettings
 from . import errors
 from .datasets import Layer
-from .refusals import LONGEST_MESSAGE, refusal
+from .keys import Keys, keys_of
+from .refusals import reason_of, refusal
 from .store import BINARY, CHUNK, Listed
 from .tries import BUSY_TRIES, TRIES, tries, tries_if
 
 CONNECT_SECONDS = 5.0
+KEYS_TIMEOUT = urllib3.Timeout(connect=2.0, read=10.0)  # seconds; where a role's keys come from
 SKEW_SECONDS = 900.0  # S3 refuses a request if its time differs by more
 LARGEST_SINGLE_PUT = 16 << 20  # bytes; larger files are uploaded in parts
 _LACKING = {"NotImplemented", "MethodNotAllowed", "UnsupportedOperation"}  # an operation
-_CONNECTION = re.compile(r"^(?:<.*>|\w+\(host=[^)]*\)): ")  # what urllib3's messages begin with
 _FAILED = (MinioException, urllib3.exceptions.HTTPError, OSError)  # if no response came
 
 Headers = dict[str, str | list[str] | tuple[str]]  # the type that minio-py expects
@@ -48,8 +50,9 @@ class S3Store:
     The name of a layer's bucket is `LAKE_BUCKET_PREFIX` and the name of the layer.
     """
 
-    def __init__(self, client: Minio, settings: LakeSettings) -> None:
+    def __init__(self, client: Minio, keys: Keys, settings: LakeSettings) -> None:
         self._client = client
+        self._keys = keys
         self.endpoint = settings.endpoint
         self.connections = settings.store_connections
         self._settings = settings
@@ -62,27 +65,23 @@ class S3Store:
             SettingError: the address or region is not valid.
         """
         connect = min(CONNECT_SECONDS, settings.store_timeout)
-        http = urllib3.PoolManager(
-            maxsize=settings.store_connections,
-            timeout=urllib3.Timeout(connect=connect, read=settings.store_timeout),
-            retries=tries(TRIES, BUSY_TRIES) if patient else tries(1, 1),
-            cert_reqs="CERT_REQUIRED",
-            ca_certs=str(settings.ca_file or os.environ.get("SSL_CERT_FILE") or certifi.where()),
-        )
+        timeout = urllib3.Timeout(connect=connect, read=settings.store_timeout)
+        keys = keys_of(settings, _http(settings, KEYS_TIMEOUT, tries(1, 2)))
         try:
             client = Minio(
                 settings.endpoint,
-                access_key=settings.access_key.get_secret_value(),
-                secret_key=settings.secret_key.get_secret_value(),
+                credentials=keys,
                 secure=settings.secure,
                 region=settings.region or None,  # without one, the client asks for each bucket's
-                http_client=http,
+                http_client=_http(
+                    settings, timeout, tries(TRIES, BUSY_TRIES) if patient else tries(1, 1)
+                ),
             )
         except ValueError as error:
             raise SettingError("MINIO_ENDPOINT", f"is not usable: {error}") from None
         if settings.virtual_host_style:
             client.enable_virtual_style_endpoint()  # type: ignore[no-untyped-call]
-        return cls(client, settings)
+        return cls(client, keys, settings)
 
     def _bucket(self, layer: Layer) -> str:
         return self._settings.bucket_prefix + layer
@@ -201,7 +200,7 @@ class S3Store:
                 return
         for refused in found:
             action = f"remove {layer}/{refused.name}" if refused.name else action
-            raise refusal(self.endpoint, action, refused.code or "", refused.message or "")
+            raise self._refusal(action, refused.code or "", refused.message or "")
 
     def _put(self, layer: Layer, key: str, content: bytes, headers: Headers) -> None:
         response = self._client._execute(
@@ -231,21 +230,39 @@ class S3Store:
         except urllib3.exceptions.ProtocolError as error:
             # If no response comes, the client raises another error. SeaweedFS cuts the body where a
             # block of an object is damaged.
-            cut = f"HTTP 200 with a body that is cut: {_reason(error)}"
+            cut = f"HTTP 200 with a body that is cut: {self._said(error)}"
             raise errors.StoreBusy(self.endpoint, action, cut) from None
         except _FAILED as error:
-            raise errors.StoreUnreachable(self.endpoint, action, _reason(error)) from None
+            raise errors.StoreUnreachable(self.endpoint, action, self._said(error)) from None
         except (ValueError, ParseError) as error:
             # The header that the client refuses holds a signature; the region was a page.
-            reason = "a region" if "Invalid header" in str(error) else _reason(error)
+            reason = "a region" if "Invalid header" in str(error) else self._said(error)
             raise self._answered(action, f"not understood: {reason}") from None
 
-    def _refusal(self, action: str, code: str, message: str, status: int) -> errors.StoreError:
-        region = self._settings.region or "us-east-1"
-        return refusal(self.endpoint, action, code, message, status, region)
+    def _refusal(self, action: str, code: str, message: str, status: int = 0) -> errors.StoreError:
+        if code == "InvalidAccessKeyId" and self._keys.expire:  # a store forgets what has expired
+            return errors.StoreTokenRefused(self.endpoint, action, code, self._keys.source)
+        region, said = self._settings.region or "us-east-1", self._keys.blank(message)
+        return refusal(self.endpoint, action, code, said, status, region, self._keys.source)
 
     def _answered(self, action: str, reason: str) -> errors.StoreAnsweredOtherwise:
-        return errors.StoreAnsweredOtherwise(self.endpoint, action, reason)
+        return errors.StoreAnsweredOtherwise(self.endpoint, action, self._keys.blank(reason))
+
+    def _said(self, error: Exception) -> str:
+        return self._keys.blank(reason_of(error))
+
+
+def _http(
+    settings: LakeSettings, timeout: urllib3.Timeout, retries: urllib3.Retry
+) -> urllib3.PoolManager:
+    return urllib3.PoolManager(
+        maxsize=settings.store_connections,
+        timeout=timeout,
+        retries=retries,
+        ssl_context=trusting(settings.ca_file),
+        cert_reqs="CERT_REQUIRED",
+        ca_certs=os.environ.get("SSL_CERT_FILE") or certifi.where(),
+    )
 
 
 def _is_cut(error: BaseException) -> bool:
@@ -289,9 +306,3 @@ def _seconds_apart(date: str | None) -> float:
     except ValueError:
         return 0.0
     return abs(theirs - time.time())
-
-
-def _reason(error: Exception) -> str:
-    inner = getattr(error, "reason", None) or error
-    message = _CONNECTION.sub("", " ".join(str(inner).split()))
-    return message[:LONGEST_MESSAGE] or type(inner).__name__

@@ -14,6 +14,7 @@ from requests import PreparedRequest, RequestException
 from requests.auth import AuthBase
 
 from ..errors import MedallionError
+from ..host.network import prepared
 from ..own_code import OwnCode
 from ..settings import FlowSettings
 from .errors import ApiLoginFailed
@@ -80,7 +81,7 @@ class ClientCredentials:
             grant_type="client_credentials",
             leeway=5,  # seconds; by default 60, which is all that some tokens live
         )
-        session.fetch_token()
+        prepared(session, authority=settings.ca_file).fetch_token()
         signature: AuthBase = session.token_auth
         return signature
 

@@ -93,7 +93,7 @@ class Client:
         self._stopped = threading.Event()
         self._limiter = _limiter(settings.api_requests_per_minute)
         self._login = Login(api.auth, settings)
-        self._session = session(settings.api_connections)
+        self._session = session(settings.api_connections, settings.ca_file)
         self._session.headers.update(
             {
                 # Without this header, the server redirects errors to a page with status 200.
@@ -177,6 +177,8 @@ class Client:
         if state.attempt_number < settings.api_attempts:
             limit = f"{settings.name_of('API_TIME_LIMIT_SECONDS')} is {settings.api_time_limit:g}"
         setting = settings.name_of("API_URL")
+        if "CERTIFICATE_VERIFY_FAILED" in str(last):
+            setting += " and LAKE_CA_FILE"
         raise ApiGaveUp(address, state.attempt_number, str(last), limit, setting) from last
 
     def _refuse_another_host(self, url: str) -> None:
@@ -247,7 +249,7 @@ class Client:
         )
         answer = " ".join(answer.split())
         if status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
-            problem = "is not accepted" if self._login.signs else "is not set"
+            problem = "accepted" if self._login.signs else "set"
             return ApiTokenRefused(str(request), status, answer, self._login.settings, problem)
         names = settings.name_of("API_URL"), settings.name_of("API_PAGE_SIZE")
         return ApiRefused(str(request), status, answer, " and ".join(names))

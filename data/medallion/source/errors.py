@@ -60,10 +60,14 @@ class ApiTokenRefused(FatalApiError):
     answer: str
     setting: str
     problem: str
-    says = (
-        "{url} refused the request with HTTP {status} ({answer}), and {setting} {problem}; set it "
-        "to a token that this API accepts."
-    )
+
+    def __str__(self) -> str:
+        """The message, which names one setting or several."""
+        is_not, them = ("are not", "them") if " and " in self.setting else ("is not", "it")
+        return (
+            f"{self.url} refused the request with HTTP {self.status} ({self.answer}), and "
+            f"{self.setting} {is_not} {self.problem}; set {them} to what this API accepts."
+        )
 
 
 class ApiLoginFailed(FatalApiError):
