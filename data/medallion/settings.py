@@ -27,8 +27,10 @@ from .host.envfile import read_envfile
 from .host.redaction import Redactor, secrets_in
 from .rules import RULES, STOPPING
 
-PROJECT = Path(__file__).resolve().parents[1]  # the Mage project, data/
-DOTENV = PROJECT.parent / ".env"  # the file of settings, next to docker-compose.yml
+PROJECT = Path(__file__).resolve().parents[1]  # the Mage project, data/, or the installed package
+CHECKOUT = (PROJECT / "metadata.yaml").exists()  # no part of the package
+DOTENV = PROJECT.parent / ".env" if CHECKOUT else Path(".env")
+"""The file of settings: next to docker-compose.yml, or for a reader, in the working directory."""
 HISTORY_VERSIONS = 30  # snapshots that the history keeps by default
 
 SPACED = "begins or ends with a space"
