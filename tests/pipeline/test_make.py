@@ -98,7 +98,7 @@ def without_the_last_number(line: str) -> str:
 
 def test_the_readme_reads_the_lake_that_store_serves(checkout, demo):
     blocks = [block.text for block in page("README.md").blocks if block.language == "python"]
-    program = "\n".join(blocks).replace("breweries_lake", "data")  # the package is not installed here
+    program = "\n".join(blocks).replace("breweries_lake", "data")  # not installed here
     (checkout / "read.py").write_text(program, encoding="utf-8")
     file = checkout / ".sandbox" / "demo" / "store.env"
     with running(checkout, "make store LAKE=demo"):
