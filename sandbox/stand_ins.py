@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from data.medallion.flow import Flow
-from data.medallion.settings import PROJECT
+from data.medallion.host.envfile import PROJECT
 
 from .declared import DeclaredApi
 from .local import LOOPBACK, LocalApi

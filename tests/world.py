@@ -12,9 +12,10 @@ from typing import Any
 import pytest
 
 from data.breweries.flow import FLOW
+from data.medallion.host.envfile import PROJECT
 from data.medallion.lake.datasets import LAYERS, Layer
 from data.medallion.lake.versions import Lake
-from data.medallion.settings import PROJECT, LakeSettings
+from data.medallion.settings import LakeSettings
 from data.medallion.work.engine import Machine
 from data.medallion.writer import View
 from sandbox.breweries.api import LocalBreweryApi

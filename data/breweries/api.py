@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from data.medallion.settings import FlowSettings
-from data.medallion.source.api import Api
-from data.medallion.source.client import Client
-from data.medallion.source.completeness import Totals, fold
-from data.medallion.source.exchange import Request
-from data.medallion.source.pagination import PageNumber
+from ..medallion.settings import FlowSettings
+from ..medallion.source.api import Api
+from ..medallion.source.client import Client
+from ..medallion.source.completeness import Totals, fold
+from ..medallion.source.exchange import Request
+from ..medallion.source.pagination import PageNumber
 
 
 class OpenBreweryDB(Api):

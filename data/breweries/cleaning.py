@@ -9,7 +9,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from data.medallion.table import Columns
+from ..medallion.table import Columns
 
 
 def clean(columns: Columns) -> Columns:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from data.medallion.flow import Blocks, Chart, Flow
-
+from ..medallion.flow import Blocks, Chart, Flow
 from .api import API
 from .chart import draw
 from .cleaning import clean

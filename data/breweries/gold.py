@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from data.medallion.flow import Aggregate, count
+from ..medallion.flow import Aggregate, count
 
 STATE_BREWERY_TYPE = Aggregate(
     "state_brewery_type",

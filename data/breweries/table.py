@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from data.medallion.table import Column, Table
+from ..medallion.table import Column, Table
 
 # In the data of August 2026, then what the dataset's validator and the server's enum allow besides
 # (github.com/openbrewerydb/openbrewerydb and openbrewerydb-laravel-api).

@@ -74,7 +74,7 @@ class FlowMissing(FlowError):
     """The project has no flow with this name."""
 
     known: list[str]
-    possible: bool  # whether a flow may have this name
+    possible: bool  # whether a flow of this name may be made here
 
     def __str__(self) -> str:
         why = f", as data/{self.flow}/flow.py is missing" if self.possible else ""

@@ -15,7 +15,7 @@ from typing import Any
 
 from .errors import FlowMissing, FlowUnusable
 from .flow import MEDIA_TYPES, Aggregate, Chart, Flow, Measure
-from .settings import PROJECT
+from .host.envfile import CHECKOUT, PROJECT
 from .table import ARROW, PARTITION_TYPES, POSITION, Table
 
 LONGEST = 41  # characters of a name
@@ -57,7 +57,7 @@ def load(name: str) -> Flow:
         FlowUnusable: its declaration is invalid, or its module cannot be imported.
     """
     if name not in names():
-        raise FlowMissing(name, names(), _can_be(name))
+        raise FlowMissing(name, names(), CHECKOUT and _can_be(name))
     try:
         module = importlib.import_module(f"{PROJECT.name}.{name}.flow")
     except Exception as error:

@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 from typing_extensions import Self
 
 from .errors import MedallionError, OwnCodeFailed
-from .settings import PROJECT
+from .host.envfile import PROJECT
 
 LONGEST = 300  # characters of an error's message
 

@@ -25,12 +25,11 @@ from pydantic import (
 from typing_extensions import Self
 
 from .errors import SettingError
-from .host.envfile import DOTENV, environment, read_envfile
+from .host.envfile import DOTENV, PROJECT, environment, read_envfile
 from .host.network import trusting
 from .host.redaction import Redactor, secrets_in
 from .rules import RULES, STOPPING
 
-PROJECT = Path(__file__).resolve().parents[1]  # the Mage project, data/
 HISTORY_VERSIONS = 30  # snapshots that the history keeps by default
 
 SPACED = "begins or ends with a space"

@@ -78,7 +78,7 @@ VARIABLES = {
 OVERRIDES = dict(
     re.findall(
         r"""^  "([a-z][\w-]*)([<>=].*?|; python_version < '0')",""",
-        CODE[ROOT / "pyproject.toml"],
+        CODE[ROOT / "pyproject.toml"].partition("[tool.uv]")[2],
         re.MULTILINE,
     )
 )

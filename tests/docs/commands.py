@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from tests.docs.pages import Page
 
-PROGRAMS = r"(apt-get|docker-compose|git|mage|make|mc|python|\.venv/bin/(?:mage|python)) "
+PROGRAMS = r"(apt-get|docker-compose|git|mage|make|mc|pip|python|\.venv/bin/(?:mage|python)) "
 
 
 class Run(NamedTuple):
@@ -23,6 +23,7 @@ PROFILES = "tests/compose/test_profiles.py"
 ZABBIX = Run("tests/monitoring/zabbix.py::set_up", "-m monitoring.zabbix --url --exporter")
 STOPPED = f"{STACK}::test_it_stops_when_told_and_comes_back_with_its_data"
 
+INSTALLED = "tests/read/test_installed.py"
 GUIDE = "tests/guide/test_make_it_yours.py"
 RUN = {
     "make demo": Run(".ci/run"),
@@ -45,6 +46,11 @@ RUN = {
         f"{MAKE}::test_the_demo_is_asked_in_sql", "make changes LAKE=demo FROM="
     ),
     "make changes FROM=<run> TO=<run>": Run(f"{MAKE}::test_the_demo_is_asked_in_sql", " TO="),
+    'pip install ".[sql]"': Run(f"{INSTALLED}::environment", "pip install"),
+    "python -m breweries_lake.medallion.read sql --flow breweries": Run(
+        f"{INSTALLED}::test_the_command_answers_and_names_no_place_of_the_installation",
+        ".medallion.read --flow breweries",
+    ),
     "make check": Run(f"{MAKE}::test_the_demo_is_asked_in_sql"),
     "make report": Run(f"{MAKE}::test_report_makes_the_page_of_a_lake"),
     "make report LAKE=demo": Run(f"{MAKE}::test_report_makes_the_page_of_a_lake"),

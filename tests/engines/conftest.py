@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from distributed import Client
 
-from data.medallion.settings import PROJECT
+from data.medallion.host.envfile import PROJECT
 from tests.waiting import wait_for
 
 

@@ -5,7 +5,7 @@ from datetime import datetime, timezone
 import yaml
 from jinja2 import Template
 
-from data.medallion.settings import PROJECT
+from data.medallion.host.envfile import PROJECT
 from sandbox.breweries.api import LocalBreweryApi
 from sandbox.faults import Faults
 from tests.monitoring.servers import Messages

@@ -10,6 +10,7 @@ import pytest
 
 from data.breweries.flow import FLOW
 from data.medallion.errors import SettingError
+from data.medallion.host.envfile import PROJECT
 from data.medallion.lake import parquet
 from data.medallion.lake.errors import (
     ColumnsDiffer,
@@ -22,7 +23,6 @@ from data.medallion.lake.errors import (
 from data.medallion.lake.manifest import sha256
 from data.medallion.layers import bronze, gold, silver
 from data.medallion.layers.errors import CheckFailed
-from data.medallion.settings import PROJECT
 from data.medallion.source.errors import ApiEmpty, ApiGaveUp, ApiRefused, CrawlIncomplete
 from sandbox.faults import Faults
 from tests.conftest import raw_get

@@ -8,11 +8,11 @@ import pytest
 
 from data.breweries.flow import FLOW
 from data.breweries.table import TABLE
+from data.medallion.host.envfile import PROJECT
 from data.medallion.lake import parquet
 from data.medallion.lake.errors import SnapshotMissing
 from data.medallion.lake.manifest import StoredObject
 from data.medallion.layers.errors import DriftStopped
-from data.medallion.settings import PROJECT
 from sandbox.faults import Faults
 from tests.conftest import raw_get
 from tests.faults.runs import through_blocks

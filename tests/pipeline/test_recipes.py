@@ -27,7 +27,7 @@ def run(world, store):
 
     def run(text):
         names = {}
-        text = text.replace(".sandbox/demo/store.env", str(file))
+        text = text.replace(".sandbox/demo/store.env", str(file)).replace("breweries_lake", "data")
         exec(compile(text, "a document", "exec"), names)  # noqa: S102 - our own
         return names
 

@@ -12,8 +12,8 @@ import psutil
 import pyarrow.parquet as pq
 import pytest
 
+from data.medallion.host.envfile import PROJECT
 from data.medallion.lake.datasets import LAYERS
-from data.medallion.settings import PROJECT
 from sandbox.faults import Faults
 from tests.conftest import raw_get
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from data.medallion import flows
-from data.medallion.settings import PROJECT
+from data.medallion.host.envfile import PROJECT
 
 MACHINERY = sorted((PROJECT / "medallion").rglob("*"))
 FILES = [file for file in MACHINERY if file.is_file() and "__pycache__" not in file.parts]

@@ -8,7 +8,10 @@ from pathlib import Path
 
 from ..errors import SettingsFileUnreadable
 
-DOTENV = Path(__file__).resolve().parents[3] / ".env"  # next to docker-compose.yml
+PROJECT = Path(__file__).resolve().parents[2]  # the Mage project, data/, or the installed package
+CHECKOUT = (PROJECT / "metadata.yaml").exists()  # no part of the package
+DOTENV = PROJECT.parent / ".env" if CHECKOUT else Path(".env")
+"""The file of settings: next to docker-compose.yml, or for a reader, in the working directory."""
 
 
 def environment() -> dict[str, str]:

@@ -191,7 +191,7 @@ class VersionLost(LakeError):
     version: int
     says = (
         "What version {version} of {dataset} was is lost, because its log entry was damaged; "
-        "choose another version (make versions lists them)."
+        "choose another version (read.versions or make versions lists them)."
     )
 
 

@@ -119,7 +119,7 @@ def _parser() -> argparse.ArgumentParser:
         "changes": (_changes, "the change report, as JSON", {"--start": start, "--end": end}),
         "check": (_check, "check every object and manifest of the lake", {}),
     }
-    parser = argparse.ArgumentParser(prog="python -m data.medallion.read", description=__doc__)
+    parser = argparse.ArgumentParser(prog=f"python -m {__package__}", description=__doc__)
     commands = parser.add_subparsers(required=True)
     for name, (do, summary, options) in table.items():
         command = commands.add_parser(name, help=summary, description=summary)

@@ -45,7 +45,8 @@ class NoVersionThen(ReadError):
     begins: str  # where the log begins, such as "it is empty"
     says = (
         "The log of {dataset} knows no version of {moment}: {begins}, and holds what was "
-        "published, by the run that published it; choose one that make versions lists."
+        "published, by the run that published it; choose one that read.versions or make versions "
+        "lists."
     )
 
 
@@ -62,7 +63,7 @@ class SnapshotExpired(ReadError):
 
 
 class DuckDBMissing(ReadError):
-    says = "SQL needs DuckDB, which is not installed here; make sql installs it."
+    says = "SQL needs DuckDB, which is not installed here: call pip install duckdb."
 
 
 class QueryRefused(ReadError):
