@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
-import pyarrow as pa
-
 from .flow import Flow
-from .table import ARROW, Column, Type
+from .table import Column, Type
 
 
 @dataclass(frozen=True)
@@ -23,56 +20,33 @@ class ColumnEntry:
     column of silver, or `rows`. It is "" if there is none."""
     nullable: bool
 
-    @property
-    def field(self) -> pa.Field:
-        """The column as an Arrow field, with `about` as its metadata `comment`."""
-        comment = {"comment": self.about} if self.about else None
-        return pa.field(self.name, ARROW[self.type], self.nullable, comment)
-
 
 RECORDS = (
-    ColumnEntry("position", "int64", "The record's place in the snapshot, from 0", "", False),
-    ColumnEntry("record", "json", "The record as the API sent it", "", False),
+    Column("position", "int64", required=True, about="The record's place in the snapshot, from 0"),
+    Column("record", "json", required=True, about="The record as the API sent it"),
 )
 """Bronze's columns."""
 
-REJECTED = (
-    ColumnEntry("reason", "text", "Why silver has no row of the record", "", False),
-    *RECORDS,
-)
+REJECTED = (Column("reason", required=True, about="Why silver has no row of the record"), *RECORDS)
 """The columns of silver's rejects."""
 
 
-def dictionary(flow: Flow) -> list[tuple[str, list[ColumnEntry]]]:
-    """The tables of a flow by layer and name, such as "silver/stations", and their columns."""
-    table = flow.table
-    silver = [c for c in table.columns if c.name not in table.partitions]
-    silver += [table[name] for name in table.partitions]
-    gold = {
-        dataset.path: _entries(aggregate.columns(table))
-        for dataset, aggregate in zip(flow.gold, flow.aggregates, strict=True)
+def columns_of(flow: Flow) -> dict[str, tuple[Column, ...]]:
+    """The columns of each table of a flow, by layer and name, such as "silver/stations"."""
+    gold = zip(flow.gold, flow.aggregates, strict=True)
+    return {
+        flow.bronze.path: RECORDS,
+        flow.silver.path: flow.table.located,
+        f"rejected/{flow.name}": REJECTED,
+        **{dataset.path: aggregate.columns(flow.table) for dataset, aggregate in gold},
     }
-    return [
-        (flow.bronze.path, [*RECORDS]),
-        (flow.silver.path, _entries(silver, table.required)),
-        (f"rejected/{flow.name}", [*REJECTED]),
-        *gold.items(),
-    ]
 
 
-def schema_of(entries: Iterable[ColumnEntry]) -> pa.Schema:
-    """Columns as an Arrow schema."""
-    return pa.schema([entry.field for entry in entries])
+def dictionary(flow: Flow) -> list[tuple[str, list[ColumnEntry]]]:
+    """The tables of a flow by layer and name, and the entries of their columns, in their order."""
+    return [(path, [*map(_entry, columns)]) for path, columns in columns_of(flow).items()]
 
 
-def _entries(columns: Iterable[Column], required: Iterable[str] = ()) -> list[ColumnEntry]:
-    return [
-        ColumnEntry(
-            column.name,
-            column.type,
-            column.about,
-            ", ".join(column.fields),
-            not column.required and column.name not in required,
-        )
-        for column in columns
-    ]
+def _entry(column: Column) -> ColumnEntry:
+    source = "" if column in REJECTED else ", ".join(column.fields)
+    return ColumnEntry(column.name, column.type, column.about, source, not column.required)

@@ -53,11 +53,8 @@ class Aggregate:
 
     def columns(self, table: Table) -> tuple[Column, ...]:
         """The columns of the gold table, its keys, then its measures; they are read from silver."""
-        of = (table[name] for name in self.keys)
-        keys = (
-            replace(c, sources=(c.name,), derive=None, required=c.name in table.required)
-            for c in of
-        )
+        silver = {column.name: column for column in table.located}
+        keys = (replace(silver[name], sources=(name,), derive=None) for name in self.keys)
         return (*keys, *(_measured(measure, table) for measure in self.measures))
 
 

@@ -14,7 +14,7 @@ from ..lake.datasets import Dataset
 from ..lake.manifest import Check, Manifest
 from ..lake.versions import Lake
 from ..report.publishing import keep_page, with_page
-from ..table import Table
+from ..table import Table, declared
 from ..writer import Provenance, Step, Summary, View, made_from_expired
 from . import aggregation
 from .errors import AccountingBroken, CheckFailed
@@ -101,8 +101,11 @@ def _tables(step: Step, version: Manifest) -> tuple[Manifest, list[pa.Table]]:
     tasks = [partial(group, entries=entries) for entries in batches]
     found = list(step.engine.run(tasks, "grouping silver"))
     return version, [
-        aggregation.joined(schema_of(flow.table, table), table, [groups[n] for groups in found])
-        for n, table in enumerate(tables)
+        declared(
+            aggregation.joined(schema_of(flow.table, one), one, [groups[n] for groups in found]),
+            one.columns(flow.table),
+        )
+        for n, one in enumerate(tables)
     ]
 
 
