@@ -7,7 +7,6 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pyarrow as pa
-import pyarrow as pa
 import pytest
 
 from data.breweries.flow import FLOW
