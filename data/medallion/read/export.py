@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -176,10 +177,12 @@ def _xlsx(flow: Flow, found: Tables, file: Path) -> list[str]:
     times = {"remove_timezone": True, "default_date_format": "yyyy-mm-dd hh:mm:ss"}
     own = {"constant_memory": True, "tmpdir": str(file.parent)}
     cut = 0
-    with Workbook(str(file), {**as_texts, **times, **own}) as book:
+    whole = BytesIO()  # a ZipFile on a full disk would print a traceback
+    with Workbook(whole, {**as_texts, **times, **own}) as book:
         for path, rows in found.items():
             cut += _sheet(book, path, rows)
         _sheet(book, "dictionary", _dictionary(flow, found))
+    file.write_bytes(whole.getbuffer())
     return [f"{cut:,} texts of more than {CELL:,} letters were cut, as Excel would."] * bool(cut)
 
 
@@ -193,7 +196,7 @@ def _sheet(book: Any, path: str, rows: pa.Table) -> int:
     widths, cut = [len(name) for name in names], 0
     for line, row in enumerate(_rows(rows), 1):
         cells = [_cell(value) for value in row.values()]
-        cut += sum(isinstance(c, str) and c != v for c, v in zip(cells, row.values(), strict=True))
+        cut += sum(isinstance(v, str) and c != v for c, v in zip(cells, row.values(), strict=True))
         sheet.write_row(line, 0, cells)
         if line <= BATCH:
             widths = [max(w, len(str(c or ""))) for w, c in zip(widths, cells, strict=True)]
