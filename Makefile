@@ -19,7 +19,7 @@ unexport PYTHONHOME PYTHONPATH PYTHONSAFEPATH PYTHONSTARTUP PYTHONPLATLIBDIR PYT
 # The project's own code: what lint and format look at.
 CODE := $(patsubst %/,%,$(sort $(dir $(wildcard */*.py))))
 
-.PHONY: help demo run web report open store sql versions changes check dataset api env up monitor zabbix down logs trigger \
+.PHONY: help demo run web report open store sql versions changes export check dataset api env up monitor zabbix down logs trigger \
   setup test test-all test-fast test-faults \
   test-compose test-monitoring lint audit format bench images dashboards lock clean
 
@@ -56,6 +56,9 @@ versions: environment-sandbox ## List the versions that can be asked for, and wh
 
 changes: environment-sandbox ## What changed between two versions (FROM=2026-11-18 TO=...)
 	@$(READ) changes --flow "$(FLOW)" --start "$(FROM)" --end "$(TO)"
+
+export: environment-sandbox ## The lake as one file (TO=lake.duckdb, .xlsx, .csv, .geojson or .parquet; TABLE=silver/...; AT=...)
+	@$(READ) export --flow "$(FLOW)" --format "$(FORMAT)" --to "$(TO)" --table "$(TABLE)" --at "$(AT)" --overwrite "$(OVERWRITE)"
 
 check: environment-sandbox ## Check every object and manifest of the lake
 	@$(READ) check --flow "$(FLOW)"

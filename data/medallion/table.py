@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import Any, Literal
 
@@ -70,6 +70,8 @@ class Column:
     """The values of a category. Unknown values are drift; so are many rows whose value changes."""
     steady: bool = False
     """Whether it is drift if a value appears or disappears."""
+    about: str = ""
+    """What it is, for people, with its unit: `Height above the sea, in metres`."""
     derive: Derive | None = None
     """Makes the column from other columns, such as `year("opened_at")`; it then has no sources."""
 
@@ -87,6 +89,12 @@ class Column:
     def field(self) -> pa.Field:
         """The column as an Arrow field."""
         return pa.field(self.name, ARROW[self.type])
+
+    @property
+    def declared(self) -> pa.Field:
+        """The field as a reader gets it: with `about` as its comment, and null or not."""
+        comment = {"comment": self.about} if self.about else None
+        return pa.field(self.name, ARROW[self.type], not self.required, comment)
 
 
 @dataclass(frozen=True)
@@ -125,6 +133,13 @@ class Table:
     def keys(self) -> tuple[str, ...]:
         """The columns of the key."""
         return (self.key,) if isinstance(self.key, str) else self.key
+
+    @cached_property
+    def located(self) -> tuple[Column, ...]:
+        """The columns of silver's rows, the partitions last; all that are required say so."""
+        inside = [c for c in self.columns if c.name not in self.partitions]
+        both = (*inside, *(self[name] for name in self.partitions))
+        return tuple(replace(c, required=c.name in self.required) for c in both)
 
     @cached_property
     def schema(self) -> pa.Schema:
@@ -169,6 +184,19 @@ def texts_of(rows: pa.Table, names: Sequence[str]) -> pa.ChunkedArray:
     """The values of some columns as one text for each row; null if one of them is null."""
     columns = [rows[name].cast(pa.string()) for name in names]
     return columns[0] if len(columns) == 1 else pc.binary_join_element_wise(*columns, BETWEEN)
+
+
+def declared(rows: pa.Table, columns: Iterable[Column]) -> pa.Table:
+    """Rows with the declared fields of their columns.
+
+    A column that has a null may be null even so: it was not required when the rows were made.
+    """
+    known = {column.name: column.declared for column in columns}
+    fields = [
+        known[name].with_nullable(known[name].nullable or bool(values.null_count))
+        for name, values in zip(rows.column_names, rows.columns, strict=True)
+    ]
+    return pa.table(rows.columns, pa.schema(fields, rows.schema.metadata))
 
 
 def unchanged(columns: Columns) -> Columns:

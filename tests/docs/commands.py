@@ -51,6 +51,14 @@ RUN = {
         f"{INSTALLED}::test_the_command_answers_and_names_no_place_of_the_installation",
         ".medallion.read --flow breweries",
     ),
+    "make export": Run(f"{MAKE}::test_the_demo_is_asked_in_sql"),
+    "make export TO=breweries.duckdb": Run(f"{MAKE}::test_the_demo_is_asked_in_sql", " TO="),
+    "make export LAKE=demo TO=breweries.xlsx": Run(
+        f"{MAKE}::test_the_demo_is_asked_in_sql", "make export LAKE=demo TO="
+    ),
+    "make export LAKE=demo TO=breweries.geojson AT=2026-11-18": Run(
+        f"{MAKE}::test_the_demo_is_asked_in_sql", " AT="
+    ),
     "make check": Run(f"{MAKE}::test_the_demo_is_asked_in_sql"),
     "make report": Run(f"{MAKE}::test_report_makes_the_page_of_a_lake"),
     "make report LAKE=demo": Run(f"{MAKE}::test_report_makes_the_page_of_a_lake"),

@@ -60,8 +60,9 @@ def told(text: str, function: str) -> str:
 
 
 FIRST = {
-    "api", "changes", "check", "dataset", "demo", "down", "env", "help", "logs", "monitor",
-    "open", "report", "run", "sql", "store", "test", "trigger", "up", "versions", "web", "zabbix",
+    "api", "changes", "check", "dataset", "demo", "down", "env", "export", "help", "logs",
+    "monitor", "open", "report", "run", "sql", "store", "test", "trigger", "up", "versions", "web",
+    "zabbix",
 }  # fmt: skip
 
 

@@ -18,12 +18,13 @@ from pydantic import BaseModel
 from benchmarks import report, results
 from data.breweries.flow import FLOW
 from data.medallion import __version__, rules
+from data.medallion.dictionary import dictionary
 from data.medallion.lake import lease, logs
 from data.medallion.lake.manifest import MANIFEST_VERSION, Manifest
 from data.medallion.lake.upkeep import LONGEST_LOG, LOOKED_AT
-from data.medallion.layers import gold
 from data.medallion.layers.bronze import READ_AGAIN
 from data.medallion.layers.cleaning import Rejected
+from data.medallion.table import ARROW
 from image.imports import PACKAGES, graph, imports
 from tests.docs.code import ALERTS, CODE, OVERRIDES
 from tests.docs.pages import ROOT, named, page, table
@@ -57,16 +58,20 @@ PLAIN = {str: "text", int: "number", float: "number", bool: "true or false", dat
 
 
 @pytest.mark.parametrize(
-    ("section", "schema"),
-    [
-        ("Silver", FLOW.table.located_schema),
-        ("Gold", gold.schema_of(FLOW.table, FLOW.aggregates[0])),
-    ],
+    ("section", "path"), [("Silver", FLOW.silver.path), ("Gold", FLOW.gold[0].path)]
 )
-def test_the_columns(section, schema):
-    rows = table(LAKE.section(section))
-    told = [(name, kind) for columns, kind, _ in rows for name in named(columns)]
-    assert told == [(field.name, str(field.type)) for field in schema]
+def test_the_columns(section, path):
+    assert table(LAKE.section(section)) == [
+        [
+            f"`{entry.name}`",
+            str(ARROW[entry.type]),
+            "yes" if entry.nullable else "no",
+            ", ".join(f"`{field}`" for field in entry.source.split(", ")),
+            entry.about,
+        ]
+        for entry in dict(dictionary(FLOW))[path]
+    ]
+    assert all(entry.about for _, entries in dictionary(FLOW) for entry in entries)
 
 
 def test_the_error_log():

@@ -119,6 +119,8 @@ def test_the_demo_is_asked_in_sql(checkout, demo):
         assert run_of_it[1] in run(checkout, "make versions")  # of the lake that was used last
         command = "make changes LAKE=demo FROM=" + run_of_it[1] + " TO=" + run_of_it[1]
         assert '"added": 0' in run(checkout, command)
+        told = run(checkout, "make export LAKE=demo TO=breweries.duckdb AT=" + day)
+        assert "breweries.duckdb  " in told and "11,800 rows, version " in told
         assert "The lake is whole" in run(checkout, "make check LAKE=demo")
     with pytest.raises(AssertionError, match=r"There is no lake 'other'.*LAKE=demo"):
         run(checkout, "make sql LAKE=other")

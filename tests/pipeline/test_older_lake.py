@@ -1,12 +1,17 @@
 """The lake that release 0.1.0 wrote (commit 91b337b) is read and replaced; nothing is lost."""
 
 import base64
+import io
 import json
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 
 from data.breweries.flow import FLOW
+from data.medallion.lake.manifest import Changes
+from data.medallion.layers import silver_tasks
+from data.medallion.read.check import check
 
 LAKE = json.loads(Path(__file__).with_name("lake_of_0_1_0.json").read_text())
 """Two runs of `python -m sandbox demo`, with 12 records and with 14: every object, as stored."""
@@ -25,6 +30,24 @@ def older(world):
 
 (KEPT,) = {key for bucket, key in BEFORE if key.startswith(FLOW.bronze.folder)}
 SNAPSHOT = KEPT.removeprefix(FLOW.bronze.folder).removesuffix(".json")
+
+
+def test_objects_without_comments_are_replaced_once_and_no_row_counts_as_changed(world):
+    with world.patch.context() as patch:  # as code before this wrote them
+        patch.setattr(silver_tasks, "declared", lambda rows, _: rows)
+        world.run()
+    before = world.manifest(FLOW.silver)
+    world.run()
+    after = world.manifest(FLOW.silver)
+    assert not {*before.objects} & {*after.objects} and after.drift == ()
+    assert after.changes == Changes(partitions=len(after.objects))
+    checked, others = check(world.lake, [FLOW])
+    assert [*(found for *_, found in checked), others] == [[]] * (len(checked) + 1)
+    world.run()
+    assert world.manifest(FLOW.silver).objects == after.objects
+    content = world.lake.read("silver", after.objects[0])
+    schema = pq.read_schema(io.BytesIO(content))
+    assert not schema.field("id").nullable and schema.field("latitude").metadata[b"comment"]
 
 
 def test_its_first_run_begins_the_logs(older):

@@ -1,10 +1,14 @@
 """The documents' programs, run as they stand there."""
 
+import json
+import os
+from unittest import mock
+
 import pyarrow as pa
 import pytest
 
 from tests.docs.commands import FOLLOWED
-from tests.docs.pages import PAGES, page
+from tests.docs.pages import PAGES, ROOT, page
 
 
 def program(page):
@@ -38,6 +42,17 @@ def test_the_readme_reads_the_lake(run, capsys):
     names = run(README)
     assert names["silver"].column_names == ["name", "city"] and names["silver"].num_rows > 100
     assert capsys.readouterr().out.endswith(" 600\n")
+
+
+def test_the_notebook_reads_the_lake(run, capsys, monkeypatch):
+    monkeypatch.setenv("MPLBACKEND", "agg")
+    with mock.patch.dict(os.environ):
+        cells = json.loads((ROOT / "docs" / "reading.ipynb").read_text())["cells"]
+        assert not any(cell.get("outputs") for cell in cells)
+        programs = ("".join(c["source"]) for c in cells if c["cell_type"] == "code")
+        names = run("\n".join(programs))
+    assert names["silver"].num_rows > 100 and len(names["axes"].patches) > 3
+    assert "degrees north" in capsys.readouterr().out
 
 
 def test_no_other_page_has_a_program_that_nobody_runs():

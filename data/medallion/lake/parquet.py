@@ -16,10 +16,8 @@ CONTENT_TYPE = "application/vnd.apache.parquet"
 def write(table: pa.Table) -> bytes:
     """A zstd Parquet file of a table; it does not depend on the table's chunks."""
     sink = pa.BufferOutputStream()
-    # Files are small: dictionaries and Arrow's own copy of the schema would double their size.
-    pq.write_table(
-        table.combine_chunks(), sink, compression="zstd", use_dictionary=False, store_schema=False
-    )
+    # Files are small, and dictionaries would make them larger.
+    pq.write_table(table.combine_chunks(), sink, compression="zstd", use_dictionary=False)
     return bytes(sink.getvalue())
 
 
@@ -56,4 +54,4 @@ def read(
     for field in schema:
         if field.name not in expected:
             table = table.append_column(field, pa.nulls(len(table), field.type))
-    return table.select(schema.names)
+    return pa.table(table.select(schema.names).columns, schema)

@@ -14,7 +14,7 @@ from ..lake.datasets import Dataset
 from ..lake.manifest import Check, Manifest
 from ..lake.versions import Lake
 from ..report.publishing import keep_page, with_page
-from ..table import Table
+from ..table import Table, declared
 from ..writer import Provenance, Step, Summary, View, made_from_expired
 from . import aggregation
 from .errors import AccountingBroken, CheckFailed
@@ -59,12 +59,7 @@ def aggregate(step: Step) -> Summary:
 
 def schema_of(table: Table, aggregate: Aggregate) -> pa.Schema:
     """The columns of a gold table: its keys, then its measures."""
-    own = {"count": pa.int64(), "mean": pa.float64()}
-    keys = [table[name].field for name in aggregate.keys]
-    measures = (
-        (m.name, own.get(m.function) or table[m.column].field.type) for m in aggregate.measures
-    )
-    return pa.schema([*keys, *measures])
+    return pa.schema([column.field for column in aggregate.columns(table)])
 
 
 def read(lake: Lake, flow: Flow, name: str) -> tuple[pa.Table, Manifest]:
@@ -106,8 +101,11 @@ def _tables(step: Step, version: Manifest) -> tuple[Manifest, list[pa.Table]]:
     tasks = [partial(group, entries=entries) for entries in batches]
     found = list(step.engine.run(tasks, "grouping silver"))
     return version, [
-        aggregation.joined(schema_of(flow.table, table), table, [groups[n] for groups in found])
-        for n, table in enumerate(tables)
+        declared(
+            aggregation.joined(schema_of(flow.table, one), one, [groups[n] for groups in found]),
+            one.columns(flow.table),
+        )
+        for n, one in enumerate(tables)
     ]
 
 

@@ -24,7 +24,7 @@ from ..lake.batches import in_threads
 from ..lake.manifest import Profile, StoredObject, sha256
 from ..lake.partitions import Partition, Partitioning, text_of
 from ..lake.versions import Lake
-from ..table import POSITION, Table, texts_of
+from ..table import POSITION, Table, declared, texts_of
 from ..work.shuffle import Buckets, Part, Piece, Place, buckets_of, gather, hashes, scatter
 from . import drift
 from .cleaning import Cleaner
@@ -227,7 +227,8 @@ def write_partitions(
 
 def _made(silver: Silver, partition: Partition, rows: pa.Table) -> File:
     """The file of some rows of a partition, named by the hash of its content and its writer."""
-    content = parquet.write(rows.select(silver.table.schema.names))
+    stored = rows.select(silver.table.schema.names)
+    content = parquet.write(declared(stored, silver.table.located))
     digest = sha256(content)
     key = f"{silver.folder(partition)}/{digest[:32]}-{silver.writer}.parquet"
     entry = StoredObject(key=key, rows=len(rows), bytes=len(content), sha256=digest)

@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Callable
 from functools import partial
 from itertools import chain
+from pathlib import Path
 
 from ..errors import MedallionError
 from ..flow import Flow
@@ -109,6 +110,21 @@ def _check(lake: Lake, flow: Flow, _: argparse.Namespace) -> bool:
     return bool(findings)
 
 
+def _export(lake: Lake, flow: Flow, chosen: argparse.Namespace) -> None:
+    from . import export
+
+    file = Path(chosen.to or f"exports/{flow.name}.{chosen.format or 'duckdb'}")
+    form = export.format_of(file, chosen.format)
+    if chosen.overwrite in {"", "0"}:
+        export.refuse_existing(file)
+    found = export.tables_of(lake, flow, form, chosen.table, chosen.at or None)
+    notes = export.write(flow, found, file, form)
+    for path, rows in found.items():
+        version, run = (rows.schema.metadata[name].decode() for name in (b"version", b"run"))
+        print(f"{path:28}{len(rows):>11,} rows, version {version} of the run {run}")
+    print("\n".join([*notes, f"{file}  {file.stat().st_size:,} bytes"]))
+
+
 def _parser() -> argparse.ArgumentParser:
     at = "a day, a time with its zone, or a run"
     asked, start = "one query; by default those that you type", f"the earlier version: {at}"
@@ -117,6 +133,16 @@ def _parser() -> argparse.ArgumentParser:
         "sql": (_sql, "the lake in SQL, by DuckDB", {"--query": asked, "--at": at}),
         "versions": (_versions, "list the versions that can be read", {}),
         "changes": (_changes, "the change report, as JSON", {"--start": start, "--end": end}),
+        "export": (
+            _export,
+            "tables of the lake as one file",
+            {
+                "--to": "the file; its ending is its format",
+                "--table": "one table, such as silver/<flow>",
+                "--at": at,
+                "--overwrite": "1 replaces a file",
+            },
+        ),
         "check": (_check, "check every object and manifest of the lake", {}),
     }
     parser = argparse.ArgumentParser(prog=f"python -m {__package__}", description=__doc__)
@@ -125,6 +151,7 @@ def _parser() -> argparse.ArgumentParser:
         command = commands.add_parser(name, help=summary, description=summary)
         command.set_defaults(do=do)
         command.add_argument("--flow", required=True, help="the flow of the datasets")
+        command.add_argument("--format", default="", help="the format of what is printed")
         for option, text in options.items():
             command.add_argument(option, default="", help=text)
     return parser

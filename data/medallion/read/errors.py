@@ -66,6 +66,46 @@ class DuckDBMissing(ReadError):
     says = "SQL needs DuckDB, which is not installed here: call pip install duckdb."
 
 
+class LibraryMissing(ReadError):
+    format: str
+    library: str
+    says = "{format} needs {library}, which is not installed here; make export installs it."
+
+
+class FormatUnknown(ReadError):
+    format: str
+    known: list[str]
+    says = "{format!r} is no format of this command; choose one of {known}."
+
+
+class ExportExists(ReadError):
+    file: str
+    says = "{file} is there already; name another by TO=, or replace it with OVERWRITE=1."
+
+
+class ExportFailed(ReadError):
+    file: str
+    reason: str
+    says = (
+        "{file} cannot be written ({reason}), and nothing of it is left; free some space, or name "
+        "another file by TO=."
+    )
+
+
+class NoCoordinates(ReadError):
+    dataset: str
+    says = "{dataset} has no coordinates, which GeoJSON needs; export it in another format."
+
+
+class SheetTooSmall(ReadError):
+    dataset: str
+    rows: int
+    says = (
+        "{dataset} has {rows:,} rows, and a sheet of Excel holds 1,048,576 with the header; "
+        "export it in another format, such as csv."
+    )
+
+
 class QueryRefused(ReadError):
     problem: str
     says = "DuckDB refused the query ({problem}); SHOW ALL TABLES lists the tables and columns."

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from functools import partial
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
@@ -22,6 +23,9 @@ AS_JSON = r"""coalesce(TRY_CAST(record AS JSON), TRY_CAST(
     regexp_replace(record, '\\u[dD][89a-fA-F][0-9a-fA-F]{2}', '�', 'g') AS JSON
   ), to_json(record))"""
 """A record as JSON. DuckDB refuses half a surrogate pair, which JSON permits."""
+
+if TYPE_CHECKING:  # it may be missing
+    import duckdb
 
 Read = Callable[[Lake], pa.Table]
 
@@ -86,14 +90,29 @@ class Database(ExitStack):
             del self._empty[named]
 
     def _put(self, layer: str, name: str, table: pa.Table) -> None:
-        """Put a table into the database; a `record` column becomes JSON."""
-        json = f" REPLACE ({AS_JSON} AS record)" if "record" in table.column_names else ""
-        self._duckdb.register("arrow", table)
-        self._duckdb.execute(f"CREATE SCHEMA IF NOT EXISTS {layer}")
-        self._duckdb.execute(
-            f'CREATE OR REPLACE TABLE {layer}."{name}" AS SELECT *{json} FROM arrow'  # noqa: S608 - of names of the code
-        )
-        self._duckdb.unregister("arrow")
+        put(self._duckdb, layer, name, table)
+
+
+def put(database: duckdb.DuckDBPyConnection, layer: str, name: str, table: pa.Table) -> None:
+    """Put a table into a database, with its comments; a `record` column becomes JSON."""
+    json = f" REPLACE ({AS_JSON} AS record)" if "record" in table.column_names else ""
+    told = ", ".join(f"{k.decode()} {v.decode()}" for k, v in (table.schema.metadata or {}).items())
+    own = f'{layer}."{name}"'
+    database.register("arrow", table)
+    database.execute(f"CREATE SCHEMA IF NOT EXISTS {layer}")
+    database.execute(f"CREATE OR REPLACE TABLE {own} AS SELECT *{json} FROM arrow")  # noqa: S608 - of names of the code
+    database.unregister("arrow")
+    database.execute(f"COMMENT ON TABLE {own} IS {_quoted(told)}")
+    for field in table.schema:
+        about = (field.metadata or {}).get(b"comment", b"").decode()
+        database.execute(f'COMMENT ON COLUMN {own}."{field.name}" IS {_quoted(about)}')
+        if not field.nullable:
+            database.execute(f'ALTER TABLE {own} ALTER COLUMN "{field.name}" SET NOT NULL')
+
+
+def _quoted(text: str) -> str:
+    doubled = text.replace("'", "''")
+    return f"'{doubled}'" if text else "NULL"
 
 
 def _tables(flow: Flow) -> Iterator[tuple[str, str, Dataset, pa.Schema, Read]]:

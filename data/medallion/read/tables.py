@@ -9,6 +9,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from .. import dictionary
+from ..dictionary import columns_of
 from ..flow import Flow
 from ..flows import load_all
 from ..lake import parquet
@@ -18,13 +20,14 @@ from ..lake.manifest import Manifest
 from ..lake.partitions import Partitioning
 from ..lake.records import record_texts, rejected_records
 from ..lake.versions import Lake
-from ..layers import gold
 from ..layers.comparison import read_located
+from ..table import declared
 from .errors import ColumnUnknown, DatasetUnknown, ValueOfOtherType
 
-RECORDS = pa.schema([("position", pa.int64()), ("record", pa.string())])
-"""Bronze's columns: the position of each record, and its JSON as received."""
-REJECTED = pa.schema([("reason", pa.string()), *RECORDS])
+RECORDS, REJECTED = (
+    pa.schema([column.declared for column in columns])
+    for columns in (dictionary.RECORDS, dictionary.REJECTED)
+)
 BATCH = 5_000  # records to hold as Python objects at a time
 
 
@@ -47,12 +50,10 @@ def schema_of(flow: Flow, dataset: Dataset) -> pa.Schema:
     Raises:
         DatasetUnknown: the dataset is a picture.
     """
-    schemas = {flow.bronze: RECORDS, flow.silver: flow.table.located_schema}
-    for one, aggregate in zip(flow.gold, flow.aggregates, strict=True):
-        schemas[one] = gold.schema_of(flow.table, aggregate)
-    if dataset not in schemas:
-        raise DatasetUnknown(dataset.path, [one.path for one in schemas])
-    return schemas[dataset]
+    columns = columns_of(flow)
+    if dataset.path not in columns:
+        raise DatasetUnknown(dataset.path, [*columns])
+    return pa.schema([column.declared for column in columns[dataset.path]])
 
 
 def rows(
@@ -69,14 +70,14 @@ def rows(
         if name not in schema.names:
             raise ColumnUnknown(dataset.path, name, schema.names)
     wanted = {name: _values(schema.field(name), value) for name, value in where.items()}
-    read = pa.schema([field for field in schema if field.name in {*names, *where}])
+    read = pa.schema([(f.name, f.type) for f in schema if f.name in {*names, *where}])
 
     def table(version: Manifest) -> pa.Table:
         found = _read(lake, flow, version, read, wanted)
         for name, values in wanted.items():
             found = found.filter(pc.is_in(found[name], value_set=values))
-        more = {name: str(getattr(version, name)) for name in ("version", "run", "snapshot")}
-        return found.select(names).replace_schema_metadata(more)
+        found = declared(found.select(names), columns_of(flow)[dataset.path])
+        return found.replace_schema_metadata(_told(version))
 
     return lake.follow(dataset, table)
 
@@ -89,9 +90,14 @@ def rejected(lake: Lake, flow: Flow) -> pa.Table:
         if (copy := version.copy_at(flow.rejected)) is None:
             raise ObjectMissing(name)
         records = rejected_records(lake.lines("silver", copy.object), name)
-        return _records(records, REJECTED, name, version.rows_rejected)
+        found = _records(records, REJECTED, name, version.rows_rejected)
+        return found.replace_schema_metadata(_told(version))
 
     return lake.follow(flow.silver, table)
+
+
+def _told(version: Manifest) -> dict[str, str]:
+    return {name: str(getattr(version, name)) for name in ("version", "run", "snapshot")}
 
 
 def _values(field: pa.Field, value: Any) -> pa.Array:

@@ -1,0 +1,247 @@
+"""Exports tables of the lake as one file that opens without this project."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet as pq
+
+from ..dictionary import columns_of, dictionary
+from ..flow import Flow
+from ..lake.versions import Lake
+from . import tables
+from .errors import (
+    DatasetUnknown,
+    ExportExists,
+    ExportFailed,
+    FormatUnknown,
+    LibraryMissing,
+    NoCoordinates,
+    SheetTooSmall,
+)
+from .past import Moment, Past
+
+Tables = Mapping[str, pa.Table]
+"""Layer and name, such as "silver/stations", to the rows."""
+
+BATCH = 1_000  # rows to hold as Python objects at a time
+SHEET_ROWS = 1_048_576  # of Excel, the header too
+CELL = 32_767  # of Excel, in units of UTF-16
+EXACT = 1 << 53  # of a number in Excel, which is a float
+COMPATIBLE = "v1.0.0"  # the oldest DuckDB that can open the file
+
+
+def tables_of(
+    lake: Lake, flow: Flow, form: str, table: str = "", at: Moment | None = None
+) -> dict[str, pa.Table]:
+    """Read what a format holds: one table, by default silver; DuckDB and Excel hold several.
+
+    Excel has no bronze unless it is asked for, because a cell cannot hold every record.
+
+    Raises:
+        DatasetUnknown: there is no such table.
+        ReadError, LakeError, StoreError: as `read.table`.
+    """
+    known = [*columns_of(flow)]
+    if table and table not in known:
+        raise DatasetUnknown(table, known)
+    several = {"duckdb": known, "xlsx": [path for path in known if path != flow.bronze.path]}
+    wanted = [table] if table else several.get(form, [flow.silver.path])
+    datasets = {dataset.path: dataset for dataset in flow.datasets}
+    with Past(lake, flow) as past:
+        return {
+            path: tables.rows(past.lake(datasets[path], at), flow, datasets[path])
+            if path in datasets
+            else tables.rejected(past.lake(flow.silver, at), flow)
+            for path in wanted
+        }
+
+
+def write(flow: Flow, found: Tables, file: Path, form: str) -> list[str]:
+    """Write tables as one whole file; returns what must be said of it.
+
+    Raises:
+        ExportFailed: the file cannot be written, as when the disk is full. Nothing of it is left.
+        LibraryMissing: the library of the format is not installed.
+        NoCoordinates, SheetTooSmall: the format cannot hold the table.
+    """
+    with _errors_of(file, form):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".export-", dir=file.parent) as folder:
+            draft = Path(folder) / file.name
+            notes = FORMATS[form](flow, found, draft)
+            draft.replace(file)
+    return notes
+
+
+def format_of(file: Path, form: str) -> str:
+    """The format of a file, by its ending if it is not given.
+
+    Raises:
+        FormatUnknown: there is no such format.
+    """
+    if (chosen := (form or file.suffix.lstrip(".")).lower()) not in FORMATS:
+        raise FormatUnknown(chosen, [*FORMATS])
+    return chosen
+
+
+def refuse_existing(file: Path) -> None:
+    """Refuse to replace a file.
+
+    Raises:
+        ExportExists: there is one.
+    """
+    if file.exists():
+        raise ExportExists(str(file))
+
+
+@contextmanager
+def _errors_of(file: Path, form: str) -> Iterator[None]:
+    """Tell the errors of the libraries in one sentence."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        raise LibraryMissing(form, str(error.name)) from None
+    except Exception as error:
+        if not isinstance(error, OSError) and type(error).__module__ not in FAILING:
+            raise
+        raise ExportFailed(str(file), getattr(error, "strerror", None) or str(error)) from None
+
+
+FAILING = {"_duckdb", "duckdb", "xlsxwriter.exceptions"}
+"""The modules of errors that are no OSError, although writing failed."""
+
+
+def _duckdb(flow: Flow, found: Tables, file: Path) -> list[str]:
+    import duckdb
+
+    from .sql import put
+
+    with duckdb.connect(file, config={"storage_compatibility_version": COMPATIBLE}) as database:
+        for path, rows in found.items():
+            layer, _, name = path.partition("/")
+            put(database, layer, name, rows)
+            # Of several gold tables, the first one, as in make sql.
+            database.execute(f'CREATE VIEW IF NOT EXISTS {layer} AS FROM {layer}."{name}"')
+        database.execute("CHECKPOINT")  # closing it would hide that the disk is full
+    return []
+
+
+def _csv(_: Flow, found: Tables, file: Path) -> list[str]:
+    (rows,) = found.values()
+    pyarrow.csv.write_csv(rows, file)
+    return []
+
+
+def _parquet(_: Flow, found: Tables, file: Path) -> list[str]:
+    (rows,) = found.values()
+    pq.write_table(rows, file, compression="zstd")
+    return []
+
+
+def _geojson(flow: Flow, found: Tables, file: Path) -> list[str]:
+    """RFC 7946: a point for each row, or no geometry for a row without coordinates."""
+    ((path, rows),) = found.items()
+    x, y = flow.table.coordinates or ("", "")
+    if not {x, y} <= {*rows.column_names}:
+        raise NoCoordinates(path)
+    unlocated = 0
+    with file.open("wb") as output:
+        output.write(b'{"type":"FeatureCollection","features":[')
+        for number, row in enumerate(_rows(rows)):
+            place = [row[x], row[y]]
+            unlocated += None in place
+            point = None if None in place else {"type": "Point", "coordinates": place}
+            feature = {"type": "Feature", "geometry": point, "properties": row}
+            output.write(b"," * bool(number) + b"\n" + orjson.dumps(feature))
+        output.write(b"\n]}\n")
+    return [f"{unlocated:,} rows have no coordinates, so their geometry is null."] * bool(unlocated)
+
+
+def _xlsx(flow: Flow, found: Tables, file: Path) -> list[str]:
+    from xlsxwriter import Workbook
+
+    for path, rows in found.items():
+        if len(rows) >= SHEET_ROWS:
+            raise SheetTooSmall(path, len(rows))
+    as_texts = {"strings_to_formulas": False, "strings_to_urls": False}
+    times = {"remove_timezone": True, "default_date_format": "yyyy-mm-dd hh:mm:ss"}
+    own = {"constant_memory": True, "tmpdir": str(file.parent)}
+    cut = 0
+    whole = BytesIO()  # a ZipFile on a full disk would print a traceback
+    with Workbook(whole, {**as_texts, **times, **own}) as book:
+        for path, rows in found.items():
+            cut += _sheet(book, path, rows)
+        _sheet(book, "dictionary", _dictionary(flow, found))
+    file.write_bytes(whole.getbuffer())
+    return [f"{cut:,} texts of more than {CELL:,} letters were cut, as Excel would."] * bool(cut)
+
+
+def _sheet(book: Any, path: str, rows: pa.Table) -> int:
+    """Write a sheet; returns how many of its texts were cut."""
+    names, number = rows.column_names, len(book.worksheets())
+    title = path.replace("/", " ")
+    sheet = book.add_worksheet(title if len(title) <= 31 else f"{title[:28]}~{number}")
+    sheet.freeze_panes(1, 0)
+    sheet.write_row(0, 0, names, book.add_format({"bold": True}))
+    widths, cut = [len(name) for name in names], 0
+    for line, row in enumerate(_rows(rows), 1):
+        cells = [_cell(value) for value in row.values()]
+        cut += sum(isinstance(v, str) and c != v for c, v in zip(cells, row.values(), strict=True))
+        sheet.write_row(line, 0, cells)
+        if line <= BATCH:
+            widths = [max(w, len(str(c or ""))) for w, c in zip(widths, cells, strict=True)]
+    for column, width in enumerate(widths):
+        sheet.set_column(column, column, min(width, 60) + 2)
+    return cut
+
+
+def _cell(value: Any) -> Any:
+    """A value as a cell of Excel can hold it."""
+    if isinstance(value, str) and len(value) > CELL // 2:
+        return value.encode("utf-16-le")[: 2 * CELL].decode("utf-16-le", "ignore")
+    if isinstance(value, int) and abs(value) > EXACT:
+        return str(value)
+    # Its calendar begins in 1900.
+    return value.isoformat() if isinstance(value, datetime) and value.year < 1900 else value
+
+
+def _dictionary(flow: Flow, found: Tables) -> pa.Table:
+    lines = [
+        {
+            "table": path,
+            "column": entry.name,
+            "type": entry.type,
+            "null": "yes" if entry.nullable else "no",
+            "source": entry.source,
+            "about": entry.about,
+        }
+        for path, entries in dictionary(flow)
+        if path in found
+        for entry in entries
+    ]
+    return pa.Table.from_pylist(lines)
+
+
+def _rows(rows: pa.Table) -> Iterator[dict[str, Any]]:
+    for batch in rows.to_batches(BATCH):
+        yield from batch.to_pylist()
+
+
+FORMATS: Mapping[str, Callable[[Flow, Tables, Path], list[str]]] = {
+    "duckdb": _duckdb,
+    "csv": _csv,
+    "xlsx": _xlsx,
+    "geojson": _geojson,
+    "parquet": _parquet,
+}
+"""Format, which is the ending of its files, to the function that writes it."""
