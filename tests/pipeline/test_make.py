@@ -117,7 +117,7 @@ def test_the_demo_is_asked_in_sql(checkout, demo):
         assert "11800" in shown and "$US" in shown
         assert run_of_it[1] in run(checkout, "make versions LAKE=demo")
         command = "make changes LAKE=demo FROM=" + run_of_it[1] + " TO=" + run_of_it[1]
-        assert '"added": 0' in run(checkout, command)
+        assert '"added": 0' in run(checkout, command + " FORMAT=json")
         assert "The lake is whole" in run(checkout, "make check LAKE=demo")
     with pytest.raises(AssertionError, match=r"There is no lake 'other'.*LAKE=demo"):
         run(checkout, "make sql LAKE=other")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import select
@@ -57,6 +58,8 @@ def talk(answer: Callable[[str], None], words: Callable[[], list[str]]) -> None:
         multiline=Condition(lambda: not _is_whole(get_app().current_buffer.text)),
         prompt_continuation="  ... ",
     )
+    # Else it logs a traceback if a signal comes while it loads the history.
+    logging.getLogger("prompt_toolkit").addHandler(logging.NullHandler())
     print("Views: bronze, silver, rejected, gold. help lists the commands, exit ends.")
     # The keys stay keys all the time: as a signal, Ctrl-C would end the make that started us.
     with suppress(EOFError), session.input.raw_mode():
