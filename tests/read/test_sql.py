@@ -116,7 +116,7 @@ def test_a_table_is_fetched_when_it_is_named(past, capfd, monkeypatch):
     [
         (("sql", "--query", "SELECT nome FROM silver"), 'Referenced column "nome" not found'),
         (("sql", "--query", "SELECT 'x'::int"), "Could not convert string"),
-        (("sql", "--query", "SELEC"), 'near "selec".'),
+        (("sql", "--query", "SELEC"), 'near "SELEC".'),
         (("sql", "--query", "FROM text"), "; SHOW ALL TABLES lists the tables and columns."),
         (("sql", "--query", "SELECT 1; SELECT 2"), "csv is the format of one result"),
         (("sql", "--format", "xml"), "choose one of table, csv, json, parquet, markdown."),
