@@ -118,7 +118,7 @@ def test_the_demo_is_asked_in_sql(checkout, demo):
         assert "11800" in shown and "$US" in shown
         assert run_of_it[1] in run(checkout, "make versions")  # of the lake that was used last
         command = "make changes LAKE=demo FROM=" + run_of_it[1] + " TO=" + run_of_it[1]
-        assert '"added": 0' in run(checkout, command)
+        assert '"added": 0' in run(checkout, command + " FORMAT=json")
         told = run(checkout, "make export LAKE=demo TO=breweries.duckdb AT=" + day)
         assert "breweries.duckdb  " in told and "11,800 rows, version " in told
         assert "The lake is whole" in run(checkout, "make check LAKE=demo")

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
+import os
+import subprocess
 import sys
+from functools import partial
+from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 
 from data.breweries.flow import FLOW
+from data.medallion.host.command import PIPE_CLOSED
 from data.medallion.lake.manifest import sealed
 from data.medallion.lake.runs import new_run
 from data.medallion.lake.s3 import S3Store
@@ -18,9 +26,9 @@ pytestmark = pytest.mark.server
 FLOWS = ("--flow", "breweries")
 
 
-def asked(capsys, *arguments):
+def asked(capfd, *arguments):
     status = main([arguments[0], *FLOWS, *arguments[1:]])
-    return status, capsys.readouterr()
+    return status, capfd.readouterr()
 
 
 @pytest.mark.parametrize(
@@ -35,26 +43,72 @@ def asked(capsys, *arguments):
             "VARCHARDOUBLE",
         ),
         ("DESCRIBE silver", "brewery_type"),
-        ("CREATE TABLE more AS FROM silver; SELECT 1 AS n; SELECT count(*) FROM more", "57"),
+        ("CREATE TABLE more AS FROM silver; SELECT count(*) FROM more; -- all", "57"),
+        ("SELECT name, id FROM silver WHERE false", "name,id\n"),
     ],
 )
-def test_sql(past, capsys, query, shows):
-    status, told = asked(capsys, "sql", "--query", query)
+def test_sql(past, capfd, query, shows):
+    status, told = asked(capfd, "sql", "--query", query)
     assert status == 0 and shows in told.out, told.err
 
 
-def test_sql_of_another_day_from_a_file(past, capsys, monkeypatch, tmp_path):
+def table(text):
+    return list(csv.reader(io.StringIO(text, newline="")))
+
+
+def test_the_rows_are_whole_in_every_format(past, capfd):
+    query = """SELECT id, 'a "b",
+c|d' AS text, 1/0 AS none, DATE '2026-01-02' AS day, [1, NULL] AS list, 1.50 AS decimal, record
+    FROM silver JOIN bronze ON record->>'id' = id ORDER BY id"""
+    found = {
+        form: asked(capfd, "sql", "--query", query, "--format", form)[1].out
+        for form in ("", "JSON", "markdown")
+    }
+    names, *rows = table(found[""])
+    assert len(rows) == 57 and rows[0][1] == 'a "b",\nc|d' and rows[0][3:6] == [
+        "2026-01-02", "[1, NULL]", "1.50"
+    ]  # fmt: skip
+    items = json.loads(found["JSON"], parse_constant=pytest.fail)
+    assert [*items[0]] == names and [one["id"] for one in items] == [row[0] for row in rows]
+    assert items[0]["record"]["id"] == items[0]["id"] and items[0]["none"] is None
+    assert found["markdown"].count("\n") == 59 and '| a "b", c\\|d |' in found["markdown"]
+
+
+def test_parquet_and_a_wide_table_go_to_a_file_whole(past, tmp_path):
+    for form in ("parquet", "table"):
+        command = [sys.executable, "-m", "data.medallion.read", "sql", *FLOWS, "--format", form]
+        with (tmp_path / form).open("wb") as file:
+            subprocess.run(command, input=b"FROM silver", stdout=file, check=True)
+    assert pq.read_table(tmp_path / "parquet").shape == (57, 14)
+    shown = (tmp_path / "table").read_text()
+    assert "website_url" in shown and shown.count("United States") > 1 and "shown" not in shown
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full")
+def test_a_full_disk_and_a_closed_pipe_are_no_traceback(past):
+    command = [sys.executable, "-m", "data.medallion.read", "sql", *FLOWS]
+    ask = partial(subprocess.run, command, input=b"FROM range(1000000)", stderr=subprocess.PIPE)
+    with Path("/dev/full").open("wb") as full:
+        ended = ask(stdout=full)
+    assert ended.returncode == 1 and ended.stderr.count(b"\n") == 1
+    assert b"No space left on device" in ended.stderr
+    reading, writing = os.pipe()
+    os.close(reading)
+    assert (ended := ask(stdout=writing)).returncode == PIPE_CLOSED and not ended.stderr
+
+
+def test_sql_of_another_day_from_a_file(past, capfd, monkeypatch, tmp_path):
     file = tmp_path / "query.sql"
     file.write_text("SELECT count(*) FROM silver;\n")
     with file.open() as stdin:
         monkeypatch.setattr(sys, "stdin", stdin)
-        status, told = asked(capsys, "sql", "--at", past.snapshots[0])
+        status, told = asked(capfd, "sql", "--at", past.snapshots[0])
     assert status == 0 and "60" in told.out
 
 
-def test_a_table_is_fetched_when_it_is_named(past, capsys, monkeypatch):
+def test_a_table_is_fetched_when_it_is_named(past, capfd, monkeypatch):
     monkeypatch.setattr(S3Store, "stream", None)
-    assert asked(capsys, "sql", "--query", "SHOW TABLES")[0] == 0
+    assert asked(capfd, "sql", "--query", "SHOW TABLES")[0] == 0
 
 
 @pytest.mark.parametrize(
@@ -62,36 +116,39 @@ def test_a_table_is_fetched_when_it_is_named(past, capsys, monkeypatch):
     [
         (("sql", "--query", "SELECT nome FROM silver"), 'Referenced column "nome" not found'),
         (("sql", "--query", "SELECT 'x'::int"), "Could not convert string"),
-        (("sql", "--query", "SELEC"), "Parser Error"),
-        (("sql", "--query", "FROM text"), "does not exist"),
+        (("sql", "--query", "SELEC"), 'near "SELEC".'),
+        (("sql", "--query", "FROM text"), "; SHOW ALL TABLES lists the tables and columns."),
+        (("sql", "--query", "SELECT 1; SELECT 2"), "csv is the format of one result"),
+        (("sql", "--format", "xml"), "choose one of table, csv, json, parquet, markdown."),
         (("sql", "--query", "FROM silver", "--at", "soon"), "'soon' is no moment"),
+        (("changes", "--format", "csv"), "choose one of text, json."),
         (("changes", "--start", "2020-01-01"), "silver/breweries knows no version of 2020-01-01"),
         (("versions", "--flow", "buoys"), "There is no flow 'buoys'"),
     ],
 )
-def test_what_cannot_be_is_one_sentence(past, capsys, arguments, says):
-    status, told = asked(capsys, *arguments)
+def test_what_cannot_be_is_one_sentence(past, capfd, arguments, says):
+    status, told = asked(capfd, *arguments)
     assert status == 1 and says in told.err
     assert told.err.count("\n") == 1 and told.out == ""
 
 
-def test_without_duckdb(past, capsys, monkeypatch):
+def test_without_duckdb(past, capfd, monkeypatch):
     monkeypatch.setitem(sys.modules, "duckdb", None)
-    status, told = asked(capsys, "sql", "--query", "SELECT 1")
+    status, told = asked(capfd, "sql", "--query", "SELECT 1")
     assert status == 1 and told.err.startswith("SQL needs DuckDB")
 
 
-def test_an_odd_record_breaks_no_table(small, capsys):
+def test_an_odd_record_breaks_no_table(small, capfd):
     odd = {"id": "9", "name": "half \ud800", "country": "Land", "state_province": "North"}
     small.api.records = [*named("A", 1), {**odd, "x": 10**400}, "\udfff"]
     publish(drawn=False)
     query = "SELECT count(record->>'name') FROM bronze; SELECT record FROM rejected"
-    status, told = asked(capsys, "sql", "--query", query)
+    status, told = asked(capfd, "sql", "--query", query, "--format", "table")
     assert status == 0 and "4" in told.out and "\ufffd" in told.out, told.err
 
 
-def test_versions_and_changes(past, capsys):
-    _, told = asked(capsys, "versions")
+def test_versions_and_changes(past, capfd):
+    _, told = asked(capfd, "versions")
     lines = [line.split() for line in told.out.splitlines()[1:]]
     assert [line[0] for line in lines] == ["1", "2", "3"]
     assert [line[3] for line in lines] == past.snapshots
@@ -101,8 +158,13 @@ def test_versions_and_changes(past, capsys):
         ["58", "1", "3", "1"],
     ]
     assert [line[8:] for line in lines] == [[], [], ["current"]]
-    _, told = asked(capsys, "changes", "--start", past.snapshots[0], "--end", past.snapshots[1])
+    period = ("changes", "--start", past.snapshots[0], "--end", past.snapshots[1])
+    _, told = asked(capfd, *period, "--format", "json")
     assert json.loads(told.out)["counts"]["removed"] == 1
+    _, told = asked(capfd, *period)
+    assert "\nremoved:\n" in told.out and "\nchanged:\n" in told.out and ", Another, " in told.out
+    _, told = asked(capfd, "changes", "--end", past.snapshots[0])
+    assert "  added           60" in told.out and "all rows count as added" in told.out
 
 
 # -- make check ---

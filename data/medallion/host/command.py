@@ -45,7 +45,7 @@ def run(main: Callable[[], int], interrupted: str = "Interrupted.") -> int:
     try:
         with _interruptions():
             status = main()
-            print(end="", flush=True)
+            _flush()
             return status
     except Interrupted as end:
         say(interrupted)
@@ -54,9 +54,14 @@ def run(main: Callable[[], int], interrupted: str = "Interrupted.") -> int:
         return PIPE_CLOSED
     finally:
         try:
-            print(end="", flush=True)
+            _flush()
         except OSError:  # else Python's last flush would print an error
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _flush() -> None:
+    if sys.stdout:  # print would write even nothing, which a full disk may refuse
+        sys.stdout.flush()
 
 
 @contextmanager

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 import warnings
 from collections.abc import Callable
+from dataclasses import asdict
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -16,6 +18,7 @@ from ..flows import load, load_all
 from ..host.command import run, say
 from ..lake.versions import Lake
 from ..settings import LakeSettings, known_secrets
+from .errors import FormatUnknown, NoTextFormat, PromptMissing
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -36,38 +39,39 @@ def _do(arguments: list[str] | None) -> int:
 
 
 def _sql(lake: Lake, flow: Flow, chosen: argparse.Namespace) -> None:
+    from .results import FORMATS, PARQUET
     from .sql import Database
 
+    terminal = sys.stdout.isatty()
+    form = _format(chosen, *FORMATS) if chosen.format or terminal else "csv"
+    if form == PARQUET and terminal:
+        raise NoTextFormat(form)
     with Database(lake, load_all(), flow, chosen.at or None) as database:
-        if chosen.query or not sys.stdin.isatty():
-            database.answer(chosen.query or sys.stdin.read())
-        else:
-            _talk(database.answer)
-
-
-def _talk(answer: Callable[[str], None]) -> None:
-    """Read queries from the terminal, up to each semicolon, and run them."""
-    import readline  # noqa: F401 - makes input lines editable
-
-    print("Views: bronze, silver, rejected, gold; SHOW ALL TABLES lists all. Ctrl-D ends.")
-    text = ""
-    while True:
-        try:
-            text += input("  ... " if text else "lake> ") + "\n"
-        except EOFError:
-            print()
+        if chosen.query or not (terminal and sys.stdin.isatty()):
+            if not chosen.query and sys.stdin.isatty():
+                say("Type SQL; Ctrl-D ends it.")
+            database.answer(chosen.query or sys.stdin.read(), form)
             return
-        if text.rstrip().endswith(";"):
-            try:
-                answer(text)
-            except MedallionError as error:
-                say(error)
-            text = ""
+        try:
+            from .prompt import talk
+        except ModuleNotFoundError:
+            raise PromptMissing() from None
+        talk(partial(database.answer, form=form), database.words)
 
 
-def _versions(lake: Lake, flow: Flow, _: argparse.Namespace) -> None:
+def _format(chosen: argparse.Namespace, *known: str) -> str:
+    """The chosen one of a command's formats; by default the first."""
+    if chosen.format and chosen.format.lower() not in known:
+        raise FormatUnknown(chosen.format, [*known])
+    return str(chosen.format.lower() or known[0])
+
+
+def _versions(lake: Lake, flow: Flow, chosen: argparse.Namespace) -> None:
     from .past import versions
 
+    if _format(chosen, "table", "json") == "json":
+        _print_json([asdict(one) for one in versions(lake, flow)])
+        return
     counts = ("records", "added", "removed", "changed")
     print(f"{'version':>7}  {'published (UTC)':20}{'run':24}" + "".join(f"{c:>10}" for c in counts))
     before = 0
@@ -84,17 +88,25 @@ def _versions(lake: Lake, flow: Flow, _: argparse.Namespace) -> None:
 def _changes(lake: Lake, flow: Flow, chosen: argparse.Namespace) -> None:
     from ..layers.changes import to_json
     from .past import changes
+    from .summary import lines_of
 
+    form = _format(chosen, "text", "json")
     report = changes(lake, flow, chosen.start or None, chosen.end or None)
-    sys.stdout.write(to_json(report).decode())
+    text = to_json(report).decode() if form == "json" else "\n".join(lines_of(flow, report)) + "\n"
+    sys.stdout.write(text)
 
 
-def _check(lake: Lake, flow: Flow, _: argparse.Namespace) -> bool:
+def _check(lake: Lake, flow: Flow, chosen: argparse.Namespace) -> bool:
     from .check import check
 
+    form = _format(chosen, "table", "json")
     flows, listed = load_all(), lake.store.listed
     here = [one for one in flows if any(listed(d.layer, d.prefix) for d in one.datasets)] or [flow]
     checked, others = check(lake, here)
+    findings = [*chain.from_iterable(found for *_, found in checked), *others]
+    if form == "json":
+        _print_json(findings)
+        return bool(findings)
     print(f"{'':28}{'rows':>11}{'objects':>9}{'MiB':>9}  snapshot")
     for dataset, manifest, found in checked:
         objects = manifest.objects if manifest else ()
@@ -104,7 +116,6 @@ def _check(lake: Lake, flow: Flow, _: argparse.Namespace) -> bool:
         snapshot = manifest.snapshot if manifest else "none"
         print(f"{dataset.path:28}{counts}  {snapshot:24} {verdict}")
     idle = [f"{one.name:28}never ran in this lake" for one in flows if one not in here]
-    findings = [*chain.from_iterable(found for *_, found in checked), *others]
     verdict = f"{len(findings)} findings" if findings else "The lake is whole."
     print("\n".join([*idle, *findings, verdict]))
     return bool(findings)
@@ -125,6 +136,10 @@ def _export(lake: Lake, flow: Flow, chosen: argparse.Namespace) -> None:
     print("\n".join([*notes, f"{file}  {file.stat().st_size:,} bytes"]))
 
 
+def _print_json(found: object) -> None:
+    print(json.dumps(found, default=str, indent=1, ensure_ascii=False))
+
+
 def _parser() -> argparse.ArgumentParser:
     at = "a day, a time with its zone, or a run"
     asked, start = "one query; by default those that you type", f"the earlier version: {at}"
@@ -132,7 +147,11 @@ def _parser() -> argparse.ArgumentParser:
     table: dict[str, tuple[Callable[..., bool | None], str, dict[str, str]]] = {
         "sql": (_sql, "the lake in SQL, by DuckDB", {"--query": asked, "--at": at}),
         "versions": (_versions, "list the versions that can be read", {}),
-        "changes": (_changes, "the change report, as JSON", {"--start": start, "--end": end}),
+        "changes": (
+            _changes,
+            "what changed between two versions",
+            {"--start": start, "--end": end},
+        ),
         "export": (
             _export,
             "tables of the lake as one file",

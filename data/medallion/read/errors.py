@@ -106,6 +106,36 @@ class SheetTooSmall(ReadError):
     )
 
 
+class PromptMissing(ReadError):
+    says = "The prompt needs prompt_toolkit, which is not installed here; make sql installs it."
+
+
 class QueryRefused(ReadError):
     problem: str
-    says = "DuckDB refused the query ({problem}); SHOW ALL TABLES lists the tables and columns."
+    remedy: str  # where there is one, behind a semicolon
+    says = "DuckDB refused the query: {problem}{remedy}"
+
+
+class ResultsTooMany(ReadError):
+    results: int
+    format: str
+    says = (
+        "{format} is the format of one result, and these are {results} queries; give one query, "
+        "or FORMAT=table."
+    )
+
+
+class FormatUnknown(ReadError):
+    format: str
+    known: list[str]
+    says = "{format!r} is no format of this command; choose one of {known}."
+
+
+class NoTextFormat(ReadError):
+    format: str
+    says = "{format} is no text for a terminal; send it to a file: make -s sql ... > file.{format}"
+
+
+class OutputFailed(ReadError):
+    problem: str
+    says = "The output cannot be written ({problem}); free some space there, and ask again."

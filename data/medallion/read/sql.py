@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import ExitStack
 from functools import partial
 from typing import TYPE_CHECKING
@@ -13,11 +14,9 @@ import pyarrow as pa
 from ..flow import Flow
 from ..lake.datasets import Dataset
 from ..lake.versions import Lake
-from . import tables
-from .errors import DuckDBMissing, QueryRefused
+from . import results, tables
+from .errors import DuckDBMissing, QueryRefused, ResultsTooMany
 from .past import Moment, Past
-
-ROWS = 1_000  # of a result, printed at most
 
 AS_JSON = r"""coalesce(TRY_CAST(record AS JSON), TRY_CAST(
     regexp_replace(record, '\\u[dD][89a-fA-F][0-9a-fA-F]{2}', '�', 'g') AS JSON
@@ -47,7 +46,7 @@ class Database(ExitStack):
             import duckdb
         except ModuleNotFoundError:
             raise DuckDBMissing() from None
-        self._refused = duckdb.Error
+        self._errors = duckdb
         self._duckdb = self.enter_context(duckdb.connect())
         # Else DuckDB would look for unknown table names among the variables of this code.
         self._duckdb.execute("SET python_enable_replacements = false")
@@ -62,21 +61,54 @@ class Database(ExitStack):
         for layer, name in self._views.items():
             self._duckdb.execute(f'CREATE VIEW {layer} AS FROM {layer}."{name}"')
 
-    def answer(self, text: str) -> None:
-        """Run some SQL, and print the result of each statement.
+    def answer(self, text: str, form: str = results.TABLE) -> None:
+        """Run some SQL, and print the result of each statement in one of `results.FORMATS`.
+
+        An exception by a signal, such as KeyboardInterrupt, ends the query.
 
         Raises:
             QueryRefused: DuckDB refuses the SQL.
+            ResultsTooMany: there is more than one result, and the format is not a table.
+            OutputFailed: stdout cannot be written.
             ReadError, LakeError, StoreError: a table in the SQL cannot be read.
         """
+        show = results.show if form == results.TABLE else partial(results.write, form=form)
         try:
-            for statement in self._duckdb.extract_statements(text):
+            statements = self._duckdb.extract_statements(text)
+            many = sum(map(results.has_result, statements))
+            if many > 1 and form != results.TABLE:
+                raise ResultsTooMany(many, form)
+            for statement in statements:
                 self._fetch(statement.query)
-                if found := self._duckdb.sql(statement.query):
-                    found.show(max_rows=ROWS)
-        except self._refused as error:
-            problem = str(error).partition("\n\nLINE")[0]
-            raise QueryRefused(" ".join(problem.split())) from None
+                self._do(partial(show, self._duckdb, statement))
+        except self._errors.Error as error:
+            problem = " ".join(str(error).partition("\n\nLINE")[0].split()).rstrip(".")
+            unknown = isinstance(
+                error, (self._errors.CatalogException, self._errors.BinderException)
+            )
+            remedy = "; SHOW ALL TABLES lists the tables and columns." if unknown else "."
+            raise QueryRefused(problem, remedy) from None
+
+    def words(self) -> list[str]:
+        """The names of tables and columns, and SQL's own words."""
+        found = self._duckdb.execute(
+            """SELECT DISTINCT unnest([table_schema, table_name, column_name])
+            FROM information_schema.columns UNION SELECT upper(keyword_name) FROM duckdb_keywords()
+            WHERE keyword_category = 'reserved' ORDER BY ALL"""
+        )
+        return [word for (word,) in found.fetchall()]
+
+    def _do(self, work: Callable[[], None]) -> None:
+        """Do some work of DuckDB beside the main thread, which alone gets the signals."""
+        with ThreadPoolExecutor(1) as beside:
+            working = beside.submit(work)
+            try:
+                working.result()
+            except BaseException:
+                while not working.done():  # it may be about to begin
+                    self._duckdb.interrupt()
+                    wait([working], timeout=0.05)
+                raise
 
     def _fetch(self, text: str) -> None:
         """Fetch the tables that a statement names: `silver.stations`, or a view, or after USE."""
@@ -86,7 +118,7 @@ class Database(ExitStack):
         asked |= {(schema, one) for one, _ in words}
         for named in asked & self._empty.keys():
             read, lake = self._empty[named]
-            self._put(*named, read(lake()))
+            self._do(partial(self._put, *named, read(lake())))
             del self._empty[named]
 
     def _put(self, layer: str, name: str, table: pa.Table) -> None:

@@ -1,0 +1,136 @@
+"""The SQL prompt of a terminal: lines that can be edited, completed and found again."""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import select
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from prompt_toolkit import PromptSession
+from prompt_toolkit.application import get_app
+from prompt_toolkit.completion import WordCompleter
+from prompt_toolkit.filters import Condition
+from prompt_toolkit.history import FileHistory, History, InMemoryHistory
+from prompt_toolkit.input import Input
+from prompt_toolkit.input.typeahead import store_typeahead
+from prompt_toolkit.keys import Keys
+from prompt_toolkit.lexers import PygmentsLexer
+from pygments.lexers.sql import SqlLexer
+
+from ..errors import MedallionError
+from ..host.command import Interrupted, say
+from ..settings import known_secrets
+
+HELP = r"""A statement may take several lines; a semicolon ends it. The tables are those of .tables.
+  .tables, \d               list the tables
+  .schema silver, \d silver list the columns of a table, such as silver
+  help, .help, \?           print this
+  exit, quit, .quit, \q     end, as Ctrl-D does
+Ctrl-C ends a query or a line, Tab completes a name, and the up arrow brings back what you typed."""
+TABLES = """SELECT table_schema AS "schema", table_name AS "table", table_type AS "type"
+FROM information_schema.tables ORDER BY ALL"""
+COLUMNS = """SELECT table_schema AS "schema", table_name AS "table", column_name AS "column",
+data_type AS "type" FROM information_schema.columns ORDER BY 1, 2, ordinal_position"""
+ENDS = {"exit", "quit", ".exit", ".quit", ".q", r"\q"}
+COMMAND = re.compile(r"(exit|quit|help|\.\w+|\\\S+)\s*(\S*?)\s*;?", re.IGNORECASE)
+TICK_SECONDS = 0.05
+
+
+def talk(answer: Callable[[str], None], words: Callable[[], list[str]]) -> None:
+    """Read statements and commands from the terminal, and answer them, until the user ends that.
+
+    Args:
+        answer: runs SQL and prints its results.
+        words: the words that Tab completes.
+    """
+    session: PromptSession[str] = PromptSession(
+        "lake> ",
+        completer=WordCompleter(words, ignore_case=True),
+        complete_while_typing=False,
+        history=_history(),
+        lexer=PygmentsLexer(SqlLexer),
+        multiline=Condition(lambda: not _is_whole(get_app().current_buffer.text)),
+        prompt_continuation="  ... ",
+    )
+    # Else it logs a traceback if a signal comes while it loads the history.
+    logging.getLogger("prompt_toolkit").addHandler(logging.NullHandler())
+    print("Views: bronze, silver, rejected, gold. help lists the commands, exit ends.")
+    # The keys stay keys all the time: as a signal, Ctrl-C would end the make that started us.
+    with suppress(EOFError), session.input.raw_mode():
+        while True:
+            try:
+                # A signal is then one from elsewhere, and ends the session.
+                text = _sql(session.prompt(handle_sigint=False))
+                with _heard(session.input):
+                    answer(text)
+            except Interrupted:
+                raise
+            except KeyboardInterrupt:
+                say("Interrupted.")
+            except MedallionError as error:
+                say(known_secrets().text(str(error)))
+
+
+def _sql(typed: str) -> str:
+    """The SQL that was typed, or that a command stands for; EOFError if it is the end."""
+    if not (found := COMMAND.fullmatch(typed.strip())):
+        return typed
+    word, name = found[1].lower(), found[2]
+    if word in ENDS:
+        raise EOFError
+    if word in (".schema", r"\d") and name:
+        return f"DESCRIBE {name}"
+    if word in (".tables", r"\d", r"\dt"):
+        return TABLES
+    if word == ".schema":
+        return COLUMNS
+    print(HELP)
+    return ""
+
+
+def _is_whole(text: str) -> bool:
+    text = text.strip()
+    return not text or text.endswith(";") or bool(COMMAND.fullmatch(text))
+
+
+def _history() -> History:
+    """The lines of earlier sessions too, in a file that only its user may read, if there can be."""
+    with suppress(OSError, RuntimeError):  # no home, or one that cannot be written
+        state = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
+        file = Path(state, "medallion", "sql_history")
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch(mode=0o600)
+        file.open("a").close()
+        return FileHistory(file)
+    return InMemoryHistory()
+
+
+@contextmanager
+def _heard(keys: Input) -> Iterator[None]:
+    """Within the context, Ctrl-C raises KeyboardInterrupt; other keys are for the next prompt."""
+    over, main = threading.Event(), threading.get_ident()
+
+    def listen() -> None:
+        while not over.is_set() and not keys.closed:
+            if select.select([keys], [], [], TICK_SECONDS)[0]:
+                pressed = keys.read_keys()
+                if any(one.key == Keys.ControlC for one in pressed):
+                    signal.pthread_kill(main, signal.SIGUSR1)
+                    return
+                store_typeahead(keys, pressed)
+
+    before = signal.signal(signal.SIGUSR1, signal.default_int_handler)
+    listener = threading.Thread(target=listen, daemon=True)
+    listener.start()
+    try:
+        yield
+    finally:
+        over.set()
+        listener.join()
+        signal.signal(signal.SIGUSR1, before)
