@@ -7,5 +7,5 @@ from data.medallion.flow import Aggregate, count
 STATE_BREWERY_TYPE = Aggregate(
     "state_brewery_type",
     keys=("country", "state", "brewery_type"),
-    measures=(count("brewery_count"),),
+    measures=(count("brewery_count", "How many breweries of this type the location has"),),
 )

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
 from .lake.datasets import LAYERS, LOGS, Dataset, Layer
 from .settings import FlowSettings
 from .source.api import Api
-from .table import Clean, Table, unchanged
+from .table import Clean, Column, Table, unchanged
 
 if TYPE_CHECKING:  # these imports cost half a second, so only the block that draws does them
     import pandas as pd
@@ -30,11 +30,12 @@ class Measure:
     name: str
     function: Literal["count", "sum", "mean", "min", "max"]
     column: str = ""
+    about: str = ""  # what it is, for people; by default its function and column
 
 
-def count(name: str) -> Measure:
+def count(name: str, about: str = "") -> Measure:
     """The measure of how many rows a group has."""
-    return Measure(name, "count")
+    return Measure(name, "count", about=about)
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,29 @@ class Aggregate:
     def count(self) -> str:
         """The name of the measure that adds up to silver's rows."""
         return next((m.name for m in self.measures if m.function == "count"), "")
+
+    def columns(self, table: Table) -> tuple[Column, ...]:
+        """The columns of the gold table, its keys, then its measures; they are read from silver."""
+        of = (table[name] for name in self.keys)
+        keys = (
+            replace(c, sources=(c.name,), derive=None, required=c.name in table.required)
+            for c in of
+        )
+        return (*keys, *(_measured(measure, table) for measure in self.measures))
+
+
+def _measured(measure: Measure, table: Table) -> Column:
+    if measure.function == "count":
+        about = measure.about or "How many rows of silver the group has"
+        return Column(measure.name, "int64", ("rows",), required=True, about=about)
+    of = table[measure.column]
+    return Column(
+        measure.name,
+        "float64" if measure.function == "mean" else of.type,
+        (of.name,),
+        required=of.name in table.required,
+        about=measure.about or f"The {measure.function} of {of.name}",
+    )
 
 
 @dataclass(frozen=True)

@@ -70,6 +70,8 @@ class Column:
     """The values of a category. Unknown values are drift; so are many rows whose value changes."""
     steady: bool = False
     """Whether it is drift if a value appears or disappears."""
+    about: str = ""
+    """What it is, for people, with its unit: `Height above the sea, in metres`."""
     derive: Derive | None = None
     """Makes the column from other columns, such as `year("opened_at")`; it then has no sources."""
 

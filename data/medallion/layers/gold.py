@@ -59,12 +59,7 @@ def aggregate(step: Step) -> Summary:
 
 def schema_of(table: Table, aggregate: Aggregate) -> pa.Schema:
     """The columns of a gold table: its keys, then its measures."""
-    own = {"count": pa.int64(), "mean": pa.float64()}
-    keys = [table[name].field for name in aggregate.keys]
-    measures = (
-        (m.name, own.get(m.function) or table[m.column].field.type) for m in aggregate.measures
-    )
-    return pa.schema([*keys, *measures])
+    return pa.schema([column.field for column in aggregate.columns(table)])
 
 
 def read(lake: Lake, flow: Flow, name: str) -> tuple[pa.Table, Manifest]:
