@@ -109,7 +109,7 @@ NOTHING = Facts(FLOW, {}, None, None, (), {}, None, ("There is nothing.",))
 
 
 def page_of(facts: Facts, language: str = "en", made: datetime | None = None) -> str:
-    return render(facts, Language.load(language), made).decode()
+    return render(facts, Language.load(language, facts.flow), made).decode()
 
 
 class Elements(HTMLParser):
