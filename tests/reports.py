@@ -38,13 +38,9 @@ KEPT = Snapshot(
 )
 
 
-class Counting(InMemory):
-    facets = {"by_kind": "kind", "by_country": "country"}  # noqa: RUF012
-
-
-FLOW = replace(
-    STATIONS, api=Counting([]), drawing=Chart(lambda counts, caption: None, "kind_heights")
-)
+API = InMemory([])
+API.facets = {"by_kind": "kind", "by_country": "country"}
+FLOW = replace(STATIONS, api=API, drawing=Chart(lambda counts, caption: None, "kind_heights"))
 
 
 def manifest(dataset: Any, **more: Any) -> Manifest:
@@ -73,15 +69,16 @@ def facts(**more: Any) -> Facts:
         counts={"kind": {EVIL: 12_342}},
         cells={"-240 80": 200, "20 100": 1},
     )
+    entry = {"key": str(FLOW.bronze.object), "rows": 12_345, "bytes": 5_171_900, "sha256": "0"}
     silver = manifest(
         FLOW.silver,
+        objects=({**entry, "key": "data/stations/country=Land/year=1987/0.parquet"},),
         rows_out=12_342,
         rows_rejected=2,
         rows_duplicate=1,
         profile=profile,
         drift=(Drift(rule="new_value", subject=EVIL, what=EVIL),),
     )
-    entry = {"key": str(FLOW.bronze.object), "rows": 12_345, "bytes": 5_171_900, "sha256": "0"}
     bronze = manifest(FLOW.bronze, checks=checks, objects=(entry,))
     others = [manifest(d, rows_in=12_342) for d in FLOW.datasets if d.layer == "gold"]
     row = {"number": 7, "name": EVIL, "kind": EVIL, "country": EVIL, "year": None}
@@ -109,7 +106,7 @@ NOTHING = Facts(FLOW, {}, None, None, (), {}, None, ("There is nothing.",))
 
 
 def page_of(facts: Facts, language: str = "en", made: datetime | None = None) -> str:
-    return render(facts, Language.load(language), made).decode()
+    return render(facts, Language.load(language, facts.flow), made).decode()
 
 
 class Elements(HTMLParser):

@@ -9,7 +9,12 @@ import pytest
 from tests.docs.pages import PAGES, PORTUGUESE, Page, page
 
 TRANSLATED = [p for p in PAGES if PORTUGUESE in p.path.name]
-ENDS_BEFORE = {"docs/monitoring.pt-BR.md": "\n## The metrics\n"}
+ENDS_BEFORE = {
+    "docs/lake.pt-BR.md": "\n## The manifest\n",
+    "docs/monitoring.pt-BR.md": "\n## The metrics\n",
+    "docs/reliability.pt-BR.md": "\n## How it is kept\n",
+    "docs/running.pt-BR.md": "\n## In Mage's page\n",
+}
 """Where the part of the English page ends that is translated; all of it, where nothing is said."""
 
 
@@ -24,9 +29,9 @@ def headings(p: Page) -> list[str]:
 
 
 def links(p: Page) -> list[str]:
-    """Where its links lead to, in whatever language; but for the one to the other language."""
-    found = [link.replace(PORTUGUESE, "") for link in p.links]
-    return sorted(link for link in found if link != p.path.name.replace(PORTUGUESE, ""))
+    """The files that its links lead to, in whatever language; but for those to the page itself."""
+    found = [link.partition("#")[0].replace(PORTUGUESE, "") for link in p.links]
+    return sorted(link for link in found if link not in ("", p.path.name.replace(PORTUGUESE, "")))
 
 
 def tables(p: Page) -> list[tuple[int, list[str]]]:
@@ -51,6 +56,5 @@ def test_each_language_leads_to_the_other(translated):
 
 def test_what_a_newcomer_needs_first_is_there_in_portuguese():
     names = {p.original for p in TRANSLATED}
-    assert names == {
-        "README.md", "docs/make-it-yours.md", "docs/monitoring.md", "docs/settings.md"
-    }  # fmt: skip
+    pages = ("lake", "make-it-yours", "monitoring", "reliability", "running", "settings")
+    assert names == {"README.md", *(f"docs/{name}.md" for name in pages)}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 
 from tests.page.mage_page import browser_page
@@ -30,8 +32,27 @@ def test_it_fits_and_loads_nothing(page, tmp_path, language, width):
     assert page.evaluate("document.documentElement.scrollWidth") == width
     shown = [page.locator(f".way.{shape}").is_visible() for shape in ("tall", "wide")]
     assert shown == [width < 720, width > 720]
+    assert page.locator(".narrow").is_visible() == (width < 720)
+    page.locator("details").evaluate_all("all => all.forEach(one => one.open = true)")
+    assert page.evaluate("document.documentElement.scrollWidth") == width
     assert not told
     assert [url for url in asked if not url.startswith("data:")] == [file.as_uri()]
+
+
+def test_it_is_told_to_those_who_do_not_see_it(page, tmp_path):
+    file = tmp_path / "page.html"
+    file.write_text(page_of(facts()), encoding="utf-8")
+    page.goto(file.as_uri())
+    levels = page.evaluate("[...document.querySelectorAll('h1,h2,h3')].map(h => +h.tagName[1])")
+    assert levels[0] == 1 and all(after - before < 2 for before, after in pairwise(levels))
+    assert not page.locator("th:not([scope]), table:not(:has(caption))").count()
+    alone = ":not([aria-hidden])[role=img]:not([aria-label]), img:not([alt])"
+    assert not page.locator(alone).count()
+    assert "12,342" in page.locator("img").get_attribute("alt")
+    assert "the fullest square, with 200" in page.locator(".map").get_attribute("aria-label")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    assert page.url.endswith("#columns")
 
 
 def test_it_is_dark_where_the_reader_is(page, tmp_path):

@@ -235,7 +235,7 @@ def test_the_change_report_says_what_changed(world):
     }
     assert [row["id"] for row in told["removed"]] == [gone["id"]]
     assert [row["name"] for row in told["added"]] == ["Another"]
-    assert told["moved"][0]["to"] == {"country": "United States", "state": "Nevada"}
+    assert told["moved"][0]["to"] == {"state": "Nevada"}
     counts = {place["state"]: place["after"] - place["before"] for place in told["partitions"]}
     assert counts == {"California": -1, "Nevada": 1}
 

@@ -64,16 +64,17 @@ def test_a_run_publishes_the_page_of_what_it_made(world):
     silver = world.manifest(FLOW.silver)
     rows = silver.rows_out
     assert 0.5 * rows < sum(silver.profile.cells.values()) < rows
-    assert f"{rows + 2} <span>bronze</span> = {rows} <span>silver" in page
+    assert f"{rows + 2} <span>fetched (bronze)</span> = {rows} <span>cleaned (silver)" in page
+    assert "Test data: a stand-in for Open Brewery DB" in page
     assert "<script" not in page
     assert Elements(page).tags >= {"svg", "img", "table"}
 
 
 def test_it_is_in_the_language_of_the_settings(world, monkeypatch):
     monkeypatch.setenv("REPORT_LANGUAGE", "pt-BR")
-    assert "2 <span>rejeitadas" in made()[0]
+    assert "2 <span>inutilizáveis" in made()[0]
     monkeypatch.setenv("REPORT_LANGUAGE", "de")
-    with pytest.raises(SettingError, match=r"^REPORT_LANGUAGE is not usable"):
+    with pytest.raises(SettingError, match=r"^REPORT_LANGUAGE is not usable: .*'en' or 'pt-BR'"):
         LakeSettings.load()
 
 
@@ -118,7 +119,7 @@ def test_a_page_that_cannot_be_made_stops_no_run(world, monkeypatch):
     monkeypatch.undo()
     page, facts = made()
     assert [(one.snapshot, one.object.rows) for one in facts.kept] == [(first, len(everything))]
-    assert facts.changes.counts.removed == 1
+    assert facts.changes.counts.removed == 1 and "0 new, 1 gone, 0 changed" in page
     assert "published since" in page and first in page
 
 
@@ -131,7 +132,7 @@ def test_the_page_does_not_say_whole_of_what_it_has_not_seen(world, dataset):
     try:
         page, facts = made()
         assert any(entry.key in sentence for sentence in facts.missing)
-        assert "Not whole" in page and "✓ Whole" not in page
+        assert "Not certain" in page
     finally:
         world.lake.store.put(dataset.layer, entry.key, content)
 
@@ -146,7 +147,7 @@ def test_the_page_of_a_lake_that_is_not_whole(world):
     store.remove("silver", [silver.copy_at(FLOW.rejected).object.key])
     store.put("silver", silver.copy_at(FLOW.changes).object.key, b'{"run": 1}')
     page, facts = made()
-    assert "Not whole" in page and "The way of the rows" in page
+    assert "Not certain" in page and "From the source to the tables" in page
     told = [sentence.partition("; ")[0].partition(" (")[0] for sentence in facts.missing]
     for sentence in (
         "There is no gold/data/state_brewery_type/_manifest.json yet",

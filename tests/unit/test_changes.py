@@ -57,10 +57,14 @@ def test_each_kind_of_change():
     assert rows["added"] == [{"number": 20, "name": "N", "kind": "sea", **where}]
     assert rows["removed"] == [{"number": 2, "name": "A", "kind": "sea", **where}]
     (moved,) = rows["moved"]
-    assert (moved["from"], moved["to"]) == (where, {"country": "Land", "year": 1988})
+    assert (moved["from"], moved["to"]) == ({"year": 1987}, {"year": 1988})
     (retyped,) = rows["retyped"]
     assert (retyped["from"], retyped["to"]) == ({"kind": "sea"}, {"kind": "land"})
-    assert [row["number"] for row in rows["changed"]] == [5, 6, 7]
+    assert [(row["number"], row["from"], row["to"]) for row in rows["changed"]] == [
+        (5, {"phone": None}, {"phone": "1"}),
+        (6, {"open": None}, {"open": False}),
+        (7, {"height": 1.5}, {"height": 1.25}),
+    ]
     assert rows["partitions"] == [
         {**where, "before": 7, "after": 6},
         {"country": "Land", "year": 1988, "before": 0, "after": 1},
@@ -98,7 +102,12 @@ def test_a_table_without_known_values_has_rows_retyped_never():
     found = compare(table, before, after)
     assert (found.changes.moved, found.changes.retyped, found.changes.partitions) == (1, 0, 2)
     assert report(found, table)["moved"] == [
-        {"id": "1", "part": False, "from": {"part": True}, "to": {"part": False}}
+        {
+            "id": "1",
+            "part": False,
+            "from": {"flag": True, "part": True},
+            "to": {"flag": None, "part": False},
+        }
     ]
     json.loads(to_json(report(found, table)))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from heapq import merge
@@ -66,18 +66,14 @@ def compare(table: Table, before: pa.Table, after: pa.Table) -> Comparison:
     retyped = pc.and_(both, _differ(rows, *known))
     touched = pc.or_(moved, retyped)
     changed = pc.and_(pc.and_(both, _differ(rows, *others)), pc.invert(touched))
-    kinds: dict[str, tuple[pa.ChunkedArray, str, Sequence[str]]] = {
-        "added": (added, RIGHT, ()),
-        "removed": (removed, LEFT, ()),
-        "moved": (moved, RIGHT, table.partitions),
-        "retyped": (retyped, RIGHT, known),
-        "changed": (changed, RIGHT, ()),
-    }
-    found = {kind: rows.filter(mask) for kind, (mask, *_) in kinds.items()}
+    kinds = {
+        "added": added, "removed": removed, "moved": moved, "retyped": retyped, "changed": changed
+    }  # fmt: skip
+    found = {kind: rows.filter(mask) for kind, mask in kinds.items()}
     return Comparison(
         counts=Counter({kind: len(some) for kind, some in found.items()}),
         rows={
-            kind: [_row(table, row, *kinds[kind][1:]) for row in some.slice(0, LISTED).to_pylist()]
+            kind: [_row(table, row, kind) for row in some.slice(0, LISTED).to_pylist()]
             for kind, some in found.items()
         },
         was=_by_partition(table, before),
@@ -134,13 +130,16 @@ def _differ(rows: pa.Table, *columns: str) -> pa.ChunkedArray:
     return found
 
 
-def _row(table: Table, row: Mapping[str, Any], side: str, from_to: Sequence[str]) -> dict[str, Any]:
-    """A listed row as on one side, and both values of the columns `from_to`."""
+def _row(table: Table, row: Mapping[str, Any], kind: str) -> dict[str, Any]:
+    """A listed row as it is now, or was; and both values of each column that differs."""
+    side = LEFT if kind == "removed" else RIGHT
     found = {name: _plain(row[name]) for name in table.keys}
     found |= {name: _plain(row[name + side]) for name in (*table.shown, *table.partitions)}
-    if from_to:
-        found["from"] = {name: _plain(row[name + LEFT]) for name in from_to}
-        found["to"] = {name: _plain(row[name + RIGHT]) for name in from_to}
+    if kind in ("added", "removed"):
+        return found
+    names = [c.name for c in table.columns if row[c.name + LEFT] != row[c.name + RIGHT]]
+    for name, side in (("from", LEFT), ("to", RIGHT)):
+        found[name] = {column: _plain(row[column + side]) for column in names}
     return found
 
 

@@ -14,6 +14,7 @@ from ..host.console import tell
 from ..lake.datasets import Dataset
 from ..lake.manifest import Check
 from ..own_code import OwnCode
+from ..report.language import Language
 from ..report.publishing import keep_locally, keep_page, with_page
 from ..writer import Provenance, Step, Summary, View, made_from_expired
 from . import gold
@@ -40,6 +41,7 @@ def visualize(step: Step) -> tuple[Summary, Figure]:
     host = urlsplit(step.settings.flow.api_url).hostname
     date = f"{counted.snapshot[:4]}-{counted.snapshot[4:6]}-{counted.snapshot[6:8]}"
     figure = _drawn(drawing, table, f"Data of {date}. Source: {step.flow.api.title} at {host}.")
+    Language.load(step.settings.lake.report_language, step.flow).letter(figure)
     aggregate, source = gold.named(step.flow, drawing.of)
     drawn = sum(table[aggregate.count].to_pylist())
     check = Check(name="rows drawn = silver", expected=counted.rows_in, found=drawn)

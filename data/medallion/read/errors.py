@@ -125,12 +125,6 @@ class ResultsTooMany(ReadError):
     )
 
 
-class FormatUnknown(ReadError):
-    format: str
-    known: list[str]
-    says = "{format!r} is no format of this command; choose one of {known}."
-
-
 class NoTextFormat(ReadError):
     format: str
     says = "{format} is no text for a terminal; send it to a file: make -s sql ... > file.{format}"

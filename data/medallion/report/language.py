@@ -4,26 +4,40 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
+from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
+
+from ..flow import Flow
 
 UNITS = ("B", "KB", "MB", "GB", "TB")
+NUMBER = r"[+-]?\d{1,3}(,?\d{3})*(\.\d+)?%?"
+"""A number, as Python writes it."""
 
 
 @dataclass(frozen=True)
 class Language:
-    """One language: its HTML code, and the content of `texts.<name>.json`."""
+    """One language: its HTML code, and the content of `texts.<name>.json`, here and of a flow."""
 
     name: str
     texts: dict[str, Any]
 
     @classmethod
-    def load(cls, name: str) -> Language:
-        """Load a language; the name is a value of REPORT_LANGUAGE."""
-        file = Path(__file__).with_name(f"texts.{name}.json")
-        return cls(name, json.loads(file.read_text(encoding="utf-8")))
+    def load(cls, name: str, flow: Flow) -> Language:
+        """Load a language, with the flow's own words; the name is a value of REPORT_LANGUAGE."""
+        file = f"texts.{name}.json"
+        texts = json.loads(Path(__file__).with_name(file).read_text(encoding="utf-8"))
+        own = files(flow.package).joinpath(file)
+        more = json.loads(own.read_text(encoding="utf-8")) if own.is_file() else {}
+        words = {**texts["words"], **more.get("words", {})}
+        for facet, column in flow.api.facets.items():
+            words[facet] = words.get(column, column.replace("_", " "))
+        drawn = [*more.get("drawn", []), *texts["drawn"]]
+        return cls(name, {**texts, "words": words, "drawn": drawn})
 
     def __call__(self, key: str, **facts: Any) -> str:
         """A sentence with facts in it; numbers have the format of the language.
@@ -36,17 +50,53 @@ class Language:
         shown = {n: self.number(f) if isinstance(f, int) else f for n, f in facts.items()}
         return str(text).format_map(shown)
 
-    def said(self, text: str) -> str:
+    def label(self, name: str) -> str:
+        """A word of a declaration, such as the name of a column, for people."""
+        return str(self.texts["words"].get(name, name)).replace("_", " ")
+
+    def listed(self, names: Iterable[str], word: Literal["and", "or"] = "and") -> str:
+        """The labels of names, as a list in a sentence."""
+        labels = [*map(self.label, names)]
+        parts = ", ".join(labels[:-1]), *labels[-1:]
+        return str(self.texts[word]).join(filter(None, parts))
+
+    def said(self, text: str, forms: str = "said") -> str:
         """Translate a text of a fixed form, such as the reason of a reject."""
-        for pattern, translated in self.texts["said"]:
-            if re.fullmatch(pattern, text):
-                return re.sub(pattern, translated, text)
+        for pattern, translated in self.texts[forms]:
+            if found := re.fullmatch(pattern, text):
+                return re.sub(r"\\(\d)", lambda n: self._part(found[int(n[1])]), translated)
         return text
+
+    def value(self, value: Any) -> str:
+        """A value of a column, as JSON has it."""
+        if value is None or isinstance(value, str):
+            return value or str(self.texts["nothing"])
+        return self._part(json.dumps(value))
+
+    def _part(self, text: str) -> str:
+        """A part of a text in English: a number, the name of a column, or a value."""
+        if re.fullmatch(NUMBER, text):
+            return text.translate(self._marks)
+        return str(self.texts["words"].get(text, text))
+
+    def letter(self, figure: Any) -> None:
+        """Translate the texts of a figure of matplotlib, as far as their forms are known."""
+        for one in figure.findobj(lambda part: hasattr(part, "set_text")):
+            one.set_text(self.said(one.get_text(), "drawn"))
+        axes = (axis for one in figure.axes for axis in (one.xaxis, one.yaxis))
+        for form in {axis.get_major_formatter() for axis in axes}:
+            form.format_ticks = partial(self._ticks, form.format_ticks)
+
+    def _ticks(self, format_ticks: Callable[[Any], list[str]], values: Any) -> list[str]:
+        return [self.said(text, "drawn") for text in format_ticks(values)]
+
+    @property
+    def _marks(self) -> dict[int, int]:
+        return str.maketrans(",.", self.texts["separators"])
 
     def number(self, number: float, digits: int = 0) -> str:
         """A number with separators of thousands."""
-        swap = str.maketrans(",.", self.texts["separators"])
-        return f"{number:,.{digits}f}".translate(swap)
+        return f"{number:,.{digits}f}".translate(self._marks)
 
     def percent(self, part: float, whole: float) -> str:
         """A share, to a tenth of a percent."""
@@ -59,9 +109,9 @@ class Language:
             count, power = count / 1000, power + 1
         return f"{self.number(count, int(power > 1 and count < 100))} {UNITS[power]}"
 
-    def day(self, moment: datetime, short: bool = False) -> str:
-        """A day, with the name of its month, or with three letters of it if `short`."""
-        month = self.texts["months"][moment.month - 1][: 3 if short else None]
+    def day(self, moment: datetime) -> str:
+        """A day, with the name of its month."""
+        month = self.texts["months"][moment.month - 1]
         return str(self.texts["day"]).format(day=moment.day, month=month, year=moment.year)
 
     def time(self, moment: datetime) -> str:

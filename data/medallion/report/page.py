@@ -9,16 +9,19 @@ from datetime import datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from ..dictionary import dictionary
 from ..flow import MEDIA_TYPES
 from ..lake.manifest import Manifest
 from ..lake.partitions import Partitioning
 from ..lake.runs import time_of
+from ..source.api import Api
 from ..source.completeness import VALUES_OF
 from ..table import Table
 from .facts import Facts
 from .language import Language
 from .pictures import SIZES, draw_map, way
 
+LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 UNPRINTABLE = re.compile("[\0-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 """The characters that HTML cannot contain."""
 
@@ -34,7 +37,7 @@ def render(facts: Facts, language: Language, made: datetime | None = None) -> by
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    functions = (b64encode, began, counted, draw_map, urlsplit, way)
+    functions = (b64encode, began, counted, dictionary, draw_map, generated, urlsplit, way)
     environment.globals.update({function.__name__: function for function in functions})
     environment.globals.update(media=MEDIA_TYPES, sizes=SIZES, values_of=VALUES_OF)
     template = environment.get_template("page.html")
@@ -50,13 +53,23 @@ def began(run: str) -> datetime | None:
         return None
 
 
-def counted(table: Table, silver: Manifest | None, column: str) -> Counter[str]:
-    """Silver's rows per value of a column; empty if the manifest does not have them."""
+def generated(api: Api, address: str) -> bool:
+    """Whether records are of a stand-in for an API: of this machine, and the API is not."""
+    host = urlsplit(address).hostname
+    return host in LOOPBACK and urlsplit(api.url).hostname not in LOOPBACK
+
+
+def counted(table: Table, silver: Manifest | None, *columns: str) -> Counter[str]:
+    """Silver's rows per value of a column, or of several partition columns as one.
+
+    It is empty if the manifest does not have them.
+    """
     found = Counter[str]()
-    if silver and column in table.partitions:
+    if silver and {*columns} <= {*table.partitions}:
         partitioning = Partitioning(table.partition_schema)
         for entry in silver.objects:
-            found[str(partitioning.values(entry.key)[column])] += entry.rows
+            values = partitioning.values(entry.key)
+            found[", ".join(str(values[name]) for name in columns)] += entry.rows
     elif silver and silver.profile:
-        found.update(silver.profile.counts.get(column, {}))
+        found.update(silver.profile.counts.get(columns[0], {}))
     return found

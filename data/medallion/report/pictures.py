@@ -8,6 +8,7 @@ from bisect import bisect
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from pathlib import Path
 from typing import NamedTuple
 
@@ -69,6 +70,8 @@ class Map(NamedTuple):
     dots: list[str]
     rows: int
     degrees: float
+    fullest: tuple[tuple[float, ...], int]
+    """The middle of the cell with the most rows, in degrees east and north, and its rows."""
 
 
 def draw_map(cells: Cells) -> Map | None:
@@ -94,6 +97,7 @@ def draw_map(cells: Cells) -> Map | None:
         dots=dots,
         rows=found.total(),
         degrees=degrees,
+        fullest=max(middles.items(), key=itemgetter(1)),
     )
 
 

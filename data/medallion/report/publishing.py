@@ -29,7 +29,7 @@ def with_page(
     key, settings = step.flow.report, step.settings.lake
     try:
         facts = gather(step.lake, step.flow, (*others, version), chart)
-        content = render(facts, Language.load(settings.report_language))
+        content = render(facts, Language.load(settings.report_language, step.flow))
         copy = step.writer.store_copied(key, content, version.rows_in, "text/html; charset=utf-8")
     except Exception as error:
         reason = known_secrets().text(f"{type(error).__name__}: {error}")
@@ -57,7 +57,7 @@ def write(
         OSError: the file cannot be written.
     """
     facts, file = gather(lake, flow, read=True), local_file(flow, settings.visualizations)
-    write_whole(file, render(facts, Language.load(settings.report_language), made))
+    write_whole(file, render(facts, Language.load(settings.report_language, flow), made))
     return file, facts
 
 
