@@ -78,7 +78,7 @@ def picture(draw, names, language=ENGLISH):
 
 @pytest.mark.parametrize("draw", [draw_breweries, draw_own])
 @given(names=st.lists(st.text(), min_size=1, max_size=9, unique=True))
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=5, deadline=None)
 def test_any_names_are_drawn_inside_the_picture(draw, names):
     picture(draw, tidied(pa.array(names)).drop_null().to_pylist())
 
@@ -92,10 +92,7 @@ def test_a_name_of_300_letters_is_cut_where_it_would_leave_the_picture(draw):
 
 
 def test_names_are_no_markup_and_are_drawn_in_letters_that_the_font_has():
-    labels = {}
-    for name, drawn in DRAWN_AS.items():
-        labels[name] = drawn in picture(draw_own, [name, "b"])
-    assert labels == dict.fromkeys(DRAWN_AS, True)
+    assert set(DRAWN_AS.values()) <= set(picture(draw_own, list(DRAWN_AS)))
 
 
 def test_the_labels_of_numbers_keep_their_powers():
