@@ -13,7 +13,6 @@ from .source.api import Api
 from .table import Clean, Column, Table, unchanged
 
 if TYPE_CHECKING:  # these imports cost half a second, so only the block that draws does them
-    import pandas as pd
     from matplotlib.figure import Figure
 
 MEDIA_TYPES: Mapping[str, str] = {"png": "image/png", "svg": "image/svg+xml"}
@@ -76,7 +75,7 @@ def _measured(measure: Measure, table: Table) -> Column:
 class Chart:
     """A picture of a gold table."""
 
-    draw: Callable[[pd.DataFrame, str], Figure]  # of the gold table and a caption
+    draw: Callable[..., Figure]  # of the gold table, a caption and, if it takes it, `language`
     of: str  # the name of the gold table to draw
     name: str = ""  # of the chart's dataset; by default `<flow>_chart`
     formats: tuple[Literal["png", "svg"], ...] = ("png",)

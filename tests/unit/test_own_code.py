@@ -16,6 +16,7 @@ from data.medallion.lake.records import Lines
 from data.medallion.layers import chart
 from data.medallion.layers.cleaning import Cleaner
 from data.medallion.own_code import LONGEST, OwnCode
+from data.medallion.report.language import Language
 from data.medallion.table import Column, unchanged
 from tests.cleaning import clean
 from tests.stations import TABLE
@@ -148,6 +149,7 @@ def axes(table, caption):
 )
 def test_a_mistake_of_drawing_names_the_function_and_the_table(draw, problem):
     with pytest.raises(OwnCodeFailed) as caught:
-        chart._drawn(Chart(draw, of="kind_heights"), pa.table({"kind": ["a"]}), "of today")
+        drawing, table = Chart(draw, of="kind_heights"), pa.table({"kind": ["a"]})
+        chart._drawn(drawing, table, "of today", Language.load("en"))
     assert caught.value.problem == problem
     assert caught.value.doing == "the chart of kind_heights"

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import io
 import os
+from collections.abc import Sequence
+from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
+
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from ..errors import FlowUnusable
 from ..flow import MEDIA_TYPES, Chart, Flow
@@ -19,6 +24,7 @@ from ..report.publishing import keep_locally, keep_page, with_page
 from ..writer import Provenance, Step, Summary, View, made_from_expired
 from . import gold
 from .errors import CheckFailed
+from .lettering import Lettering
 
 if TYPE_CHECKING:  # the import costs half a second, so only the block that draws does it
     from matplotlib.figure import Figure
@@ -40,17 +46,18 @@ def visualize(step: Step) -> tuple[Summary, Figure]:
     table, counted = gold.read(step.lake, step.flow, drawing.of)
     host = urlsplit(step.settings.flow.api_url).hostname
     date = f"{counted.snapshot[:4]}-{counted.snapshot[4:6]}-{counted.snapshot[6:8]}"
-    figure = _drawn(drawing, table, f"Data of {date}. Source: {step.flow.api.title} at {host}.")
-    Language.load(step.settings.lake.report_language, step.flow).letter(figure)
+    language = Language.load(step.settings.lake.report_language, step.flow)
+    caption = language("chart_caption", date=date, api=step.flow.api.title, host=host)
+    figure = _drawn(drawing, table, caption, language)
     aggregate, source = gold.named(step.flow, drawing.of)
     drawn = sum(table[aggregate.count].to_pylist())
     check = Check(name="rows drawn = silver", expected=counted.rows_in, found=drawn)
 
     writer = step.writer
     keys = (str(dataset.object), *dataset.beside)  # the last one is that of the page
-    both = zip(keys, drawing.formats, strict=False)
     with OwnCode(drawing.draw, "the chart as a picture"):
-        pictures = [(key, kind, to_bytes(figure, kind)) for key, kind in both]
+        contents = to_pictures(figure, drawing.formats)
+    pictures = list(zip(keys, drawing.formats, contents, strict=False))
     copies = tuple(
         writer.store_copied(key, content, len(table), MEDIA_TYPES[kind])
         for key, kind, content in pictures
@@ -83,8 +90,16 @@ def verify(view: View) -> None:
         raise CheckFailed("the start of the chart's file", start, content[: len(start)])
 
 
-def to_bytes(figure: Figure, kind: str) -> bytes:
-    """The content of the figure's file. Equal figures give equal bytes."""
+def to_pictures(figure: Figure, kinds: Sequence[str]) -> list[bytes]:
+    """The content of the figure's files, whatever texts are in it. Equal figures, equal bytes."""
+    lettering = Lettering(figure)
+    contents = [_to_bytes(figure, kind) for kind in kinds]
+    while lettering.fit():  # as drawn, because only then all texts have their places
+        contents = [_to_bytes(figure, kind) for kind in kinds]
+    return contents
+
+
+def _to_bytes(figure: Figure, kind: str) -> bytes:
     import matplotlib
 
     content = io.BytesIO()
@@ -122,14 +137,28 @@ def _chart_of(flow: Flow) -> tuple[Chart, Dataset]:
     return flow.drawing, flow.chart
 
 
-def _drawn(drawing: Chart, table: Any, caption: str) -> Figure:
+def _drawn(drawing: Chart, table: pa.Table, caption: str, language: Language) -> Figure:
     import matplotlib
 
     if "MPLBACKEND" not in os.environ:  # Mage's editor sets it; else a window may block the run
         matplotlib.use("agg")
     from matplotlib.figure import Figure
 
-    with OwnCode(drawing.draw, f"the chart of {drawing.of}") as own:
-        figure = drawing.draw(table.to_pandas(), caption)
+    with (
+        OwnCode(drawing.draw, f"the chart of {drawing.of}") as own,
+        matplotlib.rc_context({"text.parse_math": False}),
+    ):
+        told = "language" in signature(drawing.draw).parameters
+        more = {"language": language} if told else {}
+        figure = drawing.draw(_showable(table).to_pandas(), caption, **more)
         own.expect(figure, Figure, "a figure of matplotlib")
     return figure
+
+
+def _showable(table: pa.Table) -> pa.Table:
+    """The table with a joiner, which is not drawn, before each `_`, which hides from legends."""
+    for n, column in enumerate(table.schema):
+        if pa.types.is_string(column.type):
+            texts = pc.replace_substring_regex(table[n], "^_", "\u2060_")
+            table = table.set_column(n, column, texts)
+    return table

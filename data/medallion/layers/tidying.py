@@ -11,8 +11,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 NO_BREAK_SPACE_MISREAD = "\u00c2\u00a0"  # a no-break space in UTF-8, read as Latin-1
+FOLLOWING = bytes(range(0x80, 0xC0)).decode("cp1252", "ignore")  # of a letter's further bytes
+MISREAD = f"[\u00c2-\u00f4][\u0080-\u009f{FOLLOWING}]"
+"""A letter of several bytes in UTF-8, read as Latin-1 or Windows-1252; or two right letters."""
 INVISIBLE = "[\u00ad\u200b\u2060\ufeff]"  # soft hyphen, zero-width space, word joiner, BOM
 NOT_A_PLAIN_SPACE = r"[\p{Z}\p{Cc}]"
+NOT_A_PLAIN_SPACE_NOR_MISREAD = r"[\p{Z}\x00-\x1f\x7f]"
 SPACE, TILDE = np.uint8(ord(" ")), np.uint8(ord("~"))  # first and last printable ASCII character
 
 
@@ -50,10 +54,36 @@ def _is_untidy(texts: pa.Array) -> pa.Array:
 
 def _tidy(texts: pa.Array) -> pa.Array:
     """Text in NFC, trimmed, with plain spaces and no invisible characters; null if empty."""
-    texts = pc.replace_substring(texts, NO_BREAK_SPACE_MISREAD, " ")
+    texts = pc.replace_substring(_mended(texts), NO_BREAK_SPACE_MISREAD, " ")
     texts = pc.replace_substring_regex(texts, INVISIBLE, "")
-    texts = pc.replace_substring_regex(texts, NOT_A_PLAIN_SPACE, " ")
+    # What cannot be mended is left as received: a space for each control would be half of it.
+    texts = pc.if_else(
+        pc.match_substring_regex(texts, MISREAD),
+        pc.replace_substring_regex(texts, NOT_A_PLAIN_SPACE_NOR_MISREAD, " "),
+        pc.replace_substring_regex(texts, NOT_A_PLAIN_SPACE, " "),
+    )
     # Python normalizes, because utf8_normalize of Arrow 25.0.1 decomposes in every form.
     composed = [text and unicodedata.normalize("NFC", text) for text in texts.to_pylist()]
     texts = pc.utf8_trim(pa.array(composed, pa.string()), " ")
     return pc.if_else(pc.equal(texts, ""), None, texts)
+
+
+def _mended(texts: pa.Array) -> pa.Array:
+    """The texts, with those that are UTF-8 read as Latin-1 or Windows-1252 as they were written."""
+    damaged = pc.match_substring_regex(texts, MISREAD)
+    if not damaged.true_count:
+        return texts
+    from ftfy import TextFixerConfig, fix_encoding  # only few data need it
+
+    # It leaves a text that makes sense as it is, such as `CAFÉ®`. It mends whole texts only.
+    config = TextFixerConfig(
+        unescape_html=False,
+        restore_byte_a0=False,
+        replace_lossy_sequences=False,
+        decode_inconsistent_utf8=False,
+        fix_c1_controls=False,
+    )
+    received = texts.filter(damaged)
+    mended = pa.array([fix_encoding(text, config) for text in received.to_pylist()], pa.string())
+    mended = pc.if_else(pc.match_substring_regex(mended, MISREAD), received, mended)
+    return pc.replace_with_mask(texts, damaged, mended)

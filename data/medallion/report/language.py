@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, Literal
@@ -36,8 +35,7 @@ class Language:
         words = {**texts["words"], **more.get("words", {})}
         for facet, column in flow.api.facets.items():
             words[facet] = words.get(column, column.replace("_", " "))
-        drawn = [*more.get("drawn", []), *texts["drawn"]]
-        return cls(name, {**texts, "words": words, "drawn": drawn})
+        return cls(name, {**texts, "words": words})
 
     def __call__(self, key: str, **facts: Any) -> str:
         """A sentence with facts in it; numbers have the format of the language.
@@ -60,9 +58,9 @@ class Language:
         parts = ", ".join(labels[:-1]), *labels[-1:]
         return str(self.texts[word]).join(filter(None, parts))
 
-    def said(self, text: str, forms: str = "said") -> str:
+    def said(self, text: str) -> str:
         """Translate a text of a fixed form, such as the reason of a reject."""
-        for pattern, translated in self.texts[forms]:
+        for pattern, translated in self.texts["said"]:
             if found := re.fullmatch(pattern, text):
                 return re.sub(r"\\(\d)", lambda n: self._part(found[int(n[1])]), translated)
         return text
@@ -78,17 +76,6 @@ class Language:
         if re.fullmatch(NUMBER, text):
             return text.translate(self._marks)
         return str(self.texts["words"].get(text, text))
-
-    def letter(self, figure: Any) -> None:
-        """Translate the texts of a figure of matplotlib, as far as their forms are known."""
-        for one in figure.findobj(lambda part: hasattr(part, "set_text")):
-            one.set_text(self.said(one.get_text(), "drawn"))
-        axes = (axis for one in figure.axes for axis in (one.xaxis, one.yaxis))
-        for form in {axis.get_major_formatter() for axis in axes}:
-            form.format_ticks = partial(self._ticks, form.format_ticks)
-
-    def _ticks(self, format_ticks: Callable[[Any], list[str]], values: Any) -> list[str]:
-        return [self.said(text, "drawn") for text in format_ticks(values)]
 
     @property
     def _marks(self) -> dict[int, int]:

@@ -1,0 +1,45 @@
+"""A text in UTF-8 that was read as Latin-1 or Windows-1252 is mended, or left whole."""
+
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from data.medallion.layers.tidying import tidied
+
+RIGHT = ["CAFÉ®", "SÃO PAULO", "«IRMû", "Château d'Â", "NESCAFÉ™", "Ørsted", "â", "東京"]
+WORDS = st.from_regex(r"[A-Za-zÀ-ÖØ-öø-ÿ '\u2019\u2013]{1,20}", fullmatch=True).map(str.strip)
+
+
+def silver(*texts):
+    return tidied(pa.array(texts, pa.string())).to_pylist()
+
+
+def damaged(text, encoding):
+    return text.encode().decode(encoding)
+
+
+@pytest.mark.parametrize("text", RIGHT)
+def test_a_right_text_is_left(text):
+    assert silver(text) == [text]
+
+
+@pytest.mark.parametrize("encoding", ["latin-1", "cp1252"])
+@pytest.mark.parametrize(
+    "text", ["Blü", "Cervecería", "Inc \u2013 Houston", "R\u2019Noggin", "38°-75°"]
+)
+def test_a_text_damaged_once_is_mended(text, encoding):
+    assert silver(damaged(text, encoding), None) == [text, None]
+
+
+@given(WORDS.filter(bool))
+def test_words_are_never_changed_and_once_damaged_mended_or_left_whole(text):
+    wrong = damaged(text, "latin-1")
+    assert silver(text) == [text]
+    assert silver(wrong)[0] in (text, wrong.replace("\u00a0", " ").strip(), wrong)
+
+
+def test_what_cannot_be_mended_is_not_halved():
+    for text in ("Bar â\x80 Norte", "Köln â\x80\x93 Bar"):
+        assert silver(text) == [text]
+    assert silver("a\x80b") == ["a b"]  # no damaged text: a control as any other
