@@ -81,3 +81,13 @@ def test_one_fails_and_the_other_does_not(checkout, tmp_path):
         assert found["lake_layer_failed", "stations", layer] == (layer == "bronze")
         assert found["lake_layer_up", "stations", layer] == 1
     assert found["lake_schedule_interval_seconds", "stations", ""] == 86_400
+
+
+@pytest.mark.slow
+def test_the_lake_of_the_demo_is_fed_by_local_apis_alone(checkout, tmp_path):
+    with (
+        LocalBreweryApi([]) as real,
+        web(tmp_path, real, checkout, "demo", STATIONS_API_URL=real.url) as server,
+    ):
+        assert run(server, "breweries") == "completed"
+        assert run(server, "stations") == "completed"

@@ -36,12 +36,14 @@ class Web:
 
 
 @contextmanager
-def web(folder: Path, api: LocalBreweryApi, root: Path = ROOT, **settings: str) -> Iterator[Web]:
+def web(
+    folder: Path, api: LocalBreweryApi, root: Path = ROOT, lake: str = "", **settings: str
+) -> Iterator[Web]:
     """Mage's page as `make web` serves it in a checkout, on an API, with all state in a folder."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    lake = f"page-{port}"
+    lake = lake or f"page-{port}"
     environment = {
         **os.environ,
         "BREWERIES_API_URL": api.url,
