@@ -33,8 +33,7 @@ RUN = {
     "make web": Run(f"{MAKE}::test_web_serves_mages_page"),
     "make web WEB_PORT=6790": Run(f"{MAKE}::test_web_serves_mages_page", "make web WEB_PORT="),
     "make web LAKE=demo": Run(
-        "tests/page/test_two_flows.py::test_the_lake_of_the_demo_is_fed_by_local_apis_alone",
-        '"demo"',
+        f"{FLOWS}::test_the_lake_of_the_demo_is_fed_by_local_apis_alone", "demo"
     ),
     "make run": Run(f"{MAKE}::test_run_and_replay"),
     "make run SNAPSHOT=<run>": Run(f"{MAKE}::test_run_and_replay", "make run SNAPSHOT="),
