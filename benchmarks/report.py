@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from string import Template
 from typing import TYPE_CHECKING, Any
+
+from image.words import KEY, digest
 
 from .locations import PARTITION
 from .results import Result, load, results
@@ -98,19 +100,21 @@ def picture(found: list[Result], target: Path) -> None:
         axes.grid(color="#e2e8f0")
         axes.spines[["top", "right"]].set_visible(False)
         _name_lines(axes, ends)
-    figure.savefig(target, dpi=140, metadata={"Software": None})
+    figure.savefig(target, dpi=140, metadata={"Software": None, KEY: digest(PICTURE.name)})
 
 
-def _name_lines(axes: Axes, ends: Iterable[tuple[tuple[float, float], str, str]]) -> None:
+def _name_lines(axes: Axes, ends: Sequence[tuple[tuple[float, float], str, str]]) -> None:
     """Write each line's name at its end, those of one place above each other."""
     tops: dict[float, float] = {}  # in points
+    last = max(x for (x, _), *_ in ends)
     for (x, y), name, colour in sorted(ends):
         height = axes.transData.transform((x, y))[1] * 72 / axes.figure.dpi
         tops[x] = max(height, tops.get(x, 0) + LABEL_POINTS)
+        # Right of the end of a shorter line, other lines pass.
+        place, align = ((8, tops[x] - height), "left") if x == last else ((10, 9), "right")
         axes.annotate(
-            name, (x, y), (8, tops[x] - height), textcoords="offset points", va="center",
-            color=colour, bbox={"facecolor": "white", "edgecolor": "none", "pad": 0},
-        )  # fmt: skip
+            name, (x, y), place, textcoords="offset points", va="center", ha=align, color=colour
+        )
 
 
 def _short(rows: float) -> str:

@@ -99,6 +99,8 @@ def _parser() -> argparse.ArgumentParser:
     reader.add_argument("words", nargs=argparse.REMAINDER, help="the arguments of that command")
     page = with_flow(with_lake(command("web", "Mage's page, and the store that it needs")))
     page.add_argument("--port", type=port, default=WEB_PORT)
+    # The demo's lake is fed as make demo does it.
+    page.set_defaults(**vars(with_api(argparse.ArgumentParser()).parse_args([])))
     writing = command("dataset", "write the files of a new flow, to edit")
     writing.add_argument("--name", required=True, help="the flow's name, such as stations")
     for what in ("paging", "records", "total"):

@@ -7,14 +7,14 @@ import errno
 import os
 import secrets
 import socket
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 from tornado.netutil import bind_sockets
 
 from data.medallion import flows
 from data.medallion.flow import Flow
-from data.medallion.host.command import Interrupted
+from data.medallion.host.command import Interrupted, say
 from data.medallion.host.envfile import read_envfile
 
 from . import SANDBOX, default_flow, new_flow, runner
@@ -26,6 +26,9 @@ from .store import embedded_store, write_private
 
 LOGIN = ("DEFAULT_OWNER_EMAIL", "DEFAULT_OWNER_USERNAME", "DEFAULT_OWNER_PASSWORD", "JWT_SECRET")
 OWNER = "owner@breweries.local"
+DEMO = "demo"
+"""The lake of generated data; no command feeds it by the real API."""
+GENERATED = ", local, with generated data"
 
 
 def demo(chosen: argparse.Namespace) -> int:
@@ -36,9 +39,7 @@ def demo(chosen: argparse.Namespace) -> int:
         stand_in(flow, chosen) as api,
         variables({**store, **api.variables(flow.prefix)}),
     ):
-        print(
-            f"{flow.api.title}, local, with generated data -> bronze -> silver -> gold", flush=True
-        )
+        print(f"{flow.api.title}{GENERATED} -> bronze -> silver -> gold", flush=True)
         status = runner.run_pipeline(flow)
     if status == 0:
         print(_next(DEMO, flow))
@@ -90,21 +91,33 @@ def web(chosen: argparse.Namespace) -> int:
     flow = flows.load(chosen.flow)
     # If the port is taken, Mage would silently use the next one.
     _refuse_unusable(LOOPBACK, chosen.port, "make web WEB_PORT=6790")
-    login = _login(SANDBOX / "mage.env")
-    print(
-        f"\n  Mage's page  http://{LOOPBACK}:{chosen.port}/pipelines/{flow.name}/edit\n"
-        f"  log in as    {login['DEFAULT_OWNER_EMAIL']}\n"
-        f"  password     in {SANDBOX / 'mage.env'}\n",
-        flush=True,
-    )
+    login, log = _login(SANDBOX / "mage.env"), SANDBOX / f"mage-{chosen.port}.log"
     settings = {
         **login,
         "REQUIRE_USER_AUTHENTICATION": "1",
         "DISABLE_AUTO_BROWSER_OPEN": "1",
         "DISABLE_TERMINAL": "1",
+        "ENV": "",  # neither prod, for no run starts by itself, nor the file of a shell
     }
-    with suppress(Interrupted), lake_to_write(chosen.lake), variables(settings):
-        return runner.mage("start", "data", "--host", LOOPBACK, "--port", str(chosen.port))
+    with suppress(Interrupted), lake_to_write(chosen.lake) as embedded, ExitStack() as stack:
+        is_demo = embedded and chosen.lake == DEMO
+        for one in flows.load_all() if is_demo else ():
+            local = stack.enter_context(stand_in(one, chosen))
+            stack.enter_context(variables({**local.variables(one.prefix)}))
+        stack.enter_context(variables(settings))
+        print(
+            f"\n  Mage's page  http://{LOOPBACK}:{chosen.port}/pipelines/{flow.name}/edit\n"
+            f"  log in as    {login['DEFAULT_OWNER_EMAIL']}, with the password in "
+            f"{SANDBOX / 'mage.env'}\n"
+            f"  to run       Triggers, Run@once; it asks {flow.api.title}{GENERATED * is_demo}\n"
+            f"  its output   {log}\n\n"
+            "The page is there in half a minute. Ctrl-C ends it.",
+            flush=True,
+        )
+        address = "--host", LOOPBACK, "--port", str(chosen.port)
+        status = runner.mage("start", "data", *address, log=log)
+        say(f"Mage ended by itself (exit status {status}): the end of {log} says why.")
+        return status or 1
     return 0
 
 

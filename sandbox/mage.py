@@ -1,4 +1,4 @@
-"""Mage's own command for a run, without lines that are useless here.
+"""Mage's own command, without lines that are useless here.
 
     python -m sandbox.mage run data breweries
 
@@ -42,6 +42,9 @@ def main(arguments: list[str]) -> int:
     import typer
     from mage_ai.cli.main import app  # after SERVER_VERBOSITY, because its import reads that
 
+    if arguments[:1] == ["start"]:
+        _without_completions()
+
     try:
         typer.main.get_command(app)(arguments, prog_name="mage", standalone_mode=False)
     except MedallionError:
@@ -53,6 +56,17 @@ def main(arguments: list[str]) -> int:
     finally:
         filtered.end()
     return 0
+
+
+def _without_completions() -> None:
+    """Empty the lists of Mage's own modules, whose names the editor's page would complete.
+
+    It imports them by their paths in .venv, which fails with a traceback for each.
+    """
+    from mage_ai.autocomplete import utils
+
+    utils.PATHS_TO_TRAVERSE.clear()
+    utils.FILES_TO_READ.clear()
 
 
 class _Filtered:

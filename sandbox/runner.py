@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 from data.medallion.errors import MedallionError
@@ -19,28 +19,30 @@ from data.medallion.settings import Folders, LakeSettings
 from .leash import leashed
 
 
-def mage(*arguments: str) -> int:
+def mage(*arguments: str, log: Path | None = None) -> int:
     """Run a command of Mage in the repository's root; returns its exit status.
 
     Mage and all processes that it starts (its scheduler, kernels) end with this process.
+
+    Args:
+        arguments: the command, such as "start" and its options.
+        log: the file for its output, which is made anew; by default it goes to the terminal.
     """
-    return _leashed([str(Path(sys.executable).with_name("mage")), *arguments])
-
-
-def _leashed(command: list[str]) -> int:
+    command = [sys.executable, "-m", f"{__package__}.mage", *arguments]
     # Letters that its output cannot show are replaced too.
     encoding = os.environ.get("PYTHONIOENCODING", "").partition(":")[0]
     settings = {**os.environ, "PYTHONIOENCODING": f"{encoding}:replace"}
-    with leashed(command, env=settings) as process:
+    with ExitStack() as stack:
+        out = stack.enter_context(log.open("wb")) if log else None
+        process = stack.enter_context(leashed(command, env=settings, stdout=out, stderr=out))
         return process.wait()
 
 
 def run_pipeline(flow: Flow, snapshot: str = "") -> int:
     """Run a flow's pipeline by `mage run`, with its tests; print a report if it succeeds."""
     variables = ["--runtime-vars", json.dumps({"snapshot": snapshot})] if snapshot else []
-    command = [sys.executable, "-m", f"{__package__}.mage", "run", "data", flow.name, "--test"]
     before = _published(flow)
-    status = _leashed([*command, *variables])
+    status = mage("run", "data", flow.name, "--test", *variables)
     if status == 0:
         print(report(flow, Lake.connect(LakeSettings.load()), before))
     return status

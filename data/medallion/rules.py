@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 RULES: Mapping[str, str] = {
+    "api_changed": "the API's host is another than that of the records in bronze",
     "row_fall": "silver has fewer rows, by more than `<FLOW>_LARGEST_FALL_PERCENT`",
     "value_gone": "a value of a steady column has no rows any more",
     "column_gone": "a column of silver had values, and now has none that can be read",
@@ -35,6 +36,7 @@ RULES: Mapping[str, str] = {
 the previous version lacks it; in a first version, all are."""
 
 STOPPING: frozenset[str] = frozenset(
-    {"row_fall", "value_gone", "column_gone", "field_missing", "many_unreadable", "many_rejected"}
+    {"api_changed", "row_fall", "value_gone", "column_gone"}
+    | {"field_missing", "many_unreadable", "many_rejected"}
 )
 """The rules that stop a run by default (`<FLOW>_STOP_ON`); the other rules are noted."""

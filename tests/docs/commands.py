@@ -18,6 +18,7 @@ class Run(NamedTuple):
 
 
 MAKE = "tests/pipeline/test_make.py"
+FLOWS = "tests/page/test_two_flows.py"
 STACK = "tests/compose/test_stack.py"
 PROFILES = "tests/compose/test_profiles.py"
 ZABBIX = Run("tests/monitoring/zabbix.py::set_up", "-m monitoring.zabbix --url --exporter")
@@ -32,6 +33,9 @@ RUN = {
     "make env": Run(f"{MAKE}::test_env_writes_what_the_stack_needs_and_never_over_it"),
     "make web": Run(f"{MAKE}::test_web_serves_mages_page"),
     "make web WEB_PORT=6790": Run(f"{MAKE}::test_web_serves_mages_page", "make web WEB_PORT="),
+    "make web LAKE=demo": Run(
+        f"{FLOWS}::test_the_lake_of_the_demo_is_fed_by_local_apis_alone", "demo"
+    ),
     "make run": Run(f"{MAKE}::test_run_and_replay"),
     "make run SNAPSHOT=<run>": Run(f"{MAKE}::test_run_and_replay", "make run SNAPSHOT="),
     "make store": Run(f"{MAKE}::test_the_readme_reads_the_lake_that_store_serves"),

@@ -20,4 +20,7 @@ def test_every_object_and_block_is_named():
 def test_no_token_stands_in_the_triggers():
     triggers = yaml.safe_load(CODE[ROOT / "data/pipelines/breweries/triggers.yaml"])["triggers"]
     assert {trigger["name"] for trigger in triggers} == {"daily", "on_demand"}
+    starting = [t for t in triggers if t["schedule_type"] == "time" and t["status"] == "active"]
+    assert [trigger["envs"] for trigger in starting] == [["prod"]]
+    assert "ENV=prod" in CODE[ROOT / "Dockerfile"]
     assert not any("token" in trigger for trigger in triggers)

@@ -118,4 +118,5 @@ class MagePage:
                 return self.page.locator("body").inner_text()
             return None
 
+        self.page.set_viewport_size({**SIZE, "height": 4000})  # it makes only the rows in view
         return wait_for(shown, seconds=240)

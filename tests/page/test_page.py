@@ -73,27 +73,35 @@ def test_the_tree_shows_four_blocks_of_the_right_types(owner):
     ]
 
 
-def test_both_triggers_are_listed_with_what_starts_them(owner):
+def test_both_triggers_are_listed_and_neither_has_started_a_run(owner, server):
     triggers = owner.triggers()
     assert "@daily" in triggers["daily"]
     assert "API" in triggers["on_demand"]
+    # The scheduler has been there: it starts housekeeping by itself.
+    assert wait_for(lambda: server.mage.runs("housekeeping"))
+    assert server.mage.triggers("breweries")["daily"]["status"] == "inactive"
+    assert server.mage.runs("breweries") == []
 
 
-def test_the_first_run_has_started_by_itself_and_its_logs_show_every_block(owner, server):
-    first = server.mage.runs("breweries")[0]
-    owner.wait_for_done(int(first["id"]))
+def test_a_run_started_from_the_page_is_seen_to_complete_and_its_logs_show_every_block(
+    owner, server
+):
+    owner.run_once()
+    (run,) = wait_for(lambda: server.mage.runs("breweries"))
+    owner.wait_for_done(int(run["id"]))
+    assert server.mage.run(run["id"])["status"] == "completed"
     logs = owner.logs()
     for block in ("extract_breweries_data", "transform_breweries", "aggregated_columns"):
         assert block in logs
     assert "1/1 tests passed." in logs
 
 
-def test_a_run_started_from_the_page_is_seen_to_complete(owner, server):
-    before = {run["id"] for run in server.mage.runs("breweries")}
-    owner.run_once()
-    (number,) = wait_for(lambda: {run["id"] for run in server.mage.runs("breweries")} - before)
-    owner.wait_for_done(number)
-    assert server.mage.run(number)["status"] == "completed"
+def test_the_terminal_is_told_where_the_page_is_and_no_more(owner, server):
+    owner.edit()
+    owner.page.wait_for_load_state("networkidle")
+    terminal = (server.folder / "web.log").read_text()
+    assert len(terminal.splitlines()) == 7 and str(server.log) in terminal
+    assert "Traceback" not in server.log.read_text()
 
 
 @pytest.mark.slow
@@ -131,5 +139,6 @@ def test_the_keys_of_the_store_are_nowhere_in_the_page(owner, server, api):
     ]
     assert len(secrets) == 2
     kept = [file.read_bytes() for file in server.folder.rglob("*") if file.is_file()]
+    kept.append(server.log.read_bytes())
     assert len(told) > 20 and len(kept) > 5
     assert not [body[:300] for body in (*told, *kept) for secret in secrets if secret in body]

@@ -30,12 +30,10 @@ def checkout(tmp_path_factory):
     return folder
 
 
-def first_run(server, pipeline):
-    """How the run ended that its daily trigger starts by itself."""
-    run = wait_for(
-        lambda: [r for r in server.mage.runs(pipeline) if r["status"] in ENDED], seconds=300
-    )
-    return run[0]["status"]
+def run(server, pipeline):
+    """Start a run, and tell how it ended."""
+    number = server.mage.start(server.mage.triggers(pipeline)["on_demand"])
+    return wait_for(lambda: {server.mage.run(number)["status"]} & ENDED, seconds=300).pop()
 
 
 def metrics(server, checkout):
@@ -74,8 +72,8 @@ def test_one_fails_and_the_other_does_not(checkout, tmp_path):
             LAKE_SPOOL=str(tmp_path / "spool"),
         ) as server,
     ):
-        assert first_run(server, "stations") == "failed"
-        assert first_run(server, "breweries") == "completed"
+        assert run(server, "stations") == "failed"
+        assert run(server, "breweries") == "completed"
         found = metrics(server, checkout)
     for layer in ("bronze", "silver", "gold"):
         assert found["lake_layer_failed", "breweries", layer] == 0
@@ -83,3 +81,13 @@ def test_one_fails_and_the_other_does_not(checkout, tmp_path):
         assert found["lake_layer_failed", "stations", layer] == (layer == "bronze")
         assert found["lake_layer_up", "stations", layer] == 1
     assert found["lake_schedule_interval_seconds", "stations", ""] == 86_400
+
+
+@pytest.mark.slow
+def test_the_lake_of_the_demo_is_fed_by_local_apis_alone(checkout, tmp_path):
+    with (
+        LocalBreweryApi([]) as real,
+        web(tmp_path, real, checkout, "demo", STATIONS_API_URL=real.url) as server,
+    ):
+        assert run(server, "breweries") == "completed"
+        assert run(server, "stations") == "completed"

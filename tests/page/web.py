@@ -29,17 +29,21 @@ class Web:
     mage: MageApi
     store: Path
     """The file that says where the embedded store is, and its keys."""
+    log: Path
+    """What Mage says."""
     folder: Path
     """Where Mage keeps its data, and what was printed."""
 
 
 @contextmanager
-def web(folder: Path, api: LocalBreweryApi, root: Path = ROOT, **settings: str) -> Iterator[Web]:
+def web(
+    folder: Path, api: LocalBreweryApi, root: Path = ROOT, lake: str = "", **settings: str
+) -> Iterator[Web]:
     """Mage's page as `make web` serves it in a checkout, on an API, with all state in a folder."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    lake = f"page-{port}"
+    lake = lake or f"page-{port}"
     environment = {
         **os.environ,
         "BREWERIES_API_URL": api.url,
@@ -55,14 +59,17 @@ def web(folder: Path, api: LocalBreweryApi, root: Path = ROOT, **settings: str) 
             command, cwd=root, env=environment, stdout=log, stderr=log, start_new_session=True
         )
         try:
-            yield _ready(f"http://127.0.0.1:{port}", root / ".sandbox" / lake, process, folder)
+            yield _ready(port, root / ".sandbox" / lake, process, folder)
         finally:
             process.terminate()
             process.wait(90)
+            (root / ".sandbox" / f"mage-{port}.log").unlink(missing_ok=True)
             shutil.rmtree(root / ".sandbox" / lake, ignore_errors=True)
 
 
-def _ready(address: str, lake: Path, process: subprocess.Popen[bytes], folder: Path) -> Web:
+def _ready(port: int, lake: Path, process: subprocess.Popen[bytes], folder: Path) -> Web:
+    address, log = f"http://127.0.0.1:{port}", lake.with_name(f"mage-{port}.log")
+
     def answer() -> Web | None:
         assert process.poll() is None, (folder / "web.log").read_text()
         login = read_envfile(lake.with_name("mage.env"))
@@ -70,7 +77,7 @@ def _ready(address: str, lake: Path, process: subprocess.Popen[bytes], folder: P
         with suppress(KeyError, MageRefused):
             email, password = login["DEFAULT_OWNER_EMAIL"], login["DEFAULT_OWNER_PASSWORD"]
             mage = MageApi(address, email, password)
-            return Web(address, email, password, mage, lake / "store.env", folder)
+            return Web(address, email, password, mage, lake / "store.env", log, folder)
         return None
 
     return wait_for(answer)

@@ -72,6 +72,19 @@ def test_a_change_that_needs_a_person_stops(world, rule):
     assert rule not in {rule for rule, _ in noted(world)}
 
 
+@pytest.mark.usefixtures("filled")
+def test_the_api_of_another_host_publishes_only_if_a_setting_allows_it(world):
+    world.run(test=False, snapshot=world.manifest(FLOW.bronze).snapshot)  # a replay names no API
+    before = world.published()
+    world.set(BREWERIES_API_URL=world.api.url.replace("127.0.0.1", "localhost"))
+    log = world.fails(DriftStopped, "bronze")
+    assert "BREWERIES_STOP_ON without api_changed." in log["message"]
+    assert world.published() == before
+    world.set(BREWERIES_STOP_ON="none")
+    world.run(test=False)
+    assert "localhost" in world.manifest(FLOW.bronze).source.key
+
+
 @pytest.mark.parametrize("form", UNREADABLE)
 @pytest.mark.usefixtures("filled")
 def test_a_column_that_loses_all_its_values_stops(world, form):

@@ -92,7 +92,7 @@ ENDS = [
     ("make api", "sandbox api", "make", signal.SIGKILL, SERVING),
     ("make run", f"run data {FLOW.name}", "group", signal.SIGINT, "Interrupted: "),
     pytest.param("make run", f"run data {FLOW.name}", "python", signal.SIGKILL, "", marks=SLOW),
-    pytest.param("make web", "start data", "group", signal.SIGHUP, "Mage's page", marks=SLOW),
+    ("make web", "start data", "group", signal.SIGINT, "Mage's page"),
     ("make web", "scheduler", "make", signal.SIGKILL, "Mage's page"),
 ]
 

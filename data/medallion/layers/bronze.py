@@ -10,6 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from ..host.console import tell
 from ..host.workspace import workspace
@@ -18,6 +19,7 @@ from ..lake.manifest import (
     PART_BYTES,
     Check,
     Copy,
+    Drift,
     Manifest,
     Parts,
     Snapshot,
@@ -29,10 +31,11 @@ from ..lake.manifest import (
 from ..lake.records import CONTENT_TYPE, record_texts
 from ..lake.runs import RUN, new_run, time_of
 from ..lake.versions import Lake
+from ..settings import FlowSettings
 from ..source.crawl import crawl
 from ..writer import Provenance, Step, Summary, View, Writer
 from .cleaning import Cleaner
-from .errors import CheckFailed
+from .errors import CheckFailed, DriftStopped
 
 READ_AGAIN = 64 << 20  # bytes of earlier snapshots that a run checks, in turns
 
@@ -41,6 +44,7 @@ def extract(step: Step) -> Summary:
     """Publish a new snapshot, or an earlier one that the runtime variable `snapshot` names.
 
     Raises:
+        DriftStopped: the API's host is another than before.
         FatalApiError: no snapshot that is proved complete could be fetched.
         SnapshotMissing: bronze retains no such snapshot.
         ObjectDiffers: no copy of that snapshot is whole.
@@ -90,10 +94,27 @@ class LocalSnapshot:
 def _fetched(step: Step, path: Path) -> LocalSnapshot:
     """Fetch all records into a file."""
     settings, table = step.settings.flow, step.flow.table
+    _stop_if_changed(step.writer, settings)
     is_derived = any(table[name].derive for name in table.keys)
     identities = Cleaner(table, step.flow.clean).identities if is_derived else None
     fetched = crawl(step.flow.api, table, settings, path, identities)
     return LocalSnapshot(fetched.records, step.run, settings.api_url, fetched.checks)
+
+
+def _stop_if_changed(writer: Writer, settings: FlowSettings) -> None:
+    """Refuse an API on another host than that of the newest records that were fetched."""
+    known = writer.previous.source.key if writer.previous else settings.api_url
+    if not urlsplit(known).hostname:  # the source of a replay is an object
+        entries = reversed([*writer.lake.log(writer.dataset).entries()])
+        urls = (entry.source.key for _, entry in entries if entry)
+        known = next((url for url in urls if urlsplit(url).hostname), settings.api_url)
+    if urlsplit(known).hostname == urlsplit(settings.api_url).hostname:
+        return
+    what = f"bronze is from {known}, and {settings.name_of('API_URL')} is {settings.api_url}"
+    if "api_changed" in settings.stop_on:
+        drift = Drift(rule="api_changed", subject="API_URL", what=what)
+        raise DriftStopped([drift.model_dump()], settings.prefix)
+    tell(f"{what[0].upper()}{what[1:]}.")
 
 
 def _replayed(
