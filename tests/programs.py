@@ -13,8 +13,8 @@ OLD_PYTHON = "this Python is older than 3.11: PYTHON=python3.11 make setup"
 
 # What the make of `make test` hands down.
 MAKE = {
-    "MAKEFLAGS", "MFLAGS", "MAKELEVEL", "ARGS", "FLOW", "LAKE", "SNAPSHOT", "Q", "AT", "FROM", "TO", "FORMAT",
-    "WEB_PORT",
+    "MAKEFLAGS", "MFLAGS", "MAKELEVEL", "ARGS", "FLOW", "LAKE", "SNAPSHOT", "Q", "AT", "FROM", "TO",
+    "FORMAT", "WEB_PORT",
 }  # fmt: skip
 
 
