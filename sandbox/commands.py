@@ -26,7 +26,6 @@ from .store import embedded_store, write_private
 
 LOGIN = ("DEFAULT_OWNER_EMAIL", "DEFAULT_OWNER_USERNAME", "DEFAULT_OWNER_PASSWORD", "JWT_SECRET")
 OWNER = "owner@breweries.local"
-DEMO = "demo"
 """The lake of generated data; no command feeds it by the real API."""
 GENERATED = ", local, with generated data"
 

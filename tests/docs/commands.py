@@ -44,7 +44,11 @@ RUN = {
     "make sql LAKE=demo": Run(f"{MAKE}::test_the_demo_is_asked_in_sql"),
     'make sql Q="SELECT ..."': Run(f"{MAKE}::test_the_demo_is_asked_in_sql", " Q="),
     "make sql AT=2026-11-18": Run(f"{MAKE}::test_the_demo_is_asked_in_sql", " AT="),
-    "make sql < file.sql": Run("tests/read/test_sql.py::test_sql_of_another_day_from_a_file"),
+    "make -s sql < file.sql": Run(f"{MAKE}::test_the_demo_is_asked_in_sql", "make -s sql"),
+    'make -s sql Q="FROM silver" > silver.csv': Run(
+        f"{MAKE}::test_the_demo_is_asked_in_sql", "make -s sql"
+    ),
+    "make changes": Run(f"{MAKE}::test_the_demo_is_asked_in_sql", "make changes"),
     "make versions": Run(f"{MAKE}::test_the_demo_is_asked_in_sql"),
     "make changes": Run(f"{MAKE}::test_the_demo_is_asked_in_sql"),
     "make changes FROM=<run>": Run(

@@ -116,6 +116,8 @@ def test_the_demo_is_asked_in_sql(checkout, demo):
     with running(checkout, "make store LAKE=demo"):
         shown = run(checkout, "make sql LAKE=demo Q=" + shlex.quote(query) + " AT=" + day)
         assert "11800" in shown and "$US" in shown
+        (checkout / "file.sql").write_text("SELECT count(*) AS n FROM silver;")
+        assert "11800" in run(checkout, "sh -c 'make -s sql LAKE=demo FORMAT=json < file.sql'")
         assert run_of_it[1] in run(checkout, "make versions")  # of the lake that was used last
         command = "make changes LAKE=demo FROM=" + run_of_it[1] + " TO=" + run_of_it[1]
         assert '"added": 0' in run(checkout, command + " FORMAT=json")
