@@ -15,10 +15,11 @@ import tempfile
 import time
 from pathlib import Path
 
+from data.medallion.host.envfile import PROJECT
 from data.medallion.lake.datasets import LAYERS
 from data.medallion.lake.store import Listed
 from data.medallion.lake.versions import Lake
-from data.medallion.settings import PROJECT, LakeSettings
+from data.medallion.settings import LakeSettings
 from sandbox.breweries.api import LocalBreweryApi
 from sandbox.breweries.generator import generate
 from sandbox.faults import Faults

@@ -23,7 +23,7 @@ from data.medallion.host.envfile import read_envfile
 from data.medallion.lake.versions import Lake
 from data.medallion.report.publishing import local_file
 from data.medallion.settings import LakeSettings
-from sandbox import ROOT
+from sandbox import ROOT, runner
 from sandbox.breweries.api import LocalBreweryApi
 from sandbox.breweries.generator import generate
 from sandbox.faults import Faults

@@ -12,7 +12,7 @@ from pathlib import Path
 import yaml
 from cron_converter import Cron
 
-from data.medallion.settings import PROJECT
+from data.medallion.host.envfile import PROJECT
 
 CRON = {
     "@hourly": "0 * * * *",

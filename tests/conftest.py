@@ -19,10 +19,11 @@ from hypothesis import settings as hypothesis_settings
 
 from data.medallion import flows
 from data.medallion.host import envfile
+from data.medallion.host.envfile import PROJECT
 from data.medallion.lake.datasets import LAYERS, Layer
 from data.medallion.lake.runs import RUN
 from data.medallion.lake.versions import Lake
-from data.medallion.settings import PROJECT, LakeSettings
+from data.medallion.settings import LakeSettings
 from sandbox.store import embedded_store
 from tests.forward_proxy import NAMES
 

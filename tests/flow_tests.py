@@ -17,12 +17,13 @@ from hypothesis import strategies as st
 
 from data.medallion import flows
 from data.medallion.flow import Flow
+from data.medallion.host.envfile import PROJECT
 from data.medallion.lake.manifest import Manifest
 from data.medallion.lake.partitions import Partitioning
 from data.medallion.lake.versions import Lake
 from data.medallion.layers import bronze, gold, silver
 from data.medallion.layers.cleaning import Cleaner
-from data.medallion.settings import PROJECT, LakeSettings
+from data.medallion.settings import LakeSettings
 from data.medallion.steps import check_block, run_block
 from data.medallion.table import Column, Table
 from tests.cleaning import clean

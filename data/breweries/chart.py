@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # the import costs half a second, so only the block that draws does it
@@ -25,27 +24,6 @@ INCHES, DPI = (16, 9), 100
 MARGINS = {"left": 0.15, "right": 0.985, "top": 0.84, "bottom": 0.105, "wspace": 0.22}
 LABEL_CHARACTERS, LEGEND_CHARACTERS = 30, 20
 TITLE_PAD, LEGEND_COLUMNS = 44, 5  # points between title and bars, for a legend of two rows
-WORDS = {
-    "en": {
-        "title": "{total} breweries in {places} locations of {countries} countries",
-        "no_type": "(no type)",
-        "breweries": "breweries",
-        "other_types": ["{count} other type", "{count} other types"],
-        "largest": "The {places} largest locations, by type (in brackets: how many there are "
-        "everywhere)",
-        "by_country": "By country",
-        "other_countries": ["{count} other", "{count} others"],
-    },
-    "pt-BR": {
-        "title": "{total} cervejarias em {places} locais de {countries} países",
-        "no_type": "(sem tipo)",
-        "breweries": "cervejarias",
-        "other_types": ["{count} outro tipo", "{count} outros tipos"],
-        "largest": "Os {places} maiores locais, por tipo (entre parênteses: quantas há ao todo)",
-        "by_country": "Por país",
-        "other_countries": ["{count} outro", "{count} outros"],
-    },
-}
 
 
 def draw(counts: pd.DataFrame, caption: str, language: Language) -> Figure:
@@ -59,8 +37,7 @@ def draw(counts: pd.DataFrame, caption: str, language: Language) -> Figure:
     import seaborn
     from matplotlib import pyplot
 
-    say = replace(language, texts=language.texts | WORDS[language.name])
-    counts = counts.fillna({KIND: say("no_type")})
+    counts = counts.fillna({KIND: language("no_type")})
     total = int(counts["brewery_count"].sum())
     with seaborn.axes_style("whitegrid", {"axes.edgecolor": "#dddddd", "grid.color": "#eeeeee"}):
         figure, (left, right) = pyplot.subplots(
@@ -68,7 +45,7 @@ def draw(counts: pd.DataFrame, caption: str, language: Language) -> Figure:
         )
     places, countries = counts.groupby(LOCATION).ngroups, counts[LOCATION[0]].nunique()
     figure.suptitle(
-        say("title", total=total, places=places, countries=countries),
+        language("chart_title", total=total, places=places, countries=countries),
         fontsize=20,
         fontweight="bold",
         x=0.01,
@@ -76,18 +53,18 @@ def draw(counts: pd.DataFrame, caption: str, language: Language) -> Figure:
     )
     figure.supxlabel(caption, fontsize=10, color="#666666", x=0.01, ha="left")
     if total:
-        _draw_locations(left, counts, say)
-        _draw_countries(right, counts, say)
+        _draw_locations(left, counts, language)
+        _draw_countries(right, counts, language)
     for axes in (left, right):
         axes.set_ylim(max(axes.get_yticks().size, FEWEST_BARS) - 0.4, -0.6)
         axes.grid(axis="y", visible=False)
-        axes.set_xlabel(say("breweries"))
-        axes.xaxis.set_major_formatter(lambda count, _: say.number(count))
+        axes.set_xlabel(language("breweries"))
+        axes.xaxis.set_major_formatter(lambda count, _: language.number(count))
         seaborn.despine(ax=axes, left=True, bottom=True)
     return figure
 
 
-def _draw_locations(axes: Axes, counts: pd.DataFrame, say: Language) -> None:
+def _draw_locations(axes: Axes, counts: pd.DataFrame, language: Language) -> None:
     """The largest locations, one bar each, stacked by type."""
     import seaborn
     from matplotlib.patches import Rectangle
@@ -95,7 +72,7 @@ def _draw_locations(axes: Axes, counts: pd.DataFrame, say: Language) -> None:
     by_type = counts.groupby(KIND)["brewery_count"].sum().sort_values(ascending=False)
     named = list(by_type.index[:TYPES])
     others = by_type.iloc[TYPES:]
-    other = say("other_types", count=len(others))
+    other = language("other_types", count=len(others))
     colours = dict(zip(named, seaborn.color_palette("colorblind", len(named)), strict=True))
     colours[other] = OTHER_COLOUR
     totals = by_type[named].to_dict() | ({other: others.sum()} if len(others) else {})
@@ -106,11 +83,14 @@ def _draw_locations(axes: Axes, counts: pd.DataFrame, say: Language) -> None:
     )
     wide = wide.loc[wide.sum(axis=1).sort_values(ascending=False, kind="stable").index[:LOCATIONS]]
     wide = wide[[kind for kind in totals if kind in wide]]
-    _draw_bars(axes, wide, colours, say)
-    axes.set_title(say("largest", places=len(wide)), loc="left", fontsize=13, pad=TITLE_PAD)
+    _draw_bars(axes, wide, colours, language)
+    axes.set_title(language("largest", places=len(wide)), loc="left", fontsize=13, pad=TITLE_PAD)
     axes.legend(
         [Rectangle((0, 0), 1, 1, color=colours[kind]) for kind in wide],
-        [f"{_shorten(str(kind), LEGEND_CHARACTERS)} ({say.number(totals[kind])})" for kind in wide],
+        [
+            f"{_shorten(str(kind), LEGEND_CHARACTERS)} ({language.number(totals[kind])})"
+            for kind in wide
+        ],
         loc="lower left",
         bbox_to_anchor=(-0.01, 1),  # above the bars, where no data can be
         ncols=LEGEND_COLUMNS,
@@ -123,7 +103,9 @@ def _draw_locations(axes: Axes, counts: pd.DataFrame, say: Language) -> None:
     )
 
 
-def _draw_bars(axes: Axes, wide: pd.DataFrame, colours: Mapping[str, Any], say: Language) -> None:
+def _draw_bars(
+    axes: Axes, wide: pd.DataFrame, colours: Mapping[str, Any], language: Language
+) -> None:
     """A row of the table as a bar, a column as a segment of each."""
     from matplotlib.collections import PolyCollection
 
@@ -141,27 +123,27 @@ def _draw_bars(axes: Axes, wide: pd.DataFrame, colours: Mapping[str, Any], say: 
     )
     axes.add_collection(segments)
     for y, length in enumerate(ends[:, -1]):
-        text = f" {say.number(length)}"
+        text = f" {language.number(length)}"
         axes.annotate(text, (length, y), va="center", fontsize=9, color="#444444")
     axes.set_xlim(0, ends.max() * 1.06)
 
 
-def _draw_countries(axes: Axes, counts: pd.DataFrame, say: Language) -> None:
+def _draw_countries(axes: Axes, counts: pd.DataFrame, language: Language) -> None:
     """All countries, or the largest and the rest together."""
     by_country = counts.groupby(LOCATION[0])["brewery_count"].sum().sort_values(ascending=False)
     rest = by_country.iloc[COUNTRIES - 1 :]
     if len(by_country) > COUNTRIES:
         by_country = by_country.iloc[: COUNTRIES - 1]
-        by_country[say("other_countries", count=len(rest))] = rest.sum()
+        by_country[language("other_countries", count=len(rest))] = rest.sum()
     axes.barh(range(len(by_country)), by_country, color=COUNTRY_COLOUR, linewidth=0)
     axes.set_yticks(range(len(by_country)), [_shorten(name) for name in by_country.index])
     total = by_country.sum()
     for y, length in enumerate(by_country):
-        share = f"  ({say.percent(length, total)})" if length >= total / 1000 else ""
-        text = f" {say.number(length)}{share}"
+        share = f"  ({language.percent(length, total)})" if length >= total / 1000 else ""
+        text = f" {language.number(length)}{share}"
         axes.annotate(text, (length, y), va="center", fontsize=9, color="#444444")
     axes.set_xlim(0, by_country.max() * 1.25)
-    axes.set_title(say("by_country"), loc="left", fontsize=13, pad=TITLE_PAD)
+    axes.set_title(language("by_country"), loc="left", fontsize=13, pad=TITLE_PAD)
 
 
 def _shorten(label: str, most: int = LABEL_CHARACTERS) -> str:

@@ -50,7 +50,6 @@ RUN = {
     ),
     "make changes": Run(f"{MAKE}::test_the_demo_is_asked_in_sql", "make changes"),
     "make versions": Run(f"{MAKE}::test_the_demo_is_asked_in_sql"),
-    "make changes": Run(f"{MAKE}::test_the_demo_is_asked_in_sql"),
     "make changes FROM=<run>": Run(
         f"{MAKE}::test_the_demo_is_asked_in_sql", "make changes LAKE=demo FROM="
     ),

@@ -8,6 +8,7 @@ from email.utils import formatdate
 
 import pytest
 
+from data.medallion.host.envfile import PROJECT
 from data.medallion.host.workspace import workspace
 from data.medallion.lake.errors import (
     StoreBusy,
@@ -18,7 +19,7 @@ from data.medallion.lake.errors import (
     StoreRegionDiffers,
 )
 from data.medallion.lake.versions import Lake
-from data.medallion.settings import PROJECT, LakeSettings
+from data.medallion.settings import LakeSettings
 from tests.faults.proxy import A_MINUTE, SLOW_DOWN, Answer, Refusal
 
 TOO_MANY = Refusal(429, "TooManyRequests", "Please reduce your request rate", A_MINUTE)

@@ -18,6 +18,7 @@ from ..flow import MEDIA_TYPES, Chart, Flow
 from ..host.console import tell
 from ..lake.datasets import Dataset
 from ..lake.manifest import Check
+from ..lake.runs import time_of
 from ..own_code import OwnCode
 from ..report.language import Language
 from ..report.publishing import keep_locally, keep_page, with_page
@@ -45,9 +46,13 @@ def visualize(step: Step) -> tuple[Summary, Figure]:
     drawing, dataset = _chart_of(step.flow)
     table, counted = gold.read(step.lake, step.flow, drawing.of)
     host = urlsplit(step.settings.flow.api_url).hostname
-    date = f"{counted.snapshot[:4]}-{counted.snapshot[4:6]}-{counted.snapshot[6:8]}"
     language = Language.load(step.settings.lake.report_language, step.flow)
-    caption = language("chart_caption", date=date, api=step.flow.api.title, host=host)
+    caption = language(
+        "chart_caption",
+        date=language.day(time_of(counted.snapshot)),
+        api=step.flow.api.title,
+        host=host,
+    )
     figure = _drawn(drawing, table, caption, language)
     aggregate, source = gold.named(step.flow, drawing.of)
     drawn = sum(table[aggregate.count].to_pylist())

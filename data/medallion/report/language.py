@@ -27,7 +27,7 @@ class Language:
 
     @classmethod
     def load(cls, name: str, flow: Flow) -> Language:
-        """Load a language, with the flow's own words; the name is a value of REPORT_LANGUAGE."""
+        """Load the language of a value of REPORT_LANGUAGE, with the flow's own sentences."""
         file = f"texts.{name}.json"
         texts = json.loads(Path(__file__).with_name(file).read_text(encoding="utf-8"))
         own = files(flow.package).joinpath(file)
@@ -35,7 +35,7 @@ class Language:
         words = {**texts["words"], **more.get("words", {})}
         for facet, column in flow.api.facets.items():
             words[facet] = words.get(column, column.replace("_", " "))
-        return cls(name, {**texts, "words": words})
+        return cls(name, {**texts, **more, "words": words})
 
     def __call__(self, key: str, **facts: Any) -> str:
         """A sentence with facts in it; numbers have the format of the language.
