@@ -25,7 +25,8 @@ from pydantic import (
 from typing_extensions import Self
 
 from .errors import SettingError
-from .host.envfile import DOTENV, PROJECT, environment, read_envfile
+from .host import envfile
+from .host.envfile import PROJECT, environment, read_envfile
 from .host.network import trusting
 from .host.redaction import Redactor, secrets_in
 from .rules import RULES, STOPPING
@@ -111,7 +112,8 @@ class Trust(_Model):
     @field_validator("ca_file")
     @classmethod
     def _certificates(cls, value: Path | None) -> Path | None:
-        file = DOTENV.parent / value if value else None  # in a container, data/ is elsewhere
+        # In a container, data/ is elsewhere.
+        file = envfile.DOTENV.parent / value if value else None
         try:
             trusting(file)
         except ssl.SSLError:
@@ -296,5 +298,5 @@ def known_secrets() -> Redactor:
     """A redactor of the secrets in `.env` and in the environment, which may hide the former."""
     written = dict[str, str]()
     with suppress(SettingError):
-        written = read_envfile(DOTENV)
+        written = read_envfile(envfile.DOTENV)
     return Redactor([*secrets_in(os.environ), *secrets_in(written)])

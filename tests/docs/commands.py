@@ -69,7 +69,6 @@ RUN = {
     ),
     "make check": Run(f"{MAKE}::test_the_demo_is_asked_in_sql"),
     "make report": Run(f"{MAKE}::test_report_makes_the_page_of_a_lake"),
-    "make report LAKE=demo": Run(f"{MAKE}::test_report_makes_the_page_of_a_lake"),
     "make open": Run(f"{MAKE}::test_report_makes_the_page_of_a_lake", "make open"),
     "make api": Run(f"{MAKE}::test_api_serves_ones_own_records"),
     'make api ARGS="--dataset FILE"': Run(
@@ -133,6 +132,8 @@ IMAGES = "its images could not be had where this was made"
 OTHERS = "another program's own, and it changes nothing of ours"
 INDEX = "it asks the package index, which answers otherwise every day"
 NOT_RUN = {
+    "git clone <repository> breweries && cd breweries": "its address is the reader's to know",
+    "pip install .": 'it is run with ".[sql]"',
     "make bench": "it takes 50 minutes of a machine that does nothing else",
     "make images": "it takes minutes, and a person looks at what comes out",
     "python -m image.imports": "a test compares the picture with the code",

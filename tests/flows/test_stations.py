@@ -165,7 +165,7 @@ def test_only_the_tables_of_a_query_are_read(asked, monkeypatch, flow, query, ta
         return rows(lake, flow, dataset)
 
     monkeypatch.setattr(sql.tables, "rows", recorded)
-    status, told = asked("sql", flow, "--query", query)
+    status, told = asked("sql", flow, "--query", query, "--format", "table")
     assert shows in told and status == ("no" in told.split()), told
     assert read == tables.split()
 

@@ -169,4 +169,4 @@ def test_a_store_that_is_down_is_one_sentence(world, monkeypatch, capsys):
         gather(lake, FLOW)
     monkeypatch.setenv("MINIO_ENDPOINT", "nowhere/")
     assert sandbox.main(["report"]) == 1
-    assert capsys.readouterr().err.count("\n") == 1
+    assert capsys.readouterr().err.count("\n") == 2  # the first line names the lake

@@ -12,12 +12,13 @@ from matplotlib.text import Text
 from PIL import Image
 
 from data.breweries.chart import draw as draw_breweries
+from data.breweries.flow import FLOW
 from data.medallion.flow import Chart
 from data.medallion.layers import chart
 from data.medallion.layers.tidying import tidied
 from data.medallion.report.language import Language
 
-ENGLISH, PORTUGUESE = map(Language.load, ("en", "pt-BR"))
+ENGLISH, PORTUGUESE = (Language.load(name, FLOW) for name in ("en", "pt-BR"))
 DRAWN_AS = {
     "A$b_{c$": "A$b_{c$",
     "Ca$h and $tate": "Ca$h and $tate",

@@ -19,7 +19,7 @@ from data.medallion.own_code import LONGEST, OwnCode
 from data.medallion.report.language import Language
 from data.medallion.table import Column, unchanged
 from tests.cleaning import clean
-from tests.stations import TABLE
+from tests.stations import STATIONS, TABLE
 
 TEXTS = [b'{"number": 1, "name": "n", "country": "c"}', b'{"number": 2}']
 
@@ -150,6 +150,6 @@ def axes(table, caption):
 def test_a_mistake_of_drawing_names_the_function_and_the_table(draw, problem):
     with pytest.raises(OwnCodeFailed) as caught:
         drawing, table = Chart(draw, of="kind_heights"), pa.table({"kind": ["a"]})
-        chart._drawn(drawing, table, "of today", Language.load("en"))
+        chart._drawn(drawing, table, "of today", Language.load("en", STATIONS))
     assert caught.value.problem == problem
     assert caught.value.doing == "the chart of kind_heights"

@@ -17,7 +17,7 @@ from ..errors import FlowUnusable
 from ..flow import MEDIA_TYPES, Chart, Flow
 from ..host.console import tell
 from ..lake.datasets import Dataset
-from ..lake.manifest import Check
+from ..lake.manifest import Check, Manifest
 from ..lake.runs import time_of
 from ..own_code import OwnCode
 from ..report.language import Language
@@ -45,15 +45,8 @@ def visualize(step: Step) -> tuple[Summary, Figure]:
     """
     drawing, dataset = _chart_of(step.flow)
     table, counted = gold.read(step.lake, step.flow, drawing.of)
-    host = urlsplit(step.settings.flow.api_url).hostname
     language = Language.load(step.settings.lake.report_language, step.flow)
-    caption = language(
-        "chart_caption",
-        date=language.day(time_of(counted.snapshot)),
-        api=step.flow.api.title,
-        host=host,
-    )
-    figure = _drawn(drawing, table, caption, language)
+    figure = _drawn(drawing, table, _caption(step, counted, language), language)
     aggregate, source = gold.named(step.flow, drawing.of)
     drawn = sum(table[aggregate.count].to_pylist())
     check = Check(name="rows drawn = silver", expected=counted.rows_in, found=drawn)
@@ -140,6 +133,13 @@ def _chart_of(flow: Flow) -> tuple[Chart, Dataset]:
     if flow.drawing is None or flow.chart is None:
         raise FlowUnusable(flow.name, "it has no chart to draw", "declare one")
     return flow.drawing, flow.chart
+
+
+def _caption(step: Step, counted: Manifest, language: Language) -> str:
+    """The date of the data and their source."""
+    day, api = language.day(time_of(counted.snapshot)), step.flow.api.title
+    host = urlsplit(step.settings.flow.api_url).hostname
+    return language("chart_caption", date=day, api=api, host=host)
 
 
 def _drawn(drawing: Chart, table: pa.Table, caption: str, language: Language) -> Figure:

@@ -12,8 +12,9 @@ import pyarrow.compute as pc
 
 NO_BREAK_SPACE_MISREAD = "\u00c2\u00a0"  # a no-break space in UTF-8, read as Latin-1
 FOLLOWING = bytes(range(0x80, 0xC0)).decode("cp1252", "ignore")  # of a letter's further bytes
-MISREAD = f"[\u00c2-\u00f4][\u0080-\u009f{FOLLOWING}]"
-"""A letter of several bytes in UTF-8, read as Latin-1 or Windows-1252; or two right letters."""
+MISREAD = f"[\u00c2-\u00fe][\u0080-\u009f{FOLLOWING}]"
+"""A letter of several bytes in UTF-8, read as Latin-1 or Windows-1252; or two right letters. Up to
+the last letter of both, so that a text that is no longer misread when it is lower case stays."""
 INVISIBLE = "[\u00ad\u200b\u2060\ufeff]"  # soft hyphen, zero-width space, word joiner, BOM
 NOT_A_PLAIN_SPACE = r"[\p{Z}\p{Cc}]"
 NOT_A_PLAIN_SPACE_NOR_MISREAD = r"[\p{Z}\x00-\x1f\x7f]"
