@@ -18,10 +18,9 @@ IMAGE = Path(__file__).resolve().parent
 ROOT = IMAGE.parent
 DATA, REPORT = ROOT / "data", ROOT / "data/medallion/report"
 KEY = "Words"  # of the text in a PNG
-CHART = (DATA / "breweries/chart.py",)
 WORDS: Mapping[str, tuple[Path | str, ...]] = {
-    "chart.png": CHART,
-    "chart.pt-BR.png": CHART,
+    "chart.png": (DATA / "breweries/texts.en.json",),
+    "chart.pt-BR.png": (DATA / "breweries/texts.pt-BR.json",),
     "error-log.png": (ApiGaveUp.says,),
     "mage-tree.png": (
         DATA / "data_loaders/extract_breweries_data.py",
