@@ -65,7 +65,7 @@ def test_a_run_publishes_the_page_of_what_it_made(world):
     rows = silver.rows_out
     assert 0.5 * rows < sum(silver.profile.cells.values()) < rows
     assert f"{rows + 2} <span>fetched (bronze)</span> = {rows} <span>cleaned (silver)" in page
-    assert "Test data: a stand-in for Open Brewery DB" in page
+    assert "made these records up, in place of Open Brewery DB" in page
     assert "<script" not in page
     assert Elements(page).tags >= {"svg", "img", "table"}
 
