@@ -29,14 +29,18 @@ from ..settings import known_secrets
 
 HELP = r"""A statement may take several lines; a semicolon ends it. The tables are those of .tables.
   .tables, \d               list the tables
-  .schema silver, \d silver list the columns of a table, such as silver
+  .schema silver, \d silver list the columns of a table, and what each is
   help, .help, \?           print this
   exit, quit, .quit, \q     end, as Ctrl-D does
 Ctrl-C ends a query or a line, Tab completes a name, and the up arrow brings back what you typed."""
 TABLES = """SELECT table_schema AS "schema", table_name AS "table", table_type AS "type"
 FROM information_schema.tables ORDER BY ALL"""
-COLUMNS = """SELECT table_schema AS "schema", table_name AS "table", column_name AS "column",
-data_type AS "type" FROM information_schema.columns ORDER BY 1, 2, ordinal_position"""
+COLUMNS = """SELECT schema_name AS "schema", table_name AS "table", column_name AS "column",
+data_type AS "type", is_nullable AS "null", comment FROM duckdb_columns()
+WHERE NOT internal AND table_name NOT IN (SELECT schema_name FROM duckdb_schemas())
+AND '{name}' IN ('', schema_name, table_name, schema_name || '.' || table_name)
+ORDER BY schema_name, table_name, column_index"""
+"""Of the main flow's views, whose names are those of schemas, the tables are meant."""
 ENDS = {"exit", "quit", ".exit", ".quit", ".q", r"\q"}
 COMMAND = re.compile(r"(exit|quit|help|\.\w+|\\\S+)\s*(\S*?)\s*;?", re.IGNORECASE)
 TICK_SECONDS = 0.05
@@ -84,12 +88,10 @@ def _sql(typed: str) -> str:
     word, name = found[1].lower(), found[2]
     if word in ENDS:
         raise EOFError
-    if word in (".schema", r"\d") and name:
-        return f"DESCRIBE {name}"
+    if word == ".schema" or (word == r"\d" and name):
+        return COLUMNS.format(name=name.replace('"', "").replace("'", "''").lower())
     if word in (".tables", r"\d", r"\dt"):
         return TABLES
-    if word == ".schema":
-        return COLUMNS
     print(HELP)
     return ""
 
