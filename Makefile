@@ -93,10 +93,10 @@ logs: ## Follow what they say
 trigger: ## Start a run in the running stack by Mage's API, and wait for its end (FLOW=...)
 	@$(COMPOSE) exec -T mage python -m compose.trigger "$(FLOW)"
 
-# Half of it is waiting, so four at once suit two cores. Those that share a costly fixture are a group. Each has an embedded store of its own;
+# Half of it is waiting, so four at once suit two cores. Each has an embedded store of its own;
 # a store that is given would be shared, and tests empty its buckets.
 test: environment-tests ## Run the tests
-	$(BIN)/python -m pytest $(if $(MINIO_ENDPOINT),,-n 4 --dist loadgroup) $(ARGS)
+	$(BIN)/python -m pytest $(if $(MINIO_ENDPOINT),,-n 4 --dist worksteal) $(ARGS)
 
 test-all: environment-tests ## Run the slow tests too (30 minutes)
 	$(MAKE) test ARGS="--all $(ARGS)"

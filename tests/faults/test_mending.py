@@ -25,8 +25,6 @@ WAYS: dict[str, Callable[[bytes], bytes | None]] = {
 }
 TOLD = re.compile(r"is damaged, and|is missing, and|is missing: what|is lost: remove")
 
-pytestmark = pytest.mark.xdist_group("mending")
-
 
 def flipped(content: bytes, at: int) -> bytes:
     """Some content with another bit."""

@@ -20,7 +20,7 @@ from sandbox.store import embedded_store
 from tests.compose.stack import copy
 from tests.programs import environment
 
-pytestmark = [pytest.mark.waits, pytest.mark.xdist_group("guide")]
+pytestmark = pytest.mark.waits
 
 ROOT = Path(__file__).resolve().parents[2]
 GUIDE = (ROOT / "docs" / "make-it-yours.md").read_text(encoding="utf-8")

@@ -18,7 +18,7 @@ from tests.page.web import web
 from tests.programs import needs_chromium
 from tests.waiting import wait_for
 
-pytestmark = [needs_chromium, pytest.mark.xdist_group("page")]
+pytestmark = needs_chromium
 
 
 @pytest.fixture(scope="module")

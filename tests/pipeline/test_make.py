@@ -25,8 +25,6 @@ from tests.docs.pages import ROOT, page
 from tests.programs import OLD_PYTHON, environment
 from tests.waiting import wait_for
 
-pytestmark = pytest.mark.xdist_group("make")
-
 FLOW_RUN = re.compile(f"  run +({RUN})")
 
 

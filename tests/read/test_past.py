@@ -21,11 +21,7 @@ from tests.story import PUBLISHED, REFUSED, STORY, Told, rows
 
 BRONZE, SILVER, GOLD = "bronze/breweries", "silver/breweries", "gold/state_brewery_type"
 SAME = {"rows_in", "rows_out", "rows_rejected", "rows_duplicate", "snapshot", "parts", "profile"}
-pytestmark = [
-    pytest.mark.server,
-    pytest.mark.filterwarnings("error"),
-    pytest.mark.xdist_group("past"),
-]
+pytestmark = [pytest.mark.server, pytest.mark.filterwarnings("error")]
 
 
 # -- the past of a lake, with refused answers, replays, and older data that came back ---

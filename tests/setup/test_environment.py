@@ -29,8 +29,6 @@ TOOLS = [
 # fmt: on
 LOCK = "sandbox/requirements.lock"
 
-pytestmark = pytest.mark.xdist_group("environment")
-
 
 def locked(*names: str) -> str:
     """What the real lock says of some packages."""

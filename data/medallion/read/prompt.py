@@ -18,7 +18,7 @@ from prompt_toolkit.completion import WordCompleter
 from prompt_toolkit.filters import Condition
 from prompt_toolkit.history import FileHistory, History, InMemoryHistory
 from prompt_toolkit.input import Input
-from prompt_toolkit.input.typeahead import store_typeahead
+from prompt_toolkit.input.typeahead import get_typeahead, store_typeahead
 from prompt_toolkit.keys import Keys
 from prompt_toolkit.lexers import PygmentsLexer
 from pygments.lexers.sql import SqlLexer
@@ -35,8 +35,9 @@ HELP = r"""A statement may take several lines; a semicolon ends it. The tables a
 Ctrl-C ends a query or a line, Tab completes a name, and the up arrow brings back what you typed."""
 TABLES = """SELECT table_schema AS "schema", table_name AS "table", table_type AS "type"
 FROM information_schema.tables ORDER BY ALL"""
-COLUMNS = """SELECT schema_name AS "schema", table_name AS "table", column_name AS "column",
-data_type AS "type", is_nullable AS "null", comment FROM duckdb_columns()
+COLUMNS = """SELECT schema_name || '.' || table_name AS "table", column_name AS "column",
+data_type || CASE WHEN is_nullable THEN '' ELSE ' NOT NULL' END AS "type", comment
+FROM duckdb_columns()
 WHERE NOT internal AND table_name NOT IN (SELECT schema_name FROM duckdb_schemas())
 AND '{name}' IN ('', schema_name, table_name, schema_name || '.' || table_name)
 ORDER BY schema_name, table_name, column_index"""
@@ -119,9 +120,10 @@ def _heard(keys: Input) -> Iterator[None]:
     over, main = threading.Event(), threading.get_ident()
 
     def listen() -> None:
+        early = get_typeahead(keys)  # what the prompt has read beyond its line
         while not over.is_set() and not keys.closed:
-            if select.select([keys], [], [], TICK_SECONDS)[0]:
-                pressed = keys.read_keys()
+            if early or select.select([keys], [], [], TICK_SECONDS)[0]:
+                pressed, early = early or keys.read_keys(), []
                 if any(one.key == Keys.ControlC for one in pressed):
                     signal.pthread_kill(main, signal.SIGUSR1)
                     return

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -108,6 +108,8 @@ class Database(ExitStack):
                 while not working.done():  # it may be about to begin
                     self._duckdb.interrupt()
                     wait([working], timeout=0.05)
+                with suppress(Exception):  # an interrupt that came too late ends the next query
+                    self._duckdb.execute("SELECT 1")
                 raise
 
     def _fetch(self, text: str) -> None:
