@@ -25,6 +25,8 @@ from tests.docs.pages import ROOT, page
 from tests.programs import OLD_PYTHON, environment
 from tests.waiting import wait_for
 
+pytestmark = pytest.mark.waits  # first, so that few processes make its demo
+
 FLOW_RUN = re.compile(f"  run +({RUN})")
 
 

@@ -75,7 +75,7 @@ names = st.sampled_from([*RECORD, "operator", "place.city", "other", "\u00e4"])
 
 
 @given(st.lists(st.dictionaries(names, anything | st.sampled_from(list(RECORD.values())))))
-@settings(max_examples=150)
+@settings(max_examples=100)
 def test_any_json_is_read_as_one_by_one(records):
     clean(CLEANER, [json.dumps(record).encode() for record in records])
 
