@@ -99,6 +99,7 @@ def _parser() -> argparse.ArgumentParser:
     reader.add_argument("words", nargs=argparse.REMAINDER, help="the arguments of that command")
     page = with_flow(with_lake(command("web", "Mage's page, and the store that it needs")))
     page.add_argument("--port", type=port, default=WEB_PORT)
+    page.add_argument("--env", default="", help="prod starts the schedule by itself, as the stack")
     # The demo's lake is fed as make demo does it.
     page.set_defaults(**vars(with_api(argparse.ArgumentParser()).parse_args([])))
     writing = command("dataset", "write the files of a new flow, to edit")

@@ -96,7 +96,7 @@ def web(chosen: argparse.Namespace) -> int:
         "REQUIRE_USER_AUTHENTICATION": "1",
         "DISABLE_AUTO_BROWSER_OPEN": "1",
         "DISABLE_TERMINAL": "1",
-        "ENV": "",  # neither prod, for no run starts by itself, nor the file of a shell
+        "ENV": chosen.env,  # and not that of a shell, where it names a file
     }
     with suppress(Interrupted), lake_to_write(chosen.lake) as embedded, ExitStack() as stack:
         is_demo = embedded and chosen.lake == DEMO

@@ -50,7 +50,7 @@ def test_a_run_that_is_late_or_failed_for_good_is_told_of(tmp_path):
     with (
         Messages() as messages,
         LocalBreweryApi([], faults=Faults(rate_limit=0)) as api,
-        web(tmp_path, api, **messages.settings),
+        web(tmp_path, api, env="prod", **messages.settings),
     ):
         wait_for(lambda: sorted(slack_titles(messages)) == titles)
         wait_for(lambda: sorted(mail["Subject"] for mail in messages.mails) == titles)

@@ -37,7 +37,12 @@ class Web:
 
 @contextmanager
 def web(
-    folder: Path, api: LocalBreweryApi, root: Path = ROOT, lake: str = "", **settings: str
+    folder: Path,
+    api: LocalBreweryApi,
+    root: Path = ROOT,
+    lake: str = "",
+    env: str = "",
+    **settings: str,
 ) -> Iterator[Web]:
     """Mage's page as `make web` serves it in a checkout, on an API, with all state in a folder."""
     with socket.socket() as free:
@@ -54,6 +59,7 @@ def web(
         **settings,
     }
     command = [sys.executable, "-m", "sandbox", "web", "--lake", lake, "--port", str(port)]
+    command += ["--env", env]
     with (folder / "web.log").open("w") as log:
         process = subprocess.Popen(
             command, cwd=root, env=environment, stdout=log, stderr=log, start_new_session=True
