@@ -97,11 +97,10 @@ def _parser() -> argparse.ArgumentParser:
     serving.add_argument("--host", default=LOOPBACK, help="the address to listen on")
     reader = with_lake(reading("read", "python -m data.medallion.read on the settings' store"))
     reader.add_argument("words", nargs=argparse.REMAINDER, help="the arguments of that command")
-    page = with_flow(with_lake(command("web", "Mage's page, and the store that it needs")))
+    # The demo's lake is fed as make demo does it.
+    page = with_flow(with_api(with_lake(command("web", "Mage's page, and what it needs"))))
     page.add_argument("--port", type=port, default=WEB_PORT)
     page.add_argument("--env", default="", help="prod starts the schedule by itself, as the stack")
-    # The demo's lake is fed as make demo does it.
-    page.set_defaults(**vars(with_api(argparse.ArgumentParser()).parse_args([])))
     writing = command("dataset", "write the files of a new flow, to edit")
     writing.add_argument("--name", required=True, help="the flow's name, such as stations")
     for what in ("paging", "records", "total"):

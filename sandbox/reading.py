@@ -50,7 +50,9 @@ def report(chosen: argparse.Namespace) -> int:
 
 def show(chosen: argparse.Namespace) -> int:
     """Show a flow's page in the browser."""
-    page = Folders.load().visualizations / f"{flows.load(chosen.flow).name}_report.html"
+    from data.medallion.report.publishing import local_file
+
+    page = local_file(flows.load(chosen.flow), Folders.load().visualizations)
     if not page.exists():
         raise SandboxError(f"There is no page {page} yet: make report or make demo makes it.")
     if not webbrowser.open(page.as_uri()):

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
-from contextlib import ExitStack, suppress
+from concurrent.futures import Future
+from contextlib import ExitStack
 from functools import partial
-from typing import TYPE_CHECKING
+from threading import Thread
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import pyarrow as pa
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:  # it may be missing
     import duckdb
 
 Read = Callable[[Lake], pa.Table]
+T = TypeVar("T")
 
 
 class Database(ExitStack):
@@ -55,7 +57,7 @@ class Database(ExitStack):
             past = self.enter_context(Past(lake, flow))
             for layer, name, dataset, schema, read in _tables(flow):
                 # An empty array would make pyarrow import pandas, which takes half a second.
-                self._put(layer, name, pa.Table.from_batches([], schema))
+                put(self._duckdb, layer, name, pa.Table.from_batches([], schema))
                 self._empty[layer, name] = read, partial(past.lake, dataset, at)
         self._views = {layer: name for layer, name, *_ in reversed([*_tables(main)])}
         for layer, name in self._views.items():
@@ -91,40 +93,49 @@ class Database(ExitStack):
 
     def words(self) -> list[str]:
         """The names of tables and columns, and SQL's own words."""
-        found = self._duckdb.execute(
+        found = self._rows(
             """SELECT DISTINCT unnest([table_schema, table_name, column_name])
             FROM information_schema.columns UNION SELECT upper(keyword_name) FROM duckdb_keywords()
             WHERE keyword_category = 'reserved' ORDER BY ALL"""
         )
-        return [word for (word,) in found.fetchall()]
+        return [word for (word,) in found]
 
-    def _do(self, work: Callable[[], None]) -> None:
-        """Do some work of DuckDB beside the main thread, which alone gets the signals."""
-        with ThreadPoolExecutor(1) as beside:
-            working = beside.submit(work)
+    def _rows(self, query: str) -> list[tuple[Any, ...]]:
+        return self._do(lambda: self._duckdb.execute(query).fetchall())
+
+    def _do(self, work: Callable[[], T]) -> T:
+        """Do some work of DuckDB beside the main thread, which alone gets the signals.
+
+        In the main thread, DuckDB would raise a RuntimeError in place of a signal's exception.
+        """
+        done = Future[T]()
+
+        def doing() -> None:
             try:
-                working.result()
-            except BaseException:
-                while not working.done():  # it may be about to begin
-                    self._duckdb.interrupt()
-                    wait([working], timeout=0.05)
-                with suppress(Exception):  # an interrupt that came too late ends the next query
-                    self._duckdb.execute("SELECT 1")
-                raise
+                done.set_result(work())
+            except BaseException as error:
+                done.set_exception(error)
+
+        beside = Thread(target=doing, daemon=True)
+        try:
+            beside.start()
+            return done.result()
+        except BaseException:
+            while beside.is_alive():
+                self._duckdb.interrupt()
+                beside.join(0.05)
+            raise
 
     def _fetch(self, text: str) -> None:
         """Fetch the tables that a statement names: `silver.stations`, or a view, or after USE."""
-        ((schema,),) = self._duckdb.execute("SELECT current_schema()").fetchall()
+        ((schema,),) = self._rows("SELECT current_schema()")
         words = re.findall(r'(\w+)(?:"?\s*\.\s*"?(?=(\w+)))?', text.lower())
         asked = {(one, other or self._views.get(one, "")) for one, other in words}
         asked |= {(schema, one) for one, _ in words}
         for named in asked & self._empty.keys():
             read, lake = self._empty[named]
-            self._do(partial(self._put, *named, read(lake())))
+            self._do(partial(put, self._duckdb, *named, read(lake())))
             del self._empty[named]
-
-    def _put(self, layer: str, name: str, table: pa.Table) -> None:
-        put(self._duckdb, layer, name, table)
 
 
 def put(database: duckdb.DuckDBPyConnection, layer: str, name: str, table: pa.Table) -> None:
