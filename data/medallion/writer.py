@@ -94,7 +94,6 @@ class Writer:
     # The end of the names of its objects: the run, or a new id if the run may have used its own
     # here before. A removal of what it wrote then may still be under way.
     writer_id: str
-    is_sole: bool  # no other attempt of the run can use the writer_id
     lease: Lease
     stored: Mapping[str, Listed]  # the dataset's objects, listed before the first write
     previous: Manifest | None  # None if there is none, or it cannot be read
@@ -137,11 +136,7 @@ class Writer:
         is_older = before < (made_from or "") and before[:-DIGITS] == (made_from or "")[:-DIGITS]
         is_new = made_from is None or (is_older if previous else made_from and not last)
         writer_id = run if is_new and not any(run in key for key in stored) else new_run()
-        is_sole = made_from is None or writer_id != run
-        number = last + 1
-        return cls(
-            flow, view.lake, dataset, run, writer_id, is_sole, lease, stored, previous, number
-        )
+        return cls(flow, view.lake, dataset, run, writer_id, lease, stored, previous, last + 1)
 
     def store(
         self, entry: StoredObject, content: bytes | Path, kind: str, before: StoredObject | None
@@ -233,11 +228,8 @@ class Writer:
         return self.published
 
     def withdraw(self) -> None:
-        """Remove what this writer stored, unless it has published, or may have.
-
-        What another attempt of the run can name is left to the next run that publishes.
-        """
-        if self.published or self.may_be_published or not self.is_sole:
+        """Remove what this writer stored, unless it has published, or may have."""
+        if self.published or self.may_be_published:
             return
         layer, named = self.dataset.layer, self.previous.named if self.previous else {}
         for prefix in (self.dataset.prefix, self.dataset.objects):
