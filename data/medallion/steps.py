@@ -90,6 +90,8 @@ def step_of(
     with ExitStack() as stack:
         # Always in the same order, so that two runs never wait for each other.
         held = [stack.enter_context(lease.hold(leases, d, run, *limits)) for d in datasets]
+        if any(mine.was_held_by_run for mine in held):
+            made_from = ""
         both = zip(datasets, held, strict=True)
         writers = tuple(Writer.of(view, one, run, mine, made_from) for one, mine in both)
         yield Step(view.lake, view.engine, view.flow, run, settings, writers)

@@ -7,7 +7,9 @@ import pytest
 
 from data.medallion.lake.errors import LeaseHeld, RaceWonTwice, StoreBusy
 from data.medallion.lake.lease import Lease, hold
-from data.medallion.settings import LakeSettings
+from data.medallion.settings import LakeSettings, Settings
+from data.medallion.steps import step_of
+from data.medallion.writer import View
 from tests.conftest import raw_get
 from tests.stations import STATIONS
 
@@ -57,6 +59,16 @@ def test_a_lease_that_cannot_be_read_is_a_dead_ones(site):
     site.lake.store.put("silver", STATIONS.silver.lease, b"not json")
     with lease_of(site, lease=0.3, limit=5):
         pass
+
+
+@pytest.mark.parametrize("run", ["20260102T000000Z-aaaaaa", "20260101T000000Z-bbbbbb"])
+def test_a_block_that_may_have_begun_before_in_its_run_uses_names_of_its_own(site, run):
+    Lease(site.lake.store, STATIONS.silver, run, 0.2).acquire(0)
+    ours, made_from = "20260101T000000Z-bbbbbb", STATIONS.bronze.entry(1)
+    settings = Settings(LakeSettings.load(), STATIONS.load_settings())
+    view = View(site.lake, None, STATIONS)
+    with step_of(view, [STATIONS.silver], ours, settings, site.lake.store, made_from) as step:
+        assert (step.writer.writer_id == ours) == (run != ours)
 
 
 def test_a_dead_run_is_replaced_whatever_our_own_limit(site):

@@ -39,10 +39,10 @@ class Run:
     """A run in a thread of its own, which waits before each request until it may go on."""
 
     def __init__(
-        self, store: FolderStore, run: str, data: Data, made_from: int, bronze: list[int]
+        self, store: FolderStore, run: str, data: Data, made_from: str, bronze: list[int]
     ) -> None:
         self.run, self.data, self.error = run, data, None
-        self.made_from, self._bronze = made_from, bronze
+        self._made_from, self._bronze = made_from, bronze
         self.sent: list[Callable[[], Any]] = []
         """Its requests that change the store; each may come again."""
         self._store = store
@@ -87,7 +87,7 @@ class Run:
 
     def _live(self) -> None:
         try:
-            publish(Lake(self), self.run, self.data, self.made_from, self._bronze)  # type: ignore[arg-type]
+            publish(Lake(self), self.run, self.data, self._made_from, self._bronze)  # type: ignore[arg-type]
         except VersionTaken:
             pass
         except Killed:
@@ -98,10 +98,9 @@ class Run:
         self._waits.release()
 
 
-def publish(lake: Lake, run: str, data: Data, made_from: int, bronze: list[int]) -> None:
+def publish(lake: Lake, run: str, data: Data, made_from: str, bronze: list[int]) -> None:
     """What the block of silver does: the objects, then the log, then what tidies up."""
-    entry = STATIONS.bronze.entry(made_from)
-    writer = Writer.of(View(lake, None, STATIONS), SILVER, run, None, entry)  # type: ignore[arg-type]
+    writer = Writer.of(View(lake, None, STATIONS), SILVER, run, None, made_from)  # type: ignore[arg-type]
     source = Source(key=STATIONS.bronze.entry(bronze[-1]), sha256="")
     before = {content_of(e): e for e in (writer.previous.objects if writer.previous else ())}
     objects = []
@@ -146,17 +145,20 @@ class TwoRuns(RuleBasedStateMachine):
     @precondition(lambda self: len(self.runs) < 2)
     @rule(data=st.tuples(*[st.integers(0, 1)] * len(PLACES)))
     def start(self, data: Data) -> None:
+        self._start(new_run(), data, self._next_bronze())
+
+    def _next_bronze(self) -> str:
         self.bronze.append(len(self.bronze) + 1)
-        self._start(new_run(), data, len(self.bronze))
+        return STATIONS.bronze.entry(self.bronze[-1])
 
     @precondition(lambda self: self.dead and len(self.runs) < 2)
     @rule(which=st.integers(0, 9))
     def retry(self, which: int) -> None:
-        """Mage starts a block again, in the same run."""
+        """Mage starts a block again, in the same run; Mage's count, a log or the lease tells so."""
         dead = self.dead[which % len(self.dead)]
-        self._start(dead.run, dead.data, dead.made_from)
+        self._start(dead.run, dead.data, "")
 
-    def _start(self, run: str, data: Data, made_from: int) -> None:
+    def _start(self, run: str, data: Data, made_from: str) -> None:
         self.data[run] = data
         self.runs.append(Run(self.store, run, data, made_from, self.bronze))
 
@@ -218,9 +220,7 @@ class TwoRuns(RuleBasedStateMachine):
         for run in self.runs:
             if not run.ended:
                 run.kill()
-        data = (7, 7, 7)
-        self.bronze.append(len(self.bronze) + 1)
-        publish(self.lake, new_run(), data, len(self.bronze), self.bronze)
+        publish(self.lake, new_run(), (7, 7, 7), self._next_bronze(), self.bronze)
         version = self.lake.version(SILVER)
         self._is_tidy(version)
         self._folder.cleanup()

@@ -83,6 +83,8 @@ class Lease:
         self._run = run
         self._seconds = seconds
         self._holder = secrets.token_hex(8)
+        self.was_held_by_run = False
+        """Whether another attempt of the run held the lease, and may still go on."""
 
     def content(self) -> bytes:
         """The content of the lease; each renewal has another one."""
@@ -144,6 +146,7 @@ class Lease:
             theirs = Holder.parse(content)
             if content != last and theirs.run != holder.run:
                 tell(f"Waiting for run {theirs.run} to end with {self._dataset.path}.")
+            self.was_held_by_run |= theirs.run == self._run
             if content != last:
                 alive = theirs.holder == holder.holder  # the same run renewed it
                 last, since, holder = content, time.monotonic(), theirs
