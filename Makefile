@@ -73,7 +73,7 @@ api: environment-sandbox ## Serve the local API alone (ARGS="--dataset FILE --er
 env: .env ## Write .env with random secrets, if there is none
 
 up: .env ## Start MinIO and Mage with Docker Compose, and wait until they are ready
-	@$(COMPOSE) up -d --build || { $(COMPOSE) logs prepare; exit 1; }
+	@$(COMPOSE) up -d --build || { $(COMPOSE) logs --tail=20 prepare minio; exit 1; }
 	@sh compose/wait.sh "$(COMPOSE)"
 
 down: ## Stop them; the data stay

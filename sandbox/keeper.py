@@ -116,6 +116,7 @@ def _settings(s3: int, access_key: str, secret_key: str) -> dict[str, str]:
         "MINIO_ACCESS_KEY": access_key,
         "MINIO_SECRET_KEY": secret_key,
         "MINIO_SESSION_TOKEN": "",
+        "MINIO_REGION": "us-east-1",  # any; without one, each client asks
         "MINIO_SECURE": "false",
     }
 

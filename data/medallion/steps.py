@@ -14,7 +14,7 @@ from .flows import check
 from .host.console import tell
 from .lake import lease, logs
 from .lake.datasets import Dataset
-from .lake.errors import StoreError, StoreUnreachable
+from .lake.errors import BucketMissing, StoreError, StoreUnreachable
 from .lake.runs import new_run
 from .lake.store import Store
 from .lake.versions import Lake
@@ -50,8 +50,12 @@ def run_block(
     def leased(view: View, settings: Settings, datasets: Sequence[Dataset], run: str) -> T:
         leases = Lake.connect(settings.lake.for_leases).store
         layer, log = datasets[0].layer, logs.key_of(run, datasets[0].block)
-        made_from = upstream.get("entry", "") if upstream else None
-        if upstream and (_attempt(variables) > 1 or view.lake.store.listed(layer, log)):
+        made_from, failed = upstream.get("entry", "") if upstream else None, _attempt(variables) > 1
+        try:
+            failed |= log in view.lake.store.listed(layer, log)
+        except BucketMissing:
+            view.lake.store.create_bucket(layer)
+        if upstream and failed:
             made_from = ""  # the block failed before in this run
         with step_of(view, datasets, run, settings, leases, made_from) as step:
             if not upstream:
@@ -143,7 +147,6 @@ def _logged(
         lake = Lake.connect(settings)
         check(flow)
         both = Settings(settings, flow.load_settings())
-        lake.store.create_bucket(datasets[0].layer)
         _deliver(spool, lake)
         with engine_of(settings, lake, run + suffix, flow.package) as engine:
             return work(View(lake, engine, flow), both, datasets, run)

@@ -120,7 +120,7 @@ class Writer:
         stored = listed(dataset.layer, dataset.prefix) | listed(dataset.layer, dataset.objects)
         previous, last = None, max(log.numbers(stored), default=0)
         try:
-            previous, content = log.newest_content()
+            previous, content = log.newest_content(stored)
             last = max(last, previous.version)
             if log.problem(previous.version):
                 log.restore(content, previous.version)
@@ -265,10 +265,12 @@ class Writer:
         }
 
 
-def made_from_expired(lake: Lake, source: Dataset) -> Callable[[Manifest], bool]:
-    """Whether the version that a version was made from is no longer in the log of its dataset."""
-    first = min(lake.log(source).numbers(), default=0)
-    return lambda version: source.number(version.source.key) < first
+def made_from_expired(source: Dataset, newest: Manifest) -> Callable[[Manifest], bool]:
+    """Whether the version that a version was made from is no longer in the log of its dataset.
+
+    `newest` is the newest version of that dataset.
+    """
+    return lambda version: source.number(version.source.key) < newest.oldest
 
 
 def libraries() -> dict[str, str]:

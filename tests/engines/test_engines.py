@@ -178,9 +178,11 @@ def test_a_cluster_that_loses_its_last_worker_is_told(much, cluster, monkeypatch
     assert cluster.address in log["message"]
 
 
-def test_the_scratch_of_a_run_that_died_is_removed(world):
+def test_the_scratch_of_a_run_that_died_is_removed(world, cluster):
     old = f"{SCRATCH}20250101T000000Z-aaaaaa/0-rows"
     world.lake.store.put("silver", old, b"left")
+    cluster.add_worker()
+    world.set(DASK_SCHEDULER_ADDRESS=cluster.address)
     world.run()
     assert old not in world.lake.store.listed("silver", "")
 

@@ -24,6 +24,7 @@ from data.medallion.lake.manifest import sha256
 from data.medallion.layers import bronze, gold, silver
 from data.medallion.layers.errors import CheckFailed
 from data.medallion.source.errors import ApiEmpty, ApiGaveUp, ApiRefused, CrawlIncomplete
+from data.medallion.steps import run_block
 from sandbox.faults import Faults
 from tests.conftest import raw_get
 
@@ -176,6 +177,20 @@ def test_the_tests_of_a_block_count_for_themselves(world):
             {FLOW.bronze: bronze, FLOW.silver: silver, FLOW.gold[0]: gold}[dataset].verify(
                 world.view
             )
+
+
+@pytest.mark.usefixtures("filled")
+def test_gold_stops_at_a_key_that_silver_has_twice(world):
+    version, counted = world.manifest(FLOW.silver), world.manifest(FLOW.gold[0])
+    first, *others = version.objects
+    twice = first.model_copy(update={"key": f"{FLOW.silver.prefix}country=X/state=Y/1.parquet"})
+    world.lake.store.put("silver", twice.key, world.lake.read("silver", first))
+    more = {"objects": (first, twice, *others), "rows_out": version.rows_out + first.rows}
+    world.publish_manifest(FLOW.silver, version.model_copy(update=more))
+    with pytest.raises(CheckFailed) as caught:
+        run_block(FLOW, FLOW.gold, gold.aggregate, {}, {"run": world.earlier_run})
+    assert caught.value.facts["found"] == version.rows_out
+    assert world.manifest(FLOW.gold[0]) == counted
 
 
 def test_an_api_without_breweries_is_refused(world):

@@ -202,6 +202,14 @@ def test_the_pipeline_runs_on_an_odd_store(world, proxy, fault, chosen):
     assert met
 
 
+def test_what_the_store_did_not_keep_is_never_published(world, proxy):
+    met = proxy.answer(Answer(200), "^PUT .*parquet ", 1)
+    with pytest.raises(errors.ObjectMissing, match="silver/data/breweries/country="):
+        through_blocks(FLOW.datasets)
+    assert len(met) == 1
+    assert not world.lake.published(FLOW.silver)
+
+
 @pytest.mark.parametrize(("status", "code"), [(507, "XMinioStorageFull"), (403, "QuotaExceeded")])
 def test_an_error_log_that_finds_no_room_stops_no_run(world, proxy, status, code):
     log = logs.describe(ValueError("x"), FLOW.name, FLOW.silver, world.earlier_run, 1, {})

@@ -7,7 +7,8 @@ from dataclasses import replace
 from datetime import datetime, timezone
 from itertools import groupby
 from operator import itemgetter
-from types import SimpleNamespace
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -19,10 +20,11 @@ from data.medallion.flow import Aggregate, Measure, count
 from data.medallion.lake import parquet
 from data.medallion.lake.manifest import StoredObject
 from data.medallion.lake.partitions import Partitioning
-from data.medallion.layers.aggregation import group_objects, joined
+from data.medallion.layers.aggregation import count_distinct, group_objects, joined
 from data.medallion.layers.errors import MeasureTooLarge
 from data.medallion.layers.gold import schema_of
 from data.medallion.table import Column, Table
+from data.medallion.work.shuffle import Folder, Place, parts_of
 from tests.stations import HEIGHTS, STATIONS, TABLE, YEARS
 
 ALL = Aggregate(
@@ -86,11 +88,18 @@ class InMemoryLake:
 def grouped(received, aggregates, tasks=1, flow=STATIONS):
     """The gold tables of some rows, their objects dealt out to a number of tasks."""
     lake = InMemoryLake(received, flow)
-    place = SimpleNamespace(lake=lake)
-    shares = [lake.entries[n::tasks] for n in range(tasks)]
-    partial = [group_objects(place, flow.table, aggregates, share) for share in shares if share]
+    shares = filter(None, (lake.entries[n::tasks] for n in range(tasks)))
+    with TemporaryDirectory() as folder:
+        place = Place(lake, Folder(Path(folder)))
+        found = [
+            group_objects(place, flow.table, aggregates, share, f"keys-{n}", 2)
+            for n, share in enumerate(shares)
+        ]
+        pieces = [piece for _, piece in found]
+        distinct = sum(count_distinct(place, parts_of(pieces, bucket)) for bucket in range(2))
+    assert distinct == len({tuple(row[key] for key in flow.table.keys) for row in received})
     return [
-        joined(schema_of(flow.table, a), a, [groups[n] for groups in partial])
+        joined(schema_of(flow.table, a), a, [groups[n] for groups, _ in found])
         for n, a in enumerate(aggregates)
     ]
 

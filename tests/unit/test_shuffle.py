@@ -175,6 +175,14 @@ def test_a_partition_has_one_bucket(partitions, buckets):
     assert found.tolist() == [silver_tasks.bucket_of(p, buckets) for p in partitions]
 
 
+@given(st.lists(st.one_of(st.text(), st.integers(), st.text("ab", min_size=7, max_size=40))))
+def test_values_have_one_hash_if_and_only_if_their_texts_are_equal(values):
+    texts = list(map(str, values))
+    found = hashes(pa.array(["", *texts]).slice(1)).tolist()
+    assert found == [hash_ for text in texts for hash_ in hashes(pa.chunked_array([[text]]))]
+    assert len(set(found)) == len(set(texts))
+
+
 def test_the_hash_of_a_number_is_that_of_its_text():
     values = [0, -1, 1 << 62]
     texts = pa.chunked_array([list(map(str, values))])

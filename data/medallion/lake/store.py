@@ -1,7 +1,7 @@
 """The object store, as the lake uses it. Each layer has a bucket; keys are relative to it.
 
 `s3.py` is an S3-compatible store, `folder.py` a folder of this machine. Only `create` has a
-condition: it publishes versions. No method depends on an ETag or on an object's metadata.
+condition: it publishes versions. Nothing depends on an ETag: one that is no MD5 only costs a read.
 """
 
 from __future__ import annotations
@@ -24,6 +24,8 @@ class Listed:
     bytes: int
     modified: float
     """The time of its last PUT, in Unix seconds, by the store's clock; 0 if it is unknown."""
+    etag: str = ""
+    """The store's mark of the content, without quotes: mostly its MD5."""
 
 
 class Store(Protocol):

@@ -42,8 +42,8 @@ class VersionLog:
         """
         return self.newest_content()[0]
 
-    def newest_content(self) -> tuple[Manifest, bytes]:
-        """As `newest`, with the content of the entry.
+    def newest_content(self, keys: Iterable[str] | None = None) -> tuple[Manifest, bytes]:
+        """As `newest`, with the content of the entry; `keys` is a listing made just before.
 
         The copy at the fixed name spares the entry. It may be late, or damaged, and the entry may
         be: so it counts unless the log has a later version.
@@ -53,7 +53,7 @@ class VersionLog:
             errors.ManifestMissing, errors.ManifestUnreadable, errors.VersionLost, errors.StoreBusy
         ):
             copy = self._read(self.dataset.manifest)
-        last = max(self.numbers(), default=0)
+        last = max(self.numbers(keys), default=0)
         if copy and copy[0].version >= last:
             return copy
         if not last:

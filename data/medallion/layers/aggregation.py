@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -11,13 +12,16 @@ from ..flow import Aggregate, Measure
 from ..lake import parquet
 from ..lake.manifest import StoredObject
 from ..lake.partitions import Partitioning
-from ..table import Table
-from ..work.shuffle import Place
+from ..table import Table, texts_of
+from ..work.shuffle import Part, Piece, Place, buckets_for, gather, hashes, scatter
 from .errors import MeasureTooLarge
 
 # No column of a table can have these names, and no Arrow aggregate.
 PARTITION = "\0partition"  # the index of each row's partition
 KEY = "\0key "  # the prefix of a key column's name
+
+HASHES = pa.schema([("hash", pa.uint64())])
+HASHES_AT_ONCE = 4_000_000  # in one task
 
 EXACT = pa.decimal128(38, 0)
 """The type for sums of integers: a sum can be larger than int64, or than a float holds exactly."""
@@ -32,17 +36,24 @@ JOINED = {"sum": "sum", "count": "sum", "min": "min", "max": "max"}
 
 
 def group_objects(
-    place: Place, table: Table, aggregates: Sequence[Aggregate], entries: Sequence[StoredObject]
-) -> list[pa.Table]:
+    place: Place,
+    table: Table,
+    aggregates: Sequence[Aggregate],
+    entries: Sequence[StoredObject],
+    name: str,
+    buckets: int,
+) -> tuple[list[pa.Table], Piece]:
     """Group the rows of some silver objects; errors as of `Lake.read` and `parquet.read`.
 
     Returns:
-        One table per aggregate: its keys, and the partial values of each group.
+        One table per aggregate: its keys, and the partial values of each group. And a piece of a
+        name, with the hash of each row's key, in so many buckets.
     """
     named = [name for a in aggregates for name in (*a.keys, *(m.column for m in a.measures))]
-    used = dict.fromkeys(name for name in named if name and name not in table.partitions)
+    used = dict.fromkeys((*filter(None, named), *table.keys))
     # At least one column is read, to count the rows.
-    schema = pa.schema(table.schema.field(name) for name in used or table.schema.names[:1])
+    inside = [name for name in used if name not in table.partitions] or table.schema.names[:1]
+    schema = pa.schema(map(table.schema.field, inside))
     partitioning = Partitioning(table.partition_schema)
 
     tables = []
@@ -53,7 +64,22 @@ def group_objects(
     rows = pa.concat_tables(tables)
     partitions = partitioning.columns([partitioning.of_key(entry.key) for entry in entries])
     columns = dict(zip(table.partitions, partitions, strict=True))
-    return [_partial(aggregate, rows, columns) for aggregate in aggregates]
+    index = rows[PARTITION].combine_chunks()
+    keys = {n: columns[n].take(index) if n in columns else rows[n] for n in table.keys}
+    found = hashes(texts_of(pa.table(keys), table.keys))
+    slots = (found % np.uint64(buckets)).astype(np.int64)
+    piece = scatter(place.scratch, name, pa.table([found], HASHES), slots, buckets)
+    return [_partial(aggregate, rows, columns) for aggregate in aggregates], piece
+
+
+def buckets_of_hashes(rows: int) -> int:
+    """The number of buckets for the hashes of so many rows."""
+    return buckets_for(rows, HASHES_AT_ONCE)
+
+
+def count_distinct(place: Place, parts: Sequence[Part]) -> int:
+    """The number of distinct hashes in a bucket."""
+    return len(np.unique(gather(place.scratch, parts, HASHES)["hash"].to_numpy()))
 
 
 def joined(schema: pa.Schema, aggregate: Aggregate, partial: Sequence[pa.Table]) -> pa.Table:

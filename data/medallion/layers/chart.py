@@ -68,7 +68,7 @@ def visualize(step: Step) -> tuple[Summary, Figure]:
         rows_out=len(table),
     )
     manifest, page = with_page(step, manifest, (), pictures[0][2])
-    manifest = writer.publish(manifest, made_from_expired(step.lake, source))
+    manifest = writer.publish(manifest, made_from_expired(source, counted))
     folder = step.settings.lake.visualizations
     files = [keep_locally("chart", folder / Path(k).name, c) for k, _, c in pictures]
     more = {"picture": files[0], "report": keep_page(step, page)}

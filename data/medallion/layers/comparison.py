@@ -30,28 +30,28 @@ ROWS_AT_ONCE = 200_000  # the weight of the published objects that one task read
 
 
 def verify(view: View) -> None:
-    """Read every object of the manifest as a reader would, and count the distinct keys.
+    """Read every object of the manifest as a reader would; errors as of `check_keys`."""
+    view.lake.follow(view.flow.silver, partial(check_keys, view))
+
+
+def check_keys(view: View, version: Manifest) -> None:
+    """Count the distinct keys of a version of silver, which must be as many as its rows.
 
     Raises:
         CheckFailed, LakeError: silver differs from its manifest.
     """
-
-    def count(version: Manifest) -> tuple[int, int]:
-        rows = version.rows_out
-        silver = Silver.of(view.flow, key_buckets=few_buckets(rows, ROWS_AT_ONCE))
-        keys, buckets = silver.table.keys, silver.key_buckets
-        schema = pa.schema([silver.table[name].field for name in keys])
-        pieces = _scattered(view, silver, "keys", version.objects, schema)
-        tasks = [
-            partial(count_keys, schema=schema, parts=parts)
-            for (parts,) in by_key(view.engine, schema, keys, buckets, pieces)
-        ]
-        return rows, sum(view.engine.run(tasks, "counting silver's keys"))
-
-    expected, found = view.lake.follow(view.flow.silver, count)
-    if expected != found:
-        what = f"the number of distinct values of {', '.join(view.flow.table.keys)} in silver"
-        raise CheckFailed(what, expected, found)
+    silver = Silver.of(view.flow, key_buckets=few_buckets(version.rows_out, ROWS_AT_ONCE))
+    keys, buckets = silver.table.keys, silver.key_buckets
+    schema = pa.schema([silver.table[name].field for name in keys])
+    pieces = _scattered(view, silver, "exact", version.objects, schema)
+    tasks = [
+        partial(count_keys, schema=schema, parts=parts)
+        for (parts,) in by_key(view.engine, schema, keys, buckets, pieces)
+    ]
+    found = sum(view.engine.run(tasks, "counting silver's keys"))
+    if found != version.rows_out:
+        what = f"the number of distinct values of {', '.join(keys)} in silver"
+        raise CheckFailed(what, version.rows_out, found)
 
 
 @dataclass(frozen=True)

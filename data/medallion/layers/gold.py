@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from operator import attrgetter
 
@@ -15,8 +16,9 @@ from ..lake.manifest import Check, Manifest
 from ..lake.versions import Lake
 from ..report.publishing import keep_page, with_page
 from ..table import Table, declared
+from ..work.shuffle import Piece, parts_of
 from ..writer import Provenance, Step, Summary, View, made_from_expired
-from . import aggregation
+from . import aggregation, comparison
 from .errors import AccountingBroken, CheckFailed
 
 ROWS_AT_ONCE = 1_000_000  # the weight of the silver objects that one task groups
@@ -26,7 +28,7 @@ def aggregate(step: Step) -> Summary:
     """Group silver's rows and publish each table; then the page, if the flow has no chart.
 
     Raises:
-        LakeError: silver is missing or differs from its manifest.
+        LakeError, CheckFailed: silver is missing or differs from its manifest.
         AccountingBroken: a row appeared or vanished; nothing was published.
     """
     flow = step.flow
@@ -35,7 +37,7 @@ def aggregate(step: Step) -> Summary:
         _added_up(a, t, silver.rows_out) for a, t in zip(flow.aggregates, tables, strict=True)
     ]
     provenance = Provenance.of(flow.silver, silver)
-    is_over = made_from_expired(step.lake, flow.silver)
+    is_over = made_from_expired(flow.silver, silver)
     manifests, more = list[Manifest](), dict[str, str]()
     # The page belongs to the first table, so it is made when the others are published.
     for writer, table, check in reversed(list(zip(step.writers, tables, checks, strict=True))):
@@ -94,19 +96,38 @@ def verify(view: View) -> None:
 
 
 def _tables(step: Step, version: Manifest) -> tuple[Manifest, list[pa.Table]]:
-    """Group silver's rows; returns the version and one table per aggregate."""
+    """Group silver's rows, and check that their keys are distinct.
+
+    Returns:
+        The version and one table per aggregate.
+    """
     flow, tables = step.flow, step.flow.aggregates
-    group = partial(aggregation.group_objects, table=flow.table, aggregates=tables)
+    buckets = aggregation.buckets_of_hashes(version.rows_out)
+    group = partial(aggregation.group_objects, table=flow.table, aggregates=tables, buckets=buckets)
     batches = grouped(version.objects, attrgetter("weight"), ROWS_AT_ONCE)
-    tasks = [partial(group, entries=entries) for entries in batches]
+    tasks = [
+        partial(group, entries=entries, name=f"keys-{number:06}")
+        for number, entries in enumerate(batches)
+    ]
     found = list(step.engine.run(tasks, "grouping silver"))
+    _check_keys(step, version, [keys for _, keys in found], buckets)
     return version, [
         declared(
-            aggregation.joined(schema_of(flow.table, one), one, [groups[n] for groups in found]),
+            aggregation.joined(schema_of(flow.table, one), one, [groups[n] for groups, _ in found]),
             one.columns(flow.table),
         )
         for n, one in enumerate(tables)
     ]
+
+
+def _check_keys(step: Step, version: Manifest, keys: Sequence[Piece], buckets: int) -> None:
+    """Check that silver's keys are distinct: they are if their hashes are."""
+    tasks = [
+        partial(aggregation.count_distinct, parts=parts_of(keys, bucket))
+        for bucket in range(buckets)
+    ]
+    if sum(step.engine.run(tasks, "counting silver's keys")) != version.rows_out:
+        comparison.check_keys(step, version)
 
 
 def _added_up(aggregate: Aggregate, table: pa.Table, rows: int) -> Check:

@@ -5,29 +5,25 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from functools import partial
 from itertools import accumulate
 from operator import attrgetter
 
 from ..host.console import tell
 from ..host.workspace import workspace
-from ..lake.datasets import SCRATCH
-from ..lake.manifest import Changes, Check, Copy, Drift, Manifest, Profile, now
+from ..lake.errors import ObjectDiffers, ObjectMissing
+from ..lake.manifest import Changes, Check, Copy, Drift, Manifest, Profile, StoredObject
 from ..lake.records import CONTENT_TYPE, array_lines
-from ..lake.runs import began
 from ..work.engine import Task
 from ..work.regrouping import few_buckets
 from ..work.shuffle import TASK_BYTES, gather, parts_of
-from ..writer import Provenance, Step, Summary, made_from_expired
+from ..writer import Provenance, Step, Summary, View, made_from_expired
 from . import drift, silver_tasks, writing
 from .cleaning import Rejected
-from .comparison import ROWS_AT_ONCE, Report, partitions_in, report, verify
-from .errors import AccountingBroken, DriftStopped
+from .comparison import ROWS_AT_ONCE, Report, partitions_in, report
+from .errors import AccountingBroken, CheckFailed, DriftStopped
 from .ranges import check_object, ranges
 from .silver_tasks import REJECTED_SCHEMA, CleanedRange, Silver, Written
-
-__all__ = ["transform", "verify"]
 
 EQUATION = "silver + rejected + duplicates = bronze"
 # More than the records of any range. The first position of each range is a multiple of it.
@@ -60,15 +56,15 @@ def transform(step: Step) -> Summary:
     """
     flow, writer = step.flow, step.writer
     previous = writer.previous.objects if writer.previous else None
-    _sweep_scratch(step)
     cleaned = step.lake.follow(flow.bronze, lambda version: _clean(step, version))
     bronze, silver = cleaned.version, cleaned.silver
     written, duplicates = writing.write(step.engine, silver, cleaned.ranges, previous)
+    _check_stored(step, written)
     check, profile = _checked(cleaned, written, duplicates)
     objects = sorted((entry for one in written for entry in one.objects), key=attrgetter("key"))
     changes = report(step, silver, written, bronze.snapshot)
     drifts = _drifts_let_pass(step, cleaned, profile, changes.changes, duplicates)
-    writer.objects_written += sum(one.stored for one in written)
+    writer.objects_written += sum(len(one.stored) for one in written)
     manifest = writer.manifest(
         Provenance.of(flow.bronze, bronze),
         objects=tuple(objects),
@@ -81,7 +77,7 @@ def transform(step: Step) -> Summary:
         drift=drifts,
         changes=changes.changes,
     )
-    manifest = writer.publish(manifest, made_from_expired(step.lake, flow.bronze))
+    manifest = writer.publish(manifest, made_from_expired(flow.bronze, bronze))
     return writer.summary(
         manifest,
         partitions=partitions_in(objects),
@@ -90,13 +86,6 @@ def transform(step: Step) -> Summary:
         **changes.changes.model_dump(exclude={"changed", "partitions"}),
         drift=[noted.what for noted in drifts],
     )
-
-
-def _sweep_scratch(step: Step) -> None:
-    """Remove the scratch of runs that began more than a day ago; such runs must have died."""
-    limit = f"{SCRATCH}{began(now() - timedelta(days=1))}"
-    left = step.lake.store.listed("silver", SCRATCH)
-    step.lake.store.remove("silver", [key for key in left if key < limit])
 
 
 def _clean(step: Step, version: Manifest) -> Cleaned:
@@ -116,6 +105,45 @@ def _clean(step: Step, version: Manifest) -> Cleaned:
         tasks.insert(0, partial(check_object, entry=entry))
     cleaned = [done for done in step.engine.run(tasks, "cleaning bronze") if done]
     return Cleaned(version, silver, cleaned, drift.seen_in_all(one.seen for one in cleaned))
+
+
+def _check_stored(step: Step, written: Sequence[Written]) -> None:
+    """Check what was stored by a listing: the size and the MD5. Where they differ, it is read.
+
+    Raises:
+        LakeError: an object is missing, or differs from what was stored.
+    """
+    listed = step.lake.store.listed("silver", step.writer.dataset.prefix)
+    md5s = {key: md5 for one in written for key, md5 in one.stored.items()}
+
+    def is_doubtful(entry: StoredObject) -> bool:
+        found = listed.get(entry.key)
+        return not found or (found.bytes, found.etag) != (entry.bytes, md5s[entry.key])
+
+    stored = (entry for one in written for entry in one.objects if entry.key in md5s)
+    for _ in step.lake.contents("silver", filter(is_doubtful, stored)):
+        pass
+
+
+def verify(view: View) -> None:
+    """Check that every object of the manifest is there, in its size. Gold's block reads them all.
+
+    Raises:
+        CheckFailed, LakeError: silver differs from its manifest.
+    """
+
+    def check(version: Manifest) -> None:
+        rows = sum(entry.rows for entry in version.objects)
+        if rows != version.rows_out:
+            raise CheckFailed("the number of rows of silver's objects", version.rows_out, rows)
+        listed = view.lake.store.listed("silver", view.flow.silver.prefix)
+        for entry in version.objects:
+            if not (found := listed.get(entry.key)):
+                raise ObjectMissing(f"silver/{entry.key}")
+            if found.bytes != entry.bytes:
+                raise ObjectDiffers(f"silver/{entry.key}", "bytes", entry.bytes, found.bytes)
+
+    view.lake.follow(view.flow.silver, check)
 
 
 def _checked(

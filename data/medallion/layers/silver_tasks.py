@@ -7,6 +7,8 @@ files depend only on the data: not on the ranges, the buckets or the machines.
 
 from __future__ import annotations
 
+import hashlib
+import zlib
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -25,7 +27,7 @@ from ..lake.manifest import Profile, StoredObject, sha256
 from ..lake.partitions import Partition, Partitioning, text_of
 from ..lake.versions import Lake
 from ..table import POSITION, Table, declared, texts_of
-from ..work.shuffle import Buckets, Part, Piece, Place, buckets_of, gather, hashes, scatter
+from ..work.shuffle import Buckets, Part, Piece, Place, buckets_of, gather, scatter
 from . import drift
 from .cleaning import Cleaner
 from .drift import Seen
@@ -65,10 +67,11 @@ class Work:
 
 @dataclass(frozen=True)
 class Written:
-    """Written partitions: their objects, how many of them are new, and their profile."""
+    """Written partitions: their objects, and their profile."""
 
     objects: tuple[StoredObject, ...]
-    stored: int
+    stored: Mapping[str, str]
+    """The keys of those that were stored now, to the MD5 of their content."""
     profile: Profile
     new: Piece
     """The rows of objects that the previous version lacks, by key; empty for the first version."""
@@ -219,7 +222,7 @@ def write_partitions(
     by_key = buckets_of(texts_of(differing, silver.table.keys), silver.key_buckets)
     return Written(
         objects=tuple(entry for entry, *_ in done),
-        stored=sum(missing for _, missing, _ in done),
+        stored={entry.key: md5 for entry, md5, _ in done if md5},
         profile=drift.profile_of(silver.table, rows),
         new=scatter(place.scratch, name, differing, by_key, silver.key_buckets),
     )
@@ -242,18 +245,19 @@ def content_of(entry: StoredObject) -> tuple[str, str]:
 
 def _store(
     lake: Lake, known: Mapping[tuple[str, str], StoredObject] | None, file: File
-) -> tuple[StoredObject, bool, pa.Table | None]:
+) -> tuple[StoredObject, str, pa.Table | None]:
     """Store a file, unless the previous version has it and it is whole.
 
     Returns:
-        The object; whether it was stored; its rows if the previous version does not have them.
+        The object; its MD5 if it was stored; its rows if the previous version does not have them.
     """
     entry, content, rows = file
     before = known.get(content_of(entry)) if known else None
     if before and lake.problem("silver", before) is None:
-        return before, False, None
+        return before, "", None
     lake.store.put("silver", entry.key, content, parquet.CONTENT_TYPE)
-    return entry, True, None if known is None or before else rows
+    md5 = hashlib.md5(content, usedforsecurity=False).hexdigest()
+    return entry, md5, None if known is None or before else rows
 
 
 def files_for(rows: int) -> int:
@@ -263,7 +267,7 @@ def files_for(rows: int) -> int:
 
 def bucket_of(partition: Partition, buckets: int) -> int:
     """The bucket of a partition's rows."""
-    return int(hashes(pa.array([text_of(partition)]))[0]) % buckets
+    return int(buckets_of(pa.array([text_of(partition)]), buckets)[0])
 
 
 def _partitions(silver: Silver, rows: pa.Table) -> pa.DictionaryArray:
@@ -277,8 +281,12 @@ def _by_partition(partitions: pa.DictionaryArray, buckets: int) -> Buckets:
 
 
 def _file(keys: pa.ChunkedArray, files: int | Buckets) -> Buckets:
-    """The number of each row's file within its partition, by the hash of its key."""
-    return hashes(keys) & (files - 1)
+    """The number of each row's file within its partition, by the CRC-32 of its key.
+
+    It is the same in every release, so that files change only with the data.
+    """
+    texts = keys.cast(pa.binary()).to_pylist()
+    return np.fromiter(map(zlib.crc32, texts), np.int64, len(texts)) & (files - 1)
 
 
 def _files(

@@ -153,8 +153,8 @@ def _leftovers(lake: Lake, flows: Sequence[Flow], checked: Sequence[Checked]) ->
                 what = f"{len(unnamed):,} objects that no version names, such as {unnamed[0]}"
                 yield f"{dataset.path}: {what}. {AGAIN}"
     if scratch := lake.store.listed("silver", SCRATCH):
-        what = f"{len(scratch):,} pieces of runs that died; a run a day later removes them"
-        yield f"silver/{SCRATCH}: {what}."
+        what = f"{len(scratch):,} pieces of runs that died"
+        yield f"silver/{SCRATCH}: {what}; a run on a cluster removes them a day later."
     for layer in LAYERS:
         stored = {**lake.store.listed(layer, DATA), **lake.store.listed(layer, OBJECTS)}
         if left := [key for key in stored if not any(flow.owns(layer, key) for flow in flows)]:

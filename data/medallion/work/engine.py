@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager, suppress
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -14,7 +15,8 @@ from ..host.console import progress
 from ..host.workspace import workspace
 from ..lake.datasets import SCRATCH
 from ..lake.errors import StoreError
-from ..lake.manifest import code_version
+from ..lake.manifest import code_version, now
+from ..lake.runs import began
 from ..lake.versions import Lake
 from ..settings import LakeSettings
 from .errors import ClusterEmpty, ClusterUnreachable, ThreadsRefused, WorkerDiffers, WorkersFailed
@@ -106,13 +108,15 @@ class Cluster:
             raise WorkersFailed(where, doing, type(error).__name__) from None
 
     def close(self) -> None:
-        """Disconnect from the cluster, and empty the scratch."""
+        """Disconnect from the cluster, and empty the scratch, also that of runs that died."""
         if self._client:
             with suppress(TimeoutError, OSError):
                 self._client.close(timeout=CONNECT_SECONDS)
             with suppress(StoreError):
                 store = self.place.lake.store
-                store.remove("silver", store.listed("silver", self._prefix))
+                dead = f"{SCRATCH}{began(now() - timedelta(days=1))}"
+                left = [k for k in store.listed("silver", SCRATCH) if k < dead or self._prefix in k]
+                store.remove("silver", left)
 
     def _connected(self) -> Client:
         from distributed import Client

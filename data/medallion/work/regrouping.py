@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from itertools import islice
 
+import numpy as np
 import pyarrow as pa
 
 from ..lake.batches import grouped
@@ -71,5 +72,5 @@ def scatter_again(
 ) -> Piece:
     """Scatter the rows of one of `buckets` buckets into `number` smaller ones."""
     rows = shuffle.gather(place.scratch, parts, schema)
-    slots = shuffle.hashes(texts_of(rows, keys)) // buckets % number
-    return shuffle.scatter(place.scratch, name, rows, slots, number)
+    slots = shuffle.hashes(texts_of(rows, keys)) // np.uint64(buckets) % np.uint64(number)
+    return shuffle.scatter(place.scratch, name, rows, slots.astype(np.int64), number)
