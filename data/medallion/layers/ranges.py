@@ -13,7 +13,7 @@ from ..lake.records import Lines, lines_within
 from ..work.shuffle import Place
 
 # The system allocates and frees larger blocks every time.
-AT_ONCE = 4 << 20  # bytes of records to read at a time
+AT_ONCE = 8 << 20  # bytes of records to read at a time
 PIECE_OF_A_LINE = 64 << 10  # bytes to read at a time to find the end of a range's last line
 
 

@@ -168,14 +168,17 @@ class _Reader:
 
 def _as_texts(table: Table, first: list[dict[str, Any]]) -> list[str]:
     """The fields that Arrow must read as text."""
-    paths = []
-    for column in table.columns:
-        for field in column.fields:
-            kinds = {type(field_of(record, field)) for record in first} - {type(None)}
-            is_number = bool(kinds) and kinds <= {int, float}
-            if column.type == "text" or (column.type == "timestamp" and not is_number):
-                paths.append(field)
-    return paths
+
+    def is_number(field: str) -> bool:
+        kinds = {type(field_of(record, field)) for record in first} - {type(None)}
+        return bool(kinds) and kinds <= {int, float}
+
+    return [
+        field
+        for column in table.columns
+        for field in column.fields
+        if column.type == "text" or (column.type == "timestamp" and not is_number(field))
+    ]
 
 
 def _struct(paths: Iterable[str]) -> pa.DataType:

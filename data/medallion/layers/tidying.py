@@ -35,7 +35,8 @@ def tidied(texts: pa.Array) -> pa.Array:
     untidy = pc.and_(_is_untidy(texts), pc.is_valid(texts)) if len(texts) else texts.is_valid()
     if not untidy.true_count:
         return texts
-    return pc.replace_with_mask(texts, untidy, _tidy(texts.filter(untidy)))
+    some = texts.filter(untidy).dictionary_encode()  # a city comes many times
+    return pc.replace_with_mask(texts, untidy, _tidy(some.dictionary).take(some.indices))
 
 
 def _is_untidy(texts: pa.Array) -> pa.Array:
