@@ -144,7 +144,7 @@ class LakeSettings(Folders, Trust):
     store_timeout: float = _variable("LAKE_STORE_TIMEOUT_SECONDS", 60, gt=0)
     lease: float = _variable("LAKE_LEASE_SECONDS", 15, gt=0)
     lease_wait: float = _variable("LAKE_TURN_LIMIT_SECONDS", 1200, ge=0)
-    processes: int = _variable("LAKE_PROCESSES", 0, ge=0, le=256)
+    threads: int = _variable("LAKE_THREADS", 0, ge=0, le=256)
     dask_scheduler: str = _variable("DASK_SCHEDULER_ADDRESS", "")
     report_language: Literal["en", "pt-BR"] = _variable("REPORT_LANGUAGE", "en")
 

@@ -112,7 +112,7 @@ def test_how_the_work_is_divided_does_not_show(expected, much, monkeypatch, part
 
 def test_several_threads_write_what_one_writes(expected, much, monkeypatch):
     divide(monkeypatch, part=20_000, task=30_000)
-    much.set(LAKE_PROCESSES=5)
+    much.set(LAKE_THREADS=5)
     assert published_anew(much) == expected
 
 
@@ -242,4 +242,4 @@ def test_threads_that_the_system_refuses_are_an_error(world, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(engine, "ThreadPoolExecutor", Refused)
         log = world.fails(ThreadsRefused, "silver")
-    assert "lower LAKE_PROCESSES" in log["message"]
+    assert "lower LAKE_THREADS" in log["message"]

@@ -135,7 +135,7 @@ def test_the_other_half_of_a_pair_is_named(environment, told, missing):
         ("STATIONS_HISTORY_DAYS", "-1"),
         ("LAKE_BUCKET_PREFIX", "Acme-"),
         ("LAKE_BUCKET_PREFIX", "a/b"),
-        ("LAKE_PROCESSES", "-1"),
+        ("LAKE_THREADS", "-1"),
         ("DASK_SCHEDULER_ADDRESS", "scheduler:8786"),
         ("LAKE_STORE_CONNECTIONS", "0"),
         ("LAKE_STORE_TIMEOUT_SECONDS", "soon"),

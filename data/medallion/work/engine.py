@@ -56,7 +56,7 @@ class Machine:
     """
 
     def __init__(self, settings: LakeSettings, lake: Lake, folder: Path) -> None:
-        self._threads = settings.processes or min(THREADS, os.cpu_count() or 1)
+        self._threads = settings.threads or min(THREADS, os.cpu_count() or 1)
         self.place = Place(lake, Folder(folder))
 
     def run(self, tasks: Sequence[Task[R]], doing: str) -> Iterator[R]:

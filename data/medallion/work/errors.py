@@ -43,7 +43,7 @@ class ThreadsRefused(EngineError):
     reason: str
     says = (
         "This machine starts no more threads ({reason}); the previous version stays published. "
-        "Raise its limit of processes or memory, or lower LAKE_PROCESSES, then run again."
+        "Raise its limit of threads or memory, or lower LAKE_THREADS, then run again."
     )
 
 
