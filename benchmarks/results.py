@@ -33,6 +33,10 @@ class Result:
     memory: tuple[int, ...]
     requests: Mapping[str, int] = field(default_factory=dict)
     """To the store, by what they are for; empty where they were not counted."""
+    processor: tuple[float, ...] = ()
+    """Processor seconds of the job itself; empty where they were not measured."""
+    store: tuple[float, ...] = ()
+    """Processor seconds of the store meanwhile; empty where it is not known."""
 
     @classmethod
     def of(
@@ -43,8 +47,15 @@ class Result:
         requests: Mapping[str, int] | None = None,
     ) -> Self:
         """What was measured in some rounds."""
-        seconds, memory = (one.seconds for one in rounds), (one.memory for one in rounds)
-        return cls(job, size, tuple(seconds), tuple(memory), requests or {})
+        return cls(
+            job,
+            size,
+            tuple(one.seconds for one in rounds),
+            tuple(one.memory for one in rounds),
+            requests or {},
+            tuple(one.processor for one in rounds),
+            tuple(one.store for one in rounds if one.store is not None),
+        )
 
     @property
     def median_seconds(self) -> float:
@@ -56,23 +67,31 @@ class Result:
         """The median of the rounds, in MB."""
         return statistics.median(self.memory) / 1e6
 
+    @property
+    def processors(self) -> tuple[str, ...]:
+        """The medians of the job's and the store's processor seconds, empty where not known."""
+        both = self.processor, self.store
+        return tuple(f"{statistics.median(used):.2f}" if used else "" for used in both)
+
     def line(self) -> str:
         """For people."""
         if not self.seconds:
-            return f"{self.job:10} {self.size:>10,}  ended for its memory"
+            return f"{self.job:18} {self.size:>10,}  ended for its memory"
         rounds = ", ".join(f"{seconds:.1f}" for seconds in self.seconds)
+        used = " + ".join(filter(None, self.processors))
+        processor = f"  processor {used} s" if used else ""
         return (
-            f"{self.job:10} {self.size:>10,} {self.median_seconds:8.2f} s "
-            f"{self.median_megabytes:8,.0f} MB  ({rounds})"
+            f"{self.job:18} {self.size:>10,} {self.median_seconds:8.2f} s "
+            f"{self.median_megabytes:8,.0f} MB  ({rounds}){processor}"
         )
 
 
-def keep(section: str, found: Sequence[Result]) -> None:
+def keep(section: str, found: Sequence[Result], **machine: str) -> None:
     """Keep what a benchmark found in place of what it found before."""
     told = load() if FILE.exists() else {}
     told[section] = {
         "measured": f"{datetime.now(timezone.utc):%Y-%m-%d}",
-        "machine": _machine(),
+        "machine": _machine() | machine,
         "found": [vars(result) for result in found],
     }
     FILE.write_text(json.dumps(told, indent=1) + "\n")

@@ -33,6 +33,8 @@ class Workload:
     lake: Lake
     file: Path
     rows: int
+    environment: dict[str, str]
+    """It names the lake's store."""
 
     def empty(self) -> None:
         """Remove what a job made, so that the next one writes all of it."""
@@ -61,9 +63,14 @@ def lake_of(records: Iterable[str], rows: int) -> Iterator[Workload]:
             file = folder / "bronze.json"
             with file.open("wb") as lines:
                 lines.writelines(array_lines(records))
-            work = Workload(Lake.connect(LakeSettings.load()), file, rows)
-            _put_in_bronze(work)
-            yield work
+            yield _stored(file, rows)
+
+
+@contextmanager
+def embedded(work: Workload) -> Iterator[Workload]:
+    """The same in an embedded store beside that of the environment."""
+    with embedded_store(work.file.with_name("embedded")) as settings, variables(settings):
+        yield _stored(work.file, work.rows)
 
 
 @contextmanager
@@ -82,9 +89,10 @@ def store_of(folder: Path) -> Iterator[None]:
                 store.remove(layer, list(store.listed(layer, "")))
 
 
-def _put_in_bronze(work: Workload) -> None:
+def _stored(file: Path, rows: int) -> Workload:
     """Store the file as a snapshot of a release without logs, which bronze's block replays."""
-    run = new_run()
-    work.lake.store.create_bucket("bronze")
-    work.lake.store.put("bronze", FLOW.bronze.earlier(run), work.file, CONTENT_TYPE)
+    run, lake = new_run(), Lake.connect(LakeSettings.load())
+    lake.store.create_bucket("bronze")
+    lake.store.put("bronze", FLOW.bronze.earlier(run), file, CONTENT_TYPE)
     run_block(FLOW, FLOW.bronze, bronze.extract, {"snapshot": run})
+    return Workload(lake, file, rows, dict(os.environ))

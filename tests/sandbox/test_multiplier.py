@@ -13,4 +13,4 @@ def test_copies_differ_in_their_ids_alone():
     found = [json.loads(text) for text in multiplied(records, 3)]
     assert found[:500] == records
     assert without_id(found) == 3 * without_id(records)
-    assert len({record["id"] for record in found}) == 1_500
+    assert len({record["id"][:8] for record in found}) == 1_500  # random in every part
