@@ -13,7 +13,7 @@ from ..lake import parquet
 from ..lake.manifest import StoredObject
 from ..lake.partitions import Partitioning
 from ..table import Table, texts_of
-from ..work.shuffle import Part, Piece, Place, buckets_for, gather, hashes, scatter
+from ..work.shuffle import Part, Piece, Place, gather, hashes, scatter
 from .errors import MeasureTooLarge
 
 # No column of a table can have these names, and no Arrow aggregate.
@@ -70,11 +70,6 @@ def group_objects(
     slots = (found % np.uint64(buckets)).astype(np.int64)
     piece = scatter(place.scratch, name, pa.table([found], HASHES), slots, buckets)
     return [_partial(aggregate, rows, columns) for aggregate in aggregates], piece
-
-
-def buckets_of_hashes(rows: int) -> int:
-    """The number of buckets for the hashes of so many rows."""
-    return buckets_for(rows, HASHES_AT_ONCE)
 
 
 def count_distinct(place: Place, parts: Sequence[Part]) -> int:

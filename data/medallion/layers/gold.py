@@ -16,7 +16,7 @@ from ..lake.manifest import Check, Manifest
 from ..lake.versions import Lake
 from ..report.publishing import keep_page, with_page
 from ..table import Table, declared
-from ..work.shuffle import Piece, parts_of
+from ..work.shuffle import Piece, buckets_for, parts_of
 from ..writer import Provenance, Step, Summary, View, made_from_expired
 from . import aggregation, comparison
 from .errors import AccountingBroken, CheckFailed
@@ -96,13 +96,9 @@ def verify(view: View) -> None:
 
 
 def _tables(step: Step, version: Manifest) -> tuple[Manifest, list[pa.Table]]:
-    """Group silver's rows, and check that their keys are distinct.
-
-    Returns:
-        The version and one table per aggregate.
-    """
+    """Check that silver's keys are distinct; returns the version and one table per aggregate."""
     flow, tables = step.flow, step.flow.aggregates
-    buckets = aggregation.buckets_of_hashes(version.rows_out)
+    buckets = buckets_for(version.rows_out, aggregation.HASHES_AT_ONCE)
     group = partial(aggregation.group_objects, table=flow.table, aggregates=tables, buckets=buckets)
     batches = grouped(version.objects, attrgetter("weight"), ROWS_AT_ONCE)
     tasks = [
@@ -122,10 +118,8 @@ def _tables(step: Step, version: Manifest) -> tuple[Manifest, list[pa.Table]]:
 
 def _check_keys(step: Step, version: Manifest, keys: Sequence[Piece], buckets: int) -> None:
     """Check that silver's keys are distinct: they are if their hashes are."""
-    tasks = [
-        partial(aggregation.count_distinct, parts=parts_of(keys, bucket))
-        for bucket in range(buckets)
-    ]
+    parts = (parts_of(keys, bucket) for bucket in range(buckets))
+    tasks = [partial(aggregation.count_distinct, parts=some) for some in parts]
     if sum(step.engine.run(tasks, "counting silver's keys")) != version.rows_out:
         comparison.check_keys(step, version)
 

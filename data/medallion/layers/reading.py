@@ -167,18 +167,14 @@ class _Reader:
 
 
 def _as_texts(table: Table, first: list[dict[str, Any]]) -> list[str]:
-    """The fields that Arrow must read as text."""
-
-    def is_number(field: str) -> bool:
-        kinds = {type(field_of(record, field)) for record in first} - {type(None)}
-        return bool(kinds) and kinds <= {int, float}
-
-    return [
-        field
-        for column in table.columns
-        for field in column.fields
-        if column.type == "text" or (column.type == "timestamp" and not is_number(field))
-    ]
+    """The fields that Arrow must read as text: a time too, unless the first ones are numbers."""
+    paths = []
+    for column in (c for c in table.columns if c.type in {"text", "timestamp"}):
+        for field in column.fields:
+            kinds = {type(field_of(r, field)) for r in first if column.type == "timestamp"}
+            if not (kinds & {int, float} and kinds <= {int, float, type(None)}):
+                paths.append(field)
+    return paths
 
 
 def _struct(paths: Iterable[str]) -> pa.DataType:

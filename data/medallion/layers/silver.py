@@ -12,7 +12,7 @@ from operator import attrgetter
 from ..host.console import tell
 from ..host.workspace import workspace
 from ..lake.errors import ObjectDiffers, ObjectMissing
-from ..lake.manifest import Changes, Check, Copy, Drift, Manifest, Profile, StoredObject
+from ..lake.manifest import Changes, Check, Copy, Drift, Manifest, Profile
 from ..lake.records import CONTENT_TYPE, array_lines
 from ..work.engine import Task
 from ..work.regrouping import few_buckets
@@ -114,14 +114,10 @@ def _check_stored(step: Step, written: Sequence[Written]) -> None:
         LakeError: an object is missing, or differs from what was stored.
     """
     listed = step.lake.store.listed("silver", step.writer.dataset.prefix)
-    md5s = {key: md5 for one in written for key, md5 in one.stored.items()}
-
-    def is_doubtful(entry: StoredObject) -> bool:
-        found = listed.get(entry.key)
-        return not found or (found.bytes, found.etag) != (entry.bytes, md5s[entry.key])
-
-    stored = (entry for one in written for entry in one.objects if entry.key in md5s)
-    for _ in step.lake.contents("silver", filter(is_doubtful, stored)):
+    found = {key: (one.bytes, one.etag) for key, one in listed.items()}
+    stored = [(entry, one.stored.get(entry.key)) for one in written for entry in one.objects]
+    doubtful = [e for e, md5 in stored if md5 and found.get(e.key) != (e.bytes, md5)]
+    for _ in step.lake.contents("silver", doubtful):
         pass
 
 
