@@ -93,7 +93,7 @@ ENDS = [
     ("make run", f"run data {FLOW.name}", "group", signal.SIGINT, "Interrupted: "),
     pytest.param("make run", f"run data {FLOW.name}", "python", signal.SIGKILL, "", marks=SLOW),
     ("make web", "start data", "group", signal.SIGINT, "Mage's page"),
-    ("make web", "scheduler", "make", signal.SIGKILL, "Mage's page"),
+    pytest.param("make web", "scheduler", "make", signal.SIGKILL, "Mage's page", marks=SLOW),
 ]
 
 
