@@ -25,7 +25,6 @@ from hypothesis import strategies as st
 from sandbox.breweries.api import LocalBreweryApi
 from sandbox.breweries.encoding import encode
 from sandbox.breweries.generator import KEYS, generate
-from sandbox.breweries.handlers import wants_json
 from sandbox.cache import SharedCache
 from sandbox.faults import Faults, RateLimiter
 from tests.waiting import wait_for
@@ -110,95 +109,29 @@ def test_four_threads_crawl_all_records_sorted_by_id(api: LocalBreweryApi) -> No
     assert ids(records) == sorted(ids(RECORDS))
 
 
-@pytest.mark.parametrize(
-    ("sort", "expected"),
-    [
-        ("id", [1, 2, 3, 4]),
-        ("id:desc", [4, 3, 2, 1]),
-        ("postal_code", [4, 2, 3, 1]),  # nulls first, in their old order
-        ("type:desc", [1, 3, 4, 2]),  # upper case before lower case
-        ("country , name:DESC", [2, 3, 1, 4]),
-        ("country:desc,id:asc", [4, 1, 3, 2]),
-    ],
-)
-def test_sort(api: LocalBreweryApi, sort: str, expected: list[int]) -> None:
-    api.records = FEW
-    assert numbers(get(api, sort=sort)) == expected
-
-
 # What is refused
 
 
 @pytest.mark.parametrize(
-    ("parameters", "message"),
-    [
-        ({"per_page": 201}, "The per page field must not be greater than 200."),
-        ({"per_page": 0}, "The per page field must be at least 1."),
-        ({"per_page": "many"}, "The per page field must be an integer."),
-        ({"per_page": "1.0"}, "The per page field must be an integer."),
-        ({"per_page": " "}, "The per page field is required."),
-        ({"page": -1}, "The page field must be at least 1."),
-        ({"sort": "name:up"}, "The sort direction must be asc or desc."),
-        ({"sort": "name:"}, "The sort direction must be asc or desc."),
-        ({"by_dist": "1,2"}, "The by dist field is not supported by this local server."),
-        ({"by_type": "micro"}, "The by type field is not supported by this local server."),
-    ],
+    "parameters",
+    [{"per_page": 201}, {"per_page": "1.0"}, {"page": 0}, {"sort": "name:up"}, {"by_dist": "1,2"}],
 )
 @pytest.mark.parametrize("path", ["", "/meta"])
 def test_invalid_arguments_are_422(
-    api: LocalBreweryApi, path: str, parameters: dict[str, Any], message: str
+    api: LocalBreweryApi, path: str, parameters: dict[str, Any]
 ) -> None:
     answer = get(api, path, **parameters)
     assert answer.status_code == 422
-    assert answer.json() == {"message": message, "errors": {next(iter(parameters)): [message]}}
-
-
-def test_several_errors_are_counted_in_the_message(api: LocalBreweryApi) -> None:
-    body = get(api, per_page=500, page=0, sort="age").json()
-    assert body["message"] == "The per page field must not be greater than 200. (and 2 more errors)"
-    assert list(body["errors"]) == ["per_page", "page", "sort"]
-    assert body["errors"]["sort"][0].startswith("The sort contains an invalid sort field.")
-
-
-def test_without_accept_json_an_invalid_request_ends_as_200_at_the_root(
-    api: LocalBreweryApi,
-) -> None:
-    answer = requests.get(api.url, params={"per_page": 201}, timeout=5)
-    assert [step.status_code for step in answer.history] == [302]
-    assert answer.status_code == 200
-    assert answer.json()["message"].startswith("Welcome")
+    assert answer.json()["errors"].keys() == parameters.keys()
 
 
 @pytest.mark.parametrize(
-    ("method", "path", "status", "message"),
-    [
-        ("GET", "/breweries", 404, "The route breweries could not be found."),
-        ("POST", "/v1/breweries", 405, "The POST method is not supported for route v1/breweries."),
-    ],
+    ("method", "path", "status"), [("GET", "/breweries", 404), ("POST", "/v1/breweries", 405)]
 )
-def test_errors_are_json_for_those_who_ask_and_html_for_all_others(
-    api: LocalBreweryApi, method: str, path: str, status: int, message: str
+def test_what_is_not_there_is_refused(
+    api: LocalBreweryApi, method: str, path: str, status: int
 ) -> None:
-    asked = requests.request(method, api.root + path, headers=JSON, timeout=5)
-    assert (asked.status_code, asked.json()["message"][: len(message)]) == (status, message)
-    other = requests.request(method, api.root + path, timeout=5)
-    assert (other.status_code, other.text[:9]) == (status, "<!DOCTYPE")
-    assert other.headers["Content-Type"].startswith("text/html")
-
-
-@pytest.mark.parametrize(
-    ("accept", "expected"),
-    [
-        ("application/json", True),
-        ("application/json, text/plain, */*", True),
-        ("text/html;q=0.5, application/problem+json", True),
-        ("*/*", False),
-        ("", False),
-        ("text/html, application/json;q=0.9", False),
-    ],
-)
-def test_wants_json_follows_the_type_most_wanted(accept: str, expected: bool) -> None:
-    assert wants_json(accept) is expected
+    assert requests.request(method, api.root + path, timeout=5).status_code == status
 
 
 # Meta
@@ -215,26 +148,6 @@ def test_meta_counts_the_records(api: LocalBreweryApi) -> None:
 def test_meta_lowers_types_and_the_last_of_equal_ones_stays(api: LocalBreweryApi) -> None:
     api.records = [*FEW, brewery(5, brewery_type="Micro"), brewery(6, brewery_type="NANO")]
     assert get(api, "/meta").json()["by_type"] == {"micro": 1, "nano": 1}
-
-
-def test_meta_of_nothing_has_empty_objects(api: LocalBreweryApi) -> None:
-    api.records = []
-    expected = {"total": 0, "by_state": {}, "by_country": {}, "by_type": {}}
-    assert get(api, "/meta").json() == {**expected, "page": 1, "per_page": 50}
-
-
-def test_headers_of_the_list(api: LocalBreweryApi) -> None:
-    for answer in (get(api), get(api, "/meta")):
-        assert answer.headers["Content-Type"] == "application/json"
-        assert answer.headers["Cache-Control"] == "etag, max-age=300, public"
-        assert "ETag" not in answer.headers
-        assert "Link" not in answer.headers
-
-
-def test_head_answers_without_a_body(api: LocalBreweryApi) -> None:
-    answer = requests.head(api.url, timeout=5)
-    assert (answer.status_code, answer.content) == (200, b"")
-    assert int(answer.headers["Content-Length"]) == len(get(api).content)
 
 
 # How records are written
@@ -266,13 +179,6 @@ def test_any_records_are_listed_as_they_are_and_counted(
     assert get(api, "/meta").json()["total"] == len(records)
 
 
-def test_dirty_records_are_left_out_of_the_counts_by_field(api: LocalBreweryApi) -> None:
-    api.records = ["text", None, brewery(1, id=None, country=" Scotland"), {"country": 3}, "\ud800"]
-    assert get(api).json() == api.records
-    meta = get(api, "/meta").json()
-    assert (meta["total"], meta["by_country"], meta["by_state"]) == (5, {" Scotland": 1}, {})
-
-
 # Faults
 
 
@@ -284,20 +190,10 @@ def test_rate_limit_answers_429_until_the_window_ends(api: LocalBreweryApi) -> N
     remaining = [a.headers["X-RateLimit-Remaining"] for a in (first, second, third)]
     assert remaining == ["1", "0", "0"]
     assert third.headers["X-RateLimit-Limit"] == "2"
-    assert third.json() == {"message": "Too Many Attempts."}
     assert third.headers["Retry-After"] == "1"
     assert asked <= int(third.headers["X-RateLimit-Reset"]) <= time.time() + 2
-    assert requests.get(api.root, timeout=5).status_code == 200
-    assert requests.get(api.url, timeout=5).text.startswith("<!DOCTYPE")
     time.sleep(1)
     assert get(api).status_code == 200
-
-
-def test_rate_limit_is_120_a_minute_by_default_and_can_be_none(api: LocalBreweryApi) -> None:
-    api.faults = Faults()
-    assert get(api).headers["X-RateLimit-Remaining"] == "119"
-    api.faults = Faults(rate_limit=0)
-    assert "X-RateLimit-Limit" not in get(api).headers
 
 
 def test_rate_limiter_counts_each_client_in_windows_that_its_first_request_starts() -> None:
@@ -325,13 +221,6 @@ def test_errors_at_random_have_their_share_and_follow_the_seed(api: LocalBrewery
     assert 10 < first.count(200) < 30
 
 
-def test_500_is_json_and_502_and_503_come_from_a_proxy_as_html(api: LocalBreweryApi) -> None:
-    api.faults = Faults(rate_limit=0, error_rate=1)
-    kinds = {(a.status_code, a.headers["Content-Type"]) for a in (get(api) for _ in range(30))}
-    html = "text/html; charset=utf-8"
-    assert kinds == {(500, "application/json"), (502, html), (503, html)}
-
-
 def test_reset_connections_end_without_an_answer(api: LocalBreweryApi) -> None:
     api.faults = Faults(rate_limit=0, reset_rate=1)
     for path in ("", "/meta"):
@@ -342,34 +231,15 @@ def test_reset_connections_end_without_an_answer(api: LocalBreweryApi) -> None:
         assert note.finished is not None
 
 
-def test_resets_at_random_have_their_share_and_follow_the_seed(api: LocalBreweryApi) -> None:
-    def answered(seed: int) -> list[bool]:
-        api.faults = Faults(rate_limit=0, reset_rate=0.5, seed=seed)
-        found = []
-        for _ in range(40):
-            try:
-                found.append(get(api, per_page=1).status_code == 200)
-            except requests.ConnectionError:
-                found.append(False)
-        return found
-
-    first = answered(1)
-    assert first == answered(1) != answered(2)
-    assert 10 < first.count(True) < 30
-
-
-@pytest.mark.parametrize("limit", [0, 120])
-def test_a_busy_server_answers_as_over_the_rate_limit(api: LocalBreweryApi, limit: int) -> None:
-    api.faults = Faults(rate_limit=limit, busy_rate=1, retry_after_seconds=7)
+def test_a_busy_server_answers_as_over_the_rate_limit(api: LocalBreweryApi) -> None:
+    api.faults = Faults(rate_limit=0, busy_rate=1, retry_after_seconds=7)
     for path in ("", "/meta"):
         asked = time.time()
         answer = get(api, path)
-        assert (answer.status_code, answer.json()) == (429, {"message": "Too Many Attempts."})
+        assert answer.status_code == 429
         assert answer.headers["Retry-After"] == "7"
-        assert answer.headers["X-RateLimit-Limit"] == str(limit)
         assert answer.headers["X-RateLimit-Remaining"] == "0"
         assert asked + 6 <= int(answer.headers["X-RateLimit-Reset"]) <= time.time() + 8
-    assert requests.get(api.root, timeout=5).status_code == 200
 
 
 def test_busy_answers_have_their_share_and_do_not_count_as_requests(api: LocalBreweryApi) -> None:
@@ -425,17 +295,6 @@ def test_a_shared_cache_answers_by_the_whole_address(api: LocalBreweryApi) -> No
         assert not api.requests[-1].cached
     api.faults = Faults(rate_limit=0, cache_seconds=60)
     assert get(api, "/meta").json()["total"] == len(FEW)
-
-
-def test_a_shared_cache_keeps_only_what_it_may(api: LocalBreweryApi) -> None:
-    api.faults = Faults(rate_limit=0, cache_seconds=60, broken_pages=frozenset({2}))
-    for path, parameters in (("", {"page": 2}), ("", {"page": 0}), ("/no", {})):
-        for _ in range(2):
-            assert "Age" not in get(api, path, **parameters).headers
-    api.faults = Faults(rate_limit=0, cache_seconds=60, cut_rate=1)
-    for _ in range(2):
-        with pytest.raises(requests.exceptions.RequestException):
-            get(api)
 
 
 def test_a_shared_cache_keeps_an_answer_for_so_long_and_never_past_its_max_age() -> None:
@@ -502,14 +361,6 @@ def test_odd_bodies_come_with_200(
     assert get(api, "/meta").json()["total"] == len(RECORDS)
 
 
-def test_half_a_body_has_a_length_that_fits(api: LocalBreweryApi) -> None:
-    whole = get(api).content
-    api.faults = Faults(rate_limit=0, body="half")
-    answer = get(api)
-    assert answer.content == whole[: len(whole) // 2]
-    assert answer.headers["Content-Length"] == str(len(answer.content))
-
-
 def test_malformed_lists_hold_html_an_object_and_half_a_page_by_turns(
     api: LocalBreweryApi,
 ) -> None:
@@ -525,35 +376,19 @@ def test_malformed_lists_hold_html_an_object_and_half_a_page_by_turns(
     assert get(api, "/meta").json()["total"] == len(RECORDS)
 
 
-def test_lists_that_are_not_malformed_hold_what_they_should(api: LocalBreweryApi) -> None:
-    whole = get(api).content
-    for body, expected in (("", whole), ("empty", b"[]")):
-        api.faults = Faults(rate_limit=0, malformed_rate=0.5, body=body)
-        contents = [get(api).content for _ in range(40)]
-        assert 10 < contents.count(expected) < 30
-
-
 def test_a_body_that_drips_takes_its_time_and_is_whole(api: LocalBreweryApi) -> None:
     whole = get(api).content
-    api.faults = Faults(rate_limit=0, drip_seconds=2)
+    api.faults = Faults(rate_limit=0, drip_seconds=1)
     with requests.Session() as session:
         started = time.monotonic()
         # The timeout is one of each read: only the whole takes longer.
-        answer = session.get(api.url, headers=JSON, timeout=1.5, stream=True)
+        answer = session.get(api.url, headers=JSON, timeout=0.8, stream=True)
         assert answer.content == whole
-        assert time.monotonic() - started >= 2
+        assert time.monotonic() - started >= 1
         assert answer.headers["Content-Length"] == str(len(whole))
         # On one connection, so that the second waits for the end of the first.
         assert session.head(api.url, headers=JSON, timeout=1.5).status_code == 200
         assert session.get(api.url + "/meta", headers=JSON, timeout=1.5).status_code == 200
-
-
-def test_short_bodies_drip_as_long(api: LocalBreweryApi) -> None:
-    api.records = []
-    api.faults = Faults(rate_limit=0, drip_seconds=0.3)
-    started = time.monotonic()
-    assert get(api).json() == []
-    assert time.monotonic() - started >= 0.3
 
 
 def test_old_shapes_of_meta_and_coordinates(api: LocalBreweryApi) -> None:
@@ -698,52 +533,11 @@ def test_a_dripping_answer_ends_when_its_client_leaves(
     assert caplog.records == []
 
 
-@pytest.mark.parametrize("records", [[], RECORDS], ids=["before a piece", "between many"])
-def test_dripping_answers_do_not_delay_the_stop(
-    records: list[Any], caplog: pytest.LogCaptureFixture
-) -> None:
-    with LocalBreweryApi(records, faults=Faults(drip_seconds=60)) as api:
-        answers = [requests.get(api.url, headers=JSON, timeout=5, stream=True) for _ in range(3)]
-    # Had the stop waited, they would be whole.
-    for answer in answers:
-        with answer, pytest.raises(requests.exceptions.ChunkedEncodingError, match="Incomplete"):
-            _ = answer.content
-    assert caplog.records == []
-
-
 def test_only_this_machine_is_served(api: LocalBreweryApi) -> None:
     assert api.url.startswith("http://127.0.0.1:")
     # All of 127.0.0.0/8 is this machine: a server on every address would answer at this one.
     with pytest.raises(requests.ConnectionError):
         requests.get(api.url.replace("127.0.0.1", "127.0.0.2"), timeout=2)
-
-
-def test_a_taken_port_is_an_error_at_once(api: LocalBreweryApi) -> None:
-    port = int(api.root.rsplit(":", 1)[1])
-    with pytest.raises(OSError, match="in use"), LocalBreweryApi(FEW, port=port):
-        pass
-
-
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_serve_forever_ends_cleanly_on_a_signal(number: signal.Signals) -> None:
-    code = (
-        "from sandbox.breweries.api import LocalBreweryApi\n"
-        "LocalBreweryApi([{}]).serve_forever(lambda url: print(url, flush=True))\n"
-        "print('end')"
-    )
-    server = subprocess.Popen(
-        [sys.executable, "-c", code],
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    assert server.stdout is not None
-    url = server.stdout.readline().strip()
-    assert requests.get(url, headers=JSON, timeout=5).json() == [{}]
-    server.send_signal(number)
-    assert server.communicate(timeout=5) == ("end\n", "")
-    assert server.returncode == 0
 
 
 @contextmanager
@@ -758,20 +552,6 @@ def command_line(*arguments: str) -> Iterator[tuple[subprocess.Popen[str], str]]
             yield server, server.stdout.readline().split()[0].removeprefix("BREWERIES_API_URL=")
         finally:
             server.kill()
-
-
-def test_the_command_line_makes_connections_reset() -> None:
-    with (
-        command_line("--reset-rate", "1") as (_, url),
-        pytest.raises(requests.ConnectionError, match="Connection reset by peer"),
-    ):
-        requests.get(url, headers=JSON, timeout=5)
-
-
-def test_the_command_line_puts_a_shared_cache_in_front() -> None:
-    with command_line("--cache-seconds", "60") as (_, url):
-        ages = [requests.get(url, headers=JSON, timeout=5).headers.get("Age") for _ in range(2)]
-    assert ages == [None, "0"]
 
 
 def test_the_command_line_makes_bodies_drip_and_still_ends_cleanly() -> None:
