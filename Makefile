@@ -121,7 +121,7 @@ lint: environment-tests ## Check style, format, types and the order of imports
 	$(BIN)/lint-imports --no-cache
 
 audit: environment-tests ## Look for known vulnerabilities in what the lock files hold
-	@$(BIN)/python -m tests.audit $(ARGS)
+	@$(BIN)/python -m tests.audit
 
 format: environment-tests ## Mend style and format
 	$(BIN)/ruff check --fix $(CODE)
