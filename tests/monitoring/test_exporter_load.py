@@ -147,24 +147,6 @@ def test_a_version_that_cannot_be_is_told_of_and_nothing_else_fails(world, expor
     assert said.startswith(f"silver/{key} ") and len(said) < 1000
 
 
-UNDERSTOOD = {
-    "half a pair in a text": manifest_with(run='"\\ud800"'),
-    "a NUL": manifest_with(run='"a\\u0000b"'),
-    "odd names": manifest_with(run='1, "": 0, "\\ud800": 1, "{x}": 2, "__class__": 3'),
-    "a long text": manifest_with(run=json.dumps("x" * 1_000_000)),
-    "checks beyond any float": manifest_with(
-        checks=f'[{{"name": "a", "expected": {HUGE}, "found": {HUGE}}}]'
-    ),
-}
-
-
-@pytest.mark.parametrize("kind", UNDERSTOOD)
-def test_what_is_odd_where_the_exporter_does_not_look(world, exporter, kind):
-    put_version(world.lake, FLOW.silver, UNDERSTOOD[kind])
-    found = metrics(exporter)
-    assert (found["layer_up", "silver"], found["run_complete", "silver"]) == (1, 1)
-
-
 ODD = st.recursive(
     st.none()
     | st.booleans()

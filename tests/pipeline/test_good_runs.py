@@ -60,26 +60,6 @@ def test_rows_add_up_from_layer_to_layer(world):
 
 
 @pytest.mark.usefixtures("filled")
-def test_the_manifest_says_what_the_contract_lists(world):
-    manifest = json.loads(raw_get(world.lake, "silver", "data/breweries/_manifest.json"))
-    assert {
-        "run",
-        "created_at",
-        "source",
-        "objects",
-        "rows_in",
-        "rows_out",
-        "rows_rejected",
-        "rows_duplicate",
-        "checks",
-        "seconds",
-        "code_version",
-    } <= manifest.keys()
-    assert manifest["source"].keys() == {"key", "sha256"}
-    assert all(entry.keys() == {"key", "rows", "bytes", "sha256"} for entry in manifest["objects"])
-
-
-@pytest.mark.usefixtures("filled")
 def test_silver_objects_are_partitions_with_one_schema(world):
     keys = world.keys("silver")
     named = {entry.key for entry in world.manifest(FLOW.silver).objects}
