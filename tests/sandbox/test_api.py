@@ -99,15 +99,6 @@ def test_list_pages_hold_every_record_once_in_the_given_order(api: LocalBreweryA
     assert get(api, page=7, per_page=200).json() == []
 
 
-def test_four_threads_crawl_all_records_sorted_by_id(api: LocalBreweryApi) -> None:
-    def page(number: int) -> list[Any]:
-        return list(get(api, page=number, per_page=200, sort="id:asc").json())
-
-    with ThreadPoolExecutor(4) as pool:
-        records = [record for found in pool.map(page, range(1, 7)) for record in found]
-    assert ids(records) == sorted(ids(RECORDS))
-
-
 # What is refused
 
 
@@ -346,27 +337,6 @@ def test_faults_out_of_range_are_refused_by_name(wrong: dict[str, Any]) -> None:
 
 
 # The server
-
-
-def test_requests_are_noted() -> None:
-    with LocalBreweryApi(FEW) as api:
-        headers = {"Accept": "application/json", "User-Agent": "tests"}
-        requests.get(api.url, params={"per_page": 0}, headers=headers, timeout=5)
-        get(api, "/meta")
-        refused, meta = api.requests
-    assert (refused.method, refused.path, refused.query) == (
-        "GET",
-        "/v1/breweries",
-        {"per_page": "0"},
-    )
-    assert (refused.accept, refused.user_agent, refused.status) == (
-        "application/json",
-        "tests",
-        422,
-    )
-    assert refused.finished is not None
-    assert refused.started <= refused.finished <= meta.started
-    assert api.most_at_once == 1
 
 
 def test_a_request_under_way_neither_blocks_others_nor_the_stop() -> None:
