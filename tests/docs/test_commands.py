@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.__main__ import _parser
 from tests.docs.code import CODE, TARGETS
 from tests.docs.commands import FOLLOWED, NOT_RUN, RUN, commands
 from tests.docs.pages import PAGES, ROOT, page
@@ -98,9 +97,3 @@ def targets(page):
 def test_every_target_that_the_code_tells_of_is_there():
     for path, text in CODE.items():
         assert set(re.findall(r"[Rr]un `?make ([a-z-]+)", text)) <= TARGETS, path
-
-
-def test_every_command_of_the_sandbox_says_what_it_does():
-    help_text = _parser().format_help()
-    for command in ("demo", "run", "store", "api", "web"):
-        assert re.search(rf"^\s+{command}\s+\S", help_text, re.MULTILINE)

@@ -21,7 +21,6 @@ from tests.programs import OLD_PYTHON
 COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))["services"]
 RULES = yaml.safe_load((ROOT / "monitoring/prometheus/rules.yml").read_text(encoding="utf-8"))
 ALERTS = {rule["alert"]: rule["expr"] for rule in RULES["groups"][0]["rules"]}
-DOCS = (ROOT / "docs" / "monitoring.md").read_text(encoding="utf-8")
 
 
 def provisioned(kind):
