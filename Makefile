@@ -112,7 +112,7 @@ test-compose: environment-tests ## Run the tests of the stack, where there is Do
 
 test-monitoring: environment-tests ## Run the tests of the monitoring, with the servers of Debian's packages
 	# Most of it is waiting. The tests of the exporter and the dashboards are part of make test.
-	$(BIN)/python -m pytest tests/monitoring/test_[!de]*.py tests/monitoring/test_end_to_end.py -n 5 --dist loadgroup $(ARGS)
+	$(BIN)/python -m pytest tests/monitoring/test_[!de]*.py tests/monitoring/test_end_to_end.py -n 5 --dist worksteal $(ARGS)
 
 lint: environment-tests ## Check style, format, types and the order of imports
 	$(BIN)/ruff check $(CODE)
@@ -121,7 +121,7 @@ lint: environment-tests ## Check style, format, types and the order of imports
 	$(BIN)/lint-imports --no-cache
 
 audit: environment-tests ## Look for known vulnerabilities in what the lock files hold
-	@$(BIN)/python -m tests.audit $(ARGS)
+	@$(BIN)/python -m tests.audit
 
 format: environment-tests ## Mend style and format
 	$(BIN)/ruff check --fix $(CODE)

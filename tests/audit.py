@@ -5,7 +5,6 @@ Exit status: 0 none, 1 some or an accepted one out of date, 3 the service cannot
 
 from __future__ import annotations
 
-import argparse
 import json
 import re
 import subprocess
@@ -15,10 +14,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any, NamedTuple
-
-import yaml  # type: ignore[import-untyped]
-from packaging.utils import canonicalize_name
-from packaging.version import Version
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -54,28 +49,19 @@ class Finding(NamedTuple):
         return f"{self.package} {self.version}: {name}, fixed in {self.fixed or 'no version'}"
 
 
-def main(arguments: list[str] | None = None) -> int:
+def main() -> int:
     """Audit and print; the exit status says how it went."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    about = "no service, but a checkout of pypa's advisory-database (the advisories named PYSEC)"
-    parser.add_argument("--advisories", type=Path, metavar="FOLDER", help=about)
-    folder = parser.parse_args(arguments).advisories
-    if folder and not (folder / "vulns").is_dir():
-        parser.error(f"{folder} is no checkout of the advisory-database: it has no folder vulns")
-
     pins = locked(PROJECT / lock for lock in LOCKS)
     entries = accepted(PROJECT / ACCEPTED)
     problems = list(stale(entries, pins))
     try:
-        found = list(from_folder(pins, folder) if folder else from_service(pins))
+        found = list(from_service(pins))
     except ConnectionError as error:
         print(*problems, f"The advisory service cannot be reached: {error}", sep="\n")
         return 1 if problems else 3
     problems += unlisted(found, entries)
     summary = f"{len(pins)} packages, {len(found)} known vulnerabilities, {len(problems)} problems"
     print(*(problems or [f"Accepted: {finding}" for finding in found]), summary, sep="\n")
-    if folder:
-        print(f"The newest advisory of the checkout is of {newest(folder)}.")
     return int(bool(problems))
 
 
@@ -132,44 +118,6 @@ def pip_audit(requirements: str) -> Iterator[Finding]:
         for one in package["vulns"]:
             ids = frozenset([one["id"], *one["aliases"]])
             yield Finding(package["name"], package["version"], ids, ", ".join(one["fix_versions"]))
-
-
-def from_folder(pins: Pins, folder: Path) -> Iterator[Finding]:
-    """What a checkout of the advisory database knows."""
-    for package, version in sorted(pins):
-        for path in sorted((folder / "vulns" / package).glob("*.yaml")):
-            # This loader makes strings of everything: a version is no number.
-            advisory = yaml.load(path.read_text(), Loader=yaml.BaseLoader)  # noqa: S506
-            if "withdrawn" not in advisory:
-                yield from matches(advisory, package, version)
-
-
-def newest(folder: Path) -> str:
-    """The day of the latest advisory: an old checkout knows of nothing new."""
-    texts = [path.read_text() for path in (folder / "vulns").glob("*/*.yaml")]
-    days: list[str] = [d for text in texts for d in re.findall(r"(?m)^modified: \W?([\d-]+)", text)]
-    return max(days, default="an unknown day")
-
-
-def matches(advisory: Mapping[str, Any], package: str, version: str) -> Iterator[Finding]:
-    """The finding, if an advisory (of OSV's form) of the package is about this version."""
-    for affected in advisory.get("affected", []):
-        ranges = [r["events"] for r in affected.get("ranges", []) if r["type"] == "ECOSYSTEM"]
-        hit = any(within(events, Version(version)) for events in ranges)
-        hit = hit or version in affected.get("versions", [])
-        if hit and canonicalize_name(affected["package"]["name"]) == package:
-            ids = frozenset([advisory["id"], *advisory.get("aliases", [])])
-            fixed = [event["fixed"] for events in ranges for event in events if "fixed" in event]
-            yield Finding(package, version, ids, ", ".join(fixed))
-
-
-def within(events: Iterable[Mapping[str, str]], version: Version) -> bool:
-    """Whether a range's events, in the order of versions, leave this version affected."""
-    affected = False
-    for at, kind in sorted((Version(at), kind) for event in events for kind, at in event.items()):
-        if version > at or (version == at and kind != "last_affected"):
-            affected = kind == "introduced"
-    return affected
 
 
 if __name__ == "__main__":

@@ -34,8 +34,8 @@ if TYPE_CHECKING:
 STORE_SETTINGS = ("MINIO_ENDPOINT", "MINIO_ACCESS_KEY", "MINIO_SECRET_KEY", "MINIO_SECURE")
 
 # A slow machine is no failure: the first example also pays for imports.
-hypothesis_settings.register_profile("any-speed", deadline=None)
-hypothesis_settings.load_profile("any-speed")
+hypothesis_settings.register_profile("few", deadline=None, max_examples=25)
+hypothesis_settings.register_profile("many", deadline=None, max_examples=200)
 
 
 class Gone(MetaPathFinder):
@@ -51,6 +51,7 @@ if not (PROJECT / "breweries" / "flow.py").exists():  # git leaves what was comp
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    hypothesis_settings.load_profile("many" if config.getoption("--all") else "few")
     for number in (signal.SIGINT, signal.SIGHUP):
         if signal.getsignal(number) is signal.SIG_IGN:  # by nohup, or in the background
             # What a test starts would ignore it too; a handler does the same, for us alone.

@@ -36,7 +36,7 @@ def forward_proxy() -> Iterator[tuple[dict[str, str], list[str]]]:
             pass
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
     try:
         address = f"http://127.0.0.1:{server.server_address[1]}"
         yield dict.fromkeys(NAMES, address), asked

@@ -35,7 +35,6 @@ def _files() -> list[Path]:
 
 CODE = {path: path.read_text(encoding="utf-8") for path in _files()}
 TEXT = "\n".join(CODE.values())
-WORDS = set(re.findall(r"\w+", TEXT))
 CLASSES = set(re.findall(r"^ *class (\w+)", TEXT, re.MULTILINE))
 METHODS = set(re.findall(r"^ +def (\w+)", TEXT, re.MULTILINE))
 CONSTANTS = set(re.findall(r"^([A-Z][A-Z0-9_]+)\b[^=\n]*= ", TEXT, re.MULTILINE))

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.__main__ import _parser
 from tests.docs.code import CODE, TARGETS
 from tests.docs.commands import FOLLOWED, NOT_RUN, RUN, commands
 from tests.docs.pages import PAGES, ROOT, page
@@ -18,13 +17,21 @@ WORKFLOWS = sorted(str(path.relative_to(ROOT)) for path in ROOT.glob(".github/wo
 
 @pytest.mark.parametrize("page", PAGES, ids=str)
 def test_a_command_is_run_or_said_not_to_be(page):
-    assert not commands(page) - RUN.keys() - NOT_RUN.keys()
+    others = commands(page) - RUN.keys() - NOT_RUN.keys()
+    assert [command for command in others if not is_found(command)] == []
+
+
+def is_found(command):
+    """Whether a test, or what CI runs, has a make target together with its variables."""
+    target = re.match(r"make (?:-s )?([a-z-]+)", command)
+    names = [target and rf"make (-s )?{target[1]}(?![\w-])", *re.findall(r" ([A-Z]+=)", command)]
+    return target and any(all(re.search(name, text) for name in names) for text in RUNNING)
 
 
 def test_what_is_said_of_commands_is_of_those_in_the_documents():
     found = set().union(*map(commands, PAGES))
     assert not RUN.keys() & NOT_RUN.keys()
-    assert RUN.keys() | NOT_RUN.keys() == found
+    assert RUN.keys() | NOT_RUN.keys() <= found
 
 
 @pytest.mark.parametrize("command", RUN)
@@ -59,6 +66,18 @@ def told(text: str, function: str) -> str:
     return " ".join(node.value for node in constants if isinstance(node.value, str))
 
 
+RUNNING = [
+    CODE[ROOT / ".ci/run"],
+    *(
+        told(text, node.name)
+        for path, text in CODE.items()
+        if path.is_relative_to(ROOT / "tests") and path.suffix == ".py"
+        for node in ast.parse(text).body
+        if isinstance(node, ast.FunctionDef) and "make" in ast.unparse(node)
+    ),
+]
+"""What CI runs, and the texts of each function of the tests that may run a command."""
+
 FIRST = {
     "api", "changes", "check", "dataset", "demo", "down", "env", "export", "help", "logs",
     "monitor", "open", "report", "run", "sql", "store", "test", "trigger", "up", "versions", "web",
@@ -78,9 +97,3 @@ def targets(page):
 def test_every_target_that_the_code_tells_of_is_there():
     for path, text in CODE.items():
         assert set(re.findall(r"[Rr]un `?make ([a-z-]+)", text)) <= TARGETS, path
-
-
-def test_every_command_of_the_sandbox_says_what_it_does():
-    help_text = _parser().format_help()
-    for command in ("demo", "run", "store", "api", "web"):
-        assert re.search(rf"^\s+{command}\s+\S", help_text, re.MULTILINE)

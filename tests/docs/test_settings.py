@@ -28,11 +28,6 @@ NOT_PASSED_ON = {
     "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_PROFILE",
     "LAKE_SPOOL", "LAKE_VISUALIZATIONS",
 }  # fmt: skip
-UNITS = {
-    "SECONDS": ("seconds", "segundos"), "DAYS": ("days", "dias"), "PORT": ("port", "porta"),
-    "PERCENT": ("percent", "por cento"), "PER_MINUTE": ("requests", "requisições"),
-}  # fmt: skip
-"""How a setting's name ends to what is counted."""
 WORDS = {" more": " mais", " or ": " ou ", " to ": " a ", "more than": "mais que"}
 
 
@@ -103,14 +98,6 @@ def test_the_defaults_in_the_tables_are_those_of_the_code(page):
             continue
         compared += 1
     assert compared > 35
-
-
-@IN_BOTH
-def test_the_units_in_the_tables_are_those_of_the_names(page):
-    place = (ENGLISH, PORTUGUESE).index(page)
-    for name, (_, takes) in rows(page).items():
-        for end, units in UNITS.items():
-            assert not name.endswith(f"_{end}") or units[place] in takes, name
 
 
 @IN_BOTH

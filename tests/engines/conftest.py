@@ -65,6 +65,24 @@ def cluster_in(folder: Path) -> Iterator[Cluster]:
         yield Cluster(folder, stack)
 
 
+@pytest.fixture(scope="module")
+def two_workers(store, tmp_path_factory) -> Iterator[Cluster]:
+    """A cluster of two workers, for all tests that leave it as it is."""
+    with pytest.MonkeyPatch.context() as patch, cluster_in(tmp_path_factory.mktemp("dask")) as made:
+        for name, value in store.items():
+            patch.setenv(name, value)
+        for _ in range(2):
+            made.add_worker()
+        yield made
+
+
+@pytest.fixture
+def workers(world, two_workers) -> Cluster:
+    """Those two, which a run's silver and gold are to use."""
+    world.set(DASK_SCHEDULER_ADDRESS=two_workers.address)
+    return two_workers
+
+
 @pytest.fixture
 def cluster(world, tmp_path: Path) -> Iterator[Cluster]:
     """A scheduler; its workers have the settings of the test's lake."""

@@ -116,10 +116,7 @@ def test_several_threads_write_what_one_writes(expected, much, monkeypatch):
     assert published_anew(much) == expected
 
 
-@pytest.mark.parametrize("workers", [pytest.param(1, marks=pytest.mark.slow), 2])
-def test_a_cluster_writes_what_this_machine_writes(expected, much, cluster, workers):
-    for _ in range(workers):
-        cluster.add_worker()
+def test_a_cluster_writes_what_this_machine_writes(expected, much, workers):
     assert published_anew(much) == expected
 
 
@@ -134,8 +131,7 @@ def _without_rows(real):
     return method
 
 
-def test_no_rows_pass_through_this_process(much, world, cluster, monkeypatch):
-    cluster.add_worker()
+def test_no_rows_pass_through_this_process(much, world, workers, monkeypatch):
     world.api.records = breweries(RECORDS, seed=3)
 
     extracted = through_blocks((FLOW.bronze,))
@@ -187,7 +183,8 @@ def test_the_scratch_of_a_run_that_died_is_removed(world, cluster):
     assert old not in world.lake.store.listed("silver", "")
 
 
-def test_a_scheduler_that_is_not_there_is_named(world):
+def test_a_scheduler_that_is_not_there_is_named(world, monkeypatch):
+    monkeypatch.setattr(engine, "CONNECT_SECONDS", 0.5)
     world.set(DASK_SCHEDULER_ADDRESS="tcp://127.0.0.1:9")
     log = world.fails(ClusterUnreachable, "silver")
     assert "DASK_SCHEDULER_ADDRESS" in log["message"]
@@ -217,14 +214,12 @@ def test_a_cluster_that_goes_away_is_an_error(world, cluster, monkeypatch):
     }
 
 
-def test_workers_of_another_release_are_refused(world, cluster, monkeypatch):
-    cluster.add_worker()
+def test_workers_of_another_release_are_refused(world, workers, monkeypatch):
     monkeypatch.setattr(engine, "code_version", lambda package: "0.0.0+other")
     assert "from the same image" in world.fails(WorkerDiffers, "silver")["message"]
 
 
-def test_a_mistake_in_a_flows_own_code_is_told_from_a_worker(world, cluster):
-    cluster.add_worker()
+def test_a_mistake_in_a_flows_own_code_is_told_from_a_worker(world, workers):
     extracted = through_blocks((FLOW.bronze,))
     mistaken = replace(FLOW, clean=lambda columns: columns["taps"])
     with pytest.raises(OwnCodeFailed, match=r"asked for the columns that .* KeyError: 'taps'"):

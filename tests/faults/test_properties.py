@@ -5,6 +5,7 @@ import json
 from collections import Counter
 
 import pyarrow.parquet as pq
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -34,6 +35,7 @@ records = st.one_of(
 )
 
 
+@pytest.mark.slow
 def test_any_records_are_accounted_for(world, tally, every):
     world.set(BREWERIES_STOP_ON="none", BREWERIES_HISTORY_VERSIONS=1)
     examples = 300 if every else 15

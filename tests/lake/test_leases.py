@@ -63,6 +63,7 @@ def test_a_lease_that_cannot_be_read_is_a_dead_ones(site):
 
 @pytest.mark.parametrize("run", ["20260102T000000Z-aaaaaa", "20260101T000000Z-bbbbbb"])
 def test_a_block_that_may_have_begun_before_in_its_run_uses_names_of_its_own(site, run):
+    site.set(LAKE_LEASE_SECONDS=0.4)
     Lease(site.lake.store, STATIONS.silver, run, 0.2).acquire(0)
     ours, made_from = "20260101T000000Z-bbbbbb", STATIONS.bronze.entry(1)
     settings = Settings(LakeSettings.load(), STATIONS.load_settings())

@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
 from data.breweries.flow import FLOW
 from monitoring.look import connect
 from tests.monitoring.seen import Seen
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items):
+    """Deal them out, where nothing else is run: then each worker starts with one that waits."""
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", 1))
+    if all(item.nodeid.startswith("tests/monitoring/") for item in items):
+        items[:] = [item for first in range(workers) for item in items[first::workers]]
 
 
 @pytest.fixture

@@ -23,7 +23,7 @@ class Seen:
     def __init__(self, lake, watched):
         watch = Watch(partial(look, lake, watched), LakeLook.none(watched), fresh=0, patience=60)
         self.exporter = Exporter(("127.0.0.1", 0), watch)
-        threading.Thread(target=self.exporter.serve_forever, daemon=True).start()
+        threading.Thread(target=self.exporter.serve_forever, args=(0.02,), daemon=True).start()
 
     def text(self):
         answer = requests.get(f"{self.exporter.url}/metrics", timeout=60)

@@ -1,7 +1,6 @@
 """Grafana's dashboards: what is committed is what the code makes, and hangs together."""
 
 import re
-from itertools import combinations
 
 import pytest
 import yaml
@@ -22,7 +21,6 @@ from tests.programs import OLD_PYTHON
 COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))["services"]
 RULES = yaml.safe_load((ROOT / "monitoring/prometheus/rules.yml").read_text(encoding="utf-8"))
 ALERTS = {rule["alert"]: rule["expr"] for rule in RULES["groups"][0]["rules"]}
-DOCS = (ROOT / "docs" / "monitoring.md").read_text(encoding="utf-8")
 
 
 def provisioned(kind):
@@ -68,35 +66,6 @@ def test_what_is_asked_of_a_layer_is_of_the_chosen_datasets(found):
     assert not re.findall(
         r"\blake_(?:layer|run|drift)_\w+\b(?!{dataset=~\"\$dataset\",layer=)", found.text
     )
-
-
-@pytest.mark.parametrize("name", BOARDS)
-def test_panels_are_told_apart_and_do_not_overlap(name):
-    everything = BOARDS[name]["panels"]
-    assert len({panel["id"] for panel in everything}) == len(everything)
-    assert len({panel["title"] for panel in everything}) == len(everything)
-    areas = {panel["id"]: cells(panel["gridPos"]) for panel in everything}
-    for one, other in combinations(areas, 2):
-        assert not areas[one] & areas[other], (one, other)
-    for panel in panels(BOARDS[name]):
-        refs = [target["refId"] for target in panel["targets"]]
-        assert refs and len(set(refs)) == len(refs)
-
-
-def cells(place):
-    assert place["x"] >= 0 and place["x"] + place["w"] <= 24
-    columns = range(place["x"], place["x"] + place["w"])
-    return {(x, y) for x in columns for y in range(place["y"], place["y"] + place["h"])}
-
-
-@pytest.mark.parametrize("name", BOARDS)
-def test_a_panel_says_what_it_shows(name):
-    for panel in panels(BOARDS[name]):
-        told = panel["fieldConfig"]["defaults"]
-        assert panel["title"] and panel["description"].endswith("."), panel["title"]
-        assert told["unit"] and told["noValue"] and told["thresholds"]["steps"], panel["title"]
-        first, *rest = (step["value"] for step in told["thresholds"]["steps"])
-        assert first is None and rest == sorted(rest)
 
 
 @pytest.mark.parametrize("name", BOARDS)
@@ -151,17 +120,10 @@ def test_there_is_one_data_source_and_all_name_it():
     assert source["url"] == "http://prometheus:9090" and "prometheus" in COMPOSE
 
 
-def unknown(expression):
-    """The metrics of an expression that nobody exports."""
-    return set(METRIC.findall(expression)) - OURS - minio_metrics() - {"ALERTS"}
-
-
 @pytest.mark.parametrize("found", dict.fromkeys(templates()), ids=lambda found: found.place)
 def test_every_metric_that_is_asked_for_is_there(found):
-    named = set(METRIC.findall(found.text))
-    assert named and not unknown(found.text)
-    for name in named - {"ALERTS"}:
-        assert unknown(re.sub(rf"\b{name}\b", f"{name}_x", found.text)) == {f"{name}_x"}
+    asked = set(METRIC.findall(found.text))
+    assert asked and asked <= OURS | minio_metrics() | {"ALERTS"}
 
 
 @pytest.mark.parametrize("name", BOARDS)

@@ -213,9 +213,9 @@ def test_a_clock_that_is_off_misleads_nobody(world, seen, year):
 
 
 @pytest.mark.usefixtures("filled")
-def test_of_thousands_of_logs_one_is_read(world, see, store):
+def test_of_more_logs_than_a_listing_has_one_is_read(world, see, store):
     content = json.dumps({"message": "old"}).encode()
-    names = (log_of(f"{n:05}") for n in range(3000))
+    names = (log_of(f"{n:05}") for n in range(1100))  # a listing has a thousand
     list(in_threads(8, lambda name: put(world, "silver", name, content), names))
     next_second()
     put(world, "silver", log_of("00007"), json.dumps({"message": "new"}))
@@ -226,7 +226,7 @@ def test_of_thousands_of_logs_one_is_read(world, see, store):
         seen = see()
         metrics = seen.metrics()
         assert seen.error("silver")["message"] == "new"
-    assert metrics["layer_error_logs", "silver"] == 3000
+    assert metrics["layer_error_logs", "silver"] == 1100
     read = [o.path for o in operations if "/logs/" in o.path]
     assert read == [f"/silver/{log_of('00007')}"]
     assert len(operations) < 40
@@ -332,17 +332,12 @@ def test_a_store_that_lets_a_look_take_too_long_is_down():
     first = replace(LakeLook.none([FLOW]), problem="", succeeded=1.0)
     watch = Watch(look_slowly, first, fresh=0, patience=0.1, stalled=0.3)
     assert watch.newest().up
-    time.sleep(0.3)
-    stalled = watch.newest()
+    stalled = wait_for(lambda: not watch.newest().up and watch.newest(), 5, 0.05)
     layers = [seen for of_dataset in stalled.datasets.values() for seen in of_dataset.values()]
     assert not stalled.up and not any(seen.up for seen in layers)
     assert stalled.succeeded == 1.0
     go_on.set()
     wait_for(lambda: watch.newest().up, 5)
-
-
-def test_paths_that_are_none(seen):
-    assert requests.get(f"{seen.exporter.url}/", timeout=10).status_code == 404
 
 
 def test_the_command_serves_and_says_where(world):

@@ -1,6 +1,5 @@
 """The rules of Prometheus by `promtool test rules`: when each fires, resolves, and stays silent."""
 
-import re
 import subprocess
 from pathlib import Path
 from typing import NamedTuple
@@ -305,12 +304,6 @@ CASES = [
         "4m",
     ),
     Case(
-        "rows rise",
-        {of(ROWS, "silver"): "1000x30 2000x9000"},
-        {"3h": set()},
-        "4m",
-    ),
-    Case(
         "rows of a layer that cannot be read are unknown",
         {of(ROWS, "silver"): "1000x30 0x9000", of("layer_up", "silver"): "1x30 0x9000"},
         {"3h": {"LayerUnreadable breweries silver"}},
@@ -346,15 +339,8 @@ CASES = [
         {"5m15s": set(), "8m": set(), "15m": set()},
     ),
     slow("less than a minute", "10x2500 55x9000", 168, set()),
-    slow("usual is the middle, low", "20x1400 100x1110 70x9000", 168, {"SlowRun breweries silver"}),
-    slow("usual is the middle, high", "20x1110 100x1400 200x9000", 168, set()),
-    slow("usual is that of a week, not less", "100x2495 20x1080 200x9000", 240, set()),
-    slow(
-        "usual is that of a week, not more",
-        "100x2135 20x1440 70x9000",
-        240,
-        {"SlowRun breweries silver"},
-    ),
+    slow("usual is the middle", "20x1110 100x1400 200x9000", 168, set()),
+    slow("usual is that of a week", "100x2495 20x1080 200x9000", 240, set()),
 ]
 
 
@@ -412,61 +398,6 @@ def test_every_rule_is_seen_firing_and_resolved():
         alert.split()[0] for case in CASES for found in case.expected.values() for alert in found
     }
     assert fired == RULES.keys()
-
-
-def mutations():
-    """Rules in which one number, comparison, condition or time is another."""
-    for name, rule in RULES.items():
-        expr = rule["expr"]
-        for found in re.finditer(r"(?<![\w.])(\d+(?:\.\d+)?)([hd]?)(?![\w.])", expr):
-            for factor in (0.8, 1.25):
-                if value := float(found[1]):
-                    hours = {"h": 60, "d": 1440}.get(found[2])
-                    new = f"{value * factor * hours:.0f}m" if hours else f"{value * factor:g}"
-                    yield name, "expr", expr[: found.start()] + new + expr[found.end() :]
-        for found in re.finditer(r"[<>]|==", expr):
-            new = {"<": ">", ">": "<", "==": "!="}[found[0]]
-            yield name, "expr", expr[: found.start()] + new + expr[found.end() :]
-        parts = re.split(r"\s+and (?:on\([\w, ]*\) )?", expr)
-        for left_out in range(1, len(parts)):
-            rest = [part for number, part in enumerate(parts) if number not in (0, left_out)]
-            yield name, "expr", " and on() ".join([parts[0], *rest])
-        for found in re.finditer(r"\b(?:by|on)\(dataset[\w, ]*\)", expr):
-            less = found[0].replace("dataset, ", "").replace("dataset", "")
-            yield name, "expr", expr[: found.start()] + less + expr[found.end() :]
-        if "(success|error)" in expr:
-            for one in ("success", "error"):
-                yield name, "expr", expr.replace("(success|error)", one)
-        if "last_over_time" in expr:
-            yield name, "expr", re.sub(r"last_over_time\((\w+)\[10m\]\)", r"\1", expr)
-        for wait in sorted({"for", "keep_firing_for"} & rule.keys()):
-            yield name, wait, "0s"
-            yield name, wait, f"{3 * int(re.sub(r'[^0-9]', '', rule[wait]))}{rule[wait][-1]}"
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(("name", "field", "value"), mutations())
-def test_a_mutated_rule_is_caught(tmp_path, name, field, value):
-    rule = {**RULES[name], field: value}
-    # It alone, for the sake of time.
-    rules = yaml.safe_dump({"groups": [{"name": "mutated", "rules": [rule]}]})
-    cases = [
-        case._replace(expected={time: only(name, found) for time, found in case.expected.items()})
-        for case in CASES
-    ]
-    # Those in which the rule fires catch most, and are few.
-    fires = [case for case in cases if any(case.expected.values())]
-    done = check(tmp_path, rules, fires)
-    if done.returncode == 0:
-        done = check(tmp_path, rules, [case for case in cases if case not in fires])
-    # Not for another reason, such as an expression that cannot be read. Matched without the
-    # dataset, a series of one of two datasets has two partners, which Prometheus refuses.
-    reasons = ("exp: ", "many-to-many matching not allowed")
-    assert done.returncode != 0 and any(reason in done.stderr for reason in reasons), value
-
-
-def only(name: str, alerts: set[str]) -> set[str]:
-    return {alert for alert in alerts if alert.split()[0] == name}
 
 
 @pytest.mark.parametrize("name", RULES)

@@ -18,7 +18,8 @@ from tests.page.web import web
 from tests.programs import needs_chromium
 from tests.waiting import wait_for
 
-pytestmark = needs_chromium
+# First, so that one process starts its Mage.
+pytestmark = [needs_chromium, pytest.mark.waits]
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ import pytest
 from markupsafe import escape
 
 from data.breweries.flow import FLOW
-from sandbox.faults import Faults
+from data.medallion.layers.errors import DriftStopped
 from tests.conftest import raw_get
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -43,33 +43,7 @@ def test_mage_run_replays_a_snapshot(world):
     assert world.manifest(FLOW.silver).objects == first.objects
 
 
-def test_a_block_that_fails_ends_mage_run_with_1_and_a_log(world, store):
-    world.set(BREWERIES_API_ATTEMPTS=1)
-    world.api.faults = Faults(rate_limit=0, error_rate=1)
-    done = mage_run()
-    assert done.returncode == 1
-    ((key, log),) = world.logs("bronze").items()
-    assert key == f"logs/{log['run']}-extract_breweries_data.json"
-    assert log.keys() == {
-        "time",
-        "flow",
-        "layer",
-        "block",
-        "run",
-        "attempt",
-        "exception_type",
-        "message",
-        "facts",
-        "working_on",
-        "traceback",
-    }
-    assert log["message"] in done.stdout
-    assert f"The error log is bronze/{key}" in done.stdout
-    for name in ("MINIO_SECRET_KEY", "MINIO_ACCESS_KEY"):
-        assert store[name] not in done.stdout + done.stderr + json.dumps(log)
-
-
-def test_a_first_run_that_loses_too_much_ends_with_1_unless_a_person_allows_it(world):
+def test_a_first_run_that_loses_too_much_stops_unless_a_person_allows_it(world, capsys):
     world.api.records = [
         {**record, "state_province": "", "state": None, "longitude": "1_0"}
         for record in world.api.records[:60]
@@ -79,19 +53,17 @@ def test_a_first_run_that_loses_too_much_ends_with_1_unless_a_person_allows_it(w
         "are required)"
     )
     unread = "longitude: 60 of 60 values cannot be read, for example '1_0'"
-    done = mage_run()
-    assert done.returncode == 1
-    (log,) = world.logs("silver").values()
+    log = world.fails(DriftStopped, "silver")
     assert f"The data are not as expected ({unread}; {rejected}); what is" in log["message"]
-    assert log["message"] in done.stdout
+    assert log["message"] in capsys.readouterr().out
     assert FLOW.silver.manifest not in world.keys("silver")
 
     world.set(BREWERIES_STOP_ON="none")
-    done = mage_run()
-    assert done.returncode == 0, done.stderr
+    world.run()
+    told = capsys.readouterr().out
     drift = {drift.rule: drift.what for drift in world.manifest(FLOW.silver).drift}
     assert drift == {"many_unreadable": unread, "many_rejected": rejected}
-    assert all(f"\n    {what}\n" in done.stdout for what in drift.values())
+    assert all(f"\n    {what}\n" in told for what in drift.values())
     page = raw_get(world.lake, "gold", FLOW.report).decode()
     assert all(escape(what) in page for what in drift.values())
 

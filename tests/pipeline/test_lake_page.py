@@ -142,15 +142,6 @@ def test_changes(lake):
     assert len(changes["changed"]) == 1
 
 
-def test_error_logs_and_leases(lake, written):
-    rows = table(PAGE.section("Logs, leases, scratch"))
-    (log,) = lake.logs("bronze").values()
-    assert [*log] == [name for row in rows for name in named(row[0])]
-    lease = json.loads(written[f"gold/{FLOW.chart.lease}"])
-    after = PAGE.text.partition("`<layer>/leases/<dataset>.json` is")[2]
-    assert [*lease] == named(after)[:4]
-
-
 # After the others: it empties the lake.
 def test_the_changes_of_a_first_version(world):
     world.run(test=False)

@@ -20,7 +20,6 @@ from tests.read.conftest import named, publish
 from tests.story import PUBLISHED, REFUSED, STORY, Told, rows
 
 BRONZE, SILVER, GOLD = "bronze/breweries", "silver/breweries", "gold/state_brewery_type"
-SAME = {"rows_in", "rows_out", "rows_rejected", "rows_duplicate", "snapshot", "parts", "profile"}
 pytestmark = [pytest.mark.server, pytest.mark.filterwarnings("error")]
 
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import http.client
 import re
 import signal
 import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,13 +18,10 @@ from typing import Any
 
 import pytest
 import requests
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 from sandbox.breweries.api import LocalBreweryApi
 from sandbox.breweries.encoding import encode
 from sandbox.breweries.generator import KEYS, generate
-from sandbox.breweries.handlers import wants_json
 from sandbox.cache import SharedCache
 from sandbox.faults import Faults, RateLimiter
 from tests.waiting import wait_for
@@ -76,11 +72,6 @@ def ids(records: list[dict[str, Any]]) -> list[str]:
     return [record["id"] for record in records]
 
 
-def numbers(answer: requests.Response) -> list[int]:
-    """The numbers that the records of an answer were made from."""
-    return [int(record["id"][-4:]) for record in answer.json()]
-
-
 def crawl(api: LocalBreweryApi, per_page: int = 200, **parameters: Any) -> list[Any]:
     """All records of the list, page by page until one is empty."""
     records: list[Any] = []
@@ -101,104 +92,20 @@ def test_list_pages_hold_every_record_once_in_the_given_order(api: LocalBreweryA
     assert get(api, page=7, per_page=200).json() == []
 
 
-def test_four_threads_crawl_all_records_sorted_by_id(api: LocalBreweryApi) -> None:
-    def page(number: int) -> list[Any]:
-        return list(get(api, page=number, per_page=200, sort="id:asc").json())
-
-    with ThreadPoolExecutor(4) as pool:
-        records = [record for found in pool.map(page, range(1, 7)) for record in found]
-    assert ids(records) == sorted(ids(RECORDS))
-
-
-@pytest.mark.parametrize(
-    ("sort", "expected"),
-    [
-        ("id", [1, 2, 3, 4]),
-        ("id:desc", [4, 3, 2, 1]),
-        ("postal_code", [4, 2, 3, 1]),  # nulls first, in their old order
-        ("type:desc", [1, 3, 4, 2]),  # upper case before lower case
-        ("country , name:DESC", [2, 3, 1, 4]),
-        ("country:desc,id:asc", [4, 1, 3, 2]),
-    ],
-)
-def test_sort(api: LocalBreweryApi, sort: str, expected: list[int]) -> None:
-    api.records = FEW
-    assert numbers(get(api, sort=sort)) == expected
-
-
 # What is refused
 
 
 @pytest.mark.parametrize(
-    ("parameters", "message"),
-    [
-        ({"per_page": 201}, "The per page field must not be greater than 200."),
-        ({"per_page": 0}, "The per page field must be at least 1."),
-        ({"per_page": "many"}, "The per page field must be an integer."),
-        ({"per_page": "1.0"}, "The per page field must be an integer."),
-        ({"per_page": " "}, "The per page field is required."),
-        ({"page": -1}, "The page field must be at least 1."),
-        ({"sort": "name:up"}, "The sort direction must be asc or desc."),
-        ({"sort": "name:"}, "The sort direction must be asc or desc."),
-        ({"by_dist": "1,2"}, "The by dist field is not supported by this local server."),
-        ({"by_type": "micro"}, "The by type field is not supported by this local server."),
-    ],
+    "parameters",
+    [{"per_page": 201}, {"per_page": "1.0"}, {"page": 0}, {"sort": "name:up"}, {"by_dist": "1,2"}],
 )
 @pytest.mark.parametrize("path", ["", "/meta"])
 def test_invalid_arguments_are_422(
-    api: LocalBreweryApi, path: str, parameters: dict[str, Any], message: str
+    api: LocalBreweryApi, path: str, parameters: dict[str, Any]
 ) -> None:
     answer = get(api, path, **parameters)
     assert answer.status_code == 422
-    assert answer.json() == {"message": message, "errors": {next(iter(parameters)): [message]}}
-
-
-def test_several_errors_are_counted_in_the_message(api: LocalBreweryApi) -> None:
-    body = get(api, per_page=500, page=0, sort="age").json()
-    assert body["message"] == "The per page field must not be greater than 200. (and 2 more errors)"
-    assert list(body["errors"]) == ["per_page", "page", "sort"]
-    assert body["errors"]["sort"][0].startswith("The sort contains an invalid sort field.")
-
-
-def test_without_accept_json_an_invalid_request_ends_as_200_at_the_root(
-    api: LocalBreweryApi,
-) -> None:
-    answer = requests.get(api.url, params={"per_page": 201}, timeout=5)
-    assert [step.status_code for step in answer.history] == [302]
-    assert answer.status_code == 200
-    assert answer.json()["message"].startswith("Welcome")
-
-
-@pytest.mark.parametrize(
-    ("method", "path", "status", "message"),
-    [
-        ("GET", "/breweries", 404, "The route breweries could not be found."),
-        ("POST", "/v1/breweries", 405, "The POST method is not supported for route v1/breweries."),
-    ],
-)
-def test_errors_are_json_for_those_who_ask_and_html_for_all_others(
-    api: LocalBreweryApi, method: str, path: str, status: int, message: str
-) -> None:
-    asked = requests.request(method, api.root + path, headers=JSON, timeout=5)
-    assert (asked.status_code, asked.json()["message"][: len(message)]) == (status, message)
-    other = requests.request(method, api.root + path, timeout=5)
-    assert (other.status_code, other.text[:9]) == (status, "<!DOCTYPE")
-    assert other.headers["Content-Type"].startswith("text/html")
-
-
-@pytest.mark.parametrize(
-    ("accept", "expected"),
-    [
-        ("application/json", True),
-        ("application/json, text/plain, */*", True),
-        ("text/html;q=0.5, application/problem+json", True),
-        ("*/*", False),
-        ("", False),
-        ("text/html, application/json;q=0.9", False),
-    ],
-)
-def test_wants_json_follows_the_type_most_wanted(accept: str, expected: bool) -> None:
-    assert wants_json(accept) is expected
+    assert answer.json()["errors"].keys() == parameters.keys()
 
 
 # Meta
@@ -217,26 +124,6 @@ def test_meta_lowers_types_and_the_last_of_equal_ones_stays(api: LocalBreweryApi
     assert get(api, "/meta").json()["by_type"] == {"micro": 1, "nano": 1}
 
 
-def test_meta_of_nothing_has_empty_objects(api: LocalBreweryApi) -> None:
-    api.records = []
-    expected = {"total": 0, "by_state": {}, "by_country": {}, "by_type": {}}
-    assert get(api, "/meta").json() == {**expected, "page": 1, "per_page": 50}
-
-
-def test_headers_of_the_list(api: LocalBreweryApi) -> None:
-    for answer in (get(api), get(api, "/meta")):
-        assert answer.headers["Content-Type"] == "application/json"
-        assert answer.headers["Cache-Control"] == "etag, max-age=300, public"
-        assert "ETag" not in answer.headers
-        assert "Link" not in answer.headers
-
-
-def test_head_answers_without_a_body(api: LocalBreweryApi) -> None:
-    answer = requests.head(api.url, timeout=5)
-    assert (answer.status_code, answer.content) == (200, b"")
-    assert int(answer.headers["Content-Length"]) == len(get(api).content)
-
-
 # How records are written
 
 
@@ -246,34 +133,7 @@ def test_text_and_numbers_are_written_as_php_does() -> None:
     assert encode(record) == expected
 
 
-anything = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(-1e9, 1e9) | st.text(),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
-    max_leaves=8,
-)
-odd_breweries = st.fixed_dictionaries({}, optional=dict.fromkeys(("id", *KEYS, "abv"), anything))
-
-
-@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(records=st.lists(odd_breweries | anything, max_size=5))
-def test_any_records_are_listed_as_they_are_and_counted(
-    api: LocalBreweryApi, records: list[Any]
-) -> None:
-    api.records = records
-    for parameters in ({}, {"sort": "id:asc,name:desc"}):
-        listed = get(api, **parameters).json()
-        assert Counter(map(encode, listed)) == Counter(map(encode, records))
-    assert get(api, "/meta").json()["total"] == len(records)
-
-
-def test_dirty_records_are_left_out_of_the_counts_by_field(api: LocalBreweryApi) -> None:
-    api.records = ["text", None, brewery(1, id=None, country=" Scotland"), {"country": 3}, "\ud800"]
-    assert get(api).json() == api.records
-    meta = get(api, "/meta").json()
-    assert (meta["total"], meta["by_country"], meta["by_state"]) == (5, {" Scotland": 1}, {})
-
-
-# Faults
+# Faults; tests/faults sees that the others keep a run from its end
 
 
 def test_rate_limit_answers_429_until_the_window_ends(api: LocalBreweryApi) -> None:
@@ -284,20 +144,10 @@ def test_rate_limit_answers_429_until_the_window_ends(api: LocalBreweryApi) -> N
     remaining = [a.headers["X-RateLimit-Remaining"] for a in (first, second, third)]
     assert remaining == ["1", "0", "0"]
     assert third.headers["X-RateLimit-Limit"] == "2"
-    assert third.json() == {"message": "Too Many Attempts."}
     assert third.headers["Retry-After"] == "1"
     assert asked <= int(third.headers["X-RateLimit-Reset"]) <= time.time() + 2
-    assert requests.get(api.root, timeout=5).status_code == 200
-    assert requests.get(api.url, timeout=5).text.startswith("<!DOCTYPE")
     time.sleep(1)
     assert get(api).status_code == 200
-
-
-def test_rate_limit_is_120_a_minute_by_default_and_can_be_none(api: LocalBreweryApi) -> None:
-    api.faults = Faults()
-    assert get(api).headers["X-RateLimit-Remaining"] == "119"
-    api.faults = Faults(rate_limit=0)
-    assert "X-RateLimit-Limit" not in get(api).headers
 
 
 def test_rate_limiter_counts_each_client_in_windows_that_its_first_request_starts() -> None:
@@ -312,82 +162,6 @@ def test_rate_limiter_counts_each_client_in_windows_that_its_first_request_start
     assert limiter.hit("a") == (0, 10.0)
     now[0] = 160.0
     assert limiter.hit("a") == (1, None)
-
-
-def test_errors_at_random_have_their_share_and_follow_the_seed(api: LocalBreweryApi) -> None:
-    def statuses(seed: int) -> list[int]:
-        api.faults = Faults(rate_limit=0, error_rate=0.5, seed=seed)
-        return [get(api, per_page=1).status_code for _ in range(40)]
-
-    first = statuses(1)
-    assert first == statuses(1) != statuses(2)
-    assert set(first) == {200, 500, 502, 503}
-    assert 10 < first.count(200) < 30
-
-
-def test_500_is_json_and_502_and_503_come_from_a_proxy_as_html(api: LocalBreweryApi) -> None:
-    api.faults = Faults(rate_limit=0, error_rate=1)
-    kinds = {(a.status_code, a.headers["Content-Type"]) for a in (get(api) for _ in range(30))}
-    html = "text/html; charset=utf-8"
-    assert kinds == {(500, "application/json"), (502, html), (503, html)}
-
-
-def test_reset_connections_end_without_an_answer(api: LocalBreweryApi) -> None:
-    api.faults = Faults(rate_limit=0, reset_rate=1)
-    for path in ("", "/meta"):
-        with pytest.raises(requests.ConnectionError, match="Connection reset by peer"):
-            get(api, path)
-        note = api.requests[-1]
-        assert note.status == 0
-        assert note.finished is not None
-
-
-def test_resets_at_random_have_their_share_and_follow_the_seed(api: LocalBreweryApi) -> None:
-    def answered(seed: int) -> list[bool]:
-        api.faults = Faults(rate_limit=0, reset_rate=0.5, seed=seed)
-        found = []
-        for _ in range(40):
-            try:
-                found.append(get(api, per_page=1).status_code == 200)
-            except requests.ConnectionError:
-                found.append(False)
-        return found
-
-    first = answered(1)
-    assert first == answered(1) != answered(2)
-    assert 10 < first.count(True) < 30
-
-
-@pytest.mark.parametrize("limit", [0, 120])
-def test_a_busy_server_answers_as_over_the_rate_limit(api: LocalBreweryApi, limit: int) -> None:
-    api.faults = Faults(rate_limit=limit, busy_rate=1, retry_after_seconds=7)
-    for path in ("", "/meta"):
-        asked = time.time()
-        answer = get(api, path)
-        assert (answer.status_code, answer.json()) == (429, {"message": "Too Many Attempts."})
-        assert answer.headers["Retry-After"] == "7"
-        assert answer.headers["X-RateLimit-Limit"] == str(limit)
-        assert answer.headers["X-RateLimit-Remaining"] == "0"
-        assert asked + 6 <= int(answer.headers["X-RateLimit-Reset"]) <= time.time() + 8
-    assert requests.get(api.root, timeout=5).status_code == 200
-
-
-def test_busy_answers_have_their_share_and_do_not_count_as_requests(api: LocalBreweryApi) -> None:
-    api.faults = Faults(busy_rate=0.5)
-    answers = [get(api, per_page=1) for _ in range(40)]
-    busy = [answer for answer in answers if answer.status_code == 429]
-    good = [answer for answer in answers if answer.status_code == 200]
-    assert 10 < len(good) < 30
-    assert {answer.headers["Retry-After"] for answer in busy} == {"60"}
-    assert good[-1].headers["X-RateLimit-Remaining"] == str(120 - len(good))
-
-
-@pytest.mark.parametrize("status", [408, 425, 503])
-def test_a_busy_server_may_answer_otherwise(api: LocalBreweryApi, status: int) -> None:
-    api.faults = Faults(rate_limit=0, busy_rate=1, busy_status=status, retry_after="")
-    answer = get(api)
-    assert answer.status_code == status
-    assert "Retry-After" not in answer.headers
 
 
 @pytest.mark.parametrize(
@@ -427,17 +201,6 @@ def test_a_shared_cache_answers_by_the_whole_address(api: LocalBreweryApi) -> No
     assert get(api, "/meta").json()["total"] == len(FEW)
 
 
-def test_a_shared_cache_keeps_only_what_it_may(api: LocalBreweryApi) -> None:
-    api.faults = Faults(rate_limit=0, cache_seconds=60, broken_pages=frozenset({2}))
-    for path, parameters in (("", {"page": 2}), ("", {"page": 0}), ("/no", {})):
-        for _ in range(2):
-            assert "Age" not in get(api, path, **parameters).headers
-    api.faults = Faults(rate_limit=0, cache_seconds=60, cut_rate=1)
-    for _ in range(2):
-        with pytest.raises(requests.exceptions.RequestException):
-            get(api)
-
-
 def test_a_shared_cache_keeps_an_answer_for_so_long_and_never_past_its_max_age() -> None:
     now = [100.0]
     for most, ends in ((7, 7), (9000, 300)):
@@ -462,98 +225,19 @@ def test_first_answers_to_each_page_fail(api: LocalBreweryApi) -> None:
     assert get(api, "/meta").status_code == 200
 
 
-def test_broken_pages_stay_broken(api: LocalBreweryApi) -> None:
-    api.faults = Faults(rate_limit=0, broken_pages=frozenset({2}))
-    assert [get(api, page=page).status_code for page in (1, 2, 2, 3)] == [200, 500, 500, 200]
-
-
-def test_cut_bodies_end_early_with_and_without_a_length(api: LocalBreweryApi) -> None:
-    whole = get(api).content
-    api.faults = Faults(rate_limit=0, cut_rate=1)
-    lengths = []
-    for _ in range(4):
-        connection = http.client.HTTPConnection(api.url.split("/")[2], timeout=5)
-        connection.request("GET", "/v1/breweries", headers=JSON)
-        answer = connection.getresponse()
-        with pytest.raises(http.client.IncompleteRead) as cut:
-            answer.read()
-        connection.close()
-        lengths.append(answer.getheader("Content-Length"))
-        assert cut.value.partial in (whole[: len(whole) // 2], b"")
-    assert lengths == [str(len(whole)), None] * 2
-
-
-@pytest.mark.parametrize(
-    ("body", "holds"),
-    [
-        ("html", lambda answer: answer.text.startswith("<!DOCTYPE")),
-        ("object", lambda answer: isinstance(answer.json(), dict)),
-        ("empty", lambda answer: answer.json() == []),
-        ("text", lambda answer: answer.headers["Content-Type"].startswith("text/plain")),
-    ],
-)
-def test_odd_bodies_come_with_200(
-    api: LocalBreweryApi, body: Any, holds: Callable[[requests.Response], bool]
-) -> None:
-    api.faults = Faults(rate_limit=0, body=body)
-    answer = get(api)
-    assert answer.status_code == 200
-    assert holds(answer)
-    assert get(api, "/meta").json()["total"] == len(RECORDS)
-
-
-def test_half_a_body_has_a_length_that_fits(api: LocalBreweryApi) -> None:
-    whole = get(api).content
-    api.faults = Faults(rate_limit=0, body="half")
-    answer = get(api)
-    assert answer.content == whole[: len(whole) // 2]
-    assert answer.headers["Content-Length"] == str(len(answer.content))
-
-
-def test_malformed_lists_hold_html_an_object_and_half_a_page_by_turns(
-    api: LocalBreweryApi,
-) -> None:
-    whole = get(api).content
-    api.faults = Faults(rate_limit=0, malformed_rate=1)
-    for _ in range(2):
-        html, an_object, half = get(api), get(api), get(api)
-        assert html.text.startswith("<!DOCTYPE")
-        assert isinstance(an_object.json(), dict)
-        assert half.content == whole[: len(whole) // 2]
-        assert half.headers["Content-Length"] == str(len(half.content))
-        assert [answer.status_code for answer in (html, an_object, half)] == [200] * 3
-    assert get(api, "/meta").json()["total"] == len(RECORDS)
-
-
-def test_lists_that_are_not_malformed_hold_what_they_should(api: LocalBreweryApi) -> None:
-    whole = get(api).content
-    for body, expected in (("", whole), ("empty", b"[]")):
-        api.faults = Faults(rate_limit=0, malformed_rate=0.5, body=body)
-        contents = [get(api).content for _ in range(40)]
-        assert 10 < contents.count(expected) < 30
-
-
 def test_a_body_that_drips_takes_its_time_and_is_whole(api: LocalBreweryApi) -> None:
     whole = get(api).content
-    api.faults = Faults(rate_limit=0, drip_seconds=2)
+    api.faults = Faults(rate_limit=0, drip_seconds=1)
     with requests.Session() as session:
         started = time.monotonic()
         # The timeout is one of each read: only the whole takes longer.
-        answer = session.get(api.url, headers=JSON, timeout=1.5, stream=True)
+        answer = session.get(api.url, headers=JSON, timeout=0.8, stream=True)
         assert answer.content == whole
-        assert time.monotonic() - started >= 2
+        assert time.monotonic() - started >= 1
         assert answer.headers["Content-Length"] == str(len(whole))
         # On one connection, so that the second waits for the end of the first.
         assert session.head(api.url, headers=JSON, timeout=1.5).status_code == 200
         assert session.get(api.url + "/meta", headers=JSON, timeout=1.5).status_code == 200
-
-
-def test_short_bodies_drip_as_long(api: LocalBreweryApi) -> None:
-    api.records = []
-    api.faults = Faults(rate_limit=0, drip_seconds=0.3)
-    started = time.monotonic()
-    assert get(api).json() == []
-    assert time.monotonic() - started >= 0.3
 
 
 def test_old_shapes_of_meta_and_coordinates(api: LocalBreweryApi) -> None:
@@ -562,30 +246,6 @@ def test_old_shapes_of_meta_and_coordinates(api: LocalBreweryApi) -> None:
     assert get(api, "/meta", page=2).json() == {"total": "2", "page": "2", "per_page": "50"}
     listed = [(record["longitude"], record["latitude"]) for record in get(api).json()]
     assert listed == [("-97.5", "36"), (None, None)]
-
-
-def test_dropped_records_are_counted_but_not_listed(api: LocalBreweryApi) -> None:
-    api.faults = Faults(rate_limit=0, drop=3)
-    listed = crawl(api, sort="id:asc")
-    assert len(set(ids(listed))) == len(listed) == len(RECORDS) - 3
-    assert get(api, "/meta").json()["total"] == len(RECORDS)
-
-
-def test_doubled_records_are_listed_on_two_pages_and_counted_once(api: LocalBreweryApi) -> None:
-    api.faults = Faults(rate_limit=0, duplicate=2)
-    listed = ids(crawl(api, sort="id:asc"))
-    doubled = [brewery_id for brewery_id, times in Counter(listed).items() if times == 2]
-    assert doubled == sorted(ids(RECORDS))[:2]
-    assert all(listed.index(found, 200) > 200 for found in doubled)
-    assert listed[-1] == max(ids(RECORDS))  # so who trusts meta's total stops too early
-    assert get(api, "/meta").json()["total"] == len(RECORDS) == len(listed) - 2
-
-
-def test_a_list_of_the_right_length_may_still_lack_records(api: LocalBreweryApi) -> None:
-    api.faults = Faults(rate_limit=0, drop=2, duplicate=2)
-    listed = ids(crawl(api))
-    assert len(listed) == len(RECORDS)
-    assert len(set(listed)) == len(RECORDS) - 2
 
 
 def test_data_that_change_under_a_crawl_hide_a_record_from_it(api: LocalBreweryApi) -> None:
@@ -619,21 +279,7 @@ def test_latency_delays_answers_and_lets_them_overlap() -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong",
-    [
-        {"error_rate": 1.5},
-        {"cut_rate": 1.5},
-        {"reset_rate": 1.5},
-        {"busy_rate": 1.5},
-        {"malformed_rate": 1.5},
-        {"latency_seconds": -1},
-        {"drip_seconds": -1},
-        {"retry_after_seconds": -1},
-        {"drop": -1},
-        {"cache_seconds": -1},
-        {"body": "odd"},
-        {"retry_after": "tomorrow"},
-    ],
+    "wrong", [{"error_rate": 1.5}, {"drip_seconds": -1}, {"drop": -1}, {"body": "odd"}]
 )
 def test_faults_out_of_range_are_refused_by_name(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=next(iter(wrong))):
@@ -641,27 +287,6 @@ def test_faults_out_of_range_are_refused_by_name(wrong: dict[str, Any]) -> None:
 
 
 # The server
-
-
-def test_requests_are_noted() -> None:
-    with LocalBreweryApi(FEW) as api:
-        headers = {"Accept": "application/json", "User-Agent": "tests"}
-        requests.get(api.url, params={"per_page": 0}, headers=headers, timeout=5)
-        get(api, "/meta")
-        refused, meta = api.requests
-    assert (refused.method, refused.path, refused.query) == (
-        "GET",
-        "/v1/breweries",
-        {"per_page": "0"},
-    )
-    assert (refused.accept, refused.user_agent, refused.status) == (
-        "application/json",
-        "tests",
-        422,
-    )
-    assert refused.finished is not None
-    assert refused.started <= refused.finished <= meta.started
-    assert api.most_at_once == 1
 
 
 def test_a_request_under_way_neither_blocks_others_nor_the_stop() -> None:
@@ -698,52 +323,11 @@ def test_a_dripping_answer_ends_when_its_client_leaves(
     assert caplog.records == []
 
 
-@pytest.mark.parametrize("records", [[], RECORDS], ids=["before a piece", "between many"])
-def test_dripping_answers_do_not_delay_the_stop(
-    records: list[Any], caplog: pytest.LogCaptureFixture
-) -> None:
-    with LocalBreweryApi(records, faults=Faults(drip_seconds=60)) as api:
-        answers = [requests.get(api.url, headers=JSON, timeout=5, stream=True) for _ in range(3)]
-    # Had the stop waited, they would be whole.
-    for answer in answers:
-        with answer, pytest.raises(requests.exceptions.ChunkedEncodingError, match="Incomplete"):
-            _ = answer.content
-    assert caplog.records == []
-
-
 def test_only_this_machine_is_served(api: LocalBreweryApi) -> None:
     assert api.url.startswith("http://127.0.0.1:")
     # All of 127.0.0.0/8 is this machine: a server on every address would answer at this one.
     with pytest.raises(requests.ConnectionError):
         requests.get(api.url.replace("127.0.0.1", "127.0.0.2"), timeout=2)
-
-
-def test_a_taken_port_is_an_error_at_once(api: LocalBreweryApi) -> None:
-    port = int(api.root.rsplit(":", 1)[1])
-    with pytest.raises(OSError, match="in use"), LocalBreweryApi(FEW, port=port):
-        pass
-
-
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_serve_forever_ends_cleanly_on_a_signal(number: signal.Signals) -> None:
-    code = (
-        "from sandbox.breweries.api import LocalBreweryApi\n"
-        "LocalBreweryApi([{}]).serve_forever(lambda url: print(url, flush=True))\n"
-        "print('end')"
-    )
-    server = subprocess.Popen(
-        [sys.executable, "-c", code],
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    assert server.stdout is not None
-    url = server.stdout.readline().strip()
-    assert requests.get(url, headers=JSON, timeout=5).json() == [{}]
-    server.send_signal(number)
-    assert server.communicate(timeout=5) == ("end\n", "")
-    assert server.returncode == 0
 
 
 @contextmanager
@@ -758,20 +342,6 @@ def command_line(*arguments: str) -> Iterator[tuple[subprocess.Popen[str], str]]
             yield server, server.stdout.readline().split()[0].removeprefix("BREWERIES_API_URL=")
         finally:
             server.kill()
-
-
-def test_the_command_line_makes_connections_reset() -> None:
-    with (
-        command_line("--reset-rate", "1") as (_, url),
-        pytest.raises(requests.ConnectionError, match="Connection reset by peer"),
-    ):
-        requests.get(url, headers=JSON, timeout=5)
-
-
-def test_the_command_line_puts_a_shared_cache_in_front() -> None:
-    with command_line("--cache-seconds", "60") as (_, url):
-        ages = [requests.get(url, headers=JSON, timeout=5).headers.get("Age") for _ in range(2)]
-    assert ages == [None, "0"]
 
 
 def test_the_command_line_makes_bodies_drip_and_still_ends_cleanly() -> None:

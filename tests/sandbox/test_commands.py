@@ -20,7 +20,6 @@ import pytest
 from data.medallion import flows
 from sandbox import ROOT, default_flow
 from sandbox.__main__ import main
-from tests.forward_proxy import forward_proxy
 from tests.programs import environment
 from tests.waiting import wait_for
 
@@ -93,7 +92,7 @@ ENDS = [
     ("make run", f"run data {FLOW.name}", "group", signal.SIGINT, "Interrupted: "),
     pytest.param("make run", f"run data {FLOW.name}", "python", signal.SIGKILL, "", marks=SLOW),
     ("make web", "start data", "group", signal.SIGINT, "Mage's page"),
-    ("make web", "scheduler", "make", signal.SIGKILL, "Mage's page"),
+    pytest.param("make web", "scheduler", "make", signal.SIGKILL, "Mage's page", marks=SLOW),
 ]
 
 
@@ -145,28 +144,6 @@ def test_an_early_ctrl_c_is_one_sentence(tmp_path, seconds):
         output = process.communicate(timeout=SECONDS)[0]
     assert output.startswith("Interrupted: ") and len(output.splitlines()) == 1
     assert process.returncode == 130
-
-
-@SLOW
-def test_nothing_on_this_machine_is_asked_through_a_proxy(tmp_path):
-    lake = tmp_path / "lake"
-    with forward_proxy() as (variables, asked):
-        port = free_port()
-        settings = {
-            **variables,
-            "LAKE_VISUALIZATIONS": str(tmp_path),
-            "MAGE_DATA_DIR": str(tmp_path / "mage"),
-        }
-        api = f"{sys.executable} -m sandbox api --port {port} --count 60"
-        run = f"{sys.executable} -m sandbox run --lake {lake}"
-        with started(api, tmp_path, **settings) as serving:
-            name, _, url = serving.stdout.readline().split()[0].partition("=")
-            with started(run, tmp_path / "run", **settings, **{name: url}) as process:
-                output = process.communicate(timeout=120)[0]
-            serving.terminate()
-            serving.communicate(timeout=10)
-    assert process.returncode == 0, output
-    assert asked == []
 
 
 @pytest.mark.slow

@@ -22,14 +22,6 @@ def mage_run(**settings: str) -> subprocess.CompletedProcess[str]:
     )  # fmt: skip
 
 
-def test_a_run_is_a_line_a_block(world):
-    done = mage_run()
-    assert done.returncode == 0 and done.stderr == ""
-    blocks = [line.split()[0] for line in done.stdout.splitlines()]
-    assert blocks == list(dict.fromkeys(dataset.block for dataset in FLOW.datasets))
-    assert " 600 rows" in done.stdout
-
-
 def test_the_last_line_of_a_run_that_fails_is_the_sentence(world):
     done = mage_run(BREWERIES_API_ATTEMPTS="1", BREWERIES_API_URL="http://127.0.0.1:1/")
     assert done.returncode == 1 and "Traceback" not in done.stdout + done.stderr

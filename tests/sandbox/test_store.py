@@ -73,21 +73,14 @@ def bare(tmp_path, monkeypatch):
     return tmp_path / "bin"
 
 
-def test_a_missing_program_is_named(tmp_path, bare):
-    with (
-        pytest.raises(StoreFailed, match="weed is missing; run `make setup`"),
-        embedded_store(tmp_path / "store"),
-    ):
-        pass
-
-
-def test_a_program_that_cannot_be_started_is_named(tmp_path, bare):
-    (bare / "weed").write_bytes(b"\x7fELF nonsense")
-    (bare / "weed").chmod(0o755)
-    with (
-        pytest.raises(StoreFailed, match="weed cannot be started: Exec format error"),
-        embedded_store(tmp_path / "store"),
-    ):
+@pytest.mark.parametrize("broken", [False, True])
+def test_a_program_that_is_missing_or_cannot_be_started_is_named(tmp_path, bare, broken):
+    said = "weed is missing; run `make setup`"
+    if broken:
+        (bare / "weed").write_bytes(b"\x7fELF nonsense")
+        (bare / "weed").chmod(0o755)
+        said = "weed cannot be started: Exec format error"
+    with pytest.raises(StoreFailed, match=said), embedded_store(tmp_path / "store"):
         pass
 
 

@@ -81,7 +81,10 @@ def test_a_run_that_fails_tells_no_keys(world, canaries, tmp_path):
     world.set(BREWERIES_API_ATTEMPTS=1)
     status, left = run(world, tmp_path / "mage")
     assert status == 1
-    assert any("logs/" in place for place in left)
+    ((key, log),) = world.logs("bronze").items()
+    assert key == f"logs/{log['run']}-extract_breweries_data.json"
+    for told in (log["message"], f"The error log is bronze/{key}"):
+        assert told.encode() in left["stdout"]
     assert places_of(canaries, left) == set()
 
 

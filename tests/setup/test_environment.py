@@ -111,6 +111,7 @@ def test_a_lock_file_that_changed_is_installed(made):
     assert python(made, "import sortedcontainers as s; print(s.__name__)") == "sortedcontainers"
 
 
+@pytest.mark.slow
 def test_a_terminal_sees_how_far_it_is_and_no_list_of_packages(made):
     (made / LOCK).write_text((made / LOCK).read_text() + locked("pathspec"))
     screen, terminal = pty.openpty()

@@ -32,7 +32,7 @@ PAGES = {
     "xhtml": b'<html xmlns="http://www.w3.org/1999/xhtml">\n<body><p>Sign in</p></body></html>',
 }
 IN_200 = {"error": INTERNAL.body, **PAGES}
-CONTENT = bytes(LARGEST_SINGLE_PUT + 1)
+CONTENT = bytes(1000)
 KEY = "a/country=S%C3%A3o+x/ü"
 
 
@@ -98,9 +98,10 @@ def cases():
 CASES = dict(cases())
 
 
-@pytest.fixture
-def file(tmp_path):
-    (file := tmp_path / "file").write_bytes(CONTENT)
+@pytest.fixture(scope="module")
+def file(tmp_path_factory):
+    """One that is put in parts."""
+    (file := tmp_path_factory.mktemp("large") / "file").write_bytes(bytes(LARGEST_SINGLE_PUT + 1))
     return file
 
 

@@ -4,10 +4,7 @@ import json
 import math
 import secrets
 import traceback
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from datetime import datetime, timedelta, timezone
-from email.utils import format_datetime
 from itertools import count
 from types import MappingProxyType
 
@@ -133,50 +130,6 @@ almost_dates = st.from_regex(r"(\w{3}, )?-?\d+[ -]\w{3}[ -]-?\d{1,6} \d+:\d+:\d+
 def test_whatever_is_asked_a_wait_is_finite_and_never_negative(asked, date):
     seconds = seconds_asked({"Retry-After": asked, "Date": date})
     assert seconds is None or 0 <= seconds < math.inf
-
-
-def moment(form, seconds=2):
-    """So many seconds from now, as a date of HTTP; the whole second after it."""
-    return (datetime.now(timezone.utc) + timedelta(seconds=seconds)).strftime(form)
-
-
-FORMS = {
-    "seconds": (lambda: "1", 1),
-    "blanks": (lambda: "  1  ", 1),
-    "fraction": (lambda: "0.625", 0.6),
-    "date": (lambda: moment("%a, %d %b %Y %H:%M:%S GMT"), 1),
-    "rfc850": (lambda: moment("%A, %d-%b-%y %H:%M:%S GMT"), 1),
-    "asctime": (lambda: moment("%a %b %d %H:%M:%S %Y"), 1),
-    # What says nothing leaves the wait to the back-off.
-    "past": (lambda: format_datetime(datetime(2001, 1, 1, tzinfo=timezone.utc), usegmt=True), 0.3),
-    "negative": (lambda: "-1", 0.3),
-    "words": (lambda: "in a moment", 0.3),
-    "none": (lambda: "", 0.3),
-}
-
-
-def test_each_form_of_a_wait_is_honoured_by_the_client(monkeypatch):
-    monkeypatch.setenv("STATIONS_API_ATTEMPTS", "2")
-    settings = STATIONS.load_settings()
-
-    def gap(form):
-        asked, _ = FORMS[form]
-
-        def busy(_):
-            return Answer(status=503, headers={"Retry-After": asked()})
-
-        with serving(busy) as server:
-            own = settings.model_copy(update={"api_url": server.url})
-            with Client(STATIONS.api, own) as client, pytest.raises(ApiGaveUp, match="HTTP 503"):
-                client.send(Request(server.url), body)
-            first, second = server.requests
-        return second.started - first.finished
-
-    with ThreadPoolExecutor(len(FORMS)) as pool:
-        gaps = dict(zip(FORMS, pool.map(gap, FORMS), strict=True))
-    # A date's Date is of the whole second, so that the wait by it may be a second longer.
-    assert {form: found for form, found in gaps.items() if found < FORMS[form][1] - 0.01} == {}
-    assert max(gaps.values()) < 4
 
 
 @pytest.mark.parametrize("status", [408, 425, 429, 500, 502, 503, 504])

@@ -8,7 +8,7 @@ from pkgutil import walk_packages
 import pytest
 
 from data import medallion
-from data.medallion.errors import FlowMissing, MedallionError
+from data.medallion.errors import MedallionError
 
 MODULES = [
     import_module(found.name)
@@ -33,11 +33,6 @@ def test_each_package_has_its_branch():
     assert len(SAYING) > 40
 
 
-@pytest.mark.parametrize("error", ERRORS, ids=lambda error: error.__name__)
-def test_it_is_documented(error):
-    assert error.__doc__
-
-
 def made(error):
     """One of the kind, with facts of each field's type."""
     values = {
@@ -60,10 +55,3 @@ def test_it_says_one_text_and_survives_a_process_boundary(error):
     assert (type(copy), str(copy), copy.facts) == (error, str(one), one.facts)
     assert str(one).count("\n") == 0
     assert "{" not in str(one).replace("{'", "")
-
-
-def test_a_flow_that_is_none_names_those_that_are():
-    assert str(FlowMissing("buoys", ["a", "b"], True)) == (
-        "There is no flow 'buoys', as data/buoys/flow.py is missing; choose one of a, b, "
-        "or make it with make dataset NAME=buoys."
-    )

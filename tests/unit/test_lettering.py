@@ -42,7 +42,7 @@ def draw_own(table, caption):
 
 
 @given(names=st.lists(st.text(), min_size=1, max_size=9, unique=True))
-@settings(max_examples=5, deadline=None)
+@settings(max_examples=3)
 def test_any_names_are_drawn_inside_the_picture(names):
     picture(draw_own, tidied(pa.array(names)).drop_null().to_pylist(), ENGLISH)
 

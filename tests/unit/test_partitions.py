@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from data.medallion.lake.errors import ObjectUnreadable
 from data.medallion.lake.partitions import Partitioning, text_of
 
-AWKWARD = ["Açores", "Vila Real", "Hawke's Bay", "a/b", "a=b", "100%", "%41", "..", ".", "🍺", " x"]
 # Tidied text holds no NUL, which pyarrow's `format` loses.
 letters = st.characters(exclude_categories=["Cs"], exclude_characters="\0")
 texts = st.text(letters, min_size=1, max_size=60)
@@ -135,14 +134,6 @@ def test_readers_get_numbers_and_booleans_too(tmp_path, year, is_open):
     types = "hive_types = {country: VARCHAR, year: BIGINT, open: BOOLEAN}"
     query = f"FROM read_parquet('{tmp_path}/*/*/*/*.parquet', hive_partitioning = true, {types})"
     assert duckdb.sql(query).to_arrow_table().to_pylist() == [row]
-
-
-@pytest.mark.parametrize("state", AWKWARD)
-def test_awkward_partitions_of_the_past(tmp_path, state):
-    folder = tmp_path / TEXTS.path(("Land", state))
-    folder.mkdir(parents=True)
-    pq.write_table(pa.table({"id": ["1"]}), folder / "0.parquet")
-    assert by_pyarrow(tmp_path).to_pylist() == [{"id": "1", "country": "Land", "state": state}]
 
 
 @pytest.mark.parametrize(

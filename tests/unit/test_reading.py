@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from data.medallion.lake.records import Lines
@@ -57,7 +57,6 @@ some_records = st.lists(st.sampled_from([PLAIN, *ODD.values()]), max_size=60)
 
 
 @given(some_records)
-@settings(max_examples=100)
 def test_any_mixture_is_read_as_one_by_one(texts):
     clean(CLEANER, texts)
 
@@ -75,7 +74,6 @@ names = st.sampled_from([*RECORD, "operator", "place.city", "other", "\u00e4"])
 
 
 @given(st.lists(st.dictionaries(names, anything | st.sampled_from(list(RECORD.values())))))
-@settings(max_examples=100)
 def test_any_json_is_read_as_one_by_one(records):
     clean(CLEANER, [json.dumps(record).encode() for record in records])
 
@@ -104,7 +102,6 @@ values = st.sampled_from(
 
 @pytest.mark.parametrize("table", [MORE, ITEMS], ids=["by Arrow", "one by one"])
 @given(received=st.lists(st.dictionaries(st.sampled_from("abcde"), values | anything), max_size=30))
-@settings(max_examples=100)
 def test_what_is_declared_otherwise_is_read_as_one_by_one(table, received):
     clean(Cleaner(table, unchanged), [json.dumps(record).encode() for record in received])
 

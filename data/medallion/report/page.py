@@ -6,7 +6,9 @@ import re
 from base64 import b64encode
 from collections import Counter
 from datetime import datetime
+from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from ..dictionary import dictionary
@@ -21,6 +23,9 @@ from .facts import Facts
 from .language import Language
 from .pictures import SIZES, draw_map, way
 
+if TYPE_CHECKING:
+    from jinja2 import Template
+
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 UNPRINTABLE = re.compile("[\0-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 """The characters that HTML cannot contain."""
@@ -28,6 +33,13 @@ UNPRINTABLE = re.compile("[\0-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\
 
 def render(facts: Facts, language: Language, made: datetime | None = None) -> bytes:
     """Render the page as UTF-8 HTML, with its time if given; equal facts give equal bytes."""
+    page = _template().render(facts=facts, flow=facts.flow, t=language, made=made)
+    return UNPRINTABLE.sub("\ufffd", page).encode()
+
+
+@cache
+def _template() -> Template:
+    """The page's template, which takes longer to compile than to render."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined  # readers make no page
 
     environment = Environment(
@@ -40,9 +52,7 @@ def render(facts: Facts, language: Language, made: datetime | None = None) -> by
     functions = (b64encode, began, counted, dictionary, draw_map, generated, urlsplit, way)
     environment.globals.update({function.__name__: function for function in functions})
     environment.globals.update(media=MEDIA_TYPES, sizes=SIZES, values_of=VALUES_OF)
-    template = environment.get_template("page.html")
-    page = template.render(facts=facts, flow=facts.flow, t=language, made=made)
-    return UNPRINTABLE.sub("\ufffd", page).encode()
+    return environment.get_template("page.html")
 
 
 def began(run: str) -> datetime | None:

@@ -154,19 +154,6 @@ def test_a_crawl_is_proved_complete_by_the_total_and_each_facet(local, tmp_path)
     ]
 
 
-def test_no_two_requests_have_one_address_and_all_say_no_cache(local):
-    settings = FLOW.load_settings()
-    with Client(API, settings) as client:
-        for _ in range(2):
-            totals = API.totals(client, settings)
-            pages = list(API.pages(client, settings, totals.records))
-            assert sum(map(len, pages)) == 300
-    asked = [(request.path, *sorted(request.query.items())) for request in local.requests]
-    assert len(set(asked)) == len(asked) > 36
-    assert not any(request.cached for request in local.requests)
-    assert {request.cache_control for request in local.requests} == {"no-cache"}
-
-
 def test_pages_are_in_the_order_of_the_ids(local):
     settings = replace(FLOW, api=API).load_settings()
     with Client(API, settings) as client:

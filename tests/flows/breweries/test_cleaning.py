@@ -3,8 +3,6 @@
 import json
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from data.breweries.flow import FLOW
 from data.medallion.layers.cleaning import Cleaner
@@ -76,40 +74,3 @@ def test_an_era_without_the_new_names():
 )
 def test_degrees(column, received, kept):
     assert cell(column, received) == kept
-
-
-@pytest.mark.parametrize(
-    ("record", "reason"),
-    [
-        ({}, "no id"),
-        ({**USABLE, "id": "  "}, "no id"),
-        ({**USABLE, "name": ""}, "no name"),
-        ({**USABLE, "country": None}, "no country"),
-        ({**USABLE, "state_province": None}, "no state"),
-        ({**USABLE, "state_province": "x" * 300}, "state too long for a key"),
-        ({**USABLE, "country": "x" * 300}, "country too long for a key"),
-    ],
-)
-def test_what_cannot_be_used(record, reason):
-    rows, (rejected,) = cleaned(USABLE, record)
-    assert len(rows) == 1
-    assert rejected.reason == reason
-
-
-likely = st.fixed_dictionaries(
-    {
-        "id": st.text(min_size=1),
-        "name": st.text(min_size=1),
-        "country": st.text() | st.sampled_from(["Belgium", "United States"]),
-        "state_province": st.text() | st.sampled_from(["Vlaanderen", "MIssouri"]),
-    },
-    optional={"brewery_type": st.text()},
-)
-
-
-@given(st.lists(likely, max_size=5))
-def test_cleaning_twice_is_cleaning_once(received):
-    once, _ = cleaned(*received)
-    again, rejected = cleaned(*({**row, "state_province": row["state"]} for row in once))
-    assert not rejected
-    assert [{**row, "position": 0} for row in again] == [{**row, "position": 0} for row in once]
