@@ -90,7 +90,7 @@ class Column:
         """The column as an Arrow field."""
         return pa.field(self.name, ARROW[self.type])
 
-    @property
+    @cached_property
     def declared(self) -> pa.Field:
         """The field as a reader gets it: with `about` as its comment, and null or not."""
         comment = {"comment": self.about} if self.about else None
