@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from data.breweries.flow import FLOW
+from data.medallion.layers.silver_tasks import content_of
 from sandbox.lakes import variables
 
 from . import measure
@@ -44,7 +45,7 @@ def compared(work: Workload, rounds: int) -> list[Result]:
             with cluster(workers):
                 command = [sys.executable, "-m", "benchmarks.job", OURS, str(work.file)]
                 taken[workers].append(measure.run([*command, str(work.file.parent)]))
-            written.add(work.lake.version(FLOW.silver).objects)
+            written.add(tuple(map(content_of, work.lake.version(FLOW.silver).objects)))
     if len(written) > 1:
         sys.exit(f"What is written depends on the number of workers, at {work.rows:,} rows.")
     return [Result.of(str(workers), work.rows, all_) for workers, all_ in taken.items()]
