@@ -86,6 +86,7 @@ def store_of(folder: Path) -> Iterator[None]:
             yield
         finally:
             for layer in LAYERS:
+                store.create_bucket(layer)
                 store.remove(layer, list(store.listed(layer, "")))
 
 
