@@ -18,7 +18,7 @@ from data.breweries.flow import FLOW
 from data.medallion.layers import silver_tasks
 from data.medallion.layers.ranges import ranges
 from data.medallion.layers.silver_tasks import Silver, Work
-from data.medallion.work.shuffle import Folder, Place
+from data.medallion.work.shuffle import Folder, TaskContext
 
 from .results import Result, keep
 from .workload import Workload, workload
@@ -61,12 +61,12 @@ def measured(work: Workload) -> tuple[int, dict[str, float]]:
     span = ranges(entry.key, entry.bytes, manifest.parts)[0]
     work.empty()
     with tempfile.TemporaryDirectory() as scratch, cProfile.Profile(time.thread_time) as profile:
-        place = Place(work.lake, Folder(Path(scratch)))
-        cleaned = silver_tasks.clean_range(place, silver, span, "range", 0)
+        context = TaskContext(work.lake, Folder(Path(scratch)))
+        cleaned = silver_tasks.clean_range(context, silver, span, "range", 0)
         files = {p: silver_tasks.files_for(n) for p, n in cleaned.by_partition.items()}
         for bucket in range(2):
             silver_tasks.write_partitions(
-                place,
+                context,
                 silver,
                 Work([cleaned.rows.part(bucket)], files),
                 f"new-{bucket}",

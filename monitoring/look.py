@@ -309,4 +309,4 @@ def connect() -> Lake:
     """The lake of the settings, with short timeouts."""
     settings = LakeSettings.load()
     seconds = min(settings.store_timeout, STORE_SECONDS)
-    return Lake.connect(settings.model_copy(update={"store_timeout": seconds}), patient=False)
+    return Lake.connect(settings.model_copy(update={"store_timeout": seconds}), retry_more=False)

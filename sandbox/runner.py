@@ -51,7 +51,7 @@ def run_pipeline(flow: Flow, snapshot: str = "") -> int:
 def _published(flow: Flow) -> Manifest | None:
     """Silver's manifest, or None. Errors of the settings or the store are left to the run."""
     with suppress(MedallionError):
-        lake = Lake.connect(LakeSettings.load(), patient=False)
+        lake = Lake.connect(LakeSettings.load(), retry_more=False)
         return lake.version(flow.silver)
     return None
 
@@ -68,7 +68,7 @@ def report(flow: Flow, lake: Lake, before: Manifest | None = None) -> str:
     for dataset in flow.datasets:
         manifest = lake.version(dataset)
         size = sum(entry.bytes for entry in manifest.objects) / 1024
-        rows = f"{manifest.rows_out:,}" if dataset is not flow.chart else "the chart"
+        rows = f"{manifest.rows_out:,}" if dataset is not flow.chart_dataset else "the chart"
         lines.append(f"  {dataset.path:24}{rows:>9}{len(manifest.objects):>9,}{size:>9,.0f}")
         if dataset is flow.silver:
             lines.append(
@@ -82,8 +82,8 @@ def report(flow: Flow, lake: Lake, before: Manifest | None = None) -> str:
     if before:
         now = lake.version(flow.silver)
         lines.append(f"  before   {before.run}: {_difference(now, before)}")
-    if flow.chart:
-        picture = Path(str(flow.chart.object)).name
+    if flow.chart_dataset:
+        picture = Path(str(flow.chart_dataset.object)).name
         lines.append(f"  picture  {Folders.load().visualizations / picture}")
     lines.append(f"  page     {local_file(flow, Folders.load().visualizations)}")
     if errors:

@@ -192,7 +192,11 @@ def values_of(column: Column, few: bool) -> st.SearchStrategy[Any]:
         return st.booleans() | st.sampled_from(["true", "false"])
     if column.type == "timestamp":
         return st.datetimes().map(lambda moment: f"{moment.isoformat()}Z")
-    some = sorted(column.known) if column.known else ["A", "b c", "a/b", "a=b", "%41", "..", "🍺"]
+    some = (
+        sorted(column.accepted_values)
+        if column.accepted_values
+        else ["A", "b c", "a/b", "a=b", "%41", "..", "🍺"]
+    )
     return st.sampled_from(some) | text if few else st.sampled_from(some)
 
 

@@ -40,7 +40,7 @@ KEPT = Snapshot(
 
 API = InMemory([])
 API.facets = {"by_kind": "kind", "by_country": "country"}
-FLOW = replace(STATIONS, api=API, drawing=Chart(lambda counts, caption: None, "kind_heights"))
+FLOW = replace(STATIONS, api=API, chart=Chart(lambda counts, caption: None, "kind_heights"))
 
 
 def manifest(dataset: Any, **more: Any) -> Manifest:

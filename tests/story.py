@@ -50,7 +50,7 @@ def publish(*, drawn: bool = True, **variables: str) -> str:
     done = run_block(FLOW, FLOW.silver, silver.transform, variables, done)
     done = run_block(FLOW, FLOW.gold, gold.aggregate, variables, done)
     if drawn:
-        done, _ = run_block(FLOW, FLOW.chart, chart.visualize, variables, done)
+        done, _ = run_block(FLOW, FLOW.chart_dataset, chart.visualize, variables, done)
     return str(done["snapshot"])
 
 

@@ -16,7 +16,7 @@ FLOW = Flow(
     table=TABLE,
     clean=clean,
     aggregates=(STATE_BREWERY_TYPE,),
-    drawing=Chart(draw, of=STATE_BREWERY_TYPE.name, name="visualizations"),
+    chart=Chart(draw, of=STATE_BREWERY_TYPE.name, name="visualizations"),
     blocks=Blocks(
         "extract_breweries_data", "transform_breweries", "aggregated_columns", "data_viz"
     ),

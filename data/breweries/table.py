@@ -34,7 +34,11 @@ TABLE = Table(
     columns=(
         Column("id", about="The brewery's id, a UUID; of several records, silver has the last one"),
         Column("name", required=True, about="The brewery's name"),
-        Column("brewery_type", known=BREWERY_TYPES, about="Its kind, in lower case: micro, closed"),
+        Column(
+            "brewery_type",
+            accepted_values=BREWERY_TYPES,
+            about="Its kind, in lower case: micro, closed",
+        ),
         Column(
             "address_1",
             sources=("address_1", "street"),
@@ -48,7 +52,11 @@ TABLE = Table(
         Column("website_url", about="The address of the website"),
         Column("longitude", "float64", bounds=(-180, 180), about="In degrees east, -180 to 180"),
         Column("latitude", "float64", bounds=(-90, 90), about="In degrees north, -90 to 90"),
-        Column("country", steady=True, about="The country's name in English, as the API has it"),
+        Column(
+            "country",
+            alert_on_change=True,
+            about="The country's name in English, as the API has it",
+        ),
         Column(
             "state",
             sources=("state_province", "state"),

@@ -15,11 +15,11 @@ def data_viz(aggregated, *args, **kwargs):
     It is published in gold, put into data/visualizations, and
     shown here.
     """
-    drawn = run_block(FLOW, FLOW.chart, chart.visualize, kwargs, upstream=aggregated)
+    drawn = run_block(FLOW, FLOW.chart_dataset, chart.visualize, kwargs, upstream=aggregated)
     return chart.show(*drawn)
 
 
 @test
 def chart_is_a_picture(*output, **kwargs):
     summary = next(iter(output), None)
-    check_block(FLOW, FLOW.chart, chart.verify, kwargs, upstream=summary)
+    check_block(FLOW, FLOW.chart_dataset, chart.verify, kwargs, upstream=summary)

@@ -102,7 +102,7 @@ class Flow:
     aggregates: tuple[Aggregate, ...]
     blocks: Blocks
     clean: Clean = unchanged
-    drawing: Chart | None = None
+    chart: Chart | None = None
 
     @cached_property
     def bronze(self) -> Dataset:
@@ -113,15 +113,15 @@ class Flow:
     @cached_property
     def silver(self) -> Dataset:
         """The cleaned rows, by partition; beside them the rejects and the change report."""
-        beside, folder = (self.rejected, self.changes), f"data/{self.name}/"
-        return Dataset("silver", self.name, self.blocks.silver, beside=beside, folder=folder)
+        sidecars, folder = (self.rejected, self.changes), f"data/{self.name}/"
+        return Dataset("silver", self.name, self.blocks.silver, sidecars=sidecars, folder=folder)
 
     @cached_property
     def gold(self) -> tuple[Dataset, ...]:
         """One dataset per aggregate; beside the first one the page, if there is no chart."""
         block = self.blocks.gold
         # The last block writes the page.
-        page = () if self.drawing else (self.report,)
+        page = () if self.chart else (self.report,)
         stem = f"{self.name}_aggregated.parquet"
         return tuple(
             Dataset("gold", a.name, block, f"data/{a.name}/{stem}", () if number else page)
@@ -129,19 +129,24 @@ class Flow:
         )
 
     @cached_property
-    def chart(self) -> Dataset | None:
+    def chart_dataset(self) -> Dataset | None:
         """The picture in its first format; beside it the other formats and the page."""
-        if not self.drawing:
+        if not self.chart:
             return None
-        name = self.drawing.name or f"{self.name}_chart"
+        name = self.chart.name or f"{self.name}_chart"
         stem = f"data/{name}/{self.name}_aggregated"
-        first, *others = (f"{stem}.{kind}" for kind in self.drawing.formats)
+        first, *others = (f"{stem}.{kind}" for kind in self.chart.formats)
         return Dataset("gold", name, self.blocks.chart, first, (*others, self.report))
 
     @property
     def datasets(self) -> tuple[Dataset, ...]:
         """All datasets, in the order in which a run writes them."""
-        return (self.bronze, self.silver, *self.gold, *((self.chart,) if self.chart else ()))
+        return (
+            self.bronze,
+            self.silver,
+            *self.gold,
+            *((self.chart_dataset,) if self.chart_dataset else ()),
+        )
 
     @cached_property
     def layers(self) -> Mapping[Layer, tuple[Dataset, ...]]:
@@ -173,7 +178,7 @@ class Flow:
         mine = self.layers[layer]
         if key.startswith(LOGS):
             return any(key.endswith(f"-{dataset.block}.json") for dataset in mine)
-        return any(key.startswith((d.prefix, d.objects)) or key in d.beside for d in mine)
+        return any(key.startswith((d.prefix, d.objects)) or key in d.sidecars for d in mine)
 
     def load_settings(self) -> FlowSettings:
         """The flow's settings, from the environment and `.env`.

@@ -127,8 +127,8 @@ def _misshapen(part: Any) -> Iterator[Problem]:
 
 def _problems(flow: Flow) -> Iterator[Problem]:
     yield from _misshapen(flow)
-    if flow.drawing:
-        yield from _problems_of_chart(flow.drawing, flow)
+    if flow.chart:
+        yield from _problems_of_chart(flow.chart, flow)
     datasets, blocks = flow.datasets, _blocks(flow)
     for name in (flow.name, *(dataset.name for dataset in datasets), *blocks):
         if not NAME.fullmatch(name):
@@ -176,8 +176,8 @@ def _problems_of_table(table: Table) -> Iterator[Problem]:
         elif (column.bounds or column.decimal) and column.type not in NUMBERS:
             what = "bounds" if column.bounds else "a decimal mark"
             yield f"its column {column.name} has {what} and is no number", "leave them out"
-        elif column.known is not None and column.type != "text":
-            yield f"its column {column.name} has known values and is no text", "leave them out"
+        elif column.accepted_values is not None and column.type != "text":
+            yield f"its column {column.name} has accepted values and is no text", "leave them out"
         # The functions year, month and day have this keyword.
         of = getattr(column.derive, "keywords", {}).get("of")
         if of is not None and types.get(of) != "timestamp":

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 RULES: Mapping[str, str] = {
     "api_changed": "the API's host is another than that of the records in bronze",
     "row_fall": "silver has fewer rows, by more than `<FLOW>_LARGEST_FALL_PERCENT`",
-    "value_gone": "a value of a steady column has no rows any more",
+    "value_gone": "a value of a column that alerts on change has no rows any more",
     "column_gone": "a column of silver had values, and now has none that can be read",
     "ids_replaced": (
         "more than `<FLOW>_LARGEST_FALL_PERCENT` of the ids are gone, and new ids have come"
@@ -29,7 +29,7 @@ RULES: Mapping[str, str] = {
     "column_null": "a new column has no value, although records have its field",
     "type_changed": "a field has values of a new JSON type",
     "new_field": "records have a new field",
-    "new_value": "a steady column has a new value",
+    "new_value": "a column that alerts on change has a new value",
     "unknown_value": "a column of known values has an unknown value",
 }
 """Rule to when it applies. More rows are no drift: +15% in a day was real data. A column is new if

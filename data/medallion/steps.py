@@ -59,7 +59,7 @@ def run_block(
             made_from = ""  # the block failed before in this run
         with step_of(view, datasets, run, settings, leases, made_from) as step:
             if not upstream:
-                step.writer.lease.race_once_a_day()
+                step.writer.lease.verify_conditional_writes()
             try:
                 return work(replace(step, variables=variables))
             finally:
@@ -154,7 +154,7 @@ def _logged(
         attempt = _attempt(variables)
         log = logs.describe(error, flow.name, datasets[0], run, attempt, dict(upstream or {}))
         if settings and isinstance(error, StoreUnreachable):
-            lake = Lake.connect(settings, patient=False)  # we have already waited for the store
+            lake = Lake.connect(settings, retry_more=False)  # we have already waited for the store
         secrets = known_secrets()
         where = logs.keep(secrets.value(log), spool, lake.store if lake else None)
         kind, message = type(error).__name__, secrets.text(str(error))

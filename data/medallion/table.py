@@ -66,9 +66,9 @@ class Column:
     """How false and true are written, besides as themselves: `("0", "1")` reads numbers too."""
     required: bool = False
     """Whether a record without a value is rejected."""
-    known: frozenset[str] | None = None
+    accepted_values: frozenset[str] | None = None
     """The values of a category. Unknown values are drift; so are many rows whose value changes."""
-    steady: bool = False
+    alert_on_change: bool = False
     """Whether it is drift if a value appears or disappears."""
     about: str = ""
     """What it is, for people, with its unit: `Height above the sea, in metres`."""
@@ -83,7 +83,7 @@ class Column:
     @property
     def counted(self) -> bool:
         """Whether the manifest counts the rows of each value."""
-        return self.steady or self.known is not None
+        return self.alert_on_change or self.accepted_values is not None
 
     @property
     def field(self) -> pa.Field:

@@ -50,7 +50,7 @@ def test_the_first_run_completes_behind_a_proxy(project, docker_s_own, monkeypat
         run = wait_for(lambda: (run := mage.run(first))["status"] in ENDED and run)
         assert run["status"] == "completed"
         assert project.lake().version(FLOW.silver).rows_in == 300
-        assert project.lake().version(FLOW.chart).objects
+        assert project.lake().version(FLOW.chart_dataset).objects
         asked = project.compose("logs", "--no-color", "proxy").stdout
         assert set(re.findall(r'"\w+ ([^" ]*[^/])/v1', asked)) == {"http://api.invalid"}
         assert asked.count(" HTTP/1.1") == asked.count("http://api.invalid/v1/breweries")

@@ -38,7 +38,7 @@ def test_the_first_run_starts_by_itself_and_fills_the_lake(stack):
     first = wait_for(lambda: mage.runs("breweries"))[0]
     assert _ended(stack, int(first["id"])) == "completed"
     lake = stack.lake()
-    chart = lake.version(FLOW.chart)
+    chart = lake.version(FLOW.chart_dataset)
     assert lake.read("gold", chart.only_object()).startswith(STARTS["png"])
     assert lake.version(FLOW.silver).rows_in == 3000
     assert (stack.folder / "data/visualizations/breweries_aggregated.png").stat().st_uid == USER

@@ -94,7 +94,7 @@ ERRORS = {
 }
 
 _PLACE = "/".join(f"{name}=<{name}>" for name in FLOW.table.partitions)
-_COPIES = [(d, key) for d in FLOW.datasets for key in (d.object, *d.beside) if key]
+_COPIES = [(d, key) for d in FLOW.datasets for key in (d.object, *d.sidecars) if key]
 OBJECTS = [
     f"bronze/{FLOW.bronze.earlier('<run>')}",
     f"silver/{FLOW.silver.folder}{_PLACE}/<hash>-<run>.parquet",

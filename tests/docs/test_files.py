@@ -35,5 +35,7 @@ def test_the_words_of_a_picture_are_those_of_the_code(picture):
 
 def test_the_drawing_of_the_flow_names_every_block_and_object():
     drawn = CODE[ROOT / "image/flow.svg"]
-    names = {key.rpartition("/")[2] for d in FLOW.datasets for key in (d.object, *d.beside) if key}
+    names = {
+        key.rpartition("/")[2] for d in FLOW.datasets for key in (d.object, *d.sidecars) if key
+    }
     assert [n for n in {*names, *(d.block for d in FLOW.datasets)} if n not in drawn] == []

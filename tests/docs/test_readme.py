@@ -12,7 +12,7 @@ README = page("README.md")
 
 
 def test_every_object_and_block_is_named():
-    keys = {key for d in FLOW.datasets for key in (d.object, *d.beside) if key}
+    keys = {key for d in FLOW.datasets for key in (d.object, *d.sidecars) if key}
     assert len(keys) == 6 and all(key in README.text for key in keys)
     assert {dataset.block for dataset in FLOW.datasets} <= set(README.names)
 

@@ -73,7 +73,7 @@ def _newest(lake: Lake, versions: list[Truth]) -> Iterator[str]:
     """What a reader of the newest versions gets."""
     for dataset in FLOW.datasets:
         try:
-            lake.follow(
+            lake.read_current(
                 dataset,
                 lambda version, layer=dataset.layer: [
                     lake.read(layer, entry) for entry in version.named.values()

@@ -278,7 +278,7 @@ def test_a_reader_in_the_middle_is_not_failed_by_the_clean_up(shaky, tally, ever
     def read_on():
         while not ended.is_set():
             try:
-                reads.append(lake.follow(FLOW.silver, read_all))
+                reads.append(lake.read_current(FLOW.silver, read_all))
             except Exception as error:
                 failures.append(error)
 

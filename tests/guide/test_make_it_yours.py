@@ -39,7 +39,7 @@ FLOW = Path("data", "quakes")
 @pytest.fixture(scope="module")
 def printed(clone):
     """Follow the steps of the guide in the clone; gives what they print."""
-    return "".join(follow(clone, *step) for step in STEPS)
+    return "".join(read_current(clone, *step) for step in STEPS)
 
 
 @pytest.fixture(scope="module")
@@ -82,7 +82,7 @@ def shell(folder: Path, script: str, **more: str) -> str:
     return done.stdout
 
 
-def follow(folder: Path, language: str, text: str) -> str:
+def read_current(folder: Path, language: str, text: str) -> str:
     if language == "bash":
         return shell(folder, text)
     file, content = re.fullmatch(r"# (\S+)\n(.*)", text, re.DOTALL).groups()
@@ -159,7 +159,7 @@ def test_small_changes_of_the_folder(clone):
         file.write(f"\n{second}\n")
     edit(flow, r"aggregates=.*,$", named)
     edit(flow, r"import BY_MONTH$", "import BY_MONTH, BY_PLACE")
-    edit(flow, r"drawing=.*,$", *CHANGES["the chart as SVG too"])
+    edit(flow, r"chart=.*,$", *CHANGES["the chart as SVG too"])
     printed = demo(clone)
     assert re.search(rf"silver/quakes +{QUAKES} +2 ", printed), "two years"
     assert "every row is accounted for" in printed

@@ -193,7 +193,7 @@ def test_a_spool_of_another_user_is_told_and_survived(world, monkeypatch, capsys
     assert f"{theirs.parent}" in (said := capsys.readouterr().out)
     assert "(Permission denied); give it to this user, or remove it" in said
     world.run(test=False)
-    assert world.manifest(FLOW.chart)
+    assert world.manifest(FLOW.chart_dataset)
     assert theirs.exists()
 
 
@@ -207,7 +207,7 @@ def test_a_log_that_no_spool_takes_goes_to_its_layer(world):
 def test_a_folder_that_takes_no_picture_fails_no_chart(world, capsys):
     world.set(LAKE_VISUALIZATIONS="/proc/visualizations")
     world.run()
-    assert world.manifest(FLOW.chart).rows_out
+    assert world.manifest(FLOW.chart_dataset).rows_out
     said = capsys.readouterr().out
     assert "The chart is in gold, but not at /proc/visualizations/" in said
     assert "LAKE_VISUALIZATIONS" in said

@@ -17,7 +17,7 @@ STATIONS = replace(
     name="lightships",  # no folder of data/ has it
     aggregates=(replace(FLOW.aggregates[0], name="stations_by_state"),),
     blocks=Blocks("load_stations", "clean_stations", "count_stations", "draw_stations"),
-    drawing=Chart(FLOW.drawing.draw, of="stations_by_state"),
+    chart=Chart(FLOW.chart.draw, of="stations_by_state"),
 )
 
 

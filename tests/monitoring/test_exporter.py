@@ -148,7 +148,7 @@ def test_of_a_damaged_entry_the_copy_is_read(world, seen):
 
 @pytest.mark.usefixtures("filled")
 def test_the_chart_belongs_to_gold(world, seen):
-    world.lake.store.remove("gold", [FLOW.chart.entry(1)])
+    world.lake.store.remove("gold", [FLOW.chart_dataset.entry(1)])
     metrics = seen.metrics()
     assert metrics["layer_last_success_timestamp_seconds", "gold"] == 0
     assert not only_unreadable(metrics)

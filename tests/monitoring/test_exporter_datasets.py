@@ -30,7 +30,7 @@ def test_two_datasets_are_told_apart(world, both):
         *((g, 2) for g in STATIONS.gold),
     ):
         publish(world.lake, dataset, rows)
-    publish(world.lake, STATIONS.chart, 2)
+    publish(world.lake, STATIONS.chart_dataset, 2)
     ours, theirs = both.metrics(), both.metrics(STATIONS.name)
     assert not only_unreadable(ours) and not only_unreadable(theirs)
     assert [theirs["run_output_rows", layer] for layer in LAYERS] == [7, 5, 2]

@@ -137,7 +137,7 @@ def test_gold_refuses_silver_without_a_column(world):
         (FLOW.bronze, ObjectDiffers),
         (FLOW.silver, ObjectDiffers),
         (FLOW.gold[0], ObjectDiffers),
-        (FLOW.chart, ObjectDiffers),
+        (FLOW.chart_dataset, ObjectDiffers),
     ],
     ids=lambda value: getattr(value, "block", None),
 )

@@ -307,7 +307,7 @@ def test_history_expires_but_what_is_in_use_stays(world):
         world.run(test=False)
         snapshots.append(world.manifest(FLOW.bronze).snapshot)
     assert kept(world) == snapshots[2:4]
-    assert entries(world, FLOW.bronze) == entries(world, FLOW.chart) == [3, 4, 5]
+    assert entries(world, FLOW.bronze) == entries(world, FLOW.chart_dataset) == [3, 4, 5]
 
     oldest = snapshots[2]
     world.run(test=False, snapshot=oldest)

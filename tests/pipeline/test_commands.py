@@ -28,7 +28,7 @@ def mage_run(*arguments):
 def test_mage_run_fills_the_lake(world):
     done = mage_run()
     assert done.returncode == 0, done.stderr
-    assert world.manifest(FLOW.chart).run == world.manifest(FLOW.silver).run
+    assert world.manifest(FLOW.chart_dataset).run == world.manifest(FLOW.silver).run
     assert re.search(r"^  data_viz +\d+ rows +1 objects +1 new", done.stdout, re.MULTILINE)
 
 

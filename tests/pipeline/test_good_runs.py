@@ -20,7 +20,7 @@ from tests.story import publish
 
 LOCATIONS = Partitioning(FLOW.table.partition_schema)
 
-DATASETS = (FLOW.bronze, FLOW.silver, FLOW.gold[0], FLOW.chart)
+DATASETS = (FLOW.bronze, FLOW.silver, FLOW.gold[0], FLOW.chart_dataset)
 
 
 def test_bronze_holds_every_record_as_received(world):
@@ -136,7 +136,7 @@ def test_gold_is_an_independent_count_of_every_location(world):
 
 def test_the_chart_is_in_gold_and_beside_the_project(world):
     world.run()
-    (entry,) = world.manifest(FLOW.chart).objects
+    (entry,) = world.manifest(FLOW.chart_dataset).objects
     local = world.folder / "visualizations" / "breweries_aggregated.png"
     assert world.lake.read("gold", entry) == local.read_bytes()
     assert local.read_bytes().startswith(b"\x89PNG")

@@ -140,10 +140,10 @@ def test_the_demo_is_asked_in_sql(checkout, demo, served):
 
 def test_run_and_replay(checkout, world):
     run(checkout, "make run")
-    first = world.manifest(FLOW.chart)
+    first = world.manifest(FLOW.chart_dataset)
     world.api.records = []
     run(checkout, "make run SNAPSHOT=" + first.snapshot)
-    again = world.manifest(FLOW.chart)
+    again = world.manifest(FLOW.chart_dataset)
     assert again.run > first.run
     assert (again.snapshot, again.objects) == (first.snapshot, first.objects)
 

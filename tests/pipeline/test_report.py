@@ -53,7 +53,7 @@ def made():
 def test_a_run_publishes_the_page_of_what_it_made(world):
     content = raw_get(world.lake, "gold", FLOW.report)
     assert (world.folder / "visualizations" / "breweries_report.html").read_bytes() == content
-    copy = world.manifest(FLOW.chart).copy_at(FLOW.report)
+    copy = world.manifest(FLOW.chart_dataset).copy_at(FLOW.report)
     assert world.lake.read("gold", copy.object) == content
     found = world.lake.store._client.stat_object("gold", FLOW.report)
     assert found.content_type == "text/html; charset=utf-8"
@@ -113,8 +113,10 @@ def test_a_page_that_cannot_be_made_stops_no_run(world, monkeypatch):
     assert "The page of this run could not be made (ZeroDivisionError" in told.getvalue()
     assert "make report FLOW=breweries" in told.getvalue()
     assert secret not in told.getvalue() and not world.logs("gold")
-    assert world.manifest(FLOW.chart).snapshot == world.manifest(FLOW.bronze).snapshot > first
-    assert world.manifest(FLOW.chart).copy_at(FLOW.report) is None
+    assert (
+        world.manifest(FLOW.chart_dataset).snapshot == world.manifest(FLOW.bronze).snapshot > first
+    )
+    assert world.manifest(FLOW.chart_dataset).copy_at(FLOW.report) is None
 
     monkeypatch.undo()
     page, facts = made()
@@ -142,8 +144,8 @@ def test_the_page_of_a_lake_that_is_not_whole(world):
     store, silver = world.lake.store, world.manifest(FLOW.silver)
     for key in store.listed("gold", FLOW.gold[0].prefix):
         store.remove("gold", [key])
-    newer = world.manifest(FLOW.chart).model_copy(update={"manifest_version": 9})
-    store.put("gold", FLOW.chart.manifest, sealed(newer))
+    newer = world.manifest(FLOW.chart_dataset).model_copy(update={"manifest_version": 9})
+    store.put("gold", FLOW.chart_dataset.manifest, sealed(newer))
     store.remove("silver", [silver.copy_at(FLOW.rejected).object.key])
     store.put("silver", silver.copy_at(FLOW.changes).object.key, b'{"run": 1}')
     page, facts = made()
@@ -164,7 +166,7 @@ def test_the_page_of_a_lake_that_is_not_whole(world):
 
 def test_a_store_that_is_down_is_one_sentence(world, monkeypatch, capsys):
     monkeypatch.setenv("MINIO_ENDPOINT", "127.0.0.1:9")
-    lake = Lake.connect(LakeSettings.load(), patient=False)
+    lake = Lake.connect(LakeSettings.load(), retry_more=False)
     with pytest.raises(StoreUnreachable, match="check MINIO_ENDPOINT"):
         gather(lake, FLOW)
     monkeypatch.setenv("MINIO_ENDPOINT", "nowhere/")

@@ -59,7 +59,9 @@ def past_lake(store, tmp_path_factory):
             for answer in answers:
                 world.api.records = answer
                 publish(drawn=answer is answers[-1])
-                written = [d for d in FLOW.datasets if d != FLOW.chart or answer is answers[-1]]
+                written = [
+                    d for d in FLOW.datasets if d != FLOW.chart_dataset or answer is answers[-1]
+                ]
                 manifests.append({d.path: world.manifest(d) for d in written})
             settings = {name: os.environ[name] for name in os.environ if SETTING.match(name)}
         finally:

@@ -150,7 +150,7 @@ def test_a_flow_needs_no_chart_and_its_block_says_so(checkout):
     folder, name = checkout
     edit(
         folder / "data" / name / "flow.py",
-        ("    drawing=Chart(draw, of=BY_KIND.name),\n", ""),
+        ("    chart=Chart(draw, of=BY_KIND.name),\n", ""),
         ("from .chart import draw\n", ""),
         ("import Blocks, Chart, Flow", "import Blocks, Flow"),
     )

@@ -166,7 +166,7 @@ def platform(root) -> Iterator[Platform]:
 
 
 def connect() -> Lake:
-    return Lake.connect(LakeSettings.load(), patient=False)
+    return Lake.connect(LakeSettings.load(), retry_more=False)
 
 
 @pytest.mark.parametrize("way", WAYS)

@@ -148,4 +148,4 @@ def test_the_authority_is_trusted_of_what_gives_a_role_its_keys(authority, tmp_p
         ):
             monkeypatch.setenv("LAKE_CA_FILE", file)
             with pytest.raises(KeysUnavailable, match=problem):
-                Lake.connect(LakeSettings.load(), patient=False).store.listed("gold", "")
+                Lake.connect(LakeSettings.load(), retry_more=False).store.listed("gold", "")

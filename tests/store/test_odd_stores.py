@@ -71,7 +71,7 @@ ASK = {
 
 def cases():
     """Name of a case to its fault, the requests that meet it, what is asked, and what comes."""
-    odd, unfit = errors.StoreAnsweredOtherwise, errors.ConditionsUnsupported
+    odd, unfit = errors.StoreRequestFailed, errors.ConditionsUnsupported
     for name, answer in LACKING.items():
         yield f"no conditions: {name}", (answer, PUT, "create", unfit)
         yield f"no removal of many: {name}", (answer, REMOVE_MANY, "remove", 0)
@@ -136,7 +136,7 @@ def test_a_conflict_is_tried_again_a_few_times(proxy, lake, body, times):
 def test_a_listing_that_never_ends_is_told(proxy, lake):
     more = "true</IsTruncated><NextContinuationToken>x</NextContinuationToken>"
     met = proxy.answer(rewritten("false</IsTruncated>", more), LIST)
-    with pytest.raises(errors.StoreAnsweredOtherwise):
+    with pytest.raises(errors.StoreRequestFailed):
         lake.store.listed("gold", "")
     assert len(met) == 2
 
@@ -145,7 +145,7 @@ def test_a_listing_that_never_ends_is_told(proxy, lake):
 def test_only_a_large_put_needs_etags(proxy, lake, file, change):
     """S3 joins the parts of an object by their ETags."""
     met = proxy.answer(change)
-    with pytest.raises(errors.StoreAnsweredOtherwise, match="InvalidPart"):
+    with pytest.raises(errors.StoreRequestFailed, match="InvalidPart"):
         lake.store.put("gold", "x", file)
     assert lake.store.get("gold", "x") is None
     assert len(met) < 15
@@ -166,7 +166,7 @@ def test_an_error_in_place_of_a_content_is_seen(proxy, lake, body):
 def test_a_page_in_answer_to_every_request_is_told_at_once(world, proxy, page, region):
     world.set(MINIO_REGION=region)
     met = proxy.answer(Answer(200, page, HTML))
-    with pytest.raises(errors.StoreAnsweredOtherwise):
+    with pytest.raises(errors.StoreRequestFailed):
         through_blocks(FLOW.datasets)
     assert len(met) < 20
 

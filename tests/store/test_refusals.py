@@ -50,7 +50,7 @@ def test_retry_after_of_a_minute_is_not_waited_for(proxy, lake, refusal, name):
 
 @pytest.fixture
 def hasty(proxy):
-    return Lake.connect(LakeSettings.load(), patient=False)
+    return Lake.connect(LakeSettings.load(), retry_more=False)
 
 
 def test_a_hasty_client_tries_once_more(proxy, hasty):

@@ -24,7 +24,7 @@ from data.medallion.layers.aggregation import count_distinct, group_objects, joi
 from data.medallion.layers.errors import MeasureTooLarge
 from data.medallion.layers.gold import schema_of
 from data.medallion.table import Column, Table
-from data.medallion.work.shuffle import Folder, Place, parts_of
+from data.medallion.work.shuffle import Folder, TaskContext, parts_of
 from tests.stations import HEIGHTS, STATIONS, TABLE, YEARS
 
 ALL = Aggregate(
@@ -67,7 +67,7 @@ rows = st.fixed_dictionaries(
 
 
 class InMemoryLake:
-    """A place whose lake has some objects."""
+    """A context whose lake has some objects."""
 
     def __init__(self, received, flow):
         self.content, self.entries = {}, []
@@ -90,13 +90,13 @@ def grouped(received, aggregates, tasks=1, flow=STATIONS):
     lake = InMemoryLake(received, flow)
     shares = filter(None, (lake.entries[n::tasks] for n in range(tasks)))
     with TemporaryDirectory() as folder:
-        place = Place(lake, Folder(Path(folder)))
+        context = TaskContext(lake, Folder(Path(folder)))
         found = [
-            group_objects(place, flow.table, aggregates, share, f"keys-{n}", 2)
+            group_objects(context, flow.table, aggregates, share, f"keys-{n}", 2)
             for n, share in enumerate(shares)
         ]
         pieces = [piece for _, piece in found]
-        distinct = sum(count_distinct(place, parts_of(pieces, bucket)) for bucket in range(2))
+        distinct = sum(count_distinct(context, parts_of(pieces, bucket)) for bucket in range(2))
     assert distinct == len({tuple(row[key] for key in flow.table.keys) for row in received})
     return [
         joined(schema_of(flow.table, a), a, [groups[n] for groups, _ in found])

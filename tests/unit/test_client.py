@@ -23,11 +23,11 @@ from data.medallion.source.errors import (
     ApiBodyMalformed,
     ApiBusy,
     ApiGaveUp,
-    ApiLeadsAway,
     ApiLoginFailed,
     ApiRefused,
     ApiTokenRefused,
     ApiUnreachable,
+    CrossHostLink,
 )
 from data.medallion.source.exchange import Request
 from tests.answers import Answer, serving
@@ -262,9 +262,9 @@ def test_a_login_that_is_asked_for_names_the_setting_of_the_token(asking, status
 def test_a_token_goes_to_no_other_host(asking):
     other, _ = asking()
     ours, client = asking(API_TOKEN="t-1")
-    with pytest.raises(ApiLeadsAway, match="set STATIONS_API_URL to it") as caught:
+    with pytest.raises(CrossHostLink, match="set STATIONS_API_URL to it") as caught:
         client.send(Request(other.url), body)
-    with pytest.raises(ApiLeadsAway):
+    with pytest.raises(CrossHostLink):
         client.send(Request(ours.url.replace("http:", "https:")), body)
     assert caught.value.next == other.url
     assert other.requests == ours.requests == []

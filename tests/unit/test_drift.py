@@ -314,7 +314,7 @@ def test_a_column_declared_as_a_bool_that_was_a_text_is_told():
 # Counted columns
 
 
-def test_known_and_steady_columns_are_counted_and_no_others():
+def test_columns_of_accepted_values_or_alerts_are_counted_and_no_others():
     profile, _ = first_version(TABLE, RECORD, {**RECORD, "number": 8, "kind": None})
     assert profile.counts == {"kind": {"sea": 1}, "country": {"Norway": 2}}
     assert profile.values["kind"] == 1
@@ -322,8 +322,8 @@ def test_known_and_steady_columns_are_counted_and_no_others():
 
 
 @pytest.mark.parametrize("kind", ["int64", "bool"])
-def test_a_steady_column_may_be_a_number_or_a_bool(kind):
-    table = replace(TABLE, columns=(*TABLE.columns, Column("zone", kind, steady=True)))
+def test_a_column_that_alerts_may_be_a_number_or_a_bool(kind):
+    table = replace(TABLE, columns=(*TABLE.columns, Column("zone", kind, alert_on_change=True)))
     before, _ = first_version(table, {**RECORD, "zone": {"int64": 1, "bool": True}[kind]})
     after, _ = first_version(table, {**RECORD, "zone": {"int64": 2, "bool": False}[kind]})
     seen = replace(SEEN, values=SEEN.values | Counter(zone=1))

@@ -19,7 +19,7 @@ def test_what_is_declared_well_is_no_problem():
 
 def chart(*, of="kind_heights", name="", formats=("png",), block="draw_stations"):
     blocks = replace(STATIONS.blocks, chart=block)
-    return {"drawing": Chart(print, of, name, formats), "blocks": blocks}
+    return {"chart": Chart(print, of, name, formats), "blocks": blocks}
 
 
 def column(**more):
@@ -82,7 +82,7 @@ REFUSED = [
     ({"table": column(name="position")}, "cannot be called 'position'", "another name"),
     ({"table": column(name="x", type="date")}, "x has the unknown type 'date'", "timestamp"),
     ({"table": column(name="x", bounds=(0, 1))}, "x has bounds and is no number", "leave"),
-    ({"table": column(name="x", type="bool", known=KINDS)}, "x has known values", "leave"),
+    ({"table": column(name="x", type="bool", accepted_values=KINDS)}, "x has accepted", "leave"),
     ({"table": column(name="x", derive=month("closed_at"))}, "x is made of closed_at", "declare"),
     ({"table": column(name="x", derive=month("name"))}, "x is made of name", "timestamp"),
     (of_table(key="id"), "no row has the column id", "declare it"),
@@ -247,8 +247,8 @@ def test_the_names_of_a_flow_in_the_lake():
         "data/stations_chart/stations_aggregated.svg",
     )
     page = "data/report/stations.html"
-    assert drawn.beside == ("data/stations_chart/stations_aggregated.png", page)
-    assert [d.beside for d in STATIONS.gold] == [(page,), ()]
+    assert drawn.sidecars == ("data/stations_chart/stations_aggregated.png", page)
+    assert [d.sidecars for d in STATIONS.gold] == [(page,), ()]
     assert STATIONS.clean is unchanged
 
 

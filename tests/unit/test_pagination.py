@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from data.medallion.errors import OwnCodeFailed
 from data.medallion.source.api import Api, Total
 from data.medallion.source.client import Client
-from data.medallion.source.errors import ApiGaveUp, ApiLeadsAway, ApiLooped, ApiRefused
+from data.medallion.source.errors import ApiGaveUp, ApiLooped, ApiRefused, CrossHostLink
 from data.medallion.source.exchange import Response
 from data.medallion.source.pagination import (
     Cursor,
@@ -188,7 +188,7 @@ def test_the_next_page_of_a_header(link, leads):
 def test_a_link_to_another_host_is_refused_and_no_token_sent_there():
     with serving(lambda _: Answer()) as other:
         away = Answer('{"data":[1]}', headers={"Link": f'<{other.url}?page=2>; rel="next"'})
-        with pytest.raises(ApiLeadsAway) as caught:
+        with pytest.raises(CrossHostLink) as caught:
             walked(lambda _: away)
     assert other.requests == []
     assert caught.value.next == f"{other.url}?page=2"

@@ -117,7 +117,7 @@ def test_many_odd_records_are_left_to_themselves_after_a_few_calls(monkeypatch):
     monkeypatch.setattr(reading.arrow_json, "read_json", counting)
     texts = [b'{"number":1,"name":%d}' % number for number in range(5_000)]
     (block,) = reading.read(Lines.joined(texts), TABLE, set())
-    assert isinstance(block, reading.OneByOne)
+    assert isinstance(block, reading.PythonBatch)
     assert len(calls) < 20
 
 

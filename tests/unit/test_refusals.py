@@ -27,8 +27,8 @@ CASES = [
     ("InternalError", 500, errors.StoreBusy, "full disk"),
     ("NeverHeardOf", 502, errors.StoreBusy, "NeverHeardOf"),
     ("NotImplemented", 501, errors.StoreBusy, "NotImplemented"),
-    ("MethodNotAllowed", 405, errors.StoreAnsweredOtherwise, "use another store"),
-    ("KeyTooLongError", 400, errors.StoreAnsweredOtherwise, "KeyTooLongError"),
+    ("MethodNotAllowed", 405, errors.StoreRequestFailed, "use another store"),
+    ("KeyTooLongError", 400, errors.StoreRequestFailed, "KeyTooLongError"),
 ]
 
 

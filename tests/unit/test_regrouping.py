@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from data.medallion.work import regrouping
-from data.medallion.work.shuffle import Folder, Place, buckets_of, gather, scatter
+from data.medallion.work.shuffle import Folder, TaskContext, buckets_of, gather, scatter
 
 SCHEMA = pa.schema([("key", pa.string()), ("side", pa.int64())])
 
@@ -33,7 +33,7 @@ class Counting:
 class Here:
     """An engine that runs tasks where they are asked for."""
 
-    place: Place
+    place: TaskContext
     doing: list = field(default_factory=list)
 
     def run(self, tasks, doing):
@@ -52,7 +52,7 @@ def small():
 def bring_together(folder, sides, each=10):
     """Scatter lists of keys, and gather the buckets; also how many reads that took."""
     scratch = Counting(Folder(folder))
-    engine = Here(Place(None, scratch))
+    engine = Here(TaskContext(None, scratch))
     rows = sum(map(len, sides))
     buckets = regrouping.few_buckets(rows * 40, regrouping.TASK_BYTES)
     pieces = []

@@ -88,7 +88,7 @@ def test_the_way_is_as_wide_as_its_rows(silver, rejected, duplicate):
     assert ("rejected" in {band.name for band in bands}) == (rejected > 0)
     for name, count in (("silver", silver), ("rejected", rejected), ("duplicate", duplicate)):
         share = pictures.BAND * count / max(all_rows, 1)
-        assert width[name] == pytest.approx(max(pictures.HAIR, share))
+        assert width[name] == pytest.approx(max(pictures.MIN_WIDTH, share))
 
 
 def test_a_way_that_ends_early():

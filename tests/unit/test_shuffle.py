@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from data.medallion.lake.batches import grouped
-from data.medallion.lake.manifest import PART_BYTES, Parts
+from data.medallion.lake.manifest import PART_BYTES, PartHashes
 from data.medallion.lake.partitions import text_of
 from data.medallion.lake.records import array_lines, lines_within
 from data.medallion.layers import silver_tasks
@@ -21,7 +21,7 @@ from data.medallion.layers.silver_tasks import Silver, files_for, superseded
 from data.medallion.table import unchanged
 from data.medallion.work.shuffle import (
     Folder,
-    Place,
+    TaskContext,
     buckets_for,
     gather,
     hashes,
@@ -83,7 +83,7 @@ def test_groups_are_all_items_in_order_within_the_limit(sizes, limit):
 def test_ranges_of_any_size_hold_each_record_once(records, size, chunk, at_once):
     content = b"".join(array_lines(json.dumps(record) for record in records))
     found = []
-    for part in ranges("key", len(content), Parts(size=size, sha256=())):
+    for part in ranges("key", len(content), PartHashes(size=size, sha256=())):
         given_from = max(part.start - 1, 0)
         chunks = [content[at : at + chunk] for at in range(given_from, len(content), chunk)]
         for lines in lines_within(chunks, part.start, part.end, at_once):
@@ -94,7 +94,7 @@ def test_ranges_of_any_size_hold_each_record_once(records, size, chunk, at_once)
 @given(st.integers(0, 10**10), st.integers(1, 10**9))
 def test_ranges_cover_an_object_without_gap_or_overlap(size, each):
     size = min(size, each * 1_000)
-    found = ranges("key", size, Parts(size=each, sha256=("0",) * -(-size // each)))
+    found = ranges("key", size, PartHashes(size=each, sha256=("0",) * -(-size // each)))
     assert found[0].start == 0
     assert found[-1].end == size
     assert all(before.end == after.start for before, after in pairwise(found))
@@ -133,7 +133,7 @@ def test_of_rows_with_one_key_the_newest_or_the_last_is_kept(tmp_path_factory, k
     @given(st.lists(st.tuples(keys[key], partitions, newest)))
     def holds(received):
         parts = parts_of([keys_piece(folder, silver, received)], 0)
-        found = superseded(Place(None, folder), silver, parts)
+        found = superseded(TaskContext(None, folder), silver, parts)
         # A null is less than any value.
         order = sorted(
             enumerate(received),

@@ -21,7 +21,7 @@ from typing import Any
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)  # the last one: a closed terminal
 PIPE_CLOSED = 128 + signal.SIGPIPE
 LOOK_SECONDS = 0.5
-DEAF_SECONDS = 5.0  # a closed terminal sends two signals, and so does the end of make
+SIGNAL_DEBOUNCE_SECONDS = 5.0  # a closed terminal sends two signals, and so does the end of make
 
 
 class Interrupted(KeyboardInterrupt):
@@ -106,11 +106,11 @@ def when_ended(do: Callable[[int], None]) -> dict[signal.Signals, Any]:
 
 @contextmanager
 def _interruptions() -> Iterator[None]:
-    last = -DEAF_SECONDS
+    last = -SIGNAL_DEBOUNCE_SECONDS
 
     def interrupt(number: int) -> None:
         nonlocal last
-        if time.monotonic() - last > DEAF_SECONDS:
+        if time.monotonic() - last > SIGNAL_DEBOUNCE_SECONDS:
             last = time.monotonic()
             raise Interrupted(number)
 

@@ -26,7 +26,7 @@ class Dataset:
     block: str
     object: str | None = None
     """The fixed name of its only object, a copy; None if it has many objects."""
-    beside: tuple[str, ...] = ()
+    sidecars: tuple[str, ...] = ()
     """The fixed names of other objects of its versions, also copies."""
     folder: str = ""
     """The prefix of its versions' objects in `data/`; "" if they are all in `objects/`."""

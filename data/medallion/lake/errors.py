@@ -96,7 +96,7 @@ class StoreTokenRefused(StoreRefused):
     )
 
 
-class StoreAnsweredOtherwise(StoreError):
+class StoreRequestFailed(StoreError):
     """The store refused a request for any other reason."""
 
     action: str
@@ -220,7 +220,7 @@ class ObjectUnreadable(LakeError):
     )
 
 
-UNREADABLE = (LakeError, StoreBusy, StoreAnsweredOtherwise)
+UNREADABLE = (LakeError, StoreBusy, StoreRequestFailed)
 """What a read of a damaged object raises: a store answers 500 for what has rotted in it."""
 
 

@@ -98,7 +98,7 @@ class Lease:
         self._store.put(self._dataset.layer, self._dataset.lease, self.content())
         return True
 
-    def race_once_a_day(self) -> None:
+    def verify_conditional_writes(self) -> None:
         """As `race`, unless a run of the same day (UTC) did it in this lake."""
         layer, key = self._dataset.layer, self._dataset.race
         proved = self._store.get(layer, key)

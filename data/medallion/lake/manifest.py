@@ -84,7 +84,7 @@ class Snapshot(Frozen):
     published_at: datetime
 
 
-class Parts(Frozen):
+class PartHashes(Frozen):
     """The hashes of a large object's parts. With them, a reader can check a single part."""
 
     size: int
@@ -139,7 +139,7 @@ class Profile(Frozen):
     values: dict[str, int]
     """Column to the number of rows that have a value in it."""
     counts: dict[str, dict[str, int]] = {}
-    """Column of known or steady values to each value and its number of rows."""
+    """Counted column to each value and its number of rows."""
     unreadable: dict[str, int] = {}
     """Column to the number of records with a value that its type cannot hold; includes rejects."""
     cells: Cells = {}
@@ -182,7 +182,7 @@ class Manifest(Frozen):
     objects: tuple[StoredObject, ...]
     copies: tuple[Copy, ...] = ()
     retained: tuple[Snapshot, ...] = ()
-    parts: Parts | None = None
+    parts: PartHashes | None = None
     rows_in: int
     rows_out: int
     rows_rejected: int = 0

@@ -70,7 +70,7 @@ def refusal(
         return errors.StoreRefused(endpoint, action, short, keys)
     if kind is errors.StoreBusy or status in {408, 429} or status >= 500:
         return errors.StoreBusy(endpoint, action, reason)
-    return errors.StoreAnsweredOtherwise(endpoint, action, reason)
+    return errors.StoreRequestFailed(endpoint, action, reason)
 
 
 def reason_of(error: Exception) -> str:

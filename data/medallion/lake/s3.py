@@ -58,8 +58,8 @@ class S3Store:
         self._settings = settings
 
     @classmethod
-    def connect(cls, settings: LakeSettings, patient: bool = True) -> Self:
-        """The store of the settings; it sends no request yet. If not `patient`, it retries once.
+    def connect(cls, settings: LakeSettings, retry_more: bool = True) -> Self:
+        """The store of the settings; it sends no request yet. Unless `retry_more`, it retries once.
 
         Raises:
             SettingError: the address or region is not valid.
@@ -74,7 +74,7 @@ class S3Store:
                 secure=settings.secure,
                 region=settings.region or None,  # without one, the client asks for each bucket's
                 http_client=_http(
-                    settings, timeout, tries(TRIES, BUSY_TRIES) if patient else tries(1, 1)
+                    settings, timeout, tries(TRIES, BUSY_TRIES) if retry_more else tries(1, 1)
                 ),
             )
         except ValueError as error:
@@ -248,8 +248,8 @@ class S3Store:
         region, said = self._settings.region or "us-east-1", self._keys.blank(message)
         return refusal(self.endpoint, action, code, said, status, region, self._keys.source)
 
-    def _answered(self, action: str, reason: str) -> errors.StoreAnsweredOtherwise:
-        return errors.StoreAnsweredOtherwise(self.endpoint, action, self._keys.blank(reason))
+    def _answered(self, action: str, reason: str) -> errors.StoreRequestFailed:
+        return errors.StoreRequestFailed(self.endpoint, action, self._keys.blank(reason))
 
     def _said(self, error: Exception) -> str:
         return self._keys.blank(reason_of(error))

@@ -43,7 +43,7 @@ def remove_unneeded(log: VersionLog, stored: Stored, version: Manifest) -> None:
     """Remove what the newest version does not need: earlier objects, old entries, leftovers."""
     dataset = log.dataset
     needed = {*version.named, *(snapshot.object.key for snapshot in version.retained)}
-    needed |= {dataset.manifest, str(dataset.object), *dataset.beside}
+    needed |= {dataset.manifest, str(dataset.object), *dataset.sidecars}
     needed |= {key for key in stored if dataset.number(key) >= version.oldest}
     own = tuple(filter(None, (dataset.folder, dataset.log, dataset.objects)))
     gone = [key for key in sorted(stored) if key.startswith(own) and key not in needed]

@@ -100,7 +100,7 @@ class VersionLog:
         if stands is None:
             action = f"store {self.dataset.layer}/{key}"
             reason = "that it did, and it is not there" if created else "a conflict, with no object"
-            raise errors.StoreAnsweredOtherwise(self.store.endpoint, action, reason)
+            raise errors.StoreRequestFailed(self.store.endpoint, action, reason)
         return content if stands == content else None
 
     def restore(self, content: bytes, number: int) -> None:

@@ -33,9 +33,9 @@ class Lake:
         self.store = store
 
     @classmethod
-    def connect(cls, settings: LakeSettings, patient: bool = True) -> Self:
+    def connect(cls, settings: LakeSettings, retry_more: bool = True) -> Self:
         """The lake of the settings. Arguments and errors are those of `S3Store.connect`."""
-        return cls(S3Store.connect(settings, patient))
+        return cls(S3Store.connect(settings, retry_more))
 
     def log(self, dataset: Dataset) -> VersionLog:
         """The log of a dataset."""
@@ -94,7 +94,7 @@ class Lake:
             return error
         return None
 
-    def follow(self, dataset: Dataset, read: Callable[[Manifest], R]) -> R:
+    def read_current(self, dataset: Dataset, read: Callable[[Manifest], R]) -> R:
         """Read a dataset's version; read again if a newer one replaces it meanwhile.
 
         Raises:

@@ -13,7 +13,7 @@ from ..lake import parquet
 from ..lake.manifest import StoredObject
 from ..lake.partitions import Partitioning
 from ..table import Table, texts_of
-from ..work.shuffle import Part, Piece, Place, gather, hashes, scatter
+from ..work.shuffle import Segment, ShuffleFile, TaskContext, gather, hashes, scatter
 from .errors import MeasureTooLarge
 
 # No column of a table can have these names, and no Arrow aggregate.
@@ -36,13 +36,13 @@ JOINED = {"sum": "sum", "count": "sum", "min": "min", "max": "max"}
 
 
 def group_objects(
-    place: Place,
+    context: TaskContext,
     table: Table,
     aggregates: Sequence[Aggregate],
     entries: Sequence[StoredObject],
     name: str,
     buckets: int,
-) -> tuple[list[pa.Table], Piece]:
+) -> tuple[list[pa.Table], ShuffleFile]:
     """Group the rows of some silver objects; errors as of `Lake.read` and `parquet.read`.
 
     Returns:
@@ -57,7 +57,7 @@ def group_objects(
     partitioning = Partitioning(table.partition_schema)
 
     tables = []
-    for number, (entry, content) in enumerate(place.lake.contents("silver", entries)):
+    for number, (entry, content) in enumerate(context.lake.contents("silver", entries)):
         rows = parquet.read(f"silver/{entry.key}", content, entry, schema)
         index = pa.repeat(pa.scalar(number, pa.int32()), len(rows))
         tables.append(rows.append_column(PARTITION, index))
@@ -68,13 +68,13 @@ def group_objects(
     keys = {n: columns[n].take(index) if n in columns else rows[n] for n in table.keys}
     found = hashes(texts_of(pa.table(keys), table.keys))
     slots = (found % np.uint64(buckets)).astype(np.int64)
-    piece = scatter(place.scratch, name, pa.table([found], HASHES), slots, buckets)
+    piece = scatter(context.scratch, name, pa.table([found], HASHES), slots, buckets)
     return [_partial(aggregate, rows, columns) for aggregate in aggregates], piece
 
 
-def count_distinct(place: Place, parts: Sequence[Part]) -> int:
+def count_distinct(context: TaskContext, parts: Sequence[Segment]) -> int:
     """The number of distinct hashes in a bucket."""
-    return len(np.unique(gather(place.scratch, parts, HASHES)["hash"].to_numpy()))
+    return len(np.unique(gather(context.scratch, parts, HASHES)["hash"].to_numpy()))
 
 
 def joined(schema: pa.Schema, aggregate: Aggregate, partial: Sequence[pa.Table]) -> pa.Table:

@@ -21,7 +21,7 @@ from ..lake.manifest import (
     Copy,
     Drift,
     Manifest,
-    Parts,
+    PartHashes,
     Snapshot,
     Source,
     StoredObject,
@@ -224,7 +224,7 @@ def verify(view: View) -> None:
         lines = view.lake.lines("bronze", version.only_object())
         return version.rows_out, sum(1 for _ in record_texts(lines))
 
-    expected, found = view.lake.follow(view.flow.bronze, count)
+    expected, found = view.lake.read_current(view.flow.bronze, count)
     if expected != found:
         raise CheckFailed("the number of records in bronze", expected, found)
 
@@ -324,7 +324,7 @@ def _lost(one: Snapshot, problem: Exception) -> Iterator[Snapshot]:
     yield one
 
 
-def _hashed(path: Path, key: str, rows: int) -> tuple[StoredObject, Parts]:
+def _hashed(path: Path, key: str, rows: int) -> tuple[StoredObject, PartHashes]:
     """The entry of a file for a key, and the hashes of its parts."""
     whole, parts = hashlib.sha256(), []
     with path.open("rb") as file:
@@ -333,4 +333,4 @@ def _hashed(path: Path, key: str, rows: int) -> tuple[StoredObject, Parts]:
             parts.append(sha256(part))
         size = file.tell()
     entry = StoredObject(key=key, rows=rows, bytes=size, sha256=whole.hexdigest())
-    return entry, Parts(size=PART_BYTES, sha256=tuple(parts))
+    return entry, PartHashes(size=PART_BYTES, sha256=tuple(parts))

@@ -60,7 +60,7 @@ def compare(table: Table, before: pa.Table, after: pa.Table) -> Comparison:
     first = table.partitions[0]
     added, removed = (pc.is_null(rows[first + side]) for side in (LEFT, RIGHT))
     both = pc.invert(pc.or_(added, removed))
-    known = [c.name for c in table.columns if c.known is not None]
+    known = [c.name for c in table.columns if c.accepted_values is not None]
     others = [name for name in table.schema.names if name not in {*table.keys, *known}]
     moved = pc.and_(both, _differ(rows, *table.partitions))
     retyped = pc.and_(both, _differ(rows, *known))

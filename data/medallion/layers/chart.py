@@ -52,7 +52,7 @@ def visualize(step: Step) -> tuple[Summary, Figure]:
     check = Check(name="rows drawn = silver", expected=counted.rows_in, found=drawn)
 
     writer = step.writer
-    keys = (str(dataset.object), *dataset.beside)  # the last one is that of the page
+    keys = (str(dataset.object), *dataset.sidecars)  # the last one is that of the page
     with OwnCode(drawing.draw, "the chart as a picture"):
         contents = to_pictures(figure, drawing.formats)
     pictures = list(zip(keys, drawing.formats, contents, strict=False))
@@ -82,7 +82,7 @@ def verify(view: View) -> None:
         CheckFailed, LakeError: the picture is missing, or the file is not a picture.
     """
     drawing, dataset = _chart_of(view.flow)
-    content = view.lake.follow(dataset, lambda v: view.lake.read("gold", v.only_object()))
+    content = view.lake.read_current(dataset, lambda v: view.lake.read("gold", v.only_object()))
     start = STARTS[drawing.formats[0]]
     if not content.startswith(start):
         raise CheckFailed("the start of the chart's file", start, content[: len(start)])
@@ -130,9 +130,9 @@ def show(summary: Summary, figure: Figure) -> Summary | None:
 
 
 def _chart_of(flow: Flow) -> tuple[Chart, Dataset]:
-    if flow.drawing is None or flow.chart is None:
+    if flow.chart is None or flow.chart_dataset is None:
         raise FlowUnusable(flow.name, "it has no chart to draw", "declare one")
-    return flow.drawing, flow.chart
+    return flow.chart, flow.chart_dataset
 
 
 def _caption(step: Step, counted: Manifest, language: Language) -> str:

@@ -17,9 +17,9 @@ from ..lake.partitions import Partitioning
 from ..lake.records import Item, Lines
 from ..own_code import OwnCode
 from ..table import POSITION, RECORD, Clean, Column, Table, record_hash, texts_of
-from .blocks import Block, as_object
 from .drift import Seen, seen_in_all
 from .reading import read
+from .record_batches import RecordBatch, as_object
 from .tidying import tidied
 
 
@@ -64,7 +64,7 @@ class Cleaner:
             columns[POSITION] = pa.array(block.numbers + start, pa.int64())
             schema = self.table.clean_schema
             rows = pa.table({name: columns[name] for name in schema.names}, schema)
-            reasons = self._reasons(rows, block.strangers)
+            reasons = self._reasons(rows, block.non_objects)
             unusable = pc.is_valid(reasons)
             for n in pc.indices_nonzero(unusable).to_pylist():
                 number = int(block.numbers[n])
@@ -86,7 +86,7 @@ class Cleaner:
                 found[number] = key.as_py()
         return found
 
-    def _columns(self, block: Block) -> tuple[dict[str, pa.Array], Seen]:
+    def _columns(self, block: RecordBatch) -> tuple[dict[str, pa.Array], Seen]:
         """The declared columns, and what the records look like."""
         columns: dict[str, pa.Array] = {}
         seen = Seen(block.fields)
@@ -94,7 +94,7 @@ class Cleaner:
             if column.derive:
                 continue
             found = columns[column.name] = _found(column, block)
-            each = [pc.and_(pc.is_null(found), block.is_lost(column, f)) for f in column.fields]
+            each = [pc.and_(pc.is_null(found), block.unreadable(column, f)) for f in column.fields]
             lost = reduce(pc.or_, each)
             values = len(found) - found.null_count
             if values or lost.true_count or any(map(block.has, column.fields)):
@@ -118,12 +118,12 @@ class Cleaner:
                     columns[column.name] = _fitted(column.derive(columns), column, rows, own)
         return columns, seen
 
-    def _reasons(self, table: pa.Table, strangers: pa.Array) -> pa.Array:
+    def _reasons(self, table: pa.Table, non_objects: pa.Array) -> pa.Array:
         """The first reason to reject each row, or null."""
         required = self.table.required
         missing = [pc.is_null(table[name].combine_chunks()) for name in required]
         conditions = pa.StructArray.from_arrays(
-            [strangers, *missing], names=["stranger", *required]
+            [non_objects, *missing], names=["stranger", *required]
         )
         reasons = ["not an object", *(f"no {name}" for name in required)]
         problems = Partitioning(self.table.partition_schema).problems(table)
@@ -143,7 +143,7 @@ def _fitted(found: Any, column: Column, rows: int, own: OwnCode) -> pa.Array:
     return found.cast(wanted)
 
 
-def _found(column: Column, block: Block) -> pa.Array:
+def _found(column: Column, block: RecordBatch) -> pa.Array:
     """A column's values; each comes from the first of its fields that has one."""
     first, *others = column.fields
     if column.type != "text":

@@ -19,7 +19,7 @@ from ..lake.partitions import Partitioning
 from ..lake.versions import Lake
 from ..table import texts_of
 from ..work.regrouping import by_key, few_buckets
-from ..work.shuffle import Part, Piece, Place, buckets_of, gather, scatter
+from ..work.shuffle import Segment, ShuffleFile, TaskContext, buckets_of, gather, scatter
 from ..writer import Step, View
 from . import changes
 from .changes import Comparison
@@ -31,7 +31,7 @@ ROWS_AT_ONCE = 200_000  # the weight of the published objects that one task read
 
 def verify(view: View) -> None:
     """Read every object of the manifest as a reader would; errors as of `check_keys`."""
-    view.lake.follow(view.flow.silver, partial(check_keys, view))
+    view.lake.read_current(view.flow.silver, partial(check_keys, view))
 
 
 def check_keys(view: View, version: Manifest) -> None:
@@ -101,12 +101,16 @@ def report(step: Step, silver: Silver, written: Sequence[Written], snapshot: str
 
 
 def scatter_objects(
-    place: Place, silver: Silver, entries: Sequence[StoredObject], name: str, schema: pa.Schema
-) -> Piece:
+    context: TaskContext,
+    silver: Silver,
+    entries: Sequence[StoredObject],
+    name: str,
+    schema: pa.Schema,
+) -> ShuffleFile:
     """Scatter columns of silver objects by key; errors as of `read_located`."""
-    rows = pa.concat_tables(read_located(place.lake, silver.partitioning, schema, entries))
+    rows = pa.concat_tables(read_located(context.lake, silver.partitioning, schema, entries))
     buckets = buckets_of(texts_of(rows, silver.table.keys), silver.key_buckets)
-    return scatter(place.scratch, name, rows, buckets, silver.key_buckets)
+    return scatter(context.scratch, name, rows, buckets, silver.key_buckets)
 
 
 def read_located(
@@ -131,17 +135,17 @@ def read_located(
 
 
 def compare(
-    place: Place, silver: Silver, before: Sequence[Part], after: Sequence[Part]
+    context: TaskContext, silver: Silver, before: Sequence[Segment], after: Sequence[Segment]
 ) -> Comparison:
     """Compare two versions, for the keys of one hash bucket."""
     schema = silver.table.located_schema
-    was, now = (gather(place.scratch, parts, schema) for parts in (before, after))
+    was, now = (gather(context.scratch, parts, schema) for parts in (before, after))
     return changes.compare(silver.table, was, now)
 
 
-def count_keys(place: Place, schema: pa.Schema, parts: Sequence[Part]) -> int:
+def count_keys(context: TaskContext, schema: pa.Schema, parts: Sequence[Segment]) -> int:
     """The number of distinct keys in a hash bucket; there are no other columns."""
-    keys = texts_of(gather(place.scratch, parts, schema), schema.names)
+    keys = texts_of(gather(context.scratch, parts, schema), schema.names)
     return int(pc.count_distinct(keys).as_py())
 
 
@@ -152,7 +156,7 @@ def partitions_in(entries: Sequence[StoredObject]) -> int:
 
 def _scattered(
     view: View, silver: Silver, name: str, entries: Sequence[StoredObject], schema: pa.Schema
-) -> list[Piece]:
+) -> list[ShuffleFile]:
     """Scatter columns of published objects by key."""
     groups = grouped(entries, attrgetter("weight"), ROWS_AT_ONCE)
     scattered = partial(scatter_objects, silver=silver, schema=schema)

@@ -161,7 +161,7 @@ def compare(
     if before:
         found += [
             *_rows(before, after, changes, many),
-            *_steady(table, before, after),
+            *_alerting(table, before, after),
             *_columns(before, after),
             *_fields(before, after),
         ]
@@ -209,10 +209,10 @@ def _lost(
             yield "column_null", name, f"{name} is null in every row"
 
 
-def _steady(table: Table, before: Profile, after: Profile) -> Iterator[Found]:
+def _alerting(table: Table, before: Profile, after: Profile) -> Iterator[Found]:
     for column in table.columns:
         # An older release may not have counted this column, so its values are unknown.
-        if not column.steady or column.name not in before.counts:
+        if not column.alert_on_change or column.name not in before.counts:
             continue
         was, now = before.counts[column.name], after.counts.get(column.name, {})
         for value in was.keys() - now.keys():
@@ -244,6 +244,8 @@ def _fields(before: Profile, after: Profile) -> Iterator[Found]:
 def _unknown(table: Table, after: Profile) -> Iterator[Found]:
     for column in table.columns:
         counted = after.counts.get(column.name, {})
-        for value in counted.keys() - column.known if column.known is not None else ():
+        for value in (
+            counted.keys() - column.accepted_values if column.accepted_values is not None else ()
+        ):
             what = f"{counted[value]:,} rows have the unknown {column.name} {value!r}"
             yield "unknown_value", value, what

@@ -16,7 +16,7 @@ from ..lake.manifest import Check, Manifest
 from ..lake.versions import Lake
 from ..report.publishing import keep_page, with_page
 from ..table import Table, declared
-from ..work.shuffle import Piece, buckets_for, parts_of
+from ..work.shuffle import ShuffleFile, buckets_for, parts_of
 from ..writer import Provenance, Step, Summary, View, made_from_expired
 from . import aggregation, comparison
 from .errors import AccountingBroken, CheckFailed
@@ -32,7 +32,7 @@ def aggregate(step: Step) -> Summary:
         AccountingBroken: a row appeared or vanished; nothing was published.
     """
     flow = step.flow
-    silver, tables = step.lake.follow(flow.silver, lambda version: _tables(step, version))
+    silver, tables = step.lake.read_current(flow.silver, lambda version: _tables(step, version))
     checks = [
         _added_up(a, t, silver.rows_out) for a, t in zip(flow.aggregates, tables, strict=True)
     ]
@@ -50,7 +50,7 @@ def aggregate(step: Step) -> Summary:
             checks=(check,),
             rows_out=len(table),
         )
-        if flow.report in writer.dataset.beside:
+        if flow.report in writer.dataset.sidecars:
             manifest, page = with_page(step, manifest, manifests)
             more["report"] = keep_page(step, page)
         manifests.append(writer.publish(manifest, is_over))
@@ -65,7 +65,7 @@ def schema_of(table: Table, aggregate: Aggregate) -> pa.Schema:
 
 
 def read(lake: Lake, flow: Flow, name: str) -> tuple[pa.Table, Manifest]:
-    """Read a published gold table; returns it and its version. Errors as of `Lake.follow`."""
+    """Read a published gold table; returns it and its version. Errors as of `Lake.read_current`."""
     aggregate, dataset = named(flow, name)
     schema = schema_of(flow.table, aggregate)
 
@@ -74,7 +74,7 @@ def read(lake: Lake, flow: Flow, name: str) -> tuple[pa.Table, Manifest]:
         content = lake.read("gold", entry)
         return parquet.read(f"gold/{entry.key}", content, entry, schema), version
 
-    return lake.follow(dataset, table)
+    return lake.read_current(dataset, table)
 
 
 def verify(view: View) -> None:
@@ -116,7 +116,7 @@ def _tables(step: Step, version: Manifest) -> tuple[Manifest, list[pa.Table]]:
     ]
 
 
-def _check_keys(step: Step, version: Manifest, keys: Sequence[Piece], buckets: int) -> None:
+def _check_keys(step: Step, version: Manifest, keys: Sequence[ShuffleFile], buckets: int) -> None:
     """Check that silver's keys are distinct: they are if their hashes are."""
     parts = (parts_of(keys, bucket) for bucket in range(buckets))
     tasks = [partial(aggregation.count_distinct, parts=some) for some in parts]

@@ -23,7 +23,7 @@ from pyarrow import json as arrow_json
 from ..lake.manifest import Fields
 from ..lake.records import Lines
 from ..table import Column, Table, field_of
-from .blocks import Block, Columns, Numbers, OneByOne, as_object
+from .record_batches import ArrowBatch, Numbers, PythonBatch, RecordBatch, as_object
 from .types import EXACT
 
 FEW = 16
@@ -36,7 +36,7 @@ REFUSED = re.compile(r"(?:Column\(/(?P<field>.*)\) changed from .*)?in row (?P<r
 """The end of Arrow's message, if it names the record."""
 
 
-def read(lines: Lines, table: Table, refused: set[bytes]) -> Iterator[Block]:
+def read(lines: Lines, table: Table, refused: set[bytes]) -> Iterator[RecordBatch]:
     """Parse some lines into blocks of the fields that a table declares, in no order.
 
     `refused` has texts of fields, such as `"id":4`, that Arrow refused in earlier lines. New ones
@@ -47,44 +47,46 @@ def read(lines: Lines, table: Table, refused: set[bytes]) -> Iterator[Block]:
     """
     reader = _Reader(lines, table, refused)
     yield from reader.columns()
-    odd = np.flatnonzero(reader.odd)
+    odd = np.flatnonzero(reader.needs_python)
     if len(odd):
-        yield OneByOne(lines, odd)
+        yield PythonBatch(lines, odd)
 
 
 class _Reader:
     """Reads lines with Arrow, and marks the lines that Arrow cannot read."""
 
     def __init__(self, lines: Lines, table: Table, refused: set[bytes]) -> None:
-        self.odd = ~lines.are_braced | (lines.ends - lines.starts >= LONG)
+        self.needs_python = ~lines.are_braced | (lines.ends - lines.starts >= LONG)
         """True for each line that Python must parse."""
         # Arrow can give neither JSON text nor an item of an array.
-        self.odd |= any(c.type == "json" or ITEM.search(str(c.fields)) for c in table.columns)
+        self.needs_python |= any(
+            c.type == "json" or ITEM.search(str(c.fields)) for c in table.columns
+        )
         self._lines = lines
         self._table = table
         self._paths = [field for column in table.columns for field in column.fields]
         for path in self._paths:
             while "." in path:  # `field_of` looks such a name up before it follows the path
-                self.odd[list(lines.with_text(_key(path)))] = True
+                self.needs_python[list(lines.with_text(_key(path)))] = True
                 path = path.partition(".")[2]
         for text in refused:
             alike = list(islice(lines.with_text(text), len(lines) // FEW))
             if len(alike) < len(lines) // FEW:  # if many lines have it, Arrow may read it here
-                self.odd[alike] = True
+                self.needs_python[alike] = True
         self._refused = refused
         self._content = lines.separated()
-        self._leave(np.flatnonzero(self.odd))
-        first = [as_object(lines.text(n)) for n in np.flatnonzero(~self.odd)[:FEW]]
+        self._defer_to_python(np.flatnonzero(self.needs_python))
+        first = [as_object(lines.text(n)) for n in np.flatnonzero(~self.needs_python)[:FEW]]
         self._schema = pa.schema(_struct(_as_texts(table, first)))  # Arrow infers all other fields
 
-    def columns(self) -> Iterator[Columns]:
+    def columns(self) -> Iterator[ArrowBatch]:
         """Read all records that Arrow can read."""
-        left, step = [np.flatnonzero(~self.odd)], 1
+        left, step = [np.flatnonzero(~self.needs_python)], 1
         while left:
             numbers = left.pop()
-            numbers = numbers[~self.odd[numbers]]
+            numbers = numbers[~self.needs_python[numbers]]
             if len(numbers) < FEW:
-                self._leave(numbers)
+                self._defer_to_python(numbers)
                 continue
             rows, refusal = self._read(numbers)
             if rows is not None:
@@ -96,10 +98,10 @@ class _Reader:
                 row = int(refusal["row"])
                 if row >= FEW:
                     step = 1
-                    self._leave(self._alike(numbers[row], refusal["field"]))
+                    self._defer_to_python(self._alike(numbers[row], refusal["field"]))
                 else:  # Arrow stops after a few records again and again, so skip more each time
                     step *= 2
-                self._leave(numbers[row : row + step])
+                self._defer_to_python(numbers[row : row + step])
                 left += [numbers[row + step :], numbers[:row]]
 
     def _read(self, numbers: Numbers) -> tuple[pa.Table | None, re.Match[str] | None]:
@@ -117,9 +119,9 @@ class _Reader:
         # Two objects on one line are not JSON, but Arrow reads both.
         return (rows, None) if len(rows) == len(numbers) else (None, None)
 
-    def _leave(self, numbers: Numbers) -> None:
+    def _defer_to_python(self, numbers: Numbers) -> None:
         """Leave some lines to Python."""
-        self.odd[numbers] = True
+        self.needs_python[numbers] = True
         for number in numbers:
             self._content[self._lines.starts[number] : self._lines.ends[number]] = ord(" ")
 
@@ -133,7 +135,7 @@ class _Reader:
             self._refused.add(value[0])
         return np.fromiter(self._lines.with_text(value[0], number + 1), np.int64)
 
-    def _exact(self, numbers: Numbers, rows: pa.Table) -> Iterator[Columns]:
+    def _exact(self, numbers: Numbers, rows: pa.Table) -> Iterator[ArrowBatch]:
         """The rows that Arrow read without loss; the others are left to Python."""
         fields, inexact = self._fields(numbers, rows), np.zeros(len(rows), bool)
         # Use no other columns: pyarrow 25.0.1 infers lists with wrong offsets.
@@ -142,12 +144,12 @@ class _Reader:
             for field in column.fields if column.type != "text" else ():
                 inexact |= _is_inexact(column, values[field])
         if inexact.any():
-            self._leave(numbers[inexact])
+            self._defer_to_python(numbers[inexact])
             exact = pa.array(~inexact)
             numbers = numbers[~inexact]
             values = {path: found.filter(exact) for path, found in values.items()}
         if len(numbers):
-            yield Columns(self._lines, numbers, values, fields)
+            yield ArrowBatch(self._lines, numbers, values, fields)
 
     def _fields(self, numbers: Numbers, rows: pa.Table) -> Fields:
         found: dict[str, tuple[str, ...]] = {}

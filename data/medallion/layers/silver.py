@@ -56,7 +56,7 @@ def transform(step: Step) -> Summary:
     """
     flow, writer = step.flow, step.writer
     previous = writer.previous.objects if writer.previous else None
-    cleaned = step.lake.follow(flow.bronze, lambda version: _clean(step, version))
+    cleaned = step.lake.read_current(flow.bronze, lambda version: _clean(step, version))
     bronze, silver = cleaned.version, cleaned.silver
     written, duplicates = writing.write(step.engine, silver, cleaned.ranges, previous)
     _check_stored(step, written)
@@ -204,7 +204,7 @@ def _rejected(step: Step, cleaned: Cleaned) -> Iterator[str]:
     """The rejects as JSON, with their positions in bronze."""
     starts = accumulate((one.records for one in cleaned.ranges), initial=0)
     for start, one in zip(starts, cleaned.ranges, strict=False):
-        rows = gather(step.engine.place.scratch, parts_of([one.rejected], 0), REJECTED_SCHEMA)
+        rows = gather(step.engine.context.scratch, parts_of([one.rejected], 0), REJECTED_SCHEMA)
         for row in rows.to_pylist():
             position = start + row["position"] % RANGE_POSITIONS
             yield Rejected(row["record"], row["reason"], position).to_json()

@@ -27,7 +27,7 @@ from ..lake.manifest import Profile, StoredObject, sha256
 from ..lake.partitions import Partition, Partitioning, text_of
 from ..lake.versions import Lake
 from ..table import POSITION, Table, declared, texts_of
-from ..work.shuffle import Buckets, Part, Piece, Place, buckets_of, gather, scatter
+from ..work.shuffle import Buckets, Segment, ShuffleFile, TaskContext, buckets_of, gather, scatter
 from . import drift
 from .cleaning import Cleaner
 from .drift import Seen
@@ -48,9 +48,9 @@ class CleanedRange:
     """A cleaned range: pieces of the usable rows, of their keys, and of the rejects."""
 
     records: int
-    rows: Piece
-    keys: Piece
-    rejected: Piece
+    rows: ShuffleFile
+    keys: ShuffleFile
+    rejected: ShuffleFile
     unusable: int
     by_partition: Counter[Partition]
     seen: Seen
@@ -60,7 +60,7 @@ class CleanedRange:
 class Work:
     """The work of one write task: all parts of a bucket, and the partitions in it."""
 
-    parts: Sequence[Part]
+    parts: Sequence[Segment]
     files: Mapping[Partition, int]
     """Partition to its number of files; rows are divided by key."""
 
@@ -73,7 +73,7 @@ class Written:
     stored: Mapping[str, str]
     """The keys of those that were stored now, to the MD5 of their content."""
     profile: Profile
-    new: Piece
+    new: ShuffleFile
     """The rows of objects that the previous version lacks, by key; empty for the first version."""
 
 
@@ -115,7 +115,9 @@ class Silver:
         return f"{self.prefix}{self.partitioning.path(partition)}"
 
 
-def clean_range(place: Place, silver: Silver, span: Range, name: str, first: int) -> CleanedRange:
+def clean_range(
+    context: TaskContext, silver: Silver, span: Range, name: str, first: int
+) -> CleanedRange:
     """Clean the records of a range, into pieces of a name.
 
     `first` is the position of its first record; later ranges have greater positions. Errors as of
@@ -123,7 +125,7 @@ def clean_range(place: Place, silver: Silver, span: Range, name: str, first: int
     """
     tables, rejected, batches, records = [silver.table.clean_schema.empty_table()], [], [], 0
     refused = set[bytes]()
-    for lines in lines_of(place, span):
+    for lines in lines_of(context, span):
         table, some, seen = silver.cleaner(lines, first + records, refused)
         tables.append(table)
         rejected += [vars(row) for row in some]
@@ -135,7 +137,7 @@ def clean_range(place: Place, silver: Silver, span: Range, name: str, first: int
     newest = [rows[silver.table.newest]] if silver.table.newest else []
     columns = [texts_of(rows, silver.table.keys), rows[POSITION], partitions, *newest]
     keys = pa.table(columns, silver.keys_schema)
-    scratch, buckets, of_text = place.scratch, silver.buckets, silver.partitioning.of_text
+    scratch, buckets, of_text = context.scratch, silver.buckets, silver.partitioning.of_text
     by_partition, one = _by_partition(partitions, buckets), buckets_of(unusable[POSITION], 1)
     counted = partitions.value_counts().to_pylist()
     return CleanedRange(
@@ -150,14 +152,14 @@ def clean_range(place: Place, silver: Silver, span: Range, name: str, first: int
 
 
 def superseded(
-    place: Place, silver: Silver, parts: Sequence[Part]
+    context: TaskContext, silver: Silver, parts: Sequence[Segment]
 ) -> dict[Partition, npt.NDArray[np.int64]]:
     """The positions of superseded rows, by partition, for the keys of one hash bucket.
 
     Of rows with the same key, the newest is kept; else the last, because data may change during a
     crawl.
     """
-    keys, kept = gather(place.scratch, parts, silver.keys_schema), "max"
+    keys, kept = gather(context.scratch, parts, silver.keys_schema), "max"
     if silver.table.newest:
         order = [("newest", "ascending", "at_start"), (POSITION, "ascending")]
         keys, kept = keys.take(pc.sort_indices(keys, order)), "last"
@@ -173,28 +175,28 @@ def superseded(
 
 
 def split_bucket(
-    place: Place,
+    context: TaskContext,
     silver: Silver,
-    parts: Sequence[Part],
+    parts: Sequence[Segment],
     name: str,
     slots: Mapping[Partition, range],
     number: int,
-) -> Piece:
+) -> ShuffleFile:
     """Scatter parts of a bucket that is too large for one task into `number` slots of whole files.
 
     `slots` has the slots of each partition, one per file.
     """
-    rows = gather(place.scratch, parts, silver.table.clean_schema)
+    rows = gather(context.scratch, parts, silver.table.clean_schema)
     texts = _partitions(silver, rows)
     known = [slots[silver.partitioning.of_text(text)] for text in texts.dictionary.to_pylist()]
     first = np.array([span.start for span in known])[texts.indices.to_numpy()]
     files = np.array([len(span) for span in known])[texts.indices.to_numpy()]
     slot = first + _file(texts_of(rows, silver.table.keys), files)
-    return scatter(place.scratch, name, rows, slot, number)
+    return scatter(context.scratch, name, rows, slot, number)
 
 
 def write_partitions(
-    place: Place,
+    context: TaskContext,
     silver: Silver,
     work: Work,
     name: str,
@@ -208,15 +210,15 @@ def write_partitions(
     version's objects of these partitions; it is None for the first version.
     """
     # Arrow sorts one chunk much faster than many.
-    rows = gather(place.scratch, work.parts, silver.table.clean_schema).combine_chunks()
+    rows = gather(context.scratch, work.parts, silver.table.clean_schema).combine_chunks()
     if len(without):
         rows = rows.filter(pc.invert(pc.is_in(rows[POSITION], value_set=pa.array(without))))
 
     # Each file is made here, while threads store earlier ones.
     made = starmap(partial(_made, silver), _files(silver.table, rows, work.files))
     known = None if before is None else {content_of(entry): entry for entry in before}
-    store = partial(_store, place.lake, known)
-    done = list(in_threads(place.lake.store.connections, store, made))
+    store = partial(_store, context.lake, known)
+    done = list(in_threads(context.lake.store.connections, store, made))
     new = [rows for *_, rows in done if rows is not None]
     differing = pa.concat_tables([silver.table.located_schema.empty_table(), *new])
     by_key = buckets_of(texts_of(differing, silver.table.keys), silver.key_buckets)
@@ -224,7 +226,7 @@ def write_partitions(
         objects=tuple(entry for entry, *_ in done),
         stored={entry.key: md5 for entry, md5, _ in done if md5},
         profile=drift.profile_of(silver.table, rows),
-        new=scatter(place.scratch, name, differing, by_key, silver.key_buckets),
+        new=scatter(context.scratch, name, differing, by_key, silver.key_buckets),
     )
 
 

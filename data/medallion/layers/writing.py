@@ -15,7 +15,7 @@ from ..lake.manifest import StoredObject
 from ..lake.partitions import Partition
 from ..work.engine import Engine, Task
 from ..work.regrouping import by_key
-from ..work.shuffle import TASK_BYTES, Part, Piece, parts_of, size
+from ..work.shuffle import TASK_BYTES, Segment, ShuffleFile, parts_of, size
 from . import silver_tasks
 from .silver_tasks import CleanedRange, Silver, Work, Written, files_for
 
@@ -79,7 +79,7 @@ def _planned(
     buckets: dict[int, list[Partition]] = defaultdict(list)
     for partition in sorted(rows):
         buckets[silver_tasks.bucket_of(partition, silver.buckets)].append(partition)
-    planned, divisions, tasks = [], [], list[Task[Piece]]()
+    planned, divisions, tasks = [], [], list[Task[ShuffleFile]]()
     for bucket, within in sorted(buckets.items()):
         parts = parts_of(pieces, bucket)
         files = {partition: files_for(rows[partition]) for partition in within}
@@ -97,8 +97,8 @@ def _planned(
 
 
 def _division(
-    silver: Silver, bucket: int, parts: Sequence[Part], rows: Mapping[Partition, int]
-) -> tuple[list[Task[Piece]], list[dict[Partition, int]]]:
+    silver: Silver, bucket: int, parts: Sequence[Segment], rows: Mapping[Partition, int]
+) -> tuple[list[Task[ShuffleFile]], list[dict[Partition, int]]]:
     """Divide a bucket that is too large for one task into slots of whole files.
 
     Returns:
@@ -117,7 +117,7 @@ def _division(
         within[-1][partition] = files
         within += [{partition: files} for _ in range(files - 1)]
     split = partial(silver_tasks.split_bucket, silver=silver, slots=slots, number=len(within))
-    tasks: list[Task[Piece]] = [
+    tasks: list[Task[ShuffleFile]] = [
         partial(split, parts=group, name=f"{group[0][0]}-{bucket}")
         for group in grouped(parts, size, TASK_BYTES // 2)
     ]

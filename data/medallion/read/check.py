@@ -58,10 +58,12 @@ def check(lake: Lake, flows: Sequence[Flow]) -> tuple[list[Checked], list[str]]:
 def _of_flow(lake: Lake, flow: Flow, under_way: bool) -> Iterator[Checked]:
     """Check each dataset of a flow against its log, and its version against its source."""
     verify = {flow.bronze: bronze.verify, flow.silver: comparison.verify}
-    verify |= {flow.gold[0]: gold.verify} | ({flow.chart: chart.verify} if flow.chart else {})
+    verify |= {flow.gold[0]: gold.verify} | (
+        {flow.chart_dataset: chart.verify} if flow.chart_dataset else {}
+    )
     source = {flow.silver: flow.bronze} | dict.fromkeys(flow.gold, flow.silver)
-    if flow.chart and flow.drawing:
-        source[flow.chart] = gold.named(flow, flow.drawing.of)[1]
+    if flow.chart_dataset and flow.chart:
+        source[flow.chart_dataset] = gold.named(flow, flow.chart.of)[1]
     versions: dict[Dataset | None, Manifest] = {}
     with workspace() as scratch:
         view = View(lake, Machine(LakeSettings.load(), lake, scratch), flow)

@@ -23,7 +23,7 @@ def lines_of(flow: Flow, report: Mapping[str, Any]) -> Iterator[str]:
     yield f"{flow.silver.path}, from {before or 'nothing'} to {report['snapshot']}"
     if not before and counts.get("added"):
         yield "This is the first version, or the one before is not known: all rows count as added."
-    known = [column.name for column in table.columns if column.known is not None]
+    known = [column.name for column in table.columns if column.accepted_values is not None]
     kinds = {
         "added": "",
         "removed": "",

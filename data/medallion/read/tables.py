@@ -79,7 +79,7 @@ def rows(
         found = declared(found.select(names), columns_of(flow)[dataset.path])
         return found.replace_schema_metadata(_told(version))
 
-    return lake.follow(dataset, table)
+    return lake.read_current(dataset, table)
 
 
 def rejected(lake: Lake, flow: Flow) -> pa.Table:
@@ -93,7 +93,7 @@ def rejected(lake: Lake, flow: Flow) -> pa.Table:
         found = _records(records, REJECTED, name, version.rows_rejected)
         return found.replace_schema_metadata(_told(version))
 
-    return lake.follow(flow.silver, table)
+    return lake.read_current(flow.silver, table)
 
 
 def _told(version: Manifest) -> dict[str, str]:

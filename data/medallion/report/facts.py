@@ -97,7 +97,7 @@ def gather(
         problems = in_threads(lake.store.connections, partial(lake.problem, version.layer), entries)
         missing |= {str(problem): None for problem in problems if problem}
     silver, bronze = versions.get(flow.silver.path), versions.get(flow.bronze.path)
-    if not chart and flow.chart and (drawn := versions.get(flow.chart.path)):
+    if not chart and flow.chart_dataset and (drawn := versions.get(flow.chart_dataset.path)):
         chart = had(lake.read, "gold", drawn.only_object()) or b""
     return Facts(
         flow=flow,

@@ -15,7 +15,7 @@ from typing import NamedTuple
 from ..lake.manifest import CELLS_A_DEGREE, Cells
 
 BAND, NODE = 104.0, 7.0  # the width of the band of all rows, and the thickness of a bar
-HAIR = 1.5  # the least width of a band, so that a few rows are visible
+MIN_WIDTH = 1.5  # the least width of a band, so that a few rows are visible
 BARS = {
     "api": (0.0, 0.0, ""),
     "bronze": (250.0, 0.0, "api"),
@@ -46,7 +46,7 @@ class Bar(NamedTuple):
 def way(rows: Mapping[str, int]) -> tuple[list[Bar], list[Bar]]:
     """The row flow, from the rows of each bar: all bars, and the bars that have a band."""
     scale = BAND / max(rows.get("bronze", 0), rows.get("silver", 0), 1)
-    width = {name: max(count * scale, HAIR) for name, count in rows.items()}
+    width = {name: max(count * scale, MIN_WIDTH) for name, count in rows.items()}
     bars, lost = [], width["silver"] if rows.get("silver") else 0.0
     for name, (along, aside, source) in BARS.items():
         if name in rows:

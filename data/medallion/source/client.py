@@ -44,10 +44,10 @@ from .errors import (
     ApiBodyMalformed,
     ApiBusy,
     ApiGaveUp,
-    ApiLeadsAway,
     ApiRefused,
     ApiTokenRefused,
     ApiUnreachable,
+    CrossHostLink,
     FatalApiError,
     RetriableApiError,
 )
@@ -185,7 +185,7 @@ class Client:
         """A page can link to the next one, but only the API of the settings may get the token."""
         ours, theirs = urlsplit(self._settings.api_url), urlsplit(url)
         if (ours.scheme, ours.netloc) != (theirs.scheme, theirs.netloc):
-            raise ApiLeadsAway(ours.geturl(), url, self._settings.name_of("API_URL"))
+            raise CrossHostLink(ours.geturl(), url, self._settings.name_of("API_URL"))
 
     def _seconds_left(self) -> float:
         return max(0.0, self._deadline - time.monotonic())

@@ -76,7 +76,7 @@ class ApiLoginFailed(FatalApiError):
     says = "The login to {url} failed ({problem}); check {setting}."
 
 
-class ApiLeadsAway(FatalApiError):
+class CrossHostLink(FatalApiError):
     next: str
     setting: str
     says = (

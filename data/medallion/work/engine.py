@@ -20,7 +20,7 @@ from ..lake.runs import began
 from ..lake.versions import Lake
 from ..settings import LakeSettings
 from .errors import ClusterEmpty, ClusterUnreachable, ThreadsRefused, WorkerDiffers, WorkersFailed
-from .shuffle import Folder, Place, Prefix
+from .shuffle import Folder, Prefix, TaskContext
 
 if TYPE_CHECKING:
     from distributed import Client, Future
@@ -30,8 +30,8 @@ CONNECT_SECONDS = 10.0
 WORKER_SECONDS = 60.0  # how long to wait for a first worker
 
 R = TypeVar("R")
-Task = Callable[[Place], R]
-"""A part of the work: does it in a place, and returns a small result."""
+Task = Callable[[TaskContext], R]
+"""A part of the work: does it in a context, and returns a small result."""
 
 
 @contextmanager
@@ -57,7 +57,7 @@ class Machine:
 
     def __init__(self, settings: LakeSettings, lake: Lake, folder: Path) -> None:
         self._threads = settings.threads or min(THREADS, os.cpu_count() or 1)
-        self.place = Place(lake, Folder(folder))
+        self.context = TaskContext(lake, Folder(folder))
 
     def run(self, tasks: Sequence[Task[R]], doing: str) -> Iterator[R]:
         """Run tasks; yields their results in order. `doing` is the label of the progress bar.
@@ -67,7 +67,7 @@ class Machine:
         """
         with ThreadPoolExecutor(self._threads) as pool:
             try:
-                results = pool.map(lambda task: task(self.place), tasks)
+                results = pool.map(lambda task: task(self.context), tasks)
             except RuntimeError as error:
                 raise ThreadsRefused(str(error)) from None
             yield from _shown(results, tasks, doing)
@@ -81,7 +81,7 @@ class Cluster:
         self._package = package
         self._prefix = f"{SCRATCH}{run}/"
         self._client: Client | None = None
-        self.place = Place(lake, Prefix(lake, self._prefix))
+        self.context = TaskContext(lake, Prefix(lake, self._prefix))
 
     def run(self, tasks: Sequence[Task[R]], doing: str) -> Iterator[R]:
         """As `Machine.run`.
@@ -113,7 +113,7 @@ class Cluster:
             with suppress(TimeoutError, OSError):
                 self._client.close(timeout=CONNECT_SECONDS)
             with suppress(StoreError):
-                store = self.place.lake.store
+                store = self.context.lake.store
                 dead = f"{SCRATCH}{began(now() - timedelta(days=1))}"
                 left = [k for k in store.listed("silver", SCRATCH) if k < dead or self._prefix in k]
                 store.remove("silver", left)
@@ -134,7 +134,7 @@ class Cluster:
 
 
 Engine = Machine | Cluster
-"""Runs tasks; its `place` is that of this process."""
+"""Runs tasks; its `context` is that of this process."""
 
 
 def _result(client: Client, future: Future[R]) -> R:
@@ -153,7 +153,7 @@ def _on_worker(prefix: str, package: str, version: str, task: Task[R]) -> R:
     if (ours := code_version(package)) != version:
         raise WorkerDiffers(ours, version)
     lake = Lake.connect(LakeSettings.load())
-    return task(Place(lake, Prefix(lake, prefix)))
+    return task(TaskContext(lake, Prefix(lake, prefix)))
 
 
 def _shown(results: Iterator[R], tasks: Sequence[Any], doing: str) -> Iterator[R]:

@@ -18,11 +18,11 @@ from ..lake.batches import grouped
 from ..table import texts_of
 from . import shuffle
 from .engine import Engine, Task
-from .shuffle import TASK_BYTES, Part, Piece, Place, parts_of, size
+from .shuffle import TASK_BYTES, Segment, ShuffleFile, TaskContext, parts_of, size
 
 FAN_OUT = 64  # buckets that one scatter makes, at most
 
-Sides = tuple[list[Part], ...]
+Sides = tuple[list[Segment], ...]
 """The parts of one bucket, a list per side. The same keys are in the same bucket on all sides."""
 
 
@@ -32,14 +32,18 @@ def few_buckets(amount: int, each: int) -> int:
 
 
 def by_key(
-    engine: Engine, schema: pa.Schema, keys: Sequence[str], buckets: int, *sides: Sequence[Piece]
+    engine: Engine,
+    schema: pa.Schema,
+    keys: Sequence[str],
+    buckets: int,
+    *sides: Sequence[ShuffleFile],
 ) -> Iterator[Sides]:
     """Yield the parts of each bucket; scatter large buckets again.
 
     A side is some pieces of rows of a schema, in as many buckets, by the hash of its `keys`.
     """
-    large: list[tuple[list[list[list[Part]]], int]] = []
-    tasks: list[Task[Piece]] = []
+    large: list[tuple[list[list[list[Segment]]], int]] = []
+    tasks: list[Task[ShuffleFile]] = []
     again = partial(scatter_again, schema=schema, keys=keys, buckets=buckets)
     for bucket in range(buckets):
         parts = tuple(parts_of(pieces, bucket) for pieces in sides)
@@ -62,15 +66,15 @@ def by_key(
 
 
 def scatter_again(
-    place: Place,
+    context: TaskContext,
     schema: pa.Schema,
     keys: Sequence[str],
-    parts: Sequence[Part],
+    parts: Sequence[Segment],
     name: str,
     buckets: int,
     number: int,
-) -> Piece:
+) -> ShuffleFile:
     """Scatter the rows of one of `buckets` buckets into `number` smaller ones."""
-    rows = shuffle.gather(place.scratch, parts, schema)
+    rows = shuffle.gather(context.scratch, parts, schema)
     slots = shuffle.hashes(texts_of(rows, keys)) // np.uint64(buckets) % np.uint64(number)
-    return shuffle.scatter(place.scratch, name, rows, slots.astype(np.int64), number)
+    return shuffle.scatter(context.scratch, name, rows, slots.astype(np.int64), number)

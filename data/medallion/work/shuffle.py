@@ -21,7 +21,7 @@ from ..lake.versions import Lake
 
 TASK_BYTES = 48 << 20  # Arrow bytes that one task holds, about; it bounds the memory of a run
 
-Part = tuple[str, int, int]
+Segment = tuple[str, int, int]
 """A part of a piece in a scratch: the piece's name, the first byte, and the byte after the last."""
 
 Buckets = npt.NDArray[np.int64]
@@ -45,7 +45,7 @@ class Folder:
         """Store content under a name; replaces earlier content."""
         (self.path / name).write_bytes(content)
 
-    def read(self, parts: Sequence[Part]) -> list[bytes]:
+    def read(self, parts: Sequence[Segment]) -> list[bytes]:
         """The bytes of each part."""
         return [self._part(*part) for part in parts]
 
@@ -65,8 +65,8 @@ class Prefix:
     def write(self, name: str, content: memoryview) -> None:  # noqa: D102 - as Folder says
         self.lake.store.put("silver", self.prefix + name, bytes(content))
 
-    def read(self, parts: Sequence[Part]) -> list[bytes]:  # noqa: D102
-        def part(wanted: Part) -> bytes:
+    def read(self, parts: Sequence[Segment]) -> list[bytes]:  # noqa: D102
+        def part(wanted: Segment) -> bytes:
             name, start, end = wanted
             return b"".join(self.lake.store.stream("silver", self.prefix + name, start, end))
 
@@ -78,7 +78,7 @@ Scratch = Folder | Prefix
 
 
 @dataclass(frozen=True)
-class Place:
+class TaskContext:
     """What a task gets where it runs: the lake, and the scratch of its run."""
 
     lake: Lake
@@ -86,13 +86,13 @@ class Place:
 
 
 @dataclass(frozen=True)
-class Piece:
+class ShuffleFile:
     """Rows in a scratch. Bucket b is the bytes from `offsets[b]` up to `offsets[b + 1]`."""
 
     name: str
     offsets: tuple[int, ...]
 
-    def part(self, bucket: int) -> Part:
+    def part(self, bucket: int) -> Segment:
         """The part of a bucket."""
         return self.name, self.offsets[bucket], self.offsets[bucket + 1]
 
@@ -102,7 +102,9 @@ def buckets_for(size: int, each: int) -> int:
     return max(1, math.ceil(size / each))
 
 
-def scatter(scratch: Scratch, name: str, table: pa.Table, buckets: Buckets, number: int) -> Piece:
+def scatter(
+    scratch: Scratch, name: str, table: pa.Table, buckets: Buckets, number: int
+) -> ShuffleFile:
     """Write a table as a piece of `number` buckets; rows keep their order within a bucket."""
     order = np.argsort(buckets, kind="stable")
     edges = np.searchsorted(buckets[order], np.arange(number + 1))
@@ -114,21 +116,21 @@ def scatter(scratch: Scratch, name: str, table: pa.Table, buckets: Buckets, numb
                 stream.write_table(ordered.slice(start, end - start))
         offsets.append(sink.tell())
     scratch.write(name, memoryview(sink.getvalue()))
-    return Piece(name, tuple(offsets))
+    return ShuffleFile(name, tuple(offsets))
 
 
-def size(part: Part) -> int:
+def size(part: Segment) -> int:
     """The size of a part in bytes."""
     _, start, end = part
     return end - start
 
 
-def parts_of(pieces: Iterable[Piece], bucket: int) -> list[Part]:
+def parts_of(pieces: Iterable[ShuffleFile], bucket: int) -> list[Segment]:
     """The parts of a bucket in some pieces, without empty ones."""
     return [part for piece in pieces if size(part := piece.part(bucket))]
 
 
-def gather(scratch: Scratch, parts: Sequence[Part], schema: pa.Schema) -> pa.Table:
+def gather(scratch: Scratch, parts: Sequence[Segment], schema: pa.Schema) -> pa.Table:
     """Read the rows of some parts, in order."""
     tables = [pa.ipc.open_stream(content).read_all() for content in scratch.read(parts)]
     return pa.concat_tables([schema.empty_table(), *tables])

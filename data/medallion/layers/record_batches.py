@@ -26,7 +26,7 @@ Values = Mapping[str, pa.Array]
 Numbers = npt.NDArray[np.int64]
 
 
-class Block(ABC):
+class RecordBatch(ABC):
     """Some parsed records. Each array has one value per record."""
 
     lines: Lines
@@ -34,7 +34,7 @@ class Block(ABC):
     """The line number of each record, from 0."""
     fields: Fields
     """The fields of all records, and the JSON types of each field."""
-    strangers: pa.Array
+    non_objects: pa.Array
     """True for each record that is not an object."""
 
     @abstractmethod
@@ -48,7 +48,7 @@ class Block(ABC):
         return field in self.fields or any(value is not _NOT_AN_OBJECT for value in found)
 
     @abstractmethod
-    def is_lost(self, column: Column, field: str) -> pa.Array:
+    def unreadable(self, column: Column, field: str) -> pa.Array:
         """True where a field has a value, which is lost if the column is null there."""
 
     def typed(self, column: Column, field: str) -> pa.Array:
@@ -59,21 +59,21 @@ class Block(ABC):
     def _values(self, field: str, exact: bool = False) -> pa.Array | list[Any]: ...
 
 
-class Columns(Block):
+class ArrowBatch(RecordBatch):
     """A block that Arrow has read: each field that a column reads, to its values."""
 
     def __init__(self, lines: Lines, numbers: Numbers, values: Values, fields: Fields) -> None:
         self.lines, self.numbers = lines, numbers
         self.fields = fields
-        self.strangers = pa.repeat(pa.scalar(False), len(numbers))
+        self.non_objects = pa.repeat(pa.scalar(False), len(numbers))
         self._by_field = values
 
-    def text(self, field: str) -> pa.Array:  # noqa: D102 - as Block says
+    def text(self, field: str) -> pa.Array:  # noqa: D102 - as RecordBatch says
         found = self._values(field)
         # If it is not a string, it is an object, and another column reads a field inside it.
         return found if pa.types.is_string(found.type) else pa.nulls(len(found), pa.string())
 
-    def is_lost(self, column: Column, field: str) -> pa.Array:  # noqa: D102
+    def unreadable(self, column: Column, field: str) -> pa.Array:  # noqa: D102
         found = self._values(field)
         if not pa.types.is_string(found.type):
             return pc.is_valid(found)
@@ -85,7 +85,7 @@ class Columns(Block):
         return self._by_field[field]
 
 
-class OneByOne(Block):
+class PythonBatch(RecordBatch):
     """A block of records that Python parses."""
 
     def __init__(self, lines: Lines, numbers: Numbers) -> None:
@@ -93,16 +93,16 @@ class OneByOne(Block):
         self._texts = [lines.text(number) for number in numbers]
         self._records = [as_object(text) for text in self._texts]
         self.fields = fields_of(self._records)
-        self.strangers = pa.array([record is _NOT_AN_OBJECT for record in self._records])
+        self.non_objects = pa.array([record is _NOT_AN_OBJECT for record in self._records])
 
-    def text(self, field: str) -> pa.Array:  # noqa: D102 - as Block says
+    def text(self, field: str) -> pa.Array:  # noqa: D102 - as RecordBatch says
         values = self._values(field)
         for number, value in enumerate(values):
             if isinstance(value, float):
                 values[number] = field_of(as_object(self._texts[number], exact=True), field)
         return pa.array(map(as_text, values), pa.string())
 
-    def is_lost(self, column: Column, field: str) -> pa.Array:  # noqa: D102
+    def unreadable(self, column: Column, field: str) -> pa.Array:  # noqa: D102
         values = self._values(field)
         if column.type == "text":
             return pa.array([isinstance(value, (bool, dict, list)) for value in values], pa.bool_())
