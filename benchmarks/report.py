@@ -123,7 +123,7 @@ def _name_lines(axes: Axes, ends: Sequence[tuple[tuple[float, float], str, str]]
 
 
 def _short(rows: float) -> str:
-    return f"{rows / 1e6:.1f} million" if rows >= 1e6 else f"{rows / 1e3:.0f} thousand"
+    return f"{rows / 1e6:.1f} M" if rows >= 1e6 else f"{rows / 1e3:.0f} k"
 
 
 def _measured(section: dict[str, Any]) -> str:
