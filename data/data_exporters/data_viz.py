@@ -15,7 +15,8 @@ def data_viz(aggregated, *args, **kwargs):
     It is published in gold, put into data/visualizations, and
     shown here.
     """
-    drawn = run_block(FLOW, FLOW.chart_dataset, chart.visualize, kwargs, upstream=aggregated)
+    target = FLOW.chart_dataset
+    drawn = run_block(FLOW, target, chart.visualize, kwargs, upstream=aggregated)
     return chart.show(*drawn)
 
 

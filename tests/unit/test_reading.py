@@ -47,7 +47,7 @@ def test_an_odd_record_is_read_as_it_is_and_the_others_by_arrow(odd, place):
     texts[place] = odd
     clean(CLEANER, texts)
     blocks = list(reading.read(Lines.joined(texts), TABLE, set()))
-    by_arrow = sum(len(b.numbers) for b in blocks if isinstance(b, reading.Columns))
+    by_arrow = sum(len(b.numbers) for b in blocks if isinstance(b, reading.ArrowBatch))
     # A few beside it are not worth a call of Arrow.
     assert by_arrow >= 40 - 2 * reading.FEW
     assert sorted(np.concatenate([b.numbers for b in blocks])) == list(range(40))
@@ -144,7 +144,7 @@ def test_one_kind_of_odd_records_costs_one_refusal(monkeypatch):
 def test_what_was_refused_before_is_read_by_arrow_where_all_records_have_it():
     texts = [b'{"number":%d,"name":"n","height":4.5}' % number for number in range(2_000)]
     blocks = list(reading.read(Lines.joined(texts), TABLE, {b'"height":4'}))
-    assert sum(len(b.numbers) for b in blocks if isinstance(b, reading.Columns)) == 2_000
+    assert sum(len(b.numbers) for b in blocks if isinstance(b, reading.ArrowBatch)) == 2_000
 
 
 def test_a_field_that_is_null_in_all_records_is_told_from_one_that_is_missing():
