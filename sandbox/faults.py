@@ -157,7 +157,7 @@ class RateLimiter:
         return self._limit - used - 1, None
 
 
-class Mischief:
+class FaultInjector:
     """Decides the faults of each request. Only for the server's thread."""
 
     def __init__(self, faults: Faults) -> None:

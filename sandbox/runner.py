@@ -16,7 +16,7 @@ from data.medallion.lake.versions import Lake
 from data.medallion.report.publishing import local_file
 from data.medallion.settings import Folders, LakeSettings
 
-from .leash import leashed
+from .process_group import in_own_group
 
 
 def mage(*arguments: str, log: Path | None = None) -> int:
@@ -34,7 +34,7 @@ def mage(*arguments: str, log: Path | None = None) -> int:
     settings = {**os.environ, "PYTHONIOENCODING": f"{encoding}:replace"}
     with ExitStack() as stack:
         out = stack.enter_context(log.open("wb")) if log else None
-        process = stack.enter_context(leashed(command, env=settings, stdout=out, stderr=out))
+        process = stack.enter_context(in_own_group(command, env=settings, stdout=out, stderr=out))
         return process.wait()
 
 

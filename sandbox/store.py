@@ -1,6 +1,6 @@
 """The embedded object store: its first user starts it, and it ends after its last user.
 
-Each user of a store holds a shared lock on a file in its folder. `keeper` waits for an exclusive
+Each user of a store holds a shared lock on a file in its folder. `store_lifetime` waits for an exclusive
 lock. It gets this lock when the last user is gone, even if that user was killed. Who only reads
 does not wait for the end, and a store that was only read is killed at once.
 """
@@ -128,7 +128,7 @@ def _start(folder: Path, users: IO[str], flags: tuple[str, ...]) -> subprocess.P
     # While a keeper ends its store, it holds the exclusive lock.
     if not lock(users, fcntl.LOCK_SH) or _is_held(folder / KEEPER):
         return None
-    command = [sys.executable, "-m", "sandbox.keeper", str(folder), *flags]
+    command = [sys.executable, "-m", "sandbox.store_lifetime", str(folder), *flags]
     try:
         return subprocess.Popen(
             command, cwd=ROOT, env={**os.environ, "PYTHONIOENCODING": "utf-8"},

@@ -14,7 +14,7 @@ from typing import Any
 
 from tornado.web import Application
 
-from ..faults import Faults, Mischief
+from ..faults import FaultInjector, Faults
 from ..local import LOOPBACK, LocalApi
 from .handlers import PATH, application
 from .served import Request, Served
@@ -69,11 +69,11 @@ class LocalBreweryApi(LocalApi):
     @property
     def faults(self) -> Faults:
         """The current faults. An assignment restarts their counts, and that of the rate limit."""
-        return self._served.mischief.faults
+        return self._served.injector.faults
 
     @faults.setter
     def faults(self, faults: Faults) -> None:
-        self._served.mischief = Mischief(faults)
+        self._served.injector = FaultInjector(faults)
 
     @property
     def requests(self) -> list[Request]:

@@ -70,8 +70,8 @@ class _Town:
     latitude: float
 
 
-class _Tongue(dict[str, str]):
-    """Makes random phrases: `tongue[rule]` is a new one each time, for str.format_map.
+class _Locale(dict[str, str]):
+    """Makes random phrases: `locale[rule]` is a new one each time, for str.format_map.
 
     A rule is a list of templates, or a dict of templates and their weights. In a template, `{word}`
     is a phrase of the rule `word`, `#` is a digit, and `%` is a digit other than 0.
@@ -108,9 +108,9 @@ def generate(count: int = 11_800, seed: int = 2026) -> list[Record]:
         raise ValueError(f"count must not be negative, not {count}")
     rng = random.Random(seed)
     words = json.loads(_beside("words.json"))
-    tongues = {name: _Tongue(rng, rules) for name, rules in words["tongues"].items()}
+    locales = {name: _Locale(rng, rules) for name, rules in words["locales"].items()}
     habits = {
-        name: _Tongue(rng, {rule: country[rule] for rule in _HABITS})
+        name: _Locale(rng, {rule: country[rule] for rule in _HABITS})
         for name, country in words["countries"].items()
     }
     places = list(csv.DictReader(_beside("locations.csv").splitlines()))
@@ -119,10 +119,10 @@ def generate(count: int = 11_800, seed: int = 2026) -> list[Record]:
     records: list[Record] = []
     for place, weight, rows in zip(places, weights, _allot(weights, count), strict=True):
         country = words["countries"][place["country"]]
-        tongue, habit = tongues[country["tongue"]], habits[place["country"]]
-        towns = _towns(rng, tongue, country, weight)
+        locale, habit = locales[country["locale"]], habits[place["country"]]
+        towns = _towns(rng, locale, country, weight)
         for _ in range(rows):
-            records.append(_brewery(rng, tongue, habit, place, _some_town(rng, towns)))
+            records.append(_brewery(rng, locale, habit, place, _some_town(rng, towns)))
     _repeat_neighbours(rng, records)
     _soil(rng, records)
     for record in records:
@@ -166,13 +166,13 @@ def _allot(weights: Sequence[int], count: int) -> list[int]:
 
 
 def _towns(
-    rng: random.Random, tongue: _Tongue, country: dict[str, Any], weight: int
+    rng: random.Random, locale: _Locale, country: dict[str, Any], weight: int
 ) -> list[_Town]:
     west, east = country["longitude"]
     south, north = country["latitude"]
     return [
         _Town(
-            tongue["city"],
+            locale["city"],
             round(west + (east - west) * rng.random(), 7),
             round(south + (north - south) * rng.random(), 7),
         )
@@ -187,20 +187,20 @@ def _some_town(rng: random.Random, towns: Sequence[_Town]) -> _Town:
 
 def _brewery(
     rng: random.Random,
-    tongue: _Tongue,
-    habit: _Tongue,
+    locale: _Locale,
+    habit: _Locale,
     place: dict[str, str],
     town: _Town,
 ) -> Record:
-    name = tongue["name"]
+    name = locale["name"]
     longitude, latitude = _coordinates(rng, town)
     return {
         "id": _uuid(rng),
         "name": name,
         "brewery_type": habit["brewery_type"],
-        "address_1": None if _lacks(rng, "address_1") else tongue["street"],
-        "address_2": None if _lacks(rng, "address_2") else tongue["address_2"],
-        "address_3": None if _lacks(rng, "address_3") else tongue["address_3"],
+        "address_1": None if _lacks(rng, "address_1") else locale["street"],
+        "address_2": None if _lacks(rng, "address_2") else locale["address_2"],
+        "address_3": None if _lacks(rng, "address_3") else locale["address_3"],
         "city": town.name,
         "state_province": place["state"],
         "postal_code": habit["postal_code"],

@@ -57,28 +57,28 @@ class _Handler(RequestHandler):
     def initialize(self, served: Served) -> None:
         self.served = served
         self.data = served.data
-        self.mischief = served.mischief
+        self.injector = served.injector
         self.note = served.begin(self.request)
         self._closed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         # Laravel trims arguments, so a blank value counts as missing.
         self.arguments = {name: value.strip() for name, value in self.note.query.items()}
 
     async def prepare(self) -> None:
-        faults = self.mischief.faults
+        faults = self.injector.faults
         if self.request.method not in ("GET", "HEAD"):
             self.set_header("Allow", "GET, HEAD")
             await self.fail(405, _not_supported(self.request))
-        elif found := self.mischief.cache.find(self.request.uri or ""):
+        elif found := self.injector.cache.find(self.request.uri or ""):
             self._answer_from_cache(*found)
-        elif self.limited and self.mischief.busy():
+        elif self.limited and self.injector.busy():
             await self._ask_to_wait(faults.busy_status, faults.retry_after_seconds)
         elif self.limited and (wait := self._seconds_over_limit()) is not None:
             await self._ask_to_wait(429, wait)
         else:
             await asyncio.sleep(faults.latency_seconds)
-            if self.mischief.reset():
+            if self.injector.reset():
                 self._reset()
-            elif status := self.mischief.error():
+            elif status := self.injector.error():
                 await self.fail(status)
 
     async def head(self) -> None:
@@ -129,9 +129,9 @@ class _Handler(RequestHandler):
         self.set_header("Cache-Control", cache)
         self.served.end(self.note, status)
         read = self.request.method == "GET"
-        cut = self.mischief.cut() if status == 200 and read else ""
+        cut = self.injector.cut() if status == 200 and read else ""
         if status == 200 and read and not cut:
-            self.mischief.cache.keep(self.request.uri or "", body, content_type, cache)
+            self.injector.cache.keep(self.request.uri or "", body, content_type, cache)
         if cut:
             await self._send_cut(body, cut)
         elif seconds and read:
@@ -148,10 +148,10 @@ class _Handler(RequestHandler):
         self.finish(kept.body)
 
     async def _ask_to_wait(self, status: int, seconds: float) -> None:
-        if asked := self.mischief.retry_after(seconds):
+        if asked := self.injector.retry_after(seconds):
             self.set_header("Retry-After", asked)
         self.set_header("X-RateLimit-Reset", math.ceil(time.time() + seconds))
-        self.set_header("X-RateLimit-Limit", self.mischief.faults.rate_limit)
+        self.set_header("X-RateLimit-Limit", self.injector.faults.rate_limit)
         self.set_header("X-RateLimit-Remaining", 0)
         await self.fail(status, "Too Many Attempts." if status == 429 else "Not Now.")
 
@@ -192,11 +192,11 @@ class _Handler(RequestHandler):
             stream.close()
 
     def _seconds_over_limit(self) -> float | None:
-        throttled = self.mischief.throttle(self.request.remote_ip or "")
+        throttled = self.injector.throttle(self.request.remote_ip or "")
         if throttled is None:
             return None
         left, wait = throttled
-        self.set_header("X-RateLimit-Limit", self.mischief.faults.rate_limit)
+        self.set_header("X-RateLimit-Limit", self.injector.faults.rate_limit)
         self.set_header("X-RateLimit-Remaining", left)
         return wait
 
@@ -207,18 +207,18 @@ class _List(_Handler):
             await self.refuse(found)
             return
         query = Query.of(self.arguments)
-        if status := self.mischief.page_error(query.page):
+        if status := self.injector.page_error(query.page):
             await self.fail(status)
             return
-        body, content_type = _instead(self.mischief.body(), self._page(query))
-        self.served.page_answered(self.mischief)
-        seconds = self.mischief.faults.drip_seconds
+        body, content_type = _instead(self.injector.body(), self._page(query))
+        self.served.page_answered(self.injector)
+        seconds = self.injector.faults.drip_seconds
         await self.send(body, content_type, _CACHE_LIST, seconds=seconds)
 
     def _page(self, query: Query) -> bytes:
-        rows = self.mischief.listing(self.data.order(query.sort), len(self.data.records))
+        rows = self.injector.listing(self.data.order(query.sort), len(self.data.records))
         start = (query.page - 1) * query.per_page
-        strings = self.mischief.faults.string_coordinates
+        strings = self.injector.faults.string_coordinates
         records = (self.data.json(row, strings) for row in rows[start : start + query.per_page])
         return b"[" + b",".join(records) + b"]"
 
@@ -230,7 +230,7 @@ class _Meta(_Handler):
             return
         query = Query.of(self.arguments)
         meta = self.data.meta | {"page": query.page, "per_page": query.per_page}
-        if self.mischief.faults.old_meta:
+        if self.injector.faults.old_meta:
             meta = {name: str(meta[name]) for name in ("total", "page", "per_page")}
         await self.answer(meta, _CACHE_LIST)
 

@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl
 
 from tornado.httputil import HTTPServerRequest
 
-from ..faults import Faults, Mischief
+from ..faults import FaultInjector, Faults
 from .dataset import Data
 
 REQUESTS_KEPT = 100_000
@@ -44,7 +44,7 @@ class Served:
         self.root = ""
         """The address of the server, when it is known."""
         self.data = Data(records)
-        self.mischief = Mischief(faults)
+        self.injector = FaultInjector(faults)
         self.requests: deque[Request] = deque(maxlen=REQUESTS_KEPT)
         self.most_at_once = 0
         self._under_way = 0
@@ -79,8 +79,8 @@ class Served:
             note.finished = time.monotonic()
             self._under_way -= 1
 
-    def page_answered(self, mischief: Mischief) -> None:
+    def page_answered(self, injector: FaultInjector) -> None:
         """Change the data after a page, if the faults require it."""
-        if mischief.change_is_due():
+        if injector.change_is_due():
             with self._lock:
-                self.data = self.data.changed(mischief.random)
+                self.data = self.data.changed(injector.random)

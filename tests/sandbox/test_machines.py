@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
-from sandbox import ROOT, keeper
+from sandbox import ROOT, store_lifetime
 from sandbox.store import StoreFailed
 
 
@@ -23,12 +23,12 @@ def intel_mac(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 def test_an_intel_mac_is_told_what_to_do(intel_mac):
     with pytest.raises(StoreFailed, match=r"not made for Intel Macs: .*`make up`.* MINIO_ENDPOINT"):
-        keeper._program()
+        store_lifetime._program()
 
 
 def test_an_intel_mac_may_have_its_own_store(intel_mac, tmp_path):
     (tmp_path / "weed").touch(mode=0o755)
-    assert keeper._program() == str(tmp_path / "weed")
+    assert store_lifetime._program() == str(tmp_path / "weed")
 
 
 LOCKS = sorted(path for path in ROOT.glob("*/requirements.lock") if "seaweedfs" in path.read_text())

@@ -136,7 +136,7 @@ def test_the_last_one_out_ends_it_however_the_others_ended(tmp_path):
 def test_a_keeper_that_was_killed_stands_in_nobodys_way(tmp_path):
     with embedded_store(tmp_path) as first:
         client(first).make_bucket("bronze")
-        for process in of(tmp_path, "sandbox.keeper"):
+        for process in of(tmp_path, "sandbox.store_lifetime"):
             process.kill()
             process.wait(10)
         with embedded_store(tmp_path) as second:

@@ -28,7 +28,7 @@ CANNOT_START = 126  # the exit status that a shell uses
 
 
 @contextmanager
-def leashed(command: Sequence[str], **options: Any) -> Iterator[subprocess.Popen[bytes]]:
+def in_own_group(command: Sequence[str], **options: Any) -> Iterator[subprocess.Popen[bytes]]:
     """Run a command in the repository's root and its own session, while the context lasts.
 
     The process has the exit status of the command. The end of the context waits for it.
@@ -38,10 +38,10 @@ def leashed(command: Sequence[str], **options: Any) -> Iterator[subprocess.Popen
         options: options of `subprocess.Popen`.
     """
     theirs, ours = os.pipe()
-    leash = [sys.executable, "-m", "sandbox.leash", str(theirs), *command]
+    command = [sys.executable, "-m", "sandbox.process_group", str(theirs), *command]
     try:
         process = subprocess.Popen(
-            leash, cwd=ROOT, start_new_session=True, pass_fds=(theirs,), **options
+            command, cwd=ROOT, start_new_session=True, pass_fds=(theirs,), **options
         )
     except BaseException:
         os.close(ours)
@@ -55,7 +55,7 @@ def leashed(command: Sequence[str], **options: Any) -> Iterator[subprocess.Popen
         process.wait()
 
 
-class _Leash:
+class _Group:
     def __init__(self) -> None:
         self._over = threading.Event()
         self._status = 0
@@ -155,4 +155,4 @@ def _session(process: int) -> int | None:
 
 
 if __name__ == "__main__":
-    sys.exit(_Leash().hold(int(sys.argv[1]), sys.argv[2:]))
+    sys.exit(_Group().hold(int(sys.argv[1]), sys.argv[2:]))

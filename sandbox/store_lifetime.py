@@ -1,6 +1,6 @@
 """The keeper of an embedded store: it starts SeaweedFS, and ends it after its last user.
 
-`python -m sandbox.keeper FOLDER FLAGS...` is not a child of the command that starts it, because
+`python -m sandbox.store_lifetime FOLDER FLAGS...` is not a child of the command that starts it, because
 that command may end before later users of the store. SeaweedFS comes from the package index. It
 serves only loopback, and requires keys.
 """
