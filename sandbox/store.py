@@ -1,8 +1,8 @@
 """The embedded object store: its first user starts it, and it ends after its last user.
 
-Each user of a store holds a shared lock on a file in its folder. `store_lifetime` waits for an exclusive
-lock. It gets this lock when the last user is gone, even if that user was killed. Who only reads
-does not wait for the end, and a store that was only read is killed at once.
+Each user of a store holds a shared lock on a file in its folder. `store_lifetime` waits for an
+exclusive lock. It gets this lock when the last user is gone, even if that user was killed. Who only
+reads does not wait for the end, and a store that was only read is killed at once.
 """
 
 from __future__ import annotations

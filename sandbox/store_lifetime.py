@@ -1,8 +1,8 @@
 """The keeper of an embedded store: it starts SeaweedFS, and ends it after its last user.
 
-`python -m sandbox.store_lifetime FOLDER FLAGS...` is not a child of the command that starts it, because
-that command may end before later users of the store. SeaweedFS comes from the package index. It
-serves only loopback, and requires keys.
+`python -m sandbox.store_lifetime FOLDER FLAGS...` is not a child of the command that starts it,
+because that command may end before later users of the store. SeaweedFS comes from the package
+index. It serves only loopback, and requires keys.
 """
 
 from __future__ import annotations
