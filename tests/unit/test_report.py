@@ -14,7 +14,7 @@ from data.medallion.errors import FlowUnusable
 from data.medallion.layers.drift import cells_of
 from data.medallion.report import pictures
 from data.medallion.report.language import Language
-from data.medallion.report.pictures import draw_map, way
+from data.medallion.report.pictures import draw_map, row_flow
 from data.medallion.rules import RULES
 from data.medallion.settings import LakeSettings
 from tests.reports import BEFORE, EVIL, FLOW, NOTHING, Elements, facts, page_of
@@ -81,7 +81,7 @@ def test_what_the_machinery_says_is_translated_as_far_as_it_is_known():
 def test_the_way_is_as_wide_as_its_rows(silver, rejected, duplicate):
     all_rows = silver + rejected + duplicate
     rows = {"api": all_rows, "bronze": all_rows, "silver": silver, "gold": silver}
-    bars, bands = way({**rows, "rejected": rejected, "duplicate": duplicate})
+    bars, bands = row_flow({**rows, "rejected": rejected, "duplicate": duplicate})
     width = {bar.name: bar.width for bar in bars}
     assert width.keys() == pictures.BARS.keys()
     assert {band.name for band in bands} <= pictures.BARS.keys() - {"api"}
@@ -92,10 +92,10 @@ def test_the_way_is_as_wide_as_its_rows(silver, rejected, duplicate):
 
 
 def test_a_way_that_ends_early():
-    bars, bands = way({"api": 5, "bronze": 5})
+    bars, bands = row_flow({"api": 5, "bronze": 5})
     assert [bar.name for bar in bars] == ["api", "bronze"]
     assert [band.name for band in bands] == ["bronze"]
-    assert way({}) == ([], [])
+    assert row_flow({}) == ([], [])
 
 
 # The map

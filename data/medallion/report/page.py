@@ -21,7 +21,7 @@ from ..source.completeness import VALUES_OF
 from ..table import Table
 from .facts import Facts
 from .language import Language
-from .pictures import SIZES, draw_map, way
+from .pictures import SIZES, draw_map, row_flow
 
 if TYPE_CHECKING:
     from jinja2 import Template
@@ -49,7 +49,7 @@ def _template() -> Template:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    functions = (b64encode, began, counted, dictionary, draw_map, generated, urlsplit, way)
+    functions = (b64encode, began, counted, dictionary, draw_map, generated, urlsplit, row_flow)
     environment.globals.update({function.__name__: function for function in functions})
     environment.globals.update(media=MEDIA_TYPES, sizes=SIZES, values_of=VALUES_OF)
     return environment.get_template("page.html")

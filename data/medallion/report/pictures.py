@@ -24,7 +24,7 @@ BARS = {
     "rejected": (400.0, 150.0, "bronze"),
     "duplicate": (480.0, 196.0, "bronze"),
 }
-"""Bar to its two coordinates (along the flow, and aside), and the bar that its rows come from."""
+"""Bar to its two coordinates (along the flow, and across it), and the bar that its rows come from."""
 
 MAP_WIDTH = 1040.0
 FLATTEST, TALLEST = 4.0, 1.6  # the largest and smallest ratio of a map's width to its height
@@ -34,25 +34,25 @@ STEPS = (30, 15, 10, 5, 2, 1, 0.5)  # possible degrees between two lines of the 
 
 
 class Bar(NamedTuple):
-    """A bar: a layer or a loss, with its coordinates along the flow and aside, and its width."""
+    """A bar: a layer or a loss, with its coordinates along the flow and across it, and its width."""
 
     name: str
     along: float
-    aside: float
+    offset: float
     width: float
     begin: tuple[float, float]  # of the band to this bar
 
 
-def way(rows: Mapping[str, int]) -> tuple[list[Bar], list[Bar]]:
+def row_flow(rows: Mapping[str, int]) -> tuple[list[Bar], list[Bar]]:
     """The row flow, from the rows of each bar: all bars, and the bars that have a band."""
     scale = BAND / max(rows.get("bronze", 0), rows.get("silver", 0), 1)
     width = {name: max(count * scale, MIN_WIDTH) for name, count in rows.items()}
     bars, lost = [], width["silver"] if rows.get("silver") else 0.0
-    for name, (along, aside, source) in BARS.items():
+    for name, (along, offset, source) in BARS.items():
         if name in rows:
-            begin = BARS[source or name][0] + NODE, lost if aside else 0.0
-            bars.append(Bar(name, along, aside, width[name], begin))
-            lost += width[name] if aside and rows[name] else 0.0
+            begin = BARS[source or name][0] + NODE, lost if offset else 0.0
+            bars.append(Bar(name, along, offset, width[name], begin))
+            lost += width[name] if offset and rows[name] else 0.0
     return bars, [bar for bar in bars if bar.name != "api" and rows[bar.name]]
 
 
