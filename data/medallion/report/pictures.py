@@ -24,7 +24,7 @@ BARS = {
     "rejected": (400.0, 150.0, "bronze"),
     "duplicate": (480.0, 196.0, "bronze"),
 }
-"""Bar to its two coordinates (along the flow, and across it), and the bar that its rows come from."""
+"""Bar to its two coordinates (along the flow, across it), and the bar its rows come from."""
 
 MAP_WIDTH = 1040.0
 FLATTEST, TALLEST = 4.0, 1.6  # the largest and smallest ratio of a map's width to its height
@@ -34,7 +34,7 @@ STEPS = (30, 15, 10, 5, 2, 1, 0.5)  # possible degrees between two lines of the 
 
 
 class Bar(NamedTuple):
-    """A bar: a layer or a loss, with its coordinates along the flow and across it, and its width."""
+    """A bar: a layer or a loss, with its coordinates along and across the flow, and its width."""
 
     name: str
     along: float
