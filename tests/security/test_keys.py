@@ -55,9 +55,10 @@ WAYS = ("pair", "aws", "profile", "default", "identity", "container", "instance"
 
 
 @pytest.fixture(scope="module")
-def root(tmp_path_factory) -> Iterator[dict[str, str]]:
+def root(tmp_path_factory, request) -> Iterator[dict[str, str]]:
     """The settings of a store that gives sessions: that of MINIO_ENDPOINT, or SeaweedFS."""
     if "MINIO_ENDPOINT" in os.environ:
+        request.getfixturevalue("store")  # it refuses a store that is in use, before it is filled
         yield {name: value for name, value in os.environ.items() if name.startswith("MINIO_")}
         return
     folder = tmp_path_factory.mktemp("sessions")
