@@ -68,7 +68,7 @@ def measured(work: Workload) -> tuple[int, dict[str, float]]:
             silver_tasks.write_partitions(
                 context,
                 silver,
-                Work([cleaned.rows.part(bucket)], files),
+                Work([cleaned.rows.segment(bucket)], files),
                 f"new-{bucket}",
                 np.array([], np.int64),
                 None,

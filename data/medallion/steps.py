@@ -50,7 +50,8 @@ def run_block(
     def leased(view: View, settings: Settings, datasets: Sequence[Dataset], run: str) -> T:
         leases = Lake.connect(settings.lake.for_leases).store
         layer, log = datasets[0].layer, logs.key_of(run, datasets[0].block)
-        made_from, failed = upstream.get("entry", "") if upstream else None, _attempt(variables) > 1
+        made_from = upstream.get("entry", "") if upstream else None
+        failed = _attempt(variables) > 1
         try:
             failed |= log in view.lake.store.listed(layer, log)
         except BucketMissing:

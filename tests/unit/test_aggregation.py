@@ -24,7 +24,7 @@ from data.medallion.layers.aggregation import count_distinct, group_objects, joi
 from data.medallion.layers.errors import MeasureTooLarge
 from data.medallion.layers.gold import schema_of
 from data.medallion.table import Column, Table
-from data.medallion.work.shuffle import Folder, TaskContext, parts_of
+from data.medallion.work.shuffle import Folder, TaskContext, segments_of
 from tests.stations import HEIGHTS, STATIONS, TABLE, YEARS
 
 ALL = Aggregate(
@@ -96,7 +96,7 @@ def grouped(received, aggregates, tasks=1, flow=STATIONS):
             for n, share in enumerate(shares)
         ]
         pieces = [piece for _, piece in found]
-        distinct = sum(count_distinct(context, parts_of(pieces, bucket)) for bucket in range(2))
+        distinct = sum(count_distinct(context, segments_of(pieces, bucket)) for bucket in range(2))
     assert distinct == len({tuple(row[key] for key in flow.table.keys) for row in received})
     return [
         joined(schema_of(flow.table, a), a, [groups[n] for groups, _ in found])

@@ -25,8 +25,8 @@ from data.medallion.work.shuffle import (
     buckets_for,
     gather,
     hashes,
-    parts_of,
     scatter,
+    segments_of,
 )
 from tests.cleaning import clean
 from tests.stations import TABLE
@@ -56,7 +56,7 @@ def test_what_is_scattered_is_gathered_once_and_in_order(scratch, inputs, number
         for (text, position), bucket in zip(pairs, buckets, strict=True):
             expected[bucket].append({"id": text, "position": position})
     for bucket, wanted in expected.items():
-        assert gather(scratch, parts_of(pieces, bucket), SCHEMA).to_pylist() == wanted
+        assert gather(scratch, segments_of(pieces, bucket), SCHEMA).to_pylist() == wanted
 
 
 @given(st.integers(0, 10**13), st.integers(1, 10**9))
@@ -132,7 +132,7 @@ def test_of_rows_with_one_key_the_newest_or_the_last_is_kept(tmp_path_factory, k
 
     @given(st.lists(st.tuples(keys[key], partitions, newest)))
     def holds(received):
-        parts = parts_of([keys_piece(folder, silver, received)], 0)
+        parts = segments_of([keys_piece(folder, silver, received)], 0)
         found = superseded(TaskContext(None, folder), silver, parts)
         # A null is less than any value.
         order = sorted(

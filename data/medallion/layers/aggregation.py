@@ -13,7 +13,7 @@ from ..lake import parquet
 from ..lake.manifest import StoredObject
 from ..lake.partitions import Partitioning
 from ..table import Table, texts_of
-from ..work.shuffle import Segment, ShuffleFile, TaskContext, gather, hashes, scatter
+from ..work.shuffle import Segment, ShuffleFile, TaskContext, gather, hashes, scatter, slots_of
 from .errors import MeasureTooLarge
 
 # No column of a table can have these names, and no Arrow aggregate.
@@ -46,8 +46,8 @@ def group_objects(
     """Group the rows of some silver objects; errors as of `Lake.read` and `parquet.read`.
 
     Returns:
-        One table per aggregate: its keys, and the partial values of each group. And a piece of a
-        name, with the hash of each row's key, in so many buckets.
+        One table per aggregate: its keys, and the partial values of each group. And a shuffle file
+        of this name, with the hash of each row's key, in so many buckets.
     """
     named = [name for a in aggregates for name in (*a.keys, *(m.column for m in a.measures))]
     used = dict.fromkeys((*filter(None, named), *table.keys))
@@ -67,14 +67,14 @@ def group_objects(
     index = rows[PARTITION].combine_chunks()
     keys = {n: columns[n].take(index) if n in columns else rows[n] for n in table.keys}
     found = hashes(texts_of(pa.table(keys), table.keys))
-    slots = (found % np.uint64(buckets)).astype(np.int64)
-    piece = scatter(context.scratch, name, pa.table([found], HASHES), slots, buckets)
-    return [_partial(aggregate, rows, columns) for aggregate in aggregates], piece
+    slots = slots_of(found, buckets)
+    keys_file = scatter(context.scratch, name, pa.table([found], HASHES), slots, buckets)
+    return [_partial(aggregate, rows, columns) for aggregate in aggregates], keys_file
 
 
-def count_distinct(context: TaskContext, parts: Sequence[Segment]) -> int:
+def count_distinct(context: TaskContext, segments: Sequence[Segment]) -> int:
     """The number of distinct hashes in a bucket."""
-    return len(np.unique(gather(context.scratch, parts, HASHES)["hash"].to_numpy()))
+    return len(np.unique(gather(context.scratch, segments, HASHES)["hash"].to_numpy()))
 
 
 def joined(schema: pa.Schema, aggregate: Aggregate, partial: Sequence[pa.Table]) -> pa.Table:

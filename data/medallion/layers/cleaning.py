@@ -59,15 +59,15 @@ class Cleaner:
             and what the records look like.
         """
         tables, rejected, seen = [self.table.clean_schema.empty_table()], [], []
-        for block in read(lines, self.table, set() if refused is None else refused):
-            columns, look = self._columns(block)
-            columns[POSITION] = pa.array(block.numbers + start, pa.int64())
+        for batch in read(lines, self.table, set() if refused is None else refused):
+            columns, look = self._columns(batch)
+            columns[POSITION] = pa.array(batch.numbers + start, pa.int64())
             schema = self.table.clean_schema
             rows = pa.table({name: columns[name] for name in schema.names}, schema)
-            reasons = self._reasons(rows, block.non_objects)
+            reasons = self._reasons(rows, batch.non_objects)
             unusable = pc.is_valid(reasons)
             for n in pc.indices_nonzero(unusable).to_pylist():
-                number = int(block.numbers[n])
+                number = int(batch.numbers[n])
                 text = lines.text(number).decode()
                 rejected.append(Rejected(text, reasons[n].as_py(), start + number))
             tables.append(rows.filter(pc.invert(unusable)) if unusable.true_count else rows)
@@ -80,30 +80,30 @@ class Cleaner:
         """The key of each record as one text; None for a record without one."""
         lines = Lines.joined(text.encode() for text, _ in items)
         found: list[str | None] = [None] * len(lines)
-        for block in read(lines, self.table, set()):
-            keys = pa.table(self._columns(block)[0])
-            for number, key in zip(block.numbers, texts_of(keys, self.table.keys), strict=True):
+        for batch in read(lines, self.table, set()):
+            keys = pa.table(self._columns(batch)[0])
+            for number, key in zip(batch.numbers, texts_of(keys, self.table.keys), strict=True):
                 found[number] = key.as_py()
         return found
 
-    def _columns(self, block: RecordBatch) -> tuple[dict[str, pa.Array], Seen]:
+    def _columns(self, batch: RecordBatch) -> tuple[dict[str, pa.Array], Seen]:
         """The declared columns, and what the records look like."""
         columns: dict[str, pa.Array] = {}
-        seen = Seen(block.fields)
+        seen = Seen(batch.fields)
         for column in self.table.columns:
             if column.derive:
                 continue
-            found = columns[column.name] = _found(column, block)
-            each = [pc.and_(pc.is_null(found), block.unreadable(column, f)) for f in column.fields]
+            found = columns[column.name] = _found(column, batch)
+            each = [pc.and_(pc.is_null(found), batch.unreadable(column, f)) for f in column.fields]
             lost = reduce(pc.or_, each)
             values = len(found) - found.null_count
-            if values or lost.true_count or any(map(block.has, column.fields)):
+            if values or lost.true_count or any(map(batch.has, column.fields)):
                 seen.values[column.name] = values
             if lost.true_count:
                 seen.unreadable[column.name] = lost.true_count
-                first = as_object(block.lines.text(block.numbers[lost.index(True).as_py()]))
+                first = as_object(batch.lines.text(batch.numbers[lost.index(True).as_py()]))
                 seen.examples[column.name] = reprlib.repr(self.table.value(first, column.name))
-        rows = len(block.numbers)
+        rows = len(batch.numbers)
         with OwnCode(self.clean, "the columns that it changes") as own:
             changed = own.expect(self.clean(dict(columns)), Mapping, "a dict of columns")
             for name, found in changed.items():
@@ -112,7 +112,7 @@ class Cleaner:
                 columns[name] = _fitted(found, self.table[name], rows, own)
         for column in self.table.columns:
             if column.derive is record_hash:
-                columns[RECORD] = pa.array(map(block.lines.text, block.numbers), pa.binary())
+                columns[RECORD] = pa.array(map(batch.lines.text, batch.numbers), pa.binary())
             if column.derive:
                 with OwnCode(column.derive, f"the column {column.name}") as own:
                     columns[column.name] = _fitted(column.derive(columns), column, rows, own)
@@ -123,7 +123,7 @@ class Cleaner:
         required = self.table.required
         missing = [pc.is_null(table[name].combine_chunks()) for name in required]
         conditions = pa.StructArray.from_arrays(
-            [non_objects, *missing], names=["stranger", *required]
+            [non_objects, *missing], names=["non_object", *required]
         )
         reasons = ["not an object", *(f"no {name}" for name in required)]
         problems = Partitioning(self.table.partition_schema).problems(table)
@@ -143,14 +143,14 @@ def _fitted(found: Any, column: Column, rows: int, own: OwnCode) -> pa.Array:
     return found.cast(wanted)
 
 
-def _found(column: Column, block: RecordBatch) -> pa.Array:
+def _found(column: Column, batch: RecordBatch) -> pa.Array:
     """A column's values; each comes from the first of its fields that has one."""
     first, *others = column.fields
     if column.type != "text":
-        return pc.coalesce(*(block.typed(column, field) for field in column.fields))
-    found = tidied(block.text(first))
+        return pc.coalesce(*(batch.typed(column, field) for field in column.fields))
+    found = tidied(batch.text(first))
     for field in others:
-        other = block.text(field)
+        other = batch.text(field)
         # Tidying is slow, and most other fields repeat the first one: skip it if it cannot help.
         if pc.and_(pc.is_null(found), pc.is_valid(other)).true_count:
             found = pc.coalesce(found, tidied(other))

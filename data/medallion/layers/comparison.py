@@ -43,10 +43,10 @@ def check_keys(view: View, version: Manifest) -> None:
     silver = Silver.of(view.flow, key_buckets=few_buckets(version.rows_out, ROWS_AT_ONCE))
     keys, buckets = silver.table.keys, silver.key_buckets
     schema = pa.schema([silver.table[name].field for name in keys])
-    pieces = _scattered(view, silver, "exact", version.objects, schema)
+    shuffle_files = _scattered(view, silver, "exact", version.objects, schema)
     tasks = [
-        partial(count_keys, schema=schema, parts=parts)
-        for (parts,) in by_key(view.engine, schema, keys, buckets, pieces)
+        partial(count_keys, schema=schema, segments=segments)
+        for (segments,) in by_key(view.engine, schema, keys, buckets, shuffle_files)
     ]
     found = sum(view.engine.run(tasks, "counting silver's keys"))
     if found != version.rows_out:
@@ -139,13 +139,13 @@ def compare(
 ) -> Comparison:
     """Compare two versions, for the keys of one hash bucket."""
     schema = silver.table.located_schema
-    was, now = (gather(context.scratch, parts, schema) for parts in (before, after))
+    was, now = (gather(context.scratch, segments, schema) for segments in (before, after))
     return changes.compare(silver.table, was, now)
 
 
-def count_keys(context: TaskContext, schema: pa.Schema, parts: Sequence[Segment]) -> int:
+def count_keys(context: TaskContext, schema: pa.Schema, segments: Sequence[Segment]) -> int:
     """The number of distinct keys in a hash bucket; there are no other columns."""
-    keys = texts_of(gather(context.scratch, parts, schema), schema.names)
+    keys = texts_of(gather(context.scratch, segments, schema), schema.names)
     return int(pc.count_distinct(keys).as_py())
 
 

@@ -16,7 +16,7 @@ from ..lake.manifest import Check, Manifest
 from ..lake.versions import Lake
 from ..report.publishing import keep_page, with_page
 from ..table import Table, declared
-from ..work.shuffle import ShuffleFile, buckets_for, parts_of
+from ..work.shuffle import ShuffleFile, buckets_for, segments_of
 from ..writer import Provenance, Step, Summary, View, made_from_expired
 from . import aggregation, comparison
 from .errors import AccountingBroken, CheckFailed
@@ -118,8 +118,8 @@ def _tables(step: Step, version: Manifest) -> tuple[Manifest, list[pa.Table]]:
 
 def _check_keys(step: Step, version: Manifest, keys: Sequence[ShuffleFile], buckets: int) -> None:
     """Check that silver's keys are distinct: they are if their hashes are."""
-    parts = (parts_of(keys, bucket) for bucket in range(buckets))
-    tasks = [partial(aggregation.count_distinct, parts=some) for some in parts]
+    segments = (segments_of(keys, bucket) for bucket in range(buckets))
+    tasks = [partial(aggregation.count_distinct, segments=some) for some in segments]
     if sum(step.engine.run(tasks, "counting silver's keys")) != version.rows_out:
         comparison.check_keys(step, version)
 

@@ -37,7 +37,7 @@ REFUSED = re.compile(r"(?:Column\(/(?P<field>.*)\) changed from .*)?in row (?P<r
 
 
 def read(lines: Lines, table: Table, refused: set[bytes]) -> Iterator[RecordBatch]:
-    """Parse some lines into blocks of the fields that a table declares, in no order.
+    """Parse some lines into batches of the fields that a table declares, in no order.
 
     `refused` has texts of fields, such as `"id":4`, that Arrow refused in earlier lines. New ones
     are added, so that Arrow does not try later lines with the same text.
@@ -169,12 +169,17 @@ class _Reader:
 
 
 def _as_texts(table: Table, first: list[dict[str, Any]]) -> list[str]:
-    """The fields that Arrow must read as text: a time too, unless the first ones are numbers."""
+    """The fields that Arrow must read as text."""
+
+    def are_numbers(field: str) -> bool:
+        kinds = {type(field_of(record, field)) for record in first} - {type(None)}
+        return bool(kinds) and kinds <= {int, float}
+
     paths = []
-    for column in (c for c in table.columns if c.type in {"text", "timestamp"}):
+    for column in table.columns:
         for field in column.fields:
-            kinds = {type(field_of(r, field)) for r in first if column.type == "timestamp"}
-            if not (kinds & {int, float} and kinds <= {int, float, type(None)}):
+            is_time = column.type == "timestamp"
+            if column.type == "text" or (is_time and not are_numbers(field)):
                 paths.append(field)
     return paths
 

@@ -60,7 +60,7 @@ class RecordBatch(ABC):
 
 
 class ArrowBatch(RecordBatch):
-    """A block that Arrow has read: each field that a column reads, to its values."""
+    """A batch that Arrow has read: each field that a column reads, to its values."""
 
     def __init__(self, lines: Lines, numbers: Numbers, values: Values, fields: Fields) -> None:
         self.lines, self.numbers = lines, numbers
@@ -86,7 +86,7 @@ class ArrowBatch(RecordBatch):
 
 
 class PythonBatch(RecordBatch):
-    """A block of records that Python parses."""
+    """A batch of records that Python parses."""
 
     def __init__(self, lines: Lines, numbers: Numbers) -> None:
         self.lines, self.numbers = lines, numbers

@@ -16,7 +16,7 @@ from ..lake.manifest import Changes, Check, Copy, Drift, Manifest, Profile
 from ..lake.records import CONTENT_TYPE, array_lines
 from ..work.engine import Task
 from ..work.regrouping import few_buckets
-from ..work.shuffle import TASK_BYTES, gather, parts_of
+from ..work.shuffle import TASK_BYTES, gather, segments_of
 from ..writer import Provenance, Step, Summary, View, made_from_expired
 from . import drift, silver_tasks, writing
 from .cleaning import Rejected
@@ -204,7 +204,7 @@ def _rejected(step: Step, cleaned: Cleaned) -> Iterator[str]:
     """The rejects as JSON, with their positions in bronze."""
     starts = accumulate((one.records for one in cleaned.ranges), initial=0)
     for start, one in zip(starts, cleaned.ranges, strict=False):
-        rows = gather(step.engine.context.scratch, parts_of([one.rejected], 0), REJECTED_SCHEMA)
+        rows = gather(step.engine.context.scratch, segments_of([one.rejected], 0), REJECTED_SCHEMA)
         for row in rows.to_pylist():
             position = start + row["position"] % RANGE_POSITIONS
             yield Rejected(row["record"], row["reason"], position).to_json()

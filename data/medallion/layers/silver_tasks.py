@@ -45,7 +45,7 @@ REJECTED_SCHEMA = pa.schema(
 
 @dataclass(frozen=True)
 class CleanedRange:
-    """A cleaned range: pieces of the usable rows, of their keys, and of the rejects."""
+    """A cleaned range: shuffle files of the usable rows, of their keys, and of the rejects."""
 
     records: int
     rows: ShuffleFile
@@ -58,9 +58,9 @@ class CleanedRange:
 
 @dataclass(frozen=True)
 class Work:
-    """The work of one write task: all parts of a bucket, and the partitions in it."""
+    """The work of one write task: all segments of a bucket, and the partitions in it."""
 
-    parts: Sequence[Segment]
+    segments: Sequence[Segment]
     files: Mapping[Partition, int]
     """Partition to its number of files; rows are divided by key."""
 
@@ -118,7 +118,7 @@ class Silver:
 def clean_range(
     context: TaskContext, silver: Silver, span: Range, name: str, first: int
 ) -> CleanedRange:
-    """Clean the records of a range, into pieces of a name.
+    """Clean the records of a range, into shuffle files of a name.
 
     `first` is the position of its first record; later ranges have greater positions. Errors as of
     `lines_of`.
@@ -152,14 +152,14 @@ def clean_range(
 
 
 def superseded(
-    context: TaskContext, silver: Silver, parts: Sequence[Segment]
+    context: TaskContext, silver: Silver, segments: Sequence[Segment]
 ) -> dict[Partition, npt.NDArray[np.int64]]:
     """The positions of superseded rows, by partition, for the keys of one hash bucket.
 
     Of rows with the same key, the newest is kept; else the last, because data may change during a
     crawl.
     """
-    keys, kept = gather(context.scratch, parts, silver.keys_schema), "max"
+    keys, kept = gather(context.scratch, segments, silver.keys_schema), "max"
     if silver.table.newest:
         order = [("newest", "ascending", "at_start"), (POSITION, "ascending")]
         keys, kept = keys.take(pc.sort_indices(keys, order)), "last"
@@ -177,16 +177,16 @@ def superseded(
 def split_bucket(
     context: TaskContext,
     silver: Silver,
-    parts: Sequence[Segment],
+    segments: Sequence[Segment],
     name: str,
     slots: Mapping[Partition, range],
     number: int,
 ) -> ShuffleFile:
-    """Scatter parts of a bucket that is too large for one task into `number` slots of whole files.
+    """Scatter segments of a bucket, too large for one task, into `number` slots of whole files.
 
     `slots` has the slots of each partition, one per file.
     """
-    rows = gather(context.scratch, parts, silver.table.clean_schema)
+    rows = gather(context.scratch, segments, silver.table.clean_schema)
     texts = _partitions(silver, rows)
     known = [slots[silver.partitioning.of_text(text)] for text in texts.dictionary.to_pylist()]
     first = np.array([span.start for span in known])[texts.indices.to_numpy()]
@@ -206,11 +206,11 @@ def write_partitions(
     """Store a bucket's rows, as Parquet files of one partition each, sorted by key.
 
     A file that the previous version has too, and that is whole, is kept. `name` is that of the
-    piece of new rows, `without` has the positions of superseded rows, and `before` the previous
-    version's objects of these partitions; it is None for the first version.
+    shuffle file of new rows, `without` has the positions of superseded rows, and `before` the
+    previous version's objects of these partitions; it is None for the first version.
     """
     # Arrow sorts one chunk much faster than many.
-    rows = gather(context.scratch, work.parts, silver.table.clean_schema).combine_chunks()
+    rows = gather(context.scratch, work.segments, silver.table.clean_schema).combine_chunks()
     if len(without):
         rows = rows.filter(pc.invert(pc.is_in(rows[POSITION], value_set=pa.array(without))))
 

@@ -15,7 +15,7 @@ from ..lake.manifest import StoredObject
 from ..lake.partitions import Partition
 from ..work.engine import Engine, Task
 from ..work.regrouping import by_key
-from ..work.shuffle import TASK_BYTES, Segment, ShuffleFile, parts_of, size
+from ..work.shuffle import TASK_BYTES, Segment, ShuffleFile, segments_of, size
 from . import silver_tasks
 from .silver_tasks import CleanedRange, Silver, Work, Written, files_for
 
@@ -61,8 +61,8 @@ def _superseded(
     """The positions of superseded rows, by partition."""
     keys = [cleaned.keys for cleaned in ranges]
     tasks = [
-        partial(silver_tasks.superseded, silver=silver, parts=parts)
-        for (parts,) in by_key(engine, silver.keys_schema, ("key",), silver.buckets, keys)
+        partial(silver_tasks.superseded, silver=silver, segments=segments)
+        for (segments,) in by_key(engine, silver.keys_schema, ("key",), silver.buckets, keys)
     ]
     found: dict[Partition, list[npt.NDArray[np.int64]]] = defaultdict(list)
     for by_partition in engine.run(tasks, "looking for duplicates"):
@@ -75,29 +75,29 @@ def _planned(
     engine: Engine, silver: Silver, ranges: Sequence[CleanedRange], rows: Mapping[Partition, int]
 ) -> list[Work]:
     """Plan the write tasks: one per bucket that a task can hold, several per larger bucket."""
-    pieces = [cleaned.rows for cleaned in ranges]
+    shuffle_files = [cleaned.rows for cleaned in ranges]
     buckets: dict[int, list[Partition]] = defaultdict(list)
     for partition in sorted(rows):
         buckets[silver_tasks.bucket_of(partition, silver.buckets)].append(partition)
     planned, divisions, tasks = [], [], list[Task[ShuffleFile]]()
     for bucket, within in sorted(buckets.items()):
-        parts = parts_of(pieces, bucket)
+        segments = segments_of(shuffle_files, bucket)
         files = {partition: files_for(rows[partition]) for partition in within}
-        if sum(map(size, parts)) <= TASK_BYTES or sum(files.values()) == 1:
-            planned.append(Work(parts, files))
+        if sum(map(size, segments)) <= TASK_BYTES or sum(files.values()) == 1:
+            planned.append(Work(segments, files))
         else:
-            some, slots = _division(silver, bucket, parts, {p: rows[p] for p in within})
+            some, slots = _division(silver, bucket, segments, {p: rows[p] for p in within})
             divisions.append((len(some), slots))
             tasks += some
     smaller = engine.run(tasks, "dividing large partitions")
     for number, slots in divisions:
-        pieces = list(islice(smaller, number))
-        planned += [Work(parts_of(pieces, n), in_slot) for n, in_slot in enumerate(slots)]
+        shuffle_files = list(islice(smaller, number))
+        planned += [Work(segments_of(shuffle_files, n), in_slot) for n, in_slot in enumerate(slots)]
     return planned
 
 
 def _division(
-    silver: Silver, bucket: int, parts: Sequence[Segment], rows: Mapping[Partition, int]
+    silver: Silver, bucket: int, segments: Sequence[Segment], rows: Mapping[Partition, int]
 ) -> tuple[list[Task[ShuffleFile]], list[dict[Partition, int]]]:
     """Divide a bucket that is too large for one task into slots of whole files.
 
@@ -118,7 +118,7 @@ def _division(
         within += [{partition: files} for _ in range(files - 1)]
     split = partial(silver_tasks.split_bucket, silver=silver, slots=slots, number=len(within))
     tasks: list[Task[ShuffleFile]] = [
-        partial(split, parts=group, name=f"{group[0][0]}-{bucket}")
-        for group in grouped(parts, size, TASK_BYTES // 2)
+        partial(split, segments=group, name=f"{group[0][0]}-{bucket}")
+        for group in grouped(segments, size, TASK_BYTES // 2)
     ]
     return tasks, within

@@ -115,7 +115,8 @@ class Cluster:
             with suppress(StoreError):
                 store = self.context.lake.store
                 dead = f"{SCRATCH}{began(now() - timedelta(days=1))}"
-                left = [k for k in store.listed("silver", SCRATCH) if k < dead or self._prefix in k]
+                keys = store.listed("silver", SCRATCH)
+                left = [key for key in keys if key.startswith(self._prefix) or key < dead]
                 store.remove("silver", left)
 
     def _connected(self) -> Client:

@@ -1,8 +1,8 @@
 """Regrouping: hash buckets of rows by key, so small that one task can hold each.
 
-Every bucket is a read of every piece, so rows are first scattered into few buckets. A bucket that
-is too large for a task is scattered again, by another part of the hash of its keys. So the number
-of reads grows only with the number of rows.
+Every bucket is a read of every shuffle file, so rows are first scattered into few buckets. A bucket
+that is too large for a task is scattered again, by another part of the hash of its keys. So the
+number of reads grows only with the number of rows.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from ..lake.batches import grouped
 from ..table import texts_of
 from . import shuffle
 from .engine import Engine, Task
-from .shuffle import TASK_BYTES, Segment, ShuffleFile, TaskContext, parts_of, size
+from .shuffle import TASK_BYTES, Segment, ShuffleFile, TaskContext, segments_of, size
 
 FAN_OUT = 64  # buckets that one scatter makes, at most
 
 Sides = tuple[list[Segment], ...]
-"""The parts of one bucket, a list per side. The same keys are in the same bucket on all sides."""
+"""The segments of one bucket, a list per side. All sides have the same keys in the same bucket."""
 
 
 def few_buckets(amount: int, each: int) -> int:
@@ -38,43 +38,44 @@ def by_key(
     buckets: int,
     *sides: Sequence[ShuffleFile],
 ) -> Iterator[Sides]:
-    """Yield the parts of each bucket; scatter large buckets again.
+    """Yield the segments of each bucket; scatter large buckets again.
 
-    A side is some pieces of rows of a schema, in as many buckets, by the hash of its `keys`.
+    A side is some shuffle files of rows of a schema, in as many buckets, by the hash of its `keys`.
     """
     large: list[tuple[list[list[list[Segment]]], int]] = []
     tasks: list[Task[ShuffleFile]] = []
     again = partial(scatter_again, schema=schema, keys=keys, buckets=buckets)
     for bucket in range(buckets):
-        parts = tuple(parts_of(pieces, bucket) for pieces in sides)
-        number = few_buckets(sum(size(part) for side in parts for part in side), TASK_BYTES)
+        segments = tuple(segments_of(shuffle_files, bucket) for shuffle_files in sides)
+        number = few_buckets(sum(size(one) for side in segments for one in side), TASK_BYTES)
         if number == 1:
-            yield parts
+            yield segments
             continue
-        groups = [list(grouped(side, size, TASK_BYTES // 2)) for side in parts]
+        groups = [list(grouped(side, size, TASK_BYTES // 2)) for side in segments]
         large.append((groups, number))
         tasks += [
-            partial(again, parts=group, name=f"{group[0][0]}-{bucket}", number=number)
+            partial(again, segments=group, name=f"{group[0][0]}-{bucket}", number=number)
             for side in groups
             for group in side
         ]
-    pieces = engine.run(tasks, "dividing large buckets")
+    shuffle_files = engine.run(tasks, "dividing large buckets")
     for groups, number in large:
-        smaller = [list(islice(pieces, len(side))) for side in groups]
+        smaller = [list(islice(shuffle_files, len(side))) for side in groups]
         for bucket in range(number):
-            yield tuple(parts_of(side, bucket) for side in smaller)
+            yield tuple(segments_of(side, bucket) for side in smaller)
 
 
 def scatter_again(
     context: TaskContext,
     schema: pa.Schema,
     keys: Sequence[str],
-    parts: Sequence[Segment],
+    segments: Sequence[Segment],
     name: str,
     buckets: int,
     number: int,
 ) -> ShuffleFile:
     """Scatter the rows of one of `buckets` buckets into `number` smaller ones."""
-    rows = shuffle.gather(context.scratch, parts, schema)
-    slots = shuffle.hashes(texts_of(rows, keys)) // np.uint64(buckets) % np.uint64(number)
-    return shuffle.scatter(context.scratch, name, rows, slots.astype(np.int64), number)
+    rows = shuffle.gather(context.scratch, segments, schema)
+    found = shuffle.hashes(texts_of(rows, keys)) // np.uint64(buckets)
+    slots = shuffle.slots_of(found, number)
+    return shuffle.scatter(context.scratch, name, rows, slots, number)

@@ -1,7 +1,7 @@
-"""Shuffle: brings rows of the same hash bucket together, through pieces in a scratch.
+"""Shuffle: brings rows of the same hash bucket together, through shuffle files in a scratch.
 
-A task writes its result as one piece, ordered by bucket. Another task reads one bucket of every
-piece. So no task holds a whole layer, and a task can run on any machine.
+A task writes its result as one shuffle file, ordered by bucket. Another task reads one bucket of
+every file. So no task holds a whole layer, and a task can run on any machine.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from ..lake.versions import Lake
 TASK_BYTES = 48 << 20  # Arrow bytes that one task holds, about; it bounds the memory of a run
 
 Segment = tuple[str, int, int]
-"""A part of a piece in a scratch: the piece's name, the first byte, and the byte after the last."""
+"""A part of a shuffle file: the file's name, the first byte, and the byte after the last."""
 
 Buckets = npt.NDArray[np.int64]
 """The hash bucket of each row, from 0."""
@@ -45,11 +45,11 @@ class Folder:
         """Store content under a name; replaces earlier content."""
         (self.path / name).write_bytes(content)
 
-    def read(self, parts: Sequence[Segment]) -> list[bytes]:
-        """The bytes of each part."""
-        return [self._part(*part) for part in parts]
+    def read(self, segments: Sequence[Segment]) -> list[bytes]:
+        """The bytes of each segment."""
+        return [self._segment(*segment) for segment in segments]
 
-    def _part(self, name: str, start: int, end: int) -> bytes:
+    def _segment(self, name: str, start: int, end: int) -> bytes:
         with (self.path / name).open("rb") as file:
             file.seek(start)
             return file.read(end - start)
@@ -65,16 +65,16 @@ class Prefix:
     def write(self, name: str, content: memoryview) -> None:  # noqa: D102 - as Folder says
         self.lake.store.put("silver", self.prefix + name, bytes(content))
 
-    def read(self, parts: Sequence[Segment]) -> list[bytes]:  # noqa: D102
-        def part(wanted: Segment) -> bytes:
+    def read(self, segments: Sequence[Segment]) -> list[bytes]:  # noqa: D102
+        def content(wanted: Segment) -> bytes:
             name, start, end = wanted
             return b"".join(self.lake.store.stream("silver", self.prefix + name, start, end))
 
-        return list(in_threads(self.lake.store.connections, part, parts))
+        return list(in_threads(self.lake.store.connections, content, segments))
 
 
 Scratch = Folder | Prefix
-"""Stores the pieces of one run until it ends."""
+"""Stores the shuffle files of one run until it ends."""
 
 
 @dataclass(frozen=True)
@@ -92,8 +92,8 @@ class ShuffleFile:
     name: str
     offsets: tuple[int, ...]
 
-    def part(self, bucket: int) -> Segment:
-        """The part of a bucket."""
+    def segment(self, bucket: int) -> Segment:
+        """The segment of a bucket."""
         return self.name, self.offsets[bucket], self.offsets[bucket + 1]
 
 
@@ -105,7 +105,7 @@ def buckets_for(size: int, each: int) -> int:
 def scatter(
     scratch: Scratch, name: str, table: pa.Table, buckets: Buckets, number: int
 ) -> ShuffleFile:
-    """Write a table as a piece of `number` buckets; rows keep their order within a bucket."""
+    """Write a table as a shuffle file of `number` buckets; within each, rows keep their order."""
     order = np.argsort(buckets, kind="stable")
     edges = np.searchsorted(buckets[order], np.arange(number + 1))
     ordered = table if number == 1 else table.take(order)
@@ -119,20 +119,20 @@ def scatter(
     return ShuffleFile(name, tuple(offsets))
 
 
-def size(part: Segment) -> int:
-    """The size of a part in bytes."""
-    _, start, end = part
+def size(segment: Segment) -> int:
+    """The size of a segment in bytes."""
+    _, start, end = segment
     return end - start
 
 
-def parts_of(pieces: Iterable[ShuffleFile], bucket: int) -> list[Segment]:
-    """The parts of a bucket in some pieces, without empty ones."""
-    return [part for piece in pieces if size(part := piece.part(bucket))]
+def segments_of(shuffle_files: Iterable[ShuffleFile], bucket: int) -> list[Segment]:
+    """The segments of a bucket in some shuffle files, without empty ones."""
+    return [found for one in shuffle_files if size(found := one.segment(bucket))]
 
 
-def gather(scratch: Scratch, parts: Sequence[Segment], schema: pa.Schema) -> pa.Table:
-    """Read the rows of some parts, in order."""
-    tables = [pa.ipc.open_stream(content).read_all() for content in scratch.read(parts)]
+def gather(scratch: Scratch, segments: Sequence[Segment], schema: pa.Schema) -> pa.Table:
+    """Read the rows of some segments, in order."""
+    tables = [pa.ipc.open_stream(content).read_all() for content in scratch.read(segments)]
     return pa.concat_tables([schema.empty_table(), *tables])
 
 
@@ -140,7 +140,12 @@ def buckets_of(values: pa.Array | pa.ChunkedArray, number: int) -> Buckets:
     """The bucket of each value, out of `number` buckets."""
     if number == 1:
         return np.zeros(len(values), np.int64)
-    return (hashes(values) % np.uint64(number)).astype(np.int64)
+    return slots_of(hashes(values), number)
+
+
+def slots_of(found: Hashes, number: int) -> Buckets:
+    """The bucket of each hash, out of `number` buckets."""
+    return (found % np.uint64(number)).astype(np.int64)
 
 
 def hashes(values: pa.Array | pa.ChunkedArray) -> Hashes:
