@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from data.medallion import flows
 from tests.docs.pages import ROOT, page
 from tests.read.conftest import SETTING
 
@@ -93,7 +94,10 @@ def test_the_code_has_the_version_of_the_clone_and_rebuilds_what_it_published(ca
     ("arguments", "says"),
     [
         (("sql", "--query", "SELECT count(*) FROM silver"), "57"),
-        (("versions", "--flow", "buoys"), "There is no flow 'buoys'; choose one of breweries."),
+        (
+            ("versions", "--flow", "buoys"),
+            f"There is no flow 'buoys'; choose one of {', '.join(flows.names())}.",
+        ),
     ],
 )
 def test_the_command_answers_and_names_no_place_of_the_installation(

@@ -10,7 +10,7 @@ from datetime import datetime, timezone
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from data.medallion.layers.cleaning import Cleaner
@@ -600,6 +600,7 @@ def test_every_record_is_a_row_or_rejected(received):
 
 
 @given(st.lists(likely, max_size=5))
+@example([{"number": 0, "name": "0", "country": "\x80Ã\xa0", "opened_at": 0}])
 def test_cleaning_twice_is_cleaning_once(received):
     once, _ = cleaned(*finite(received))
     again, rejected = cleaned(

@@ -16,8 +16,8 @@ MISREAD = f"[\u00c2-\u00fe][\u0080-\u009f{FOLLOWING}]"
 """A letter of several bytes in UTF-8, read as Latin-1 or Windows-1252; or two right letters. Up to
 the last letter of both, so that a text that is no longer misread when it is lower case stays."""
 INVISIBLE = "[\u00ad\u200b\u2060\ufeff]"  # soft hyphen, zero-width space, word joiner, BOM
-NOT_A_PLAIN_SPACE = r"[\p{Z}\p{Cc}]"
-NOT_A_PLAIN_SPACE_NOR_MISREAD = r"[\p{Z}\x00-\x1f\x7f]"
+NOT_A_PLAIN_SPACE = r"[\p{Z}\x00-\x1f\x7f]"
+CONTROL = "[\u0080-\u009f]"  # or half of a letter that is misread
 SPACE, TILDE = np.uint8(ord(" ")), np.uint8(ord("~"))  # first and last printable ASCII character
 
 
@@ -58,12 +58,10 @@ def _tidy(texts: pa.Array) -> pa.Array:
     """Text in NFC, trimmed, with plain spaces and no invisible characters; null if empty."""
     texts = pc.replace_substring(_mended(texts), NO_BREAK_SPACE_MISREAD, " ")
     texts = pc.replace_substring_regex(texts, INVISIBLE, "")
+    texts = pc.replace_substring_regex(texts, NOT_A_PLAIN_SPACE, " ")
     # What cannot be mended is left as received: a space for each control would be half of it.
-    texts = pc.if_else(
-        pc.match_substring_regex(texts, MISREAD),
-        pc.replace_substring_regex(texts, NOT_A_PLAIN_SPACE_NOR_MISREAD, " "),
-        pc.replace_substring_regex(texts, NOT_A_PLAIN_SPACE, " "),
-    )
+    plain = pc.replace_substring_regex(texts, CONTROL, " ")
+    texts = pc.if_else(pc.match_substring_regex(texts, MISREAD), texts, plain)
     # Python normalizes, because utf8_normalize of Arrow 25.0.1 decomposes in every form.
     composed = [text and unicodedata.normalize("NFC", text) for text in texts.to_pylist()]
     texts = pc.utf8_trim(pa.array(composed, pa.string()), " ")
