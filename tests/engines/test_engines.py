@@ -14,7 +14,7 @@ from data.medallion.lake.datasets import SCRATCH
 from data.medallion.lake.s3 import S3Store
 from data.medallion.layers import bronze, silver, silver_tasks, writing
 from data.medallion.layers.silver_tasks import files_for
-from data.medallion.steps import run_block
+from data.medallion.stages import SILVER
 from data.medallion.work import engine, regrouping
 from data.medallion.work.errors import (
     ClusterEmpty,
@@ -223,7 +223,7 @@ def test_a_mistake_in_a_flows_own_code_is_told_from_a_worker(world, workers):
     extracted = through_blocks((FLOW.bronze,))
     mistaken = replace(FLOW, clean=lambda columns: columns["taps"])
     with pytest.raises(OwnCodeFailed, match=r"asked for the columns that .* KeyError: 'taps'"):
-        run_block(mistaken, FLOW.silver, silver.transform, {}, extracted)
+        SILVER.run(mistaken, {}, extracted)
     (log,) = world.logs("silver").values()
     assert log["facts"]["file"] == "tests/engines/test_engines.py"
     assert "in <lambda>" in log["facts"]["trace"]

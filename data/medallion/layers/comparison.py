@@ -11,16 +11,18 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ..context import FlowContext
 from ..lake import parquet
 from ..lake.batches import grouped
+from ..lake.datasets import Dataset
 from ..lake.errors import LakeError, StoreError
 from ..lake.manifest import Changes, Manifest, StoredObject
 from ..lake.partitions import Partitioning
 from ..lake.versions import Lake
+from ..step import Step
 from ..table import texts_of
 from ..work.regrouping import by_key, few_buckets
 from ..work.shuffle import Segment, ShuffleFile, TaskContext, buckets_of, gather, scatter
-from ..writer import Step, View
 from . import changes
 from .changes import Comparison
 from .errors import CheckFailed
@@ -29,26 +31,26 @@ from .silver_tasks import Silver, Written, content_of
 ROWS_AT_ONCE = 200_000  # the weight of the published objects that one task reads
 
 
-def verify(view: View) -> None:
+def verify(context: FlowContext, dataset: Dataset) -> None:
     """Read every object of the manifest as a reader would; errors as of `check_keys`."""
-    view.lake.read_current(view.flow.silver, partial(check_keys, view))
+    context.lake.read_current(dataset, partial(check_keys, context))
 
 
-def check_keys(view: View, version: Manifest) -> None:
+def check_keys(context: FlowContext, version: Manifest) -> None:
     """Count the distinct keys of a version of silver, which must be as many as its rows.
 
     Raises:
         CheckFailed, LakeError: silver differs from its manifest.
     """
-    silver = Silver.of(view.flow, key_buckets=few_buckets(version.rows_out, ROWS_AT_ONCE))
+    silver = Silver.of(context.flow, key_buckets=few_buckets(version.rows_out, ROWS_AT_ONCE))
     keys, buckets = silver.table.keys, silver.key_buckets
     schema = pa.schema([silver.table[name].field for name in keys])
-    shuffle_files = _scattered(view, silver, "exact", version.objects, schema)
+    shuffle_files = _scattered(context, silver, "exact", version.objects, schema)
     tasks = [
         partial(count_keys, schema=schema, segments=segments)
-        for (segments,) in by_key(view.engine, schema, keys, buckets, shuffle_files)
+        for (segments,) in by_key(context.engine, schema, keys, buckets, shuffle_files)
     ]
-    found = sum(view.engine.run(tasks, "counting silver's keys"))
+    found = sum(context.engine.run(tasks, "counting silver's keys"))
     if found != version.rows_out:
         what = f"the number of distinct values of {', '.join(keys)} in silver"
         raise CheckFailed(what, version.rows_out, found)
@@ -155,7 +157,11 @@ def partitions_in(entries: Sequence[StoredObject]) -> int:
 
 
 def _scattered(
-    view: View, silver: Silver, name: str, entries: Sequence[StoredObject], schema: pa.Schema
+    context: FlowContext,
+    silver: Silver,
+    name: str,
+    entries: Sequence[StoredObject],
+    schema: pa.Schema,
 ) -> list[ShuffleFile]:
     """Scatter columns of published objects by key."""
     groups = grouped(entries, attrgetter("weight"), ROWS_AT_ONCE)
@@ -164,4 +170,4 @@ def _scattered(
         partial(scattered, entries=group, name=f"{name}-{number:06}")
         for number, group in enumerate(groups)
     ]
-    return list(view.engine.run(tasks, "reading silver"))
+    return list(context.engine.run(tasks, "reading silver"))

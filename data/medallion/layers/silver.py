@@ -9,15 +9,18 @@ from functools import partial
 from itertools import accumulate
 from operator import attrgetter
 
+from ..context import FlowContext, Summary
 from ..host.console import tell
 from ..host.workspace import workspace
+from ..lake.datasets import Dataset
 from ..lake.errors import ObjectDiffers, ObjectMissing
 from ..lake.manifest import Changes, Check, Copy, Drift, Manifest, Profile
 from ..lake.records import CONTENT_TYPE, array_lines
+from ..step import Step
 from ..work.engine import Task
 from ..work.regrouping import few_buckets
 from ..work.shuffle import TASK_BYTES, gather, segments_of
-from ..writer import Provenance, Step, Summary, View, made_from_expired
+from ..writer import Provenance, made_from_expired
 from . import drift, silver_tasks, writing
 from .cleaning import Rejected
 from .comparison import ROWS_AT_ONCE, Report, partitions_in, report
@@ -121,15 +124,15 @@ def _check_stored(step: Step, written: Sequence[Written]) -> None:
         pass
 
 
-def verify(view: View) -> None:
+def verify(context: FlowContext, dataset: Dataset) -> None:
     """Check that every object of the manifest is there, in its size. Gold's block reads them all.
 
     Raises:
         CheckFailed, LakeError: silver differs from its manifest.
     """
-    dataset, store = view.flow.silver, view.lake.store
+    store = context.lake.store
     listed = store.listed("silver", dataset.prefix)
-    version, _ = view.lake.log(dataset).newest_content(listed)
+    version, _ = context.lake.log(dataset).newest_content(listed)
     if dataset.entry(version.version) not in listed:  # another run has published meanwhile
         listed = store.listed("silver", dataset.prefix)
     rows = sum(entry.rows for entry in version.objects)

@@ -14,9 +14,9 @@ from pathlib import Path
 
 from ..errors import MedallionError
 from ..flow import Flow
-from ..flows import load, load_all
 from ..host.command import run, say
 from ..lake.versions import Lake
+from ..project import load, load_all
 from ..settings import LakeSettings, known_secrets
 from .errors import FormatUnknown, NoTextFormat, PromptMissing
 
