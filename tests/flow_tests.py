@@ -22,7 +22,7 @@ from data.medallion.lake.manifest import Manifest
 from data.medallion.lake.partitions import Partitioning
 from data.medallion.lake.versions import Lake
 from data.medallion.layers import gold
-from data.medallion.layers.cleaning import Cleaner
+from data.medallion.layers.silver.cleaner import Cleaner
 from data.medallion.settings import LakeSettings
 from data.medallion.stages import BRONZE, GOLD, SILVER
 from data.medallion.table import Column, Table

@@ -21,7 +21,8 @@ from .lake.errors import BucketMissing, StoreError, StoreUnreachable
 from .lake.runs import new_run
 from .lake.store import Store
 from .lake.versions import Lake
-from .layers import bronze, chart, comparison, gold, silver
+from .layers import bronze, chart, gold
+from .layers.silver import compare, publish
 from .settings import LakeSettings, Settings, known_secrets, spool_folder
 from .step import Step
 from .work.engine import engine_of
@@ -199,7 +200,7 @@ def _deliver(spool: Path, lake: Lake) -> None:
 
 
 BRONZE = Stage("bronze", bronze.extract, bronze.verify, bronze.verify)
-SILVER = Stage("silver", silver.transform, silver.verify, comparison.verify)
+SILVER = Stage("silver", publish.transform, publish.verify, compare.verify)
 GOLD = Stage("gold", gold.aggregate, gold.verify, gold.verify)
 CHART = Stage("chart", chart.visualize, chart.verify, chart.verify)
 STAGES = (BRONZE, SILVER, GOLD, CHART)

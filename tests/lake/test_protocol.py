@@ -23,7 +23,7 @@ from data.medallion.lake.folder import FolderStore
 from data.medallion.lake.manifest import Manifest, Source, StoredObject
 from data.medallion.lake.runs import new_run
 from data.medallion.lake.versions import Lake
-from data.medallion.layers.silver_tasks import content_of
+from data.medallion.layers.silver.plan import content_of
 from data.medallion.writer import Provenance, Writer
 from tests.stations import STATIONS
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from data.medallion.errors import FlowUnusable
-from data.medallion.layers.drift import cells_of
+from data.medallion.layers.silver.drift import cells_of
 from data.medallion.report import pictures
 from data.medallion.report.language import Language
 from data.medallion.report.pictures import draw_map, row_flow

@@ -37,8 +37,8 @@ from ..settings import FlowSettings
 from ..source.crawl import crawl
 from ..step import Step
 from ..writer import Provenance, Writer
-from .cleaning import Cleaner
 from .errors import CheckFailed, DriftStopped
+from .silver.cleaner import Cleaner
 
 READ_AGAIN = 64 << 20  # bytes of earlier snapshots that a run checks, in turns
 

@@ -20,8 +20,9 @@ from ..step import Step
 from ..table import Table, declared
 from ..work.shuffle import ShuffleFile, buckets_for, segments_of
 from ..writer import Provenance, made_from_expired
-from . import aggregation, comparison
+from . import aggregation
 from .errors import AccountingBroken, CheckFailed
+from .silver.compare import check_keys
 
 ROWS_AT_ONCE = 1_000_000  # the weight of the silver objects that one task groups
 
@@ -123,7 +124,7 @@ def _check_keys(step: Step, version: Manifest, keys: Sequence[ShuffleFile], buck
     segments = (segments_of(keys, bucket) for bucket in range(buckets))
     tasks = [partial(aggregation.count_distinct, segments=some) for some in segments]
     if sum(step.engine.run(tasks, "counting silver's keys")) != version.rows_out:
-        comparison.check_keys(step, version)
+        check_keys(step, version)
 
 
 def _added_up(aggregate: Aggregate, table: pa.Table, rows: int) -> Check:

@@ -86,7 +86,7 @@ def _versions(lake: Lake, flow: Flow, chosen: argparse.Namespace) -> None:
 
 
 def _changes(lake: Lake, flow: Flow, chosen: argparse.Namespace) -> None:
-    from ..layers.changes import to_json
+    from ..layers.silver.changes import to_json
     from .past import changes
     from .summary import lines_of
 

@@ -25,7 +25,7 @@ from ..lake.manifest import Changes, Manifest, Snapshot, code_version
 from ..lake.runs import RUN, new_run
 from ..lake.versions import Lake
 from ..layers.bronze import snapshots_of
-from ..layers.silver_tasks import content_of
+from ..layers.silver.plan import content_of
 from ..settings import LakeSettings, Settings
 from ..stages import BRONZE, GOLD, SILVER
 from ..work.engine import Machine

@@ -19,7 +19,7 @@ from ..lake.manifest import Manifest
 from ..lake.partitions import Partitioning
 from ..lake.records import record_texts, rejected_records
 from ..lake.versions import Lake
-from ..layers.comparison import read_located
+from ..layers.silver.compare import read_located
 from ..project import load_all
 from ..table import declared
 from .errors import ColumnUnknown, DatasetUnknown, ValueOfOtherType
