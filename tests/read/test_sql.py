@@ -164,7 +164,7 @@ def test_versions_and_changes(past, capfd):
     _, told = asked(capfd, *period)
     assert "\nremoved:\n" in told.out and "\nchanged:\n" in told.out and ", Another, " in told.out
     _, told = asked(capfd, "changes", "--end", past.snapshots[0])
-    assert "  added           60" in told.out and "all rows count as added" in told.out
+    assert "  added                 60" in told.out and "all rows count as added" in told.out
 
 
 # -- make check ---
