@@ -20,19 +20,19 @@ from data.medallion.lake.errors import (
     ObjectMissing,
     ObjectUnreadable,
 )
-from data.medallion.lake.manifest import StoredObject, check_seal, sealed, sha256
+from data.medallion.lake.manifest import StoredObject, check_seal, sealed
 from data.medallion.settings import LakeSettings
 from data.medallion.stages import GOLD, SILVER
 from data.medallion.step import Step
 from tests.conftest import raw_get
 
 CONTENT = b"0123456789" * 100_000
-ENTRY = StoredObject(key="data/x.bin", rows=10, bytes=len(CONTENT), sha256=sha256(CONTENT))
+ENTRY = StoredObject.of("data/x.bin", 10, CONTENT)
 
 
 def test_lines_are_those_of_the_content(world):
     content = "\n".join(f"line {n} é" for n in range(200_000)).encode()
-    entry = StoredObject(key="data/lines", rows=0, bytes=len(content), sha256=sha256(content))
+    entry = StoredObject.of("data/lines", 0, content)
     world.lake.store.put("bronze", entry.key, content)
     assert list(world.lake.lines("bronze", entry)) == content.splitlines()
 
@@ -216,7 +216,7 @@ def test_a_folder_that_takes_no_picture_fails_no_chart(world, capsys):
 def test_an_object_that_is_named_but_no_parquet_is_told(world, content):
     manifest = world.manifest(FLOW.silver)
     first, *rest = manifest.objects
-    hostile = first.model_copy(update={"sha256": sha256(content), "bytes": len(content)})
+    hostile = StoredObject.of(first.key, first.rows, content)
     world.lake.store.put("silver", first.key, content)
     world.publish_manifest(FLOW.silver, manifest.model_copy(update={"objects": (hostile, *rest)}))
     with pytest.raises(ObjectUnreadable, match=f"{first.key} cannot be read"):

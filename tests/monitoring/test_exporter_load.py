@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -22,7 +23,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from data.breweries.flow import FLOW
 from data.medallion.lake.datasets import LAYERS
-from data.medallion.lake.manifest import NO_SEAL, Manifest, sealed, sha256
+from data.medallion.lake.manifest import NO_SEAL, Manifest, sealed
 from monitoring import look
 from monitoring.look import LakeLook, connect
 from monitoring.metrics import LAYER_METRICS
@@ -94,7 +95,7 @@ def told(exporter, path):
 def sealed_text(text):
     """A JSON object that ends with the hash of itself."""
     head, tail = text.removesuffix("}") + ',\n"sha256": "', '"\n}\n'
-    return (head + sha256((head + NO_SEAL + tail).encode()) + tail).encode()
+    return (head + sha256((head + NO_SEAL + tail).encode()).hexdigest() + tail).encode()
 
 
 def manifest_with(**values):
@@ -212,6 +213,7 @@ def of_objects(count):
 
 ALONE = """
 from functools import partial
+from hashlib import sha256
 from data.medallion.project import load_all
 from monitoring.look import LakeLook, connect, look
 from monitoring.server import Exporter

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from data.medallion.layers.silver.changes import LISTED, compare, joined, to_json
+from data.medallion.layers.silver.changes import LISTED, compare_rows, join_comparisons, to_json
 from data.medallion.table import Column, Table
 from tests.stations import TABLE
 
@@ -43,7 +43,7 @@ def test_each_kind_of_change():
         {"number": 6, "open": False},
         {"number": 7, "height": 1.25},
     )
-    found = compare(TABLE, before, after)
+    found = compare_rows(TABLE, before, after)
     counts, rows = found.changes, report(found)
     assert counts.model_dump() == {
         "added": 1,
@@ -72,7 +72,7 @@ def test_each_kind_of_change():
 
 
 def test_a_row_may_move_and_change_its_kind():
-    counts = compare(
+    counts = compare_rows(
         TABLE, rows_of({"number": 1}), rows_of({"number": 1, "year": 2000, "kind": "air"})
     ).changes
     assert (counts.moved, counts.recategorized, counts.changed) == (1, 1, 0)
@@ -89,17 +89,17 @@ def test_a_row_may_move_and_change_its_kind():
     ],
 )
 def test_a_change_of_any_type_is_one(before, after):
-    found = compare(TABLE, rows_of({"number": 1, **before}), rows_of({"number": 1, **after}))
+    found = compare_rows(TABLE, rows_of({"number": 1, **before}), rows_of({"number": 1, **after}))
     assert (found.changes.changed, found.changes.moved, found.changes.recategorized) == (1, 0, 0)
     same = rows_of({"number": 1, **after})
-    assert not any(compare(TABLE, same, same).counts.values())
+    assert not any(compare_rows(TABLE, same, same).counts.values())
 
 
 def test_a_table_without_known_values_has_rows_recategorized_never():
     table = Table((Column("id"), Column("flag", "bool"), Column("part", "bool")), ("part",))
     before = rows_of({"id": "1", "flag": True, "part": True}, table=table)
     after = rows_of({"id": "1", "flag": None, "part": False}, table=table)
-    found = compare(table, before, after)
+    found = compare_rows(table, before, after)
     assert (found.changes.moved, found.changes.recategorized, found.changes.partitions) == (1, 0, 2)
     assert report(found, table)["moved"] == [
         {
@@ -131,14 +131,16 @@ def test_a_key_may_be_several_columns_and_one_of_them_a_partition():
         )
 
     before = rows(("A", 1, True, 0), ("A", 10, True, 0), ("B", 1, True, 0))
-    found = compare(table, before, rows(("A", 1, False, 0), ("A", 9, True, 0), ("B", 1, True, 1)))
+    found = compare_rows(
+        table, before, rows(("A", 1, False, 0), ("A", 9, True, 0), ("B", 1, True, 1))
+    )
     counts = {name: n for name, n in found.changes.model_dump().items() if n}
     assert counts == {"added": 2, "removed": 2, "changed": 1, "partitions": 2}
     assert report(found, table)["added"] == [
         {"station": "A", "day": 9, "year": 0},
         {"station": "B", "day": 1, "year": 1},
     ]
-    assert joined(table, [found, found]).rows["removed"][0] == {
+    assert join_comparisons(table, [found, found]).rows["removed"][0] == {
         "station": "A",
         "day": 10,
         "year": 0,
@@ -146,7 +148,7 @@ def test_a_key_may_be_several_columns_and_one_of_them_a_partition():
 
 
 def test_long_lists_are_cut_and_counts_are_not():
-    found = compare(TABLE, rows_of(), rows_of(*({"number": n} for n in range(LISTED + 7))))
+    found = compare_rows(TABLE, rows_of(), rows_of(*({"number": n} for n in range(LISTED + 7))))
     assert found.changes.added == LISTED + 7
     assert len(found.rows["added"]) == LISTED
 
@@ -169,7 +171,7 @@ def made(rows, part=None, parts=1):
 
 @given(numbers, numbers)
 def test_the_counts_explain_the_difference(was, now):
-    found = compare(TABLE, made(was), made(now))
+    found = compare_rows(TABLE, made(was), made(now))
     counts, rows = found.changes, report(found)
     assert counts.added == len(now.keys() - was.keys())
     assert counts.removed == len(was.keys() - now.keys())
@@ -184,16 +186,16 @@ def test_the_counts_explain_the_difference(was, now):
 
 @given(numbers, numbers, st.integers(1, 4))
 def test_a_comparison_in_parts_is_that_of_the_whole(was, now, parts):
-    whole = compare(TABLE, made(was), made(now))
-    in_parts = joined(
+    whole = compare_rows(TABLE, made(was), made(now))
+    in_parts = join_comparisons(
         TABLE,
-        (compare(TABLE, made(was, n, parts), made(now, n, parts)) for n in range(parts)),
+        (compare_rows(TABLE, made(was, n, parts), made(now, n, parts)) for n in range(parts)),
     )
     assert (in_parts.changes, report(in_parts)) == (whole.changes, report(whole))
 
 
 def test_a_report_is_json_with_a_row_a_line():
-    found = compare(TABLE, rows_of({"number": 1, "name": "Ä"}), rows_of())
+    found = compare_rows(TABLE, rows_of({"number": 1, "name": "Ä"}), rows_of())
     text = to_json({"run": "r", "counts": {"added": 0}, **report(found)}).decode()
     assert json.loads(text)["removed"][0]["name"] == "Ä"
     assert sum('"name": "Ä"' in line for line in text.splitlines()) == 1
@@ -201,6 +203,6 @@ def test_a_report_is_json_with_a_row_a_line():
 
 def test_a_report_tells_times_as_text():
     shown = replace(TABLE, shown=("opened_at", "height"))
-    found = compare(shown, rows_of({"number": 1}), rows_of())
+    found = compare_rows(shown, rows_of({"number": 1}), rows_of())
     ((row,),) = (json.loads(to_json(report(found, shown)))["removed"],)
     assert row["opened_at"] == "1987-06-05T00:00:00+00:00"

@@ -11,11 +11,12 @@ from hypothesis import strategies as st
 from data.medallion.layers.silver.cleaner import Cleaner
 from data.medallion.layers.silver.drift import (
     Changes,
+    Outcome,
     Profile,
     Seen,
-    compare,
     fields_of,
-    joined,
+    find_drifts,
+    join_fields,
     profile_of,
     seen_in_all,
     whole,
@@ -25,6 +26,7 @@ from data.medallion.table import Column, unchanged
 from tests.cleaning import clean
 from tests.stations import RECORD, TABLE
 
+UNCHANGED = Changes()
 COUNTS = {"country": {"Ireland": 70, "Ukraine": 1}, "kind": {"sea": 900, "air": 100}}
 BEFORE = Profile(
     rows=1000,
@@ -37,9 +39,14 @@ BEFORE = Profile(
 SEEN = Seen(BEFORE.fields, values=Counter({column.name: 1000 for column in TABLE.columns}))
 
 
+def compared(table, before, after, seen, largest_fall=10, changes=UNCHANGED, **more):
+    was = before and Outcome(before)
+    return find_drifts(table, was, Outcome(after, **more), changes, seen, largest_fall)
+
+
 def drifts(largest_fall=10, before=BEFORE, **changed):
     after = BEFORE.model_copy(update=changed)
-    found = compare(TABLE, before, after, SEEN, largest_fall)
+    found = compared(TABLE, before, after, SEEN, largest_fall)
     return [(drift.rule, drift.subject, drift.what) for drift in found]
 
 
@@ -135,9 +142,9 @@ def test_each_rule(changed, expected):
     ],
 )
 def test_rows_that_are_not_what_they_were(changes, rejected, duplicate, expected):
-    more = (Changes(**changes), rejected, duplicate)
+    more = {"rejected": rejected, "duplicate": duplicate}
     seen = replace(SEEN, reasons=Counter({"no name": 3, "not an object": 2}))
-    found = compare(TABLE, BEFORE, BEFORE, seen, 10, *more)
+    found = compared(TABLE, BEFORE, BEFORE, seen, 10, Changes(**changes), **more)
     assert [(drift.rule, drift.subject, drift.what) for drift in found] == expected
     assert not {rule for rule, *_ in expected} & STOPPING
 
@@ -172,14 +179,14 @@ def test_values_that_are_lost(before, readable, unreadable, rule, what):
     if readable is None:
         del seen.values["phone"]
     after = BEFORE.model_copy(update={"values": {**BEFORE.values, "phone": readable or 0}})
-    found = [(drift.rule, drift.what) for drift in compare(TABLE, before, after, seen, 10)]
+    found = [(drift.rule, drift.what) for drift in compared(TABLE, before, after, seen, 10)]
     assert found == ([(rule, what)] if rule else [])
 
 
 def test_a_new_column_is_judged_as_in_a_first_version():
     before = BEFORE.model_copy(update={"values": {"number": 1000}})
     seen = replace(SEEN, values=Counter(number=1000))
-    found = {drift.subject: drift.what for drift in compare(TABLE, before, BEFORE, seen, 10)}
+    found = {drift.subject: drift.what for drift in compared(TABLE, before, BEFORE, seen, 10)}
     assert found["city"] == "no record has the field place.city"
     assert found["owner"] == "no record has the field owner or operator"
     assert "number" not in found
@@ -198,7 +205,7 @@ def test_a_new_column_is_judged_as_in_a_first_version():
 )
 def test_rejects_of_a_first_version(rejected, reason, rule):
     seen = replace(SEEN, reasons=Counter({reason: rejected}))
-    found = compare(TABLE, None, BEFORE, seen, 10, rejected=rejected)
+    found = compared(TABLE, None, BEFORE, seen, 10, rejected=rejected)
     said = f"{rejected:,} of {rejected + 1000:,} records are rejected, most often with the reason "
     said += f"{reason!r}" + " (partition columns are required)" * (reason == "no year")
     assert [(one.rule, one.what) for one in found] == ([(rule, said)] if rule else [])
@@ -251,7 +258,9 @@ records = st.lists(st.dictionaries(st.sampled_from("abcd"), values))
 
 @given(records, st.integers(0, 20))
 def test_batches_have_the_fields_of_the_whole(received, cut):
-    assert joined([fields_of(received[:cut]), fields_of(received[cut:])]) == fields_of(received)
+    assert join_fields([fields_of(received[:cut]), fields_of(received[cut:])]) == fields_of(
+        received
+    )
 
 
 def test_what_stops_is_a_rule():
@@ -265,7 +274,7 @@ def first_version(table, *records):
     """The profile of some records, as silver's first version has it; and what is told of it."""
     rows, _, seen = clean(Cleaner(table, unchanged), [json.dumps(r).encode() for r in records])
     profile = whole([profile_of(table, rows)], seen)
-    return profile, [(one.rule, one.what) for one in compare(table, None, profile, seen, 10)]
+    return profile, [(one.rule, one.what) for one in compared(table, None, profile, seen, 10)]
 
 
 @pytest.mark.parametrize("values", [(True, False), ({"n": 1}, []), (True, None)])
@@ -309,7 +318,7 @@ def test_a_column_declared_as_a_bool_that_was_a_text_is_told():
     )
     *_, seen = clean(Cleaner(text, unchanged), [json.dumps(RECORD).encode()])
     after, _ = first_version(text, RECORD)
-    assert [(one.rule, one.subject) for one in compare(text, before, after, seen, 10)] == [
+    assert [(one.rule, one.subject) for one in compared(text, before, after, seen, 10)] == [
         ("column_gone", "open"),
         ("column_unreadable", "open"),
     ]
@@ -332,7 +341,7 @@ def test_a_column_that_alerts_may_be_a_number_or_a_bool(kind):
     after, _ = first_version(table, {**RECORD, "zone": {"int64": 2, "bool": False}[kind]})
     seen = replace(SEEN, values=SEEN.values | Counter(zone=1))
     was, now = {"int64": ("1", "2"), "bool": ("true", "false")}[kind]
-    assert [(found.rule, found.subject) for found in compare(table, before, after, seen, 10)] == [
+    assert [(found.rule, found.subject) for found in compared(table, before, after, seen, 10)] == [
         ("value_gone", was),
         ("new_value", now),
     ]
@@ -340,7 +349,7 @@ def test_a_column_that_alerts_may_be_a_number_or_a_bool(kind):
 
 def test_a_column_that_was_not_counted_before_says_nothing_of_its_values():
     before = BEFORE.model_copy(update={"counts": {"kind": COUNTS["kind"]}})
-    assert compare(TABLE, before, BEFORE, replace(SEEN), 10) == ()
+    assert compared(TABLE, before, BEFORE, replace(SEEN), 10) == ()
 
 
 def test_the_profiles_of_parts_add_up():

@@ -21,6 +21,7 @@ from minio import Minio
 from minio.commonconfig import CopySource
 from minio.deleteobjects import DeleteObject
 from minio.error import InvalidResponseError, MinioException, S3Error, ServerError
+from tenacity import retry_if_exception, retry_if_exception_type
 from typing_extensions import Self
 
 from ..errors import SettingError
@@ -39,6 +40,8 @@ KEYS_TIMEOUT = urllib3.Timeout(connect=2.0, read=10.0)  # seconds; where a role'
 SKEW_SECONDS = 900.0  # S3 refuses a request if its time differs by more
 LARGEST_SINGLE_PUT = 16 << 20  # bytes; larger files are uploaded in parts
 _LACKING = {"NotImplemented", "MethodNotAllowed", "UnsupportedOperation"}  # an operation
+_TOO_LARGE = {"EntityTooLarge", "InvalidRequest"}  # over 5 GiB, to a copy
+_CUT = retry_if_exception_type(urllib3.exceptions.ProtocolError)  # a body
 _FAILED = (MinioException, urllib3.exceptions.HTTPError, OSError)  # if no response came
 
 Headers = dict[str, str | list[str] | tuple[str]]  # the type that minio-py expects
@@ -66,6 +69,7 @@ class S3Store:
         """
         connect = min(CONNECT_SECONDS, settings.store_timeout)
         timeout = urllib3.Timeout(connect=connect, read=settings.store_timeout)
+        retries = tries(TRIES, BUSY_TRIES) if retry_more else tries(1, 1)
         keys = keys_of(settings, _http(settings, KEYS_TIMEOUT, tries(1, 2)))
         try:
             client = Minio(
@@ -73,9 +77,7 @@ class S3Store:
                 credentials=keys,
                 secure=settings.secure,
                 region=settings.region or None,  # without one, the client asks for each bucket's
-                http_client=_http(
-                    settings, timeout, tries(TRIES, BUSY_TRIES) if retry_more else tries(1, 1)
-                ),
+                http_client=_http(settings, timeout, retries),
             )
         except ValueError as error:
             raise SettingError("MINIO_ENDPOINT", f"is not usable: {error}") from None
@@ -103,8 +105,7 @@ class S3Store:
             # Without a delimiter, because some stores list an empty prefix for a while. Not by
             # minio-py, which takes an error page for an empty list, and one form of time alone.
             query: Headers = {"list-type": "2", "prefix": prefix, "delimiter": ""}
-            query |= {"max-keys": "1000", "encoding-type": "url"}
-            query |= {"continuation-token": token} if token else {}
+            query |= {"encoding-type": "url"} | ({"continuation-token": token} if token else {})
             with self._asking(action):
                 body = self._client._execute("GET", self._bucket(layer), query_params=query)
                 page = fromstring(body.data)  # noqa: S314 - the store is trusted
@@ -133,7 +134,7 @@ class S3Store:
     ) -> Iterator[bytes]:
         name = f"{layer}/{key}"
         with self._asking(f"read {name}", missing=name):
-            for attempt in tries_if(_is_cut, waits=False):
+            for attempt in tries_if(_CUT, waits=False):
                 with attempt:
                     if start == end:
                         return
@@ -159,7 +160,8 @@ class S3Store:
         with self._asking(f"create {layer}/{key}"):
             try:
                 # While another write of the same name is under way, AWS says to try again.
-                for attempt in tries_if(lambda error: _status(error) == 409, waits=True):
+                conflict = retry_if_exception(lambda error: _status(error) == 409)
+                for attempt in tries_if(conflict, waits=True):
                     with attempt:
                         self._put(layer, key, content, headers)
             except MinioException as error:
@@ -180,7 +182,7 @@ class S3Store:
                 if fromstring(done.data).tag.endswith("CopyObjectResult"):  # noqa: S314 - as above
                     return  # a response of 200 can have an error in its body
             except MinioException as error:
-                if not (_is_lacking(error) or _is_large(error)):
+                if not (_is_lacking(error) or getattr(error, "code", "") in _TOO_LARGE):
                     raise
             except ParseError:
                 pass
@@ -268,16 +270,8 @@ def _http(
     )
 
 
-def _is_cut(error: BaseException) -> bool:
-    return isinstance(error, urllib3.exceptions.ProtocolError)
-
-
 def _is_lacking(error: MinioException) -> bool:
     return _status(error) in {405, 501} or getattr(error, "code", "") in _LACKING
-
-
-def _is_large(error: MinioException) -> bool:
-    return getattr(error, "code", "") in {"EntityTooLarge", "InvalidRequest"}  # over 5 GiB
 
 
 def _status(error: BaseException) -> int:

@@ -27,11 +27,9 @@ from ..lake.manifest import (
     Snapshot,
     Source,
     StoredObject,
-    now,
-    sha256,
 )
 from ..lake.records import CONTENT_TYPE, record_texts
-from ..lake.runs import RUN, new_run, time_of
+from ..lake.runs import RUN, new_run, now, time_of
 from ..lake.versions import Lake
 from ..settings import FlowSettings
 from ..source.crawl import crawl
@@ -336,7 +334,7 @@ def _hashed(path: Path, key: str, rows: int) -> tuple[StoredObject, PartHashes]:
     with path.open("rb") as file:
         while part := file.read(PART_BYTES):
             whole.update(part)
-            parts.append(sha256(part))
+            parts.append(hashlib.sha256(part).hexdigest())
         size = file.tell()
     entry = StoredObject(key=key, rows=rows, bytes=size, sha256=whole.hexdigest())
     return entry, PartHashes(size=PART_BYTES, sha256=tuple(parts))

@@ -15,8 +15,8 @@ from ..host.console import progress
 from ..host.workspace import workspace
 from ..lake.datasets import SCRATCH
 from ..lake.errors import StoreError
-from ..lake.manifest import code_version, now
-from ..lake.runs import began
+from ..lake.manifest import code_version
+from ..lake.runs import began, now
 from ..lake.versions import Lake
 from ..settings import LakeSettings
 from .errors import ClusterEmpty, ClusterUnreachable, ThreadsRefused, WorkerDiffers, WorkersFailed
