@@ -8,7 +8,7 @@ import os
 import re
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 from pathlib import Path
@@ -31,7 +31,7 @@ from ..settings import LakeSettings
 from . import errors
 from .datasets import Layer
 from .keys import Keys, keys_of
-from .refusals import reason_of, refusal
+from .refusals import EXPIRED, reason_of, refusal
 from .store import BINARY, CHUNK, Listed
 from .tries import BUSY_TRIES, TRIES, tries, tries_if
 
@@ -54,11 +54,9 @@ class S3Store:
     """
 
     def __init__(self, client: Minio, keys: Keys, settings: LakeSettings) -> None:
-        self._client = client
-        self._keys = keys
+        self._client, self._keys, self._settings = client, keys, settings
         self.endpoint = settings.endpoint
         self.connections = settings.store_connections
-        self._settings = settings
 
     @classmethod
     def connect(cls, settings: LakeSettings, retry_more: bool = True) -> Self:
@@ -246,7 +244,8 @@ class S3Store:
 
     def _refusal(self, action: str, code: str, message: str, status: int = 0) -> errors.StoreError:
         if code == "InvalidAccessKeyId" and self._keys.expire:  # a store forgets what has expired
-            return errors.StoreTokenRefused(self.endpoint, action, code, self._keys.source)
+            remedy = EXPIRED.format(keys=self._keys.source)
+            return errors.StoreRefused(self.endpoint, action, code, code, remedy)
         region, said = self._settings.region or "us-east-1", self._keys.blank(message)
         return refusal(self.endpoint, action, code, said, status, region, self._keys.source)
 
@@ -290,10 +289,9 @@ def _text(element: Element, name: str) -> str:
 def _seconds(time: str) -> float:
     """The time in a listing, in Unix seconds; 0 if it is none. Stores write it in several forms."""
     plain = re.sub(r"\.(\d{1,6})\d*", lambda found: f".{found[1]:0<6}", time)
-    try:
+    with suppress(ValueError, OverflowError):
         return datetime.fromisoformat(re.sub("[zZ]$", "+00:00", plain)).timestamp()
-    except (ValueError, OverflowError):
-        return 0.0
+    return 0.0
 
 
 def _start(body: bytes) -> str:
@@ -302,8 +300,6 @@ def _start(body: bytes) -> str:
 
 def _seconds_apart(date: str | None) -> float:
     """Seconds between the time of a response and ours; 0 if the response has no time."""
-    try:
-        theirs = parsedate_to_datetime(date or "").timestamp()
-    except ValueError:
-        return 0.0
-    return abs(theirs - time.time())
+    with suppress(ValueError):
+        return abs(parsedate_to_datetime(date or "").timestamp() - time.time())
+    return 0.0
