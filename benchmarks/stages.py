@@ -37,7 +37,7 @@ STAGES = {
     "all other cleaning": (CLEAN, PARSE, TIDY),
     "divide the rows by partition, into the scratch": (SCATTER,),
     "sort them": ("write._files",),
-    "make the Parquet files": ("parquet.write",),
+    "make the Parquet files": ("parquet.encode",),
 }
 """Stage to a function, and to the functions inside it that are other stages."""
 

@@ -25,9 +25,8 @@ from .lake.versions import Lake
 from .layers import bronze, chart, gold
 from .layers.silver import compare, publish
 from .settings import LakeSettings, Settings, known_secrets, spool_folder
-from .step import Step
 from .work.engine import engine_of
-from .writer import Writer
+from .writer import Step, Writer
 
 logger = logging.getLogger(__name__)
 

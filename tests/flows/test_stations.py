@@ -42,7 +42,7 @@ def some(*numbers):
 def test_the_row_received_last_is_kept_of_those_with_one_number(chain):
     chain.run([*some(1, 2), {**RECORD, "number": "1", "kind": "land"}])
     assert chain.manifest(STATIONS.silver).rows_duplicate == 1
-    heights, _ = gold.read(chain.lake, STATIONS, "kind_heights")
+    heights, _ = gold.read_table(chain.lake, STATIONS, "kind_heights")
     assert {row["kind"]: row["stations"] for row in heights.to_pylist()} == {"land": 1, "sea": 1}
 
 
@@ -57,7 +57,7 @@ def test_of_versions_of_a_record_the_newest_is_kept(chain):
     newest.run([{**RECORD, "opened_at": "1970-01-01"}, {**new, "kind": "air"}, old, *some(8)])
     manifest = newest.manifest(STATIONS.silver)
     assert (manifest.rows_out, manifest.rows_duplicate) == (2, 2)
-    heights, _ = gold.read(newest.lake, STATIONS, "kind_heights")
+    heights, _ = gold.read_table(newest.lake, STATIONS, "kind_heights")
     assert {row["kind"] for row in heights.to_pylist()} == {"air", "sea"}
 
 

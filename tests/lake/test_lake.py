@@ -23,7 +23,7 @@ from data.medallion.lake.errors import (
 from data.medallion.lake.manifest import StoredObject, check_seal, sealed
 from data.medallion.settings import LakeSettings
 from data.medallion.stages import GOLD, SILVER
-from data.medallion.step import Step
+from data.medallion.writer import Step
 from tests.conftest import raw_get
 
 CONTENT = b"0123456789" * 100_000

@@ -121,7 +121,7 @@ def test_a_source_that_is_not_what_its_manifest_says_is_not_used(
 def test_gold_refuses_silver_without_a_column(world):
     manifest = world.manifest(FLOW.silver)
     (first, *rest) = manifest.objects
-    content = parquet.write(pa.table({"id": ["1"] * first.rows}))
+    content = parquet.encode(pa.table({"id": ["1"] * first.rows}))
     poorer = StoredObject.of(first.key, first.rows, content)
     world.lake.store.put("silver", first.key, content)
     world.publish_manifest(FLOW.silver, manifest.model_copy(update={"objects": (poorer, *rest)}))

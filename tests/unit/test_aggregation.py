@@ -20,7 +20,7 @@ from data.medallion.flow import Aggregate, Measure, count
 from data.medallion.lake import parquet
 from data.medallion.lake.manifest import StoredObject
 from data.medallion.lake.partitions import Partitioning
-from data.medallion.layers.aggregation import count_distinct, group_objects, joined
+from data.medallion.layers.aggregation import count_distinct, group_objects, join_groups
 from data.medallion.layers.errors import MeasureTooLarge
 from data.medallion.layers.gold import schema_of
 from data.medallion.table import Column, Table
@@ -75,7 +75,7 @@ class InMemoryLake:
         partition_of = itemgetter(*flow.table.partitions)
         for values, group in groupby(sorted(received, key=partition_of), partition_of):
             table = pa.Table.from_pylist(list(group), flow.table.schema)
-            content = parquet.write(table)
+            content = parquet.encode(table)
             partition = values if isinstance(values, tuple) else (values,)
             key = f"{flow.silver.prefix}{partitioning.path(partition)}/0.parquet"
             self.content[key] = content
@@ -99,7 +99,7 @@ def grouped(received, aggregates, tasks=1, flow=STATIONS):
         distinct = sum(count_distinct(context, segments_of(pieces, bucket)) for bucket in range(2))
     assert distinct == len({tuple(row[key] for key in flow.table.keys) for row in received})
     return [
-        joined(schema_of(flow.table, a), a, [groups[n] for groups, _ in found])
+        join_groups(schema_of(flow.table, a), a, [groups[n] for groups, _ in found])
         for n, a in enumerate(aggregates)
     ]
 
@@ -156,7 +156,7 @@ def test_each_group_is_what_a_plain_count_gives(received, tasks):
 def test_a_table_is_sorted_by_its_keys_and_the_same_however_it_was_divided(received):
     for aggregate in (ALL, HEIGHTS, YEARS):
         one, *others = (grouped(received, [aggregate], tasks)[0] for tasks in (1, 2, 3))
-        assert all(parquet.write(other) == parquet.write(one) for other in others)
+        assert all(parquet.encode(other) == parquet.encode(one) for other in others)
         keys = one.select(aggregate.keys)
         assert keys.equals(keys.sort_by([(name, "ascending") for name in aggregate.keys]))
 
@@ -250,6 +250,6 @@ def test_a_sum_that_no_column_holds_is_refused_and_its_mean_is_not():
 def test_a_gold_table_is_parquet_that_others_read():
     row = {**dict.fromkeys(TABLE.schema.names), "name": "N", "country": "A", "year": 1}
     (table,) = grouped([{**row, "number": 1}], [ALL])
-    found = pq.read_table(io.BytesIO(parquet.write(table)))
+    found = pq.read_table(io.BytesIO(parquet.encode(table)))
     assert found.schema.equals(schema_of(TABLE, ALL))
     assert math.isclose(found["middle"][0].as_py(), 1.0)

@@ -13,7 +13,7 @@ from .manifest import StoredObject
 CONTENT_TYPE = "application/vnd.apache.parquet"
 
 
-def write(table: pa.Table) -> bytes:
+def encode(table: pa.Table) -> bytes:
     """A zstd Parquet file of a table; it does not depend on the table's chunks."""
     sink = pa.BufferOutputStream()
     # Files are small, and dictionaries would make them larger.
@@ -21,7 +21,7 @@ def write(table: pa.Table) -> bytes:
     return bytes(sink.getvalue())
 
 
-def read(
+def decode(
     name: str,
     content: bytes,
     entry: StoredObject,

@@ -33,8 +33,7 @@ from ..lake.runs import RUN, new_run, now, time_of
 from ..lake.versions import Lake
 from ..settings import FlowSettings
 from ..source.crawl import crawl
-from ..step import Step
-from ..writer import Provenance, Writer
+from ..writer import Step, Writer
 from .errors import CheckFailed, DriftStopped
 from .silver.cleaner import Cleaner
 
@@ -67,7 +66,10 @@ def extract(step: Step) -> Summary:
     others = [one for one in earlier if one.snapshot != snapshot]
     retained = tuple(_whole(writer, _unexpired(step, others)))
     manifest = writer.manifest(
-        Provenance(snapshot, source, local.rows, bool(replay)),
+        snapshot=snapshot,
+        replay=bool(replay),
+        source=source,
+        rows_in=local.rows,
         objects=(entry,),
         copies=(Copy(key=str(writer.dataset.object), object=entry),),
         retained=retained,
@@ -77,11 +79,7 @@ def extract(step: Step) -> Summary:
     )
     known = {snapshot, *(one.snapshot for one in retained)}
     manifest = writer.publish(manifest, lambda entry: entry.snapshot not in known)
-    return writer.summary(
-        manifest,
-        objects_written=writer.objects_written,
-        snapshots_removed=len(others) - len(retained),
-    )
+    return writer.summary(manifest, snapshots_removed=len(others) - len(retained))
 
 
 @dataclass(frozen=True)

@@ -129,7 +129,7 @@ def _read(
     if manifest.layer == "bronze":
         records = enumerate(record_texts(lake.lines("bronze", entry)))
         return _records(records, RECORDS, name, entry.rows).select(schema.names)
-    return parquet.read(name, lake.read("gold", entry), entry, schema)
+    return parquet.decode(name, lake.read("gold", entry), entry, schema)
 
 
 def _records(records: Iterator[Any], schema: pa.Schema, name: str, expected: int) -> pa.Table:

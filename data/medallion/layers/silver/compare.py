@@ -18,10 +18,10 @@ from ...lake.errors import LakeError, StoreError
 from ...lake.manifest import Changes, Manifest, StoredObject
 from ...lake.partitions import Partitioning
 from ...lake.versions import Lake
-from ...step import Step
 from ...table import texts_of
 from ...work.regrouping import by_key, few_buckets
 from ...work.shuffle import Segment, ShuffleFile, TaskContext, buckets_of, gather, scatter
+from ...writer import Step
 from ..errors import CheckFailed
 from .changes import Comparison, compare_rows, join_comparisons, to_json
 from .plan import READ_AT_ONCE, Plan, content_of
@@ -114,7 +114,7 @@ def read_located(
     for entry, content in lake.contents("silver", entries):
         located = partitioning.values(entry.key)
         stored = [field for field in schema if field.name not in located]
-        found = parquet.read(f"silver/{entry.key}", content, entry, stored, missing_as_null=True)
+        found = parquet.decode(f"silver/{entry.key}", content, entry, stored, missing_as_null=True)
         columns = [
             pa.repeat(pa.scalar(located[field.name], field.type), entry.rows)
             if field.name in located

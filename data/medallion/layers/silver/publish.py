@@ -13,8 +13,7 @@ from ...lake.datasets import Dataset
 from ...lake.errors import ObjectDiffers, ObjectMissing
 from ...lake.manifest import Changes, Check, Copy, Drift, Profile
 from ...lake.records import CONTENT_TYPE, array_lines
-from ...step import Step
-from ...writer import Provenance, made_from_expired
+from ...writer import Step, made_from, made_from_expired
 from ..errors import AccountingBroken, CheckFailed, DriftStopped
 from .clean import Cleaned, clean, rejected
 from .compare import partitions_in, report_changes
@@ -47,7 +46,7 @@ def transform(step: Step) -> Summary:
     drifts = _drifts_let_pass(step, cleaned, profile, changes, duplicates)
     writer.objects_written += sum(len(one.stored) for one in written)
     manifest = writer.manifest(
-        Provenance.of(flow.bronze, bronze),
+        **made_from(flow.bronze, bronze),
         objects=tuple(objects),
         copies=(_store_rejected(step, cleaned), _store_changes(step, changes, report)),
         checks=(check,),
@@ -62,7 +61,6 @@ def transform(step: Step) -> Summary:
     return writer.summary(
         manifest,
         partitions=partitions_in(objects),
-        objects_written=writer.objects_written,
         objects_removed=len(set(previous or ()) - set(manifest.objects)),
         **changes.model_dump(exclude={"changed", "partitions"}),
         drift=[noted.what for noted in drifts],

@@ -253,7 +253,7 @@ def write_partitions(
 def _made(plan: Plan, partition: Partition, rows: pa.Table) -> File:
     """The file of some rows of a partition, named by the hash of its content and its writer."""
     stored = rows.select(plan.table.schema.names)
-    content = parquet.write(declared(stored, plan.table.located))
+    content = parquet.encode(declared(stored, plan.table.located))
     digest = hashlib.sha256(content).hexdigest()
     key = f"{plan.folder(partition)}/{digest[:32]}-{plan.writer}.parquet"
     entry = StoredObject(key=key, rows=len(rows), bytes=len(content), sha256=digest)
