@@ -96,11 +96,7 @@ class Folders(_Model):
 
     @classmethod
     def load(cls) -> Self:
-        """Read the environment and `.env`.
-
-        Raises:
-            SettingError: a setting is missing, malformed or contradicts another.
-        """
+        """Read the environment and `.env`; SettingError if a setting is missing or not usable."""
         return cls._read(environment())
 
 
@@ -239,11 +235,7 @@ class FlowSettings(_Model):
         return settings
 
     def own(self, setting: str, default: str = "") -> str:
-        """The value of a setting that this flow alone has.
-
-        Raises:
-            SettingError: it is not set, and has no default.
-        """
+        """The value of a setting that this flow alone has; SettingError if it has none."""
         value = self.others.get(setting, SecretStr(default)).get_secret_value()
         if not value:
             raise SettingError(self.name_of(setting), "is required and not set")

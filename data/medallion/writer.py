@@ -79,7 +79,8 @@ class Writer:
             previous, content = log.newest_content(stored)
             last = max(last, previous.version)
             if log.problem(previous.version):
-                log.restore(content, previous.version)
+                key = dataset.entry(previous.version)
+                lake.store.put(dataset.layer, key, content, CONTENT_TYPE)
         except ManifestTooNew:
             raise
         except LakeError:

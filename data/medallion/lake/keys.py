@@ -47,11 +47,7 @@ class Keys(Provider):
         self._lock = threading.Lock()
 
     def retrieve(self) -> Credentials:
-        """The keys for a request.
-
-        Raises:
-            KeysUnavailable: the source gave none.
-        """
+        """The keys for a request; KeysUnavailable if the source gave none."""
         with self._lock:
             try:
                 keys = self._provider.retrieve()

@@ -244,11 +244,7 @@ def sealed(entry: BaseModel) -> bytes:
 
 
 def check_seal(content: bytes) -> None:
-    """Check that a stored entry is as it was written.
-
-    Raises:
-        ValueError: it is cut, or a byte of it has changed.
-    """
+    """Check that a stored entry is as written; ValueError if it is cut or a byte has changed."""
     if _resealed(content) != content:
         raise ValueError("it differs from its own sha256")
 

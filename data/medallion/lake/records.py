@@ -36,11 +36,7 @@ _DECODER = json.JSONDecoder(parse_constant=_no_constant)
 
 
 def parse(text: str, at: int = 0) -> tuple[Any, int]:
-    """Parse the JSON value that begins at `at`; returns the value and its end.
-
-    Raises:
-        ValueError: there is no JSON value, or it is nested too deeply.
-    """
+    """The JSON value that begins at `at`, and its end; ValueError if it is none or too deep."""
     try:
         return _DECODER.raw_decode(text, at)
     except RecursionError:

@@ -29,9 +29,5 @@ def began(time: datetime) -> str:
 
 
 def time_of(run: str) -> datetime:
-    """The time when a run began, to the second, in UTC: the inverse of `began`.
-
-    Raises:
-        ValueError: the id has no time.
-    """
+    """When a run began, to the second, in UTC; ValueError if its id has no time."""
     return datetime.strptime(run[:16], "%Y%m%dT%H%M%SZ").replace(tzinfo=timezone.utc)

@@ -78,11 +78,7 @@ def count_distinct(context: TaskContext, segments: Sequence[Segment]) -> int:
 
 
 def join_groups(schema: pa.Schema, aggregate: Aggregate, partial: Sequence[pa.Table]) -> pa.Table:
-    """Join partial groups into the gold table of a schema, sorted by its keys.
-
-    Raises:
-        MeasureTooLarge: a measure does not fit its type.
-    """
+    """The gold table of partial groups, by key; MeasureTooLarge if a type is too small."""
     if not partial:
         return schema.empty_table()
     groups = _regrouped(aggregate, pa.concat_tables(partial))

@@ -106,11 +106,7 @@ def scatter_objects(
 def read_located(
     lake: Lake, partitioning: Partitioning, schema: pa.Schema, entries: Iterable[StoredObject]
 ) -> Iterator[pa.Table]:
-    """Read columns of silver objects; partition columns come from their object keys.
-
-    Raises:
-        LakeError: an object differs from its manifest.
-    """
+    """Columns of silver objects, those of partitions from their keys; errors as of `Lake.read`."""
     for entry, content in lake.contents("silver", entries):
         located = partitioning.values(entry.key)
         stored = [field for field in schema if field.name not in located]

@@ -168,12 +168,7 @@ def find_drifts(
         what += " (partition columns are required)" * is_partition
         found.append((rule, "rejected", what))
     if was:
-        found += [
-            *_rows(was, now, changes, many),
-            *_alerting(table, was, now),
-            *_columns(was, now),
-            *_fields(was, now),
-        ]
+        found += [*_rows(was, now, changes, many), *_values(table, was, now), *_fields(was, now)]
         if duplicate > leap:
             what = f"{duplicate:,} more records than before have an id that comes again"
             found.append(("duplicate_leap", "duplicate", what))
@@ -218,7 +213,11 @@ def _lost(
             yield "column_null", name, f"{name} is null in every row"
 
 
-def _alerting(table: Table, before: Profile, after: Profile) -> Iterator[Found]:
+def _values(table: Table, before: Profile, after: Profile) -> Iterator[Found]:
+    for name, values in before.values.items():
+        # If silver's table no longer has the column, the data did not drift.
+        if values > before.rows * RARE and after.values.get(name) == 0:
+            yield "column_gone", name, f"{name} had {values:,} values and has none"
     for column in table.columns:
         # An older release may not have counted this column, so its values are unknown.
         if not column.alert_on_change or column.name not in before.counts:
@@ -230,13 +229,6 @@ def _alerting(table: Table, before: Profile, after: Profile) -> Iterator[Found]:
         for value in now.keys() - was.keys():
             what = f"the {column.name} {value} is new, with {now[value]:,} rows"
             yield "new_value", value, what
-
-
-def _columns(before: Profile, after: Profile) -> Iterator[Found]:
-    for name, values in before.values.items():
-        # If silver's table no longer has the column, the data did not drift.
-        if values > before.rows * RARE and after.values.get(name) == 0:
-            yield "column_gone", name, f"{name} had {values:,} values and has none"
 
 
 def _fields(before: Profile, after: Profile) -> Iterator[Found]:
@@ -252,9 +244,7 @@ def _fields(before: Profile, after: Profile) -> Iterator[Found]:
 
 def _unknown(table: Table, after: Profile) -> Iterator[Found]:
     for column in table.columns:
-        counted = after.counts.get(column.name, {})
-        for value in (
-            counted.keys() - column.accepted_values if column.accepted_values is not None else ()
-        ):
-            what = f"{counted[value]:,} rows have the unknown {column.name} {value!r}"
-            yield "unknown_value", value, what
+        for value, rows in after.counts.get(column.name, {}).items():
+            if column.accepted_values is not None and value not in column.accepted_values:
+                what = f"{rows:,} rows have the unknown {column.name} {value!r}"
+                yield "unknown_value", value, what
