@@ -20,7 +20,7 @@ from data.medallion.lake.manifest import PartHashes
 from data.medallion.layers.silver.clean import clean_range, ranges
 from data.medallion.layers.silver.plan import Plan, files_for
 from data.medallion.layers.silver.write import Work, write_partitions
-from data.medallion.work.shuffle import Folder, TaskContext
+from data.medallion.work.shuffle import Folder, TaskContext, segments_of
 
 from .results import Result, keep
 from .workload import Workload, workload
@@ -70,7 +70,7 @@ def measured(work: Workload) -> tuple[int, dict[str, float]]:
             write_partitions(
                 context,
                 plan,
-                Work([cleaned.rows.segment(bucket)], files),
+                Work(segments_of([cleaned.rows], bucket), files),
                 f"new-{bucket}",
                 np.array([], np.int64),
                 None,

@@ -172,17 +172,18 @@ class Stage:
             with engine_of(settings, lake, run + suffix, flow.package) as engine:
                 return work(FlowContext(lake, engine, flow), both, run)
         except Exception as error:
-            attempt = _attempt(variables)
-            dataset, working_on = self.datasets(flow)[0], dict(upstream or {})
-            log = logs.describe(error, flow.name, dataset, run, attempt, working_on)
+            dataset, attempt = self.datasets(flow)[0], _attempt(variables)
+            where = {"flow": flow.name, "layer": dataset.layer, "block": dataset.block, "run": run}
+            working_on = dict(upstream or {})
+            log = logs.describe(error, **where, attempt=attempt, working_on=working_on)
             if settings and isinstance(error, StoreUnreachable):
                 # We have already waited for the store.
                 lake = Lake.connect(settings, retry_more=False)
             secrets = known_secrets()
-            where = logs.keep(secrets.value(log), spool, lake.store if lake else None)
+            kept = logs.keep(secrets.value(log), spool, lake.store if lake else None)
             kind, message = type(error).__name__, secrets.text(str(error))
             remedy = "" if isinstance(error, MedallionError) else f"\n{UNEXPECTED}"
-            logger.error(f"The error log is {where}\n{kind}: {message}{remedy}")
+            logger.error(f"The error log is {kept}\n{kind}: {message}{remedy}")
             if not secrets.shows("\n".join((log["traceback"], str(log["facts"]), log["message"]))):
                 raise
         # Outside the `except`, so that it does not contain the original error.

@@ -40,18 +40,18 @@ def decode(
     schema = pa.schema(columns)
     try:
         file = pq.ParquetFile(pa.BufferReader(content))
-        found = {field.name: str(field.type) for field in file.schema_arrow}
+        found = {field.name: field.type for field in file.schema_arrow}
         needed = [field for field in schema if field.name in found or not missing_as_null]
-        expected = {field.name: str(field.type) for field in needed}
-        if any(found.get(column) != kind for column, kind in expected.items()):
-            raise ColumnsDiffer(name, expected, found)
+        wrong = [field for field in needed if found.get(field.name) != field.type]
+        if wrong:
+            raise ColumnsDiffer(name, [f"{field.name} ({field.type})" for field in wrong])
         # Objects are small, and several are read at a time, so Arrow's own threads only cost time.
-        table = file.read(columns=list(expected), use_threads=False)
+        table = file.read(columns=[field.name for field in needed], use_threads=False)
     except (pa.ArrowException, OSError) as error:
         raise ObjectUnreadable(name, str(error)) from None
     if len(table) != entry.rows:
         raise ObjectDiffers(name, "rows", entry.rows, len(table))
     for field in schema:
-        if field.name not in expected:
+        if field not in needed:
             table = table.append_column(field, pa.nulls(len(table), field.type))
     return pa.table(table.select(schema.names).columns, schema)

@@ -25,7 +25,6 @@ from ..report.publishing import keep_locally, keep_page, with_page
 from ..writer import Step, made_from, made_from_expired
 from . import gold
 from .errors import CheckFailed
-from .lettering import Lettering
 
 if TYPE_CHECKING:  # the import costs half a second, so only the block that draws does it
     from matplotlib.figure import Figure
@@ -91,6 +90,8 @@ def verify(context: FlowContext, dataset: Dataset) -> None:
 
 def to_pictures(figure: Figure, kinds: Sequence[str]) -> list[bytes]:
     """The content of the figure's files, whatever texts are in it. Equal figures, equal bytes."""
+    from .lettering import Lettering  # imports matplotlib too
+
     lettering = Lettering(figure)
     contents = [_to_bytes(figure, kind) for kind in kinds]
     while lettering.fit():  # as drawn, because only then all texts have their places
