@@ -140,11 +140,7 @@ class Lease:
             raise RaceWonTwice(self._store.endpoint, RACERS, winners)
 
     def acquire(self, limit: float) -> None:
-        """Wait until the lease is released or has expired, and acquire it.
-
-        Raises:
-            LeaseHeld: another run held it for longer than the limit, in seconds.
-        """
+        """Acquire the lease once it is free or expired; LeaseHeld if that takes over `limit` s."""
         end = time.monotonic() + limit
         last, since, holder, alive = b"", time.monotonic(), Holder(run="nobody"), False
         layer, key = self._dataset.layer, self._dataset.lease

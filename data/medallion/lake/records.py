@@ -168,11 +168,7 @@ def record_texts(lines: Iterable[bytes]) -> Iterator[bytes]:
 
 
 def rejected_records(lines: Iterable[bytes], name: str) -> Iterator[tuple[str, int, bytes]]:
-    """Yield the reason, the position in bronze and the JSON text of each reject of a file.
-
-    Raises:
-        ObjectUnreadable: a line is not a reject.
-    """
+    """Yield each reject's reason, position in bronze and JSON; ObjectUnreadable if it is none."""
     for number, text in enumerate(record_texts(lines)):
         found = _REJECTED.fullmatch(text)
         if not found:

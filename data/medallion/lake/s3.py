@@ -22,7 +22,6 @@ from minio.commonconfig import CopySource
 from minio.deleteobjects import DeleteObject
 from minio.error import InvalidResponseError, MinioException, S3Error, ServerError
 from tenacity import retry_if_exception, retry_if_exception_type
-from typing_extensions import Self
 
 from ..errors import SettingError
 from ..host.network import trusting
@@ -30,7 +29,7 @@ from ..host.workspace import workspace
 from ..settings import LakeSettings
 from . import errors
 from .datasets import Layer
-from .keys import Keys, keys_of
+from .keys import keys_of
 from .refusals import EXPIRED, reason_of, refusal
 from .store import BINARY, CHUNK, Listed
 from .tries import BUSY_TRIES, TRIES, tries, tries_if
@@ -53,26 +52,23 @@ class S3Store:
     The name of a layer's bucket is `LAKE_BUCKET_PREFIX` and the name of the layer.
     """
 
-    def __init__(self, client: Minio, keys: Keys, settings: LakeSettings) -> None:
-        self._client, self._keys, self._settings = client, keys, settings
-        self.endpoint = settings.endpoint
-        self.connections = settings.store_connections
-
-    @classmethod
-    def connect(cls, settings: LakeSettings, retry_more: bool = True) -> Self:
-        """The store of the settings; it sends no request yet. Unless `retry_more`, it retries once.
+    def __init__(self, settings: LakeSettings, retry_more: bool = True) -> None:
+        """Make the store of the settings, without a request; unless `retry_more`, it retries once.
 
         Raises:
             SettingError: the address or region is not valid.
         """
+        self.endpoint = settings.endpoint
+        self.connections = settings.store_connections
+        self._settings = settings
+        self._keys = keys_of(settings, _http(settings, KEYS_TIMEOUT, tries(1, 2)))
         connect = min(CONNECT_SECONDS, settings.store_timeout)
         timeout = urllib3.Timeout(connect=connect, read=settings.store_timeout)
         retries = tries(TRIES, BUSY_TRIES) if retry_more else tries(1, 1)
-        keys = keys_of(settings, _http(settings, KEYS_TIMEOUT, tries(1, 2)))
         try:
-            client = Minio(
+            self._client = Minio(
                 settings.endpoint,
-                credentials=keys,
+                credentials=self._keys,
                 secure=settings.secure,
                 region=settings.region or None,  # without one, the client asks for each bucket's
                 http_client=_http(settings, timeout, retries),
@@ -80,8 +76,7 @@ class S3Store:
         except ValueError as error:
             raise SettingError("MINIO_ENDPOINT", f"is not usable: {error}") from None
         if settings.virtual_host_style:
-            client.enable_virtual_style_endpoint()  # type: ignore[no-untyped-call]
-        return cls(client, keys, settings)
+            self._client.enable_virtual_style_endpoint()  # type: ignore[no-untyped-call]
 
     def _bucket(self, layer: Layer) -> str:
         return self._settings.bucket_prefix + layer

@@ -36,11 +36,7 @@ EDITOR_DPI = 60
 
 
 def visualize(step: Step) -> Summary | None:
-    """Draw a gold table, publish the picture to the lake and the local folder, then the page.
-
-    Raises:
-        LakeError: gold is missing or differs from its manifest.
-    """
+    """Draw a gold table, publish picture and page; LakeError if gold is not whole."""
     writer, drawing, dataset = step.writer, step.flow.chart, step.writer.dataset
     if drawing is None:
         return None
@@ -77,11 +73,7 @@ def visualize(step: Step) -> Summary | None:
 
 
 def verify(context: FlowContext, dataset: Dataset) -> None:
-    """Read the picture as a reader would.
-
-    Raises:
-        CheckFailed, LakeError: the picture is missing, or the file is not a picture.
-    """
+    """Read the picture as a reader would; CheckFailed or LakeError if it is none."""
     lake, start = context.lake, STARTS[str(dataset.object).rpartition(".")[2]]
     content = lake.read_current(dataset, lambda version: lake.read("gold", version.only_object()))
     if not content.startswith(start):

@@ -78,11 +78,7 @@ def read_table(lake: Lake, flow: Flow, name: str) -> tuple[pa.Table, Manifest]:
 
 
 def verify(context: FlowContext, dataset: Dataset) -> None:
-    """Read a table as a reader would; check its total and that its groups are distinct.
-
-    Raises:
-        CheckFailed, LakeError: gold differs from its manifest.
-    """
+    """Check a table's total, and that its groups are distinct; CheckFailed or LakeError if not."""
     aggregate, _ = named(context.flow, dataset.name)
     table, version = read_table(context.lake, context.flow, aggregate.name)
     total = sum(table[aggregate.count].to_pylist())

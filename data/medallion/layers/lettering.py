@@ -127,7 +127,11 @@ def _drawable(words: str, text: Text) -> str:
     """Words in letters that a text's fonts have, in the order in which they are drawn."""
     if words.isascii() and words.isprintable():
         return words
-    fonts = list(_fonts(text))
+    style, fonts = text.get_fontproperties(), []
+    for family in style.get_family():
+        one = style.copy()
+        one.set_family(family)
+        fonts.append(get_font(findfont(one)))
     return "\n".join(_drawable_line(line, fonts) for line in words.split("\n"))
 
 
@@ -156,12 +160,3 @@ def _drawable_letter(letter: str, fonts: list[FT2Font]) -> str:
 
 def _is_right_to_left(letter: str) -> bool:
     return unicodedata.bidirectional(letter) in ("R", "AL")
-
-
-def _fonts(text: Text) -> Iterator[FT2Font]:
-    """The fonts that a text is drawn in, by the families of its style."""
-    style = text.get_fontproperties()
-    for family in style.get_family():
-        one = style.copy()
-        one.set_family(family)
-        yield get_font(findfont(one))

@@ -34,11 +34,7 @@ def verify(context: FlowContext, dataset: Dataset) -> None:
 
 
 def check_keys(context: FlowContext, version: Manifest) -> None:
-    """Count the distinct keys of a version of silver, which must be as many as its rows.
-
-    Raises:
-        CheckFailed, LakeError: silver differs from its manifest.
-    """
+    """Count a version's distinct keys; CheckFailed or LakeError if they are not its rows."""
     plan = Plan.of(context.flow, key_buckets=few_buckets(version.rows_out, READ_AT_ONCE))
     keys, buckets = plan.table.keys, plan.key_buckets
     schema = pa.schema([plan.table[name].field for name in keys])
