@@ -245,9 +245,8 @@ def what_cannot_be_is_a_sentence(page):
 
 def a_way_that_is_no_longer_set_is_taken_away_and_others_stay(page):
     asked = Zabbix(page)
-    assert (
-        set_up(page, "http://127.0.0.1:1", **settings_of("http://127.0.0.1:9", 25)).returncode == 0
-    )
+    ways = settings_of("http://127.0.0.1:9", 25)
+    assert set_up(page, "http://127.0.0.1:1", **ways).returncode == 0
     (added,) = asked.ask("mediatype.get", filter={"name": "SMS"}, output=["mediatypeid"])
     (user,) = asked.ask("user.get", filter={"username": "lake"}, selectMedias="extend")
     media = [{"mediatypeid": one["mediatypeid"], "sendto": one["sendto"]} for one in user["medias"]]
