@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from data.medallion import flows
+from data.medallion import project
 from data.medallion.errors import FlowMissing, FlowUnusable
 from data.medallion.flow import Aggregate, Blocks, Chart, Measure, count
 from data.medallion.table import Column, month, unchanged
@@ -13,8 +13,8 @@ from tests.stations import HEIGHTS, KINDS, STATIONS, TABLE, YEARS, InMemory
 
 
 def test_what_is_declared_well_is_no_problem():
-    flows.check(STATIONS)
-    flows.check(replace(STATIONS, **chart(formats=("svg", "png"))))
+    STATIONS.check()
+    replace(STATIONS, **chart(formats=("svg", "png"))).check()
 
 
 def chart(*, of="kind_heights", name="", formats=("png",), block="draw_stations"):
@@ -119,7 +119,7 @@ REFUSED = [
 def test_what_cannot_be_is_refused_by_one_sentence_with_a_remedy(changed, problem, remedy):
     flow = replace(STATIONS, **changed)
     with pytest.raises(FlowUnusable) as caught:
-        flows.check(flow)
+        flow.check()
     said = str(caught.value)
     assert said.startswith(f"The flow {flow.name} cannot run: ")
     assert said.endswith(f" in data/{flow.name}/.")
@@ -132,7 +132,7 @@ def test_what_an_api_counts_by_is_a_column():
     api = InMemory([])
     api.facets = {"by_kind": "kind", "by_taps": "taps"}
     with pytest.raises(FlowUnusable, match="its API counts by_taps by taps, which silver has not"):
-        flows.check(replace(STATIONS, api=api))
+        replace(STATIONS, api=api).check()
 
 
 # A project's flows
@@ -146,12 +146,12 @@ FLOW = replace(STATIONS, name={name!r}, package=__package__, blocks=Blocks({bloc
 
 
 @pytest.fixture
-def project(tmp_path, monkeypatch):
-    """A project of flows, empty at first: its name, and what adds one."""
+def add_flow(tmp_path, monkeypatch):
+    """A project of flows, empty at first: what adds one."""
     name = re.sub(r"\W", "_", tmp_path.name)
     root = tmp_path / name
     root.mkdir()
-    monkeypatch.setattr(flows, "PROJECT", root)
+    monkeypatch.setattr(project, "PROJECT", root)
     monkeypatch.syspath_prepend(str(tmp_path))
 
     def add(folder, name="", more="{}", blocks="", text=""):
@@ -170,63 +170,63 @@ OTHER_GOLD = """{{"aggregates": tuple(
     replace(a, name=a.name + {name!r}) for a in STATIONS.aggregates)}}"""
 
 
-def test_the_flows_of_a_project_are_its_folders(project):
-    project("stations")
-    project("buoys", more=OTHER_GOLD.format(name="_buoys"))
-    assert flows.names() == ["buoys", "stations"]
-    assert flows.load("buoys").name == "buoys"
-    assert [flow.name for flow in flows.load_all()] == ["buoys", "stations"]
+def test_the_flows_of_a_project_are_its_folders(add_flow):
+    add_flow("stations")
+    add_flow("buoys", more=OTHER_GOLD.format(name="_buoys"))
+    assert project.names() == ["buoys", "stations"]
+    assert project.load("buoys").name == "buoys"
+    assert [flow.name for flow in project.load_all()] == ["buoys", "stations"]
 
 
 @pytest.mark.parametrize("name", ["buoys", "", "..", "Stations", "medallion", "a b", "x;rm -rf"])
-def test_a_name_that_is_none_is_told_those_that_are(project, name):
-    project("stations")
-    project("lake")
+def test_a_name_that_is_none_is_told_those_that_are(add_flow, name):
+    add_flow("stations")
+    add_flow("lake")
     with pytest.raises(FlowMissing, match=r"choose one of stations") as caught:
-        flows.load(name)
+        project.load(name)
     said = str(caught.value)
     assert said.startswith(f"There is no flow {name!r}")
     assert ("make dataset NAME=buoys" in said) == (name == "buoys")
 
 
-def test_a_project_without_any_flow_says_how_to_make_one(project):
-    assert flows.load_all() == []
+def test_a_project_without_any_flow_says_how_to_make_one(add_flow):
+    assert project.load_all() == []
     with pytest.raises(FlowMissing, match="make dataset NAME=buoys") as caught:
-        flows.load("buoys")
+        project.load("buoys")
     assert "choose one of" not in str(caught.value)
 
 
-def test_two_flows_with_a_dataset_of_one_name_are_refused(project):
-    project("buoys")
-    project("stations")
+def test_two_flows_with_a_dataset_of_one_name_are_refused(add_flow):
+    add_flow("buoys")
+    add_flow("stations")
     with pytest.raises(
         FlowUnusable, match=r"flow stations cannot run: gold/kind_heights is the flow buoys's; name"
     ):
-        flows.load_all()
+        project.load_all()
 
 
-def test_two_flows_with_a_block_of_one_name_are_refused(project):
-    project("buoys", more=OTHER_GOLD.format(name="_buoys"), blocks="'one', 'two', 'three'")
-    project("stations", blocks="'four', 'two', 'five'")
+def test_two_flows_with_a_block_of_one_name_are_refused(add_flow):
+    add_flow("buoys", more=OTHER_GOLD.format(name="_buoys"), blocks="'one', 'two', 'three'")
+    add_flow("stations", blocks="'four', 'two', 'five'")
     with pytest.raises(FlowUnusable, match=r"flow stations cannot run: two is the flow buoys's"):
-        flows.load_all()
+        project.load_all()
 
 
-def test_a_flow_is_called_as_its_folder(project):
-    project("stations", name="weather")
+def test_a_flow_is_called_as_its_folder(add_flow):
+    add_flow("stations", name="weather")
     with pytest.raises(FlowUnusable, match=r"The flow stations cannot run: .*'weather'.*stations/"):
-        flows.load("stations")
+        project.load("stations")
 
 
-def test_a_folder_whose_flow_is_not_declared_is_refused(project):
-    project("stations", text="X = 1\n")
+def test_a_folder_whose_flow_is_not_declared_is_refused(add_flow):
+    add_flow("stations", text="X = 1\n")
     with pytest.raises(FlowUnusable, match=r"its flow\.py makes no FLOW; .* in data/stations/"):
-        flows.load("stations")
+        project.load("stations")
 
 
-def test_what_cannot_be_is_refused_as_it_is_loaded(project):
-    project("stations", more='{"aggregates": (STATIONS.aggregates[0],) * 2}')
-    for load in (lambda: flows.load("stations"), flows.load_all):
+def test_what_cannot_be_is_refused_as_it_is_loaded(add_flow):
+    add_flow("stations", more='{"aggregates": (STATIONS.aggregates[0],) * 2}')
+    for load in (lambda: project.load("stations"), project.load_all):
         with pytest.raises(FlowUnusable, match="two of its datasets are gold/kind_heights"):
             load()
 

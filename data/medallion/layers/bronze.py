@@ -12,8 +12,10 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from ..context import FlowContext, Summary
 from ..host.console import tell
 from ..host.workspace import workspace
+from ..lake.datasets import Dataset
 from ..lake.errors import LakeError, ObjectMissing, SnapshotMissing, StoreBusy, StoreError
 from ..lake.manifest import (
     PART_BYTES,
@@ -33,9 +35,10 @@ from ..lake.runs import RUN, new_run, time_of
 from ..lake.versions import Lake
 from ..settings import FlowSettings
 from ..source.crawl import crawl
-from ..writer import Provenance, Step, Summary, View, Writer
-from .cleaning import Cleaner
+from ..step import Step
+from ..writer import Provenance, Writer
 from .errors import CheckFailed, DriftStopped
+from .silver.cleaner import Cleaner
 
 READ_AGAIN = 64 << 20  # bytes of earlier snapshots that a run checks, in turns
 
@@ -213,7 +216,7 @@ def _counted(lake: Lake, key: str) -> StoredObject:
         return _hashed(path, key, rows)[0]
 
 
-def verify(view: View) -> None:
+def verify(context: FlowContext, bronze: Dataset) -> None:
     """Read bronze as a reader would, and count its records.
 
     Raises:
@@ -221,10 +224,10 @@ def verify(view: View) -> None:
     """
 
     def count(version: Manifest) -> tuple[int, int]:
-        lines = view.lake.lines("bronze", version.only_object())
+        lines = context.lake.lines("bronze", version.only_object())
         return version.rows_out, sum(1 for _ in record_texts(lines))
 
-    expected, found = view.lake.read_current(view.flow.bronze, count)
+    expected, found = context.lake.read_current(bronze, count)
     if expected != found:
         raise CheckFailed("the number of records in bronze", expected, found)
 

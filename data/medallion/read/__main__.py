@@ -14,9 +14,9 @@ from pathlib import Path
 
 from ..errors import MedallionError
 from ..flow import Flow
-from ..flows import load, load_all
 from ..host.command import run, say
 from ..lake.versions import Lake
+from ..project import load, load_all
 from ..settings import LakeSettings, known_secrets
 from .errors import FormatUnknown, NoTextFormat, PromptMissing
 
@@ -86,7 +86,7 @@ def _versions(lake: Lake, flow: Flow, chosen: argparse.Namespace) -> None:
 
 
 def _changes(lake: Lake, flow: Flow, chosen: argparse.Namespace) -> None:
-    from ..layers.changes import to_json
+    from ..layers.silver.changes import to_json
     from .past import changes
     from .summary import lines_of
 
