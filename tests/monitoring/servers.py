@@ -16,6 +16,7 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from email import message_from_bytes, policy
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -177,7 +178,8 @@ class Messages:
 
     def __enter__(self) -> Self:
         self.url = self._stack.enter_context(serving(self._keep, "")).url
-        smtp = Controller(self, hostname="127.0.0.1", port=free_port())
+        handler = SimpleNamespace(handle_DATA=self._keep_mail)
+        smtp = Controller(handler, hostname="127.0.0.1", port=free_port())
         smtp.start()
         self._stack.callback(smtp.stop)
         self.settings = settings_of(self.url, smtp.port)
@@ -190,7 +192,7 @@ class Messages:
         self.posts[request.path].append(json.loads(request.content))
         return Answer("ok")  # Slack says so, and Alertmanager 0.27 and later reads it
 
-    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:
+    async def _keep_mail(self, server: Any, session: Any, envelope: Any) -> str:
         self.mails.append(message_from_bytes(envelope.content, policy=policy.default))
         return "250 OK"
 
