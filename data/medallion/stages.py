@@ -5,6 +5,7 @@ A block of Mage calls nothing else of this package.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
@@ -14,7 +15,7 @@ from typing import Any, Literal, TypeVar
 from .context import FlowContext, Summary
 from .errors import MedallionError, SecretBlanked
 from .flow import Flow
-from .host.console import tell
+from .host.console import show_messages
 from .lake import lease, logs
 from .lake.datasets import Dataset
 from .lake.errors import BucketMissing, StoreError, StoreUnreachable
@@ -27,6 +28,8 @@ from .settings import LakeSettings, Settings, known_secrets, spool_folder
 from .step import Step
 from .work.engine import engine_of
 from .writer import Writer
+
+logger = logging.getLogger(__name__)
 
 UNEXPECTED = (
     "No version was half written. This error is unexpected: run again, and if it comes back, "
@@ -82,7 +85,7 @@ class Stage:
         if self.datasets(flow):
             return self._logged(flow, variables, upstream, work)
         block = getattr(flow.blocks, self.name) or self.name
-        tell(f"  {block} has nothing to publish, and may be removed from the pipeline")
+        logger.info(f"  {block} has nothing to publish, and may be removed from the pipeline")
         return None
 
     def check(
@@ -157,6 +160,7 @@ class Stage:
         No secret may leave this process with an error: not in the log, not in the output, and not
         in the error itself, because Mage prints and stores it.
         """
+        show_messages("stdout")
         run = (upstream or {}).get("run") or new_run()
         settings = lake = None
         spool = spool_folder() / flow.name
@@ -179,7 +183,7 @@ class Stage:
             where = logs.keep(secrets.value(log), spool, lake.store if lake else None)
             kind, message = type(error).__name__, secrets.text(str(error))
             remedy = "" if isinstance(error, MedallionError) else f"\n{UNEXPECTED}"
-            tell(f"The error log is {where}\n{kind}: {message}{remedy}")
+            logger.error(f"The error log is {where}\n{kind}: {message}{remedy}")
             if not secrets.shows("\n".join((log["traceback"], str(log["facts"]), log["message"]))):
                 raise
         # Outside the `except`, so that it does not contain the original error.
@@ -196,7 +200,7 @@ def _deliver(spool: Path, lake: Lake) -> None:
     try:
         logs.deliver(spool, lake.store)
     except StoreError as error:
-        tell(f"The error logs in {spool} are not delivered yet. {error}")
+        logger.warning(f"The error logs in {spool} are not delivered yet. {error}")
 
 
 BRONZE = Stage("bronze", bronze.extract, bronze.verify, bronze.verify)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -15,7 +16,6 @@ from typing_extensions import Self
 
 from .context import FlowContext, Summary
 from .errors import DatasetTaken
-from .host.console import tell
 from .lake import upkeep
 from .lake.datasets import Dataset
 from .lake.errors import LakeError, ManifestTooNew, ObjectMissing, StoreError, VersionTaken
@@ -25,6 +25,8 @@ from .lake.records import CONTENT_TYPE
 from .lake.runs import new_run
 from .lake.store import Listed
 from .lake.versions import Lake
+
+logger = logging.getLogger(__name__)
 
 DIGITS = len("0000000001.json")  # of the key of a log entry
 
@@ -216,7 +218,7 @@ class Writer:
             return
         known = set(self.previous.objects) if self.previous else set()
         new = len(set(manifest.objects) - known)
-        tell(
+        logger.info(
             f"  {self.dataset.block:<24}{manifest.rows_out:>13,} rows"
             f"{len(manifest.objects):>8,} objects{new:>8,} new{manifest.seconds:>8.1f} s"
             + "".join(f"\n    {drift.what}" for drift in manifest.drift)

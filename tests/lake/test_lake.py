@@ -10,6 +10,7 @@ import pytest
 
 from data.breweries.flow import FLOW
 from data.medallion.errors import SecretBlanked, SettingError
+from data.medallion.host.console import show_messages
 from data.medallion.lake import logs
 from data.medallion.lake.errors import (
     ManifestMissing,
@@ -184,6 +185,7 @@ def test_a_spool_of_another_user_is_told_and_survived(world, monkeypatch, capsys
 
     target = {"read": (Path, "read_bytes"), "list": (Path, "iterdir"), "remove": (os, "access")}
     monkeypatch.setattr(*target[what], refuse)
+    show_messages("stdout")
     assert logs.deliver(world.folder / "spool", world.lake.store) == 1
     assert not ours.exists()
     assert f"{theirs.parent}" in (said := capsys.readouterr().out)

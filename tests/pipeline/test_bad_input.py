@@ -33,7 +33,7 @@ NOWHERE = "127.0.0.1:9"
     [
         ({"body": "html"}, {}, ApiGaveUp, "not a JSON array"),
         ({"body": "half"}, {}, ApiGaveUp, "body that cannot be used"),
-        ({"body": "empty"}, {}, CrawlIncomplete, "total: 0 fetched, 600 told"),
+        ({"body": "empty"}, {}, CrawlIncomplete, "total: 0 fetched"),
         ({}, {"URL": f"http://{NOWHERE}/v1/breweries"}, ApiGaveUp, "Connection refused"),
         ({}, {"URL": "{url}/none"}, ApiRefused, "404"),
         (
@@ -59,7 +59,7 @@ def test_an_api_that_cannot_be_trusted_changes_nothing(world, faults, settings, 
 def test_an_incomplete_crawl_names_the_difference(world):
     world.api.faults = Faults(rate_limit=0, drop=1, duplicate=1)
     log = world.fails(CrawlIncomplete, "bronze")
-    assert log["facts"]["differences"]["total"] == {"fetched": 599, "told": 600}
+    assert log["facts"]["differences"]["total"] == {"fetched": 599, "reported": 600}
     assert any(name.startswith("by_state ") for name in log["facts"]["differences"])
 
 

@@ -79,7 +79,8 @@ def test_a_run_is_asked_for_by_its_id(story):
 
 
 def test_changes_between_any_two(story):
-    counts = {"added": 0, "removed": 0, "moved": 0, "retyped": 0, "changed": 12, "partitions": 3}
+    none = dict.fromkeys(("added", "removed", "moved", "recategorized"), 0)
+    counts = {**none, "changed": 12, "partitions": 3}
     third, last = story.runs[2], story.runs[-1]
     assert read.changes(SILVER, start=third, end=story.runs[3])["counts"] == counts
     assert read.changes(SILVER, start=third, end=last)["counts"] == Changes().model_dump()
@@ -142,7 +143,7 @@ def test_what_was_made_otherwise_is_told_object_by_object(past, monkeypatch):
 def test_changes_are_those_of_the_publish(past):
     first, second, third = past.snapshots
     near = read.changes(SILVER, start=first, end=second)
-    counts = {"added": 0, "removed": 1, "moved": 0, "retyped": 0, "changed": 1}
+    counts = {"added": 0, "removed": 1, "moved": 0, "recategorized": 0, "changed": 1}
     assert {name: near["counts"][name] for name in counts} == counts
     assert (near["before"], near["snapshot"]) == (first, second)
     assert near["changed"][0]["name"] == "Another" and near["partitions"]

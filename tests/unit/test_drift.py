@@ -106,15 +106,19 @@ def test_each_rule(changed, expected):
             0,
             [("ids_replaced", "id", "987 of 1,000 ids are gone, and 1,237 have come")],
         ),
-        ({"moved": 100, "retyped": 100}, 5, 5, []),
+        ({"moved": 100, "recategorized": 100}, 5, 5, []),
         ({}, -900, -900, []),
         (
-            {"moved": 101, "retyped": 200},
+            {"moved": 101, "recategorized": 200},
             142,
             6,
             [
                 ("rows_moved", "rows", "101 of 1,000 rows moved to another partition"),
-                ("rows_retyped", "rows", "200 of 1,000 rows have another of the known values"),
+                (
+                    "rows_recategorized",
+                    "rows",
+                    "200 of 1,000 rows have another of the accepted values",
+                ),
                 (
                     "rejected_leap",
                     "rejected",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import re
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
@@ -13,7 +14,6 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from ..context import FlowContext, Summary
-from ..host.console import tell
 from ..host.workspace import workspace
 from ..lake.datasets import Dataset
 from ..lake.errors import LakeError, ObjectMissing, SnapshotMissing, StoreBusy, StoreError
@@ -39,6 +39,8 @@ from ..step import Step
 from ..writer import Provenance, Writer
 from .errors import CheckFailed, DriftStopped
 from .silver.cleaner import Cleaner
+
+logger = logging.getLogger(__name__)
 
 READ_AGAIN = 64 << 20  # bytes of earlier snapshots that a run checks, in turns
 
@@ -117,7 +119,7 @@ def _stop_if_changed(writer: Writer, settings: FlowSettings) -> None:
     if "api_changed" in settings.stop_on:
         drift = Drift(rule="api_changed", subject="API_URL", what=what)
         raise DriftStopped([drift.model_dump()], settings.prefix)
-    tell(f"{what[0].upper()}{what[1:]}.")
+    logger.warning(f"{what[0].upper()}{what[1:]}.")
 
 
 def _replayed(
@@ -180,9 +182,10 @@ def _fixed(writer: Writer) -> list[Snapshot]:
     if fixed not in writer.stored:
         return []
     snapshot = new_run()
-    with suppress(ValueError, TypeError, AttributeError, RecursionError):
-        told = json.loads(writer.lake.store.get("bronze", bronze.manifest) or b"").get("snapshot")
-        snapshot = told if re.fullmatch(RUN, told) else snapshot
+    with suppress(ValueError, TypeError, LookupError, RecursionError):
+        manifest = json.loads(writer.lake.store.get("bronze", bronze.manifest) or b"")
+        found = re.fullmatch(RUN, manifest["snapshot"])
+        snapshot = found[0] if found else snapshot
     key = bronze.earlier(snapshot)
     if key in writer.stored:
         return []
@@ -196,7 +199,7 @@ def _adopted(writer: Writer, key: str) -> list[Snapshot]:
     try:
         began = time_of(snapshot)
     except ValueError:
-        tell(f"bronze/{key} is no snapshot, by its name, and is removed.")
+        logger.warning(f"bronze/{key} is no snapshot, by its name, and is removed.")
         return []
     try:
         entry = _counted(writer.lake, key)
@@ -274,7 +277,7 @@ def _whole(writer: Writer, earlier: Sequence[Snapshot]) -> Iterator[Snapshot]:
     """Look at some earlier snapshots, and mend what is damaged, if another copy is whole.
 
     The newest one is always read, since its copy at the fixed name will be another one's. A
-    snapshot that is gone is told of, and no longer retained.
+    snapshot that is gone is logged, and no longer retained.
     """
     older, size = earlier[:-1], 0
     turn = writer.number % max(len(older), 1)
@@ -318,12 +321,12 @@ def _lost(one: Snapshot, problem: Exception) -> Iterator[Snapshot]:
     what = f"bronze/{one.object.key}, the only copy of the snapshot {one.snapshot},"
     then = "the versions that were made from it cannot be rebuilt"
     if isinstance(problem, ObjectMissing):
-        tell(f"{what} is missing, and {then}.")
+        logger.warning(f"{what} is missing, and {then}.")
         return
     if isinstance(problem, StoreError):
-        tell(f"{what} cannot be read now. {problem}")
+        logger.warning(f"{what} cannot be read now. {problem}")
     else:
-        tell(f"{what} is damaged, and {then}: remove it, or put a whole copy there.")
+        logger.warning(f"{what} is damaged, and {then}: remove it, or put a whole copy there.")
     yield one
 
 

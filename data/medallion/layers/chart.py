@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import logging
 import os
 from collections.abc import Sequence
 from inspect import signature
@@ -16,7 +17,6 @@ import pyarrow.compute as pc
 from ..context import FlowContext, Summary
 from ..errors import FlowUnusable
 from ..flow import MEDIA_TYPES, Chart, Flow
-from ..host.console import tell
 from ..lake.datasets import Dataset
 from ..lake.manifest import Check, Manifest
 from ..lake.runs import time_of
@@ -31,6 +31,8 @@ from .lettering import Lettering
 
 if TYPE_CHECKING:  # the import costs half a second, so only the block that draws does it
     from matplotlib.figure import Figure
+
+logger = logging.getLogger(__name__)
 
 STARTS = {"png": b"\x89PNG\r\n\x1a\n", "svg": b"<?xml"}  # format to the start of its files
 EDITOR_DPI = 60
@@ -128,7 +130,7 @@ def _show(summary: Summary, figure: Figure) -> Summary | None:
     if in_editor:
         figure.set_dpi(EDITOR_DPI)
         pyplot.show()
-        tell(str(summary))
+        logger.info(str(summary))
     pyplot.close(figure)
     return None if in_editor else summary
 
@@ -157,8 +159,8 @@ def _drawn(drawing: Chart, table: pa.Table, caption: str, language: Language) ->
         OwnCode(drawing.draw, f"the chart of {drawing.of}") as own,
         matplotlib.rc_context({"text.parse_math": False}),
     ):
-        told = "language" in signature(drawing.draw).parameters
-        more = {"language": language} if told else {}
+        takes_language = "language" in signature(drawing.draw).parameters
+        more = {"language": language} if takes_language else {}
         figure = drawing.draw(_showable(table).to_pandas(), caption, **more)
         own.expect(figure, Figure, "a figure of matplotlib")
     return figure

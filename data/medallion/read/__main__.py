@@ -15,6 +15,7 @@ from pathlib import Path
 from ..errors import MedallionError
 from ..flow import Flow
 from ..host.command import run, say
+from ..host.console import show_messages
 from ..lake.versions import Lake
 from ..project import load, load_all
 from ..settings import LakeSettings, known_secrets
@@ -28,6 +29,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _do(arguments: list[str] | None) -> int:
     chosen = _parser().parse_args(arguments)
+    show_messages("stderr")
     try:
         with warnings.catch_warnings():
             warnings.showwarning = lambda message, *_, **__: say(message)

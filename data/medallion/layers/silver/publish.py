@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections.abc import Sequence
 from operator import attrgetter
 
 from ...context import FlowContext, Summary
-from ...host.console import tell
 from ...host.workspace import workspace
 from ...lake.datasets import Dataset
 from ...lake.errors import ObjectDiffers, ObjectMissing
@@ -20,6 +20,8 @@ from . import drift
 from .clean import Cleaned, clean, rejected
 from .compare import Report, partitions_in, report
 from .write import Written, write
+
+logger = logging.getLogger(__name__)
 
 EQUATION = "silver + rejected + duplicates = bronze"
 
@@ -156,5 +158,7 @@ def _store_changes(step: Step, report: Report) -> Copy:
         if copy := writer.carry(key):
             return copy
         if writer.previous and writer.previous.copy_at(key):
-            tell(f"silver/{key} was damaged, and is lost: it says now that nothing changed.")
+            logger.warning(
+                f"silver/{key} was damaged, and is lost: it says now that nothing changed."
+            )
     return writer.store_copied(key, report.content, report.changes.partitions, CONTENT_TYPE)
