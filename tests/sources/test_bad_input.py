@@ -35,7 +35,7 @@ BAD = [
     ("csv", lambda _: HTML, ApiGaveUp, r"HTML or XML, and no CSV .text/html, \d+ bytes"),
     ("paged", lambda _: Answer("", 103), ApiRefused, "HTTP 103"),
     ("paged", lambda _: said([1, 2]), ApiGaveUp, "no total in count"),
-    ("by_key", lambda _: Answer(status=0), ApiGaveUp, "cannot be reached"),
+    ("paged", lambda _: Answer(status=0), ApiGaveUp, "cannot be reached"),
 ]
 
 
