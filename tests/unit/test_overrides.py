@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import os
-import re
-import subprocess
 import sys
 from importlib.metadata import distributions, requires
 from pathlib import Path
@@ -77,40 +74,8 @@ def test_few_vulnerabilities_are_accepted():
     assert sum(len(entry["id"]) for entry in entries) <= 10
 
 
-def test_what_needs_a_package_that_is_left_out_names_it():
-    for module, package in (
-        ("mage_ai.io.airtable", "pyairtable"),
-        ("mage_ai.data_preparation.git.clients.github", "github"),
-        ("mage_ai.services.datadog", "datadog"),
-    ):
-        with pytest.raises(ModuleNotFoundError, match=f"No module named '{package}'"):
-            importlib.import_module(module)
-
-
 def test_the_stand_ins_are_installed():
     for path in STAND_INS.rglob("*.py"):
         name = ".".join(path.relative_to(STAND_INS).with_suffix("").parts)
         module = importlib.import_module(name.removesuffix(".__init__"))
         assert Path(str(module.__file__)).read_bytes() == path.read_bytes(), name
-
-
-def test_the_stand_ins_have_what_mage_takes_at_its_start():
-    import newrelic.agent
-
-    @newrelic.agent.background_task(name="worker-run", group="Task")
-    def work():
-        return 1
-
-    assert work() == 1
-
-
-def test_new_relic_is_refused_in_a_sentence(tmp_path):
-    ask = (
-        "from mage_ai.services.newrelic import initialize_new_relic; print(initialize_new_relic())"
-    )
-    said = subprocess.run(
-        [sys.executable, "-c", ask], cwd=tmp_path, capture_output=True, text=True, check=True,
-        env={**os.environ, "ENABLE_NEW_RELIC": "1"},
-    ).stdout  # fmt: skip
-    assert re.search(r"Disable new relic reporting.*newrelic is not installed", said)
-    assert said.endswith("(False, None)\n")

@@ -1,7 +1,6 @@
 """The values of a partition's columns in an object's key, and back."""
 
 import duckdb
-import pandas as pd
 import pyarrow as pa
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
@@ -55,14 +54,6 @@ def test_the_partition_of_each_row_is_a_text(partitions):
     assert list(map(MIXED.of_text, found)) == partitions
 
 
-@pytest.mark.parametrize(("kind", "value"), [("string", "x"), ("int64", -7), ("bool", False)])
-def test_a_partition_of_one_column(kind, value):
-    one = Partitioning(pa.schema([pa.field("only", kind)]))
-    rows = pa.table(one.columns([(value,)]), one.schema)
-    assert [one.of_text(text) for text in one.texts(rows).to_pylist()] == [(value,)]
-    assert one.of_key(f"data/x/{one.path((value,))}/0.parquet") == (value,)
-
-
 def test_a_row_without_one_of_the_values_has_no_partition():
     rows = pa.Table.from_pylist([{"country": "Land", "open": True}], MIXED.schema)
     assert MIXED.texts(rows).to_pylist() == [None]
@@ -88,18 +79,13 @@ def by_pyarrow(folder):
     return ds.dataset(folder, partitioning=ds.partitioning(TEXTS.schema, flavor="hive")).to_table()
 
 
-def by_pandas(folder):
-    partitioning = ds.partitioning(TEXTS.schema, flavor="hive")
-    return pa.Table.from_pandas(pd.read_parquet(folder, partitioning=partitioning))
-
-
 def by_duckdb(folder):
     types = "hive_types = {country: VARCHAR, state: VARCHAR}"
     query = f"FROM read_parquet('{folder}/*/*/*.parquet', hive_partitioning = true, {types})"
     return duckdb.sql(query).to_arrow_table()
 
 
-@pytest.mark.parametrize("read", [by_pyarrow, by_pandas, by_duckdb])
+@pytest.mark.parametrize("read", [by_pyarrow, by_duckdb])
 def test_readers_get_the_partition_out_of_the_key(tmp_path_factory, read):
     """Through a real file of a real name, for any text."""
 
