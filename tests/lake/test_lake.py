@@ -13,9 +13,6 @@ from data.medallion.lake import logs
 from data.medallion.lake.errors import (
     ManifestMissing,
     ManifestTooNew,
-    ManifestUnreadable,
-    ObjectDiffers,
-    ObjectMissing,
     ObjectUnreadable,
 )
 from data.medallion.lake.manifest import StoredObject, check_seal, sealed, sha256
@@ -27,33 +24,6 @@ from tests.conftest import raw_get
 
 CONTENT = b"0123456789" * 100_000
 ENTRY = StoredObject(key="data/x.bin", rows=10, bytes=len(CONTENT), sha256=sha256(CONTENT))
-
-
-def test_lines_are_those_of_the_content(world):
-    content = "\n".join(f"line {n} é" for n in range(200_000)).encode()
-    entry = StoredObject(key="data/lines", rows=0, bytes=len(content), sha256=sha256(content))
-    world.lake.store.put("bronze", entry.key, content)
-    assert list(world.lake.lines("bronze", entry)) == content.splitlines()
-
-
-def test_what_differs_from_the_manifest_is_told(world):
-    world.lake.store.put("bronze", ENTRY.key, CONTENT[:-1])
-    with pytest.raises(ObjectDiffers, match=f"bronze/{ENTRY.key} has sha256"):
-        world.lake.read("bronze", ENTRY)
-    world.lake.store.remove("bronze", [ENTRY.key, "never/there"])
-    with pytest.raises(ObjectMissing, match=f"bronze/{ENTRY.key} is missing"):
-        world.lake.read("bronze", ENTRY)
-
-
-@pytest.mark.parametrize(
-    "content",
-    [b"", b"{", b"[]", b"not json", b'{"manifest_version": 1}', b"\xff"],
-)
-def test_a_log_without_a_whole_entry_is_told(world, content):
-    world.lake.store.put("silver", FLOW.silver.manifest, content)
-    world.lake.store.put("silver", FLOW.silver.entry(1), content)
-    with pytest.raises(ManifestUnreadable, match="run the block transform_breweries again"):
-        world.lake.version(FLOW.silver)
 
 
 @pytest.mark.usefixtures("filled")

@@ -11,7 +11,7 @@ import pytest
 
 from data.breweries.flow import FLOW
 from data.medallion import read
-from data.medallion.lake.errors import ManifestMissing, VersionLost
+from data.medallion.lake.errors import VersionLost
 from data.medallion.lake.manifest import Changes
 from data.medallion.lake.store import Store
 from data.medallion.read import past as module
@@ -153,12 +153,6 @@ def test_changes_are_those_of_the_publish(past):
 
 
 # -- lakes that have lost something ---
-
-
-def test_an_empty_lake_has_no_versions(small):
-    assert read.versions(SILVER) == []
-    with pytest.raises(ManifestMissing, match="run the block"):
-        read.table(SILVER, at="2026-11-18")
 
 
 def test_a_snapshot_that_is_no_longer_retained(small):

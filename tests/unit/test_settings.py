@@ -101,6 +101,8 @@ def test_the_other_half_of_a_pair_is_named(environment, told, missing):
         ("MINIO_SESSION_TOKEN", "canary token"),
         ("AWS_ACCESS_KEY_ID", "canary,key"),
         ("LAKE_BUCKET_PREFIX", "a/b"),
+        ("LAKE_BUCKET_PREFIX", "-acme"),
+        ("LAKE_BUCKET_PREFIX", "x" * 60),
         ("LAKE_CA_FILE", "/no/such/file.pem"),
         ("LAKE_CA_FILE", __file__),
         ("LAKE_LEASE_SECONDS", "0"),
