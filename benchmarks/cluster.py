@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from data.breweries.flow import FLOW
-from data.medallion.layers.silver_tasks import content_of
+from data.medallion.layers.silver.plan import content_of
 from sandbox.lakes import variables
 
 from . import measure

@@ -35,13 +35,13 @@ def ours() -> list[tuple[Any, ...]]:
     from data.breweries.flow import FLOW
     from data.medallion.lake.runs import new_run
     from data.medallion.lake.versions import Lake
-    from data.medallion.layers import gold, silver
+    from data.medallion.layers import gold
     from data.medallion.settings import LakeSettings
-    from data.medallion.steps import run_block
+    from data.medallion.stages import GOLD, SILVER
 
     # Only a run's first block lets writers race, once a day; silver is not the first.
-    done = run_block(FLOW, FLOW.silver, silver.transform, {}, upstream={"run": new_run()})
-    run_block(FLOW, FLOW.gold, gold.aggregate, {}, upstream=done)
+    done = SILVER.run(FLOW, {}, upstream={"run": new_run()})
+    GOLD.run(FLOW, {}, upstream=done)
     table, _ = gold.read(Lake.connect(LakeSettings.load()), FLOW, FLOW.gold[0].name)
     return [tuple(row.values()) for row in table.to_pylist()]
 

@@ -63,18 +63,19 @@ def measured(work: Workload, size: int) -> list[Result]:
 def run(block: str, file: Path) -> None:
     """Do one block, and leave its counts of requests in a file."""
     from data.breweries.flow import FLOW
+    from data.medallion.context import Summary
     from data.medallion.lake.runs import new_run
-    from data.medallion.layers import gold, silver
-    from data.medallion.steps import check_block, run_block
+    from data.medallion.stages import GOLD, SILVER
 
-    upstream = {"run": new_run()}  # else writers race, as in the first block of a day's first run
+    # Else writers race, as in the first block of a day's first run.
+    upstream = Summary(run=new_run())
     with counted() as requests:
         if block == "transform":
-            run_block(FLOW, FLOW.silver, silver.transform, {}, upstream)
+            SILVER.run(FLOW, {}, upstream)
         elif block == "check":
-            check_block(FLOW, FLOW.silver, silver.verify, {}, upstream)
+            SILVER.check(FLOW, {}, upstream)
         else:
-            run_block(FLOW, FLOW.gold, gold.aggregate, {}, upstream)
+            GOLD.run(FLOW, {}, upstream)
     file.write_text(json.dumps(requests))
 
 

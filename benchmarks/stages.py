@@ -15,9 +15,10 @@ from pathlib import Path
 import numpy as np
 
 from data.breweries.flow import FLOW
-from data.medallion.layers import silver_tasks
-from data.medallion.layers.ranges import ranges
-from data.medallion.layers.silver_tasks import Silver, Work
+from data.medallion.layers.silver.clean import clean_range
+from data.medallion.layers.silver.plan import Plan, files_for
+from data.medallion.layers.silver.ranges import ranges
+from data.medallion.layers.silver.write import Work, write_partitions
 from data.medallion.work.shuffle import Folder, TaskContext
 
 from .results import Result, keep
@@ -26,7 +27,7 @@ from .workload import Workload, workload
 TIMES = 8  # as many copies of the breweries fill the first range
 ROUNDS = 5
 FETCH, LINES, PARSE = "ranges._content", "records.lines_within", "reading._read"
-TIDY, CLEAN, SCATTER = "tidying.tidied", "cleaning.__call__", "shuffle.scatter"
+TIDY, CLEAN, SCATTER = "tidying.tidied", "cleaner.__call__", "shuffle.scatter"
 STAGES = {
     "fetch the range and check its hash": (FETCH,),
     "find the records": (LINES, FETCH),
@@ -34,7 +35,7 @@ STAGES = {
     "tidy the texts": (TIDY,),
     "all other cleaning": (CLEAN, PARSE, TIDY),
     "divide the rows by partition, into the scratch": (SCATTER,),
-    "sort them": ("silver_tasks._files",),
+    "sort them": ("write._files",),
     "make the Parquet files": ("parquet.write",),
 }
 """Stage to a function, and to the functions inside it that are other stages."""
@@ -55,19 +56,19 @@ def main() -> None:
 
 def measured(work: Workload) -> tuple[int, dict[str, float]]:
     """The records of the first range, and the seconds of each stage."""
-    silver = Silver.of(FLOW, writer="run", buckets=2)
+    plan = Plan.of(FLOW, writer="run", buckets=2)
     manifest = work.lake.version(FLOW.bronze)
     entry = manifest.only_object()
     span = ranges(entry.key, entry.bytes, manifest.parts)[0]
     work.empty()
     with tempfile.TemporaryDirectory() as scratch, cProfile.Profile(time.thread_time) as profile:
         context = TaskContext(work.lake, Folder(Path(scratch)))
-        cleaned = silver_tasks.clean_range(context, silver, span, "range", 0)
-        files = {p: silver_tasks.files_for(n) for p, n in cleaned.by_partition.items()}
+        cleaned = clean_range(context, plan, span, "range", 0)
+        files = {p: files_for(n) for p, n in cleaned.by_partition.items()}
         for bucket in range(2):
-            silver_tasks.write_partitions(
+            write_partitions(
                 context,
-                silver,
+                plan,
                 Work([cleaned.rows.segment(bucket)], files),
                 f"new-{bucket}",
                 np.array([], np.int64),

@@ -14,9 +14,8 @@ from data.medallion.lake.datasets import LAYERS
 from data.medallion.lake.records import CONTENT_TYPE, array_lines
 from data.medallion.lake.runs import new_run
 from data.medallion.lake.versions import Lake
-from data.medallion.layers import bronze
 from data.medallion.settings import LakeSettings
-from data.medallion.steps import run_block
+from data.medallion.stages import BRONZE
 from sandbox.breweries.generator import generate
 from sandbox.breweries.multiplier import multiplied
 from sandbox.lakes import variables
@@ -95,5 +94,5 @@ def _stored(file: Path, rows: int) -> Workload:
     run, lake = new_run(), Lake.connect(LakeSettings.load())
     lake.store.create_bucket("bronze")
     lake.store.put("bronze", FLOW.bronze.earlier(run), file, CONTENT_TYPE)
-    run_block(FLOW, FLOW.bronze, bronze.extract, {"snapshot": run})
+    BRONZE.run(FLOW, {"snapshot": run})
     return Workload(lake, file, rows, dict(os.environ))

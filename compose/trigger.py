@@ -11,7 +11,7 @@ from typing import Any
 
 import requests
 
-from data.medallion import flows
+from data.medallion import project
 from data.medallion.errors import FlowError
 from data.medallion.host.command import run
 from data.medallion.host.network import session
@@ -101,7 +101,7 @@ class MageApi:
 def main(name: str) -> int:
     """Run the pipeline of a flow once; the exit status is 0 when it completed."""
     try:
-        flow = flows.load(name)
+        flow = project.load(name)
         owner = {name: os.environ.get(name, "") for name in OWNER}
         if unset := [name for name, value in owner.items() if not value]:
             raise MageRefused(f"{unset[0]} is not set: make trigger runs this where it is.")

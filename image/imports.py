@@ -107,11 +107,12 @@ def _told(module: str) -> tuple[str, str, list[list[str]]]:
     file = path / "__init__.py" if inside else path.with_suffix(".py")
     docstring = ast.get_docstring(ast.parse(file.read_text(encoding="utf-8"))) or ""
     title = f"{name}/" if inside else f"{name}.py"
-    return title, docstring.partition("\n")[0], _lines(inside)
+    return title, docstring.partition("\n")[0], _lines(module)
 
 
-def _lines(modules: set[str]) -> list[list[str]]:
+def _lines(package: str) -> list[list[str]]:
     """The modules of a subpackage, in lines: each imports only from lines below its own."""
+    modules = {m for m in graph().find_descendants(package) if not graph().find_children(m)}
 
     @cache
     def height(module: str) -> int:
@@ -120,7 +121,7 @@ def _lines(modules: set[str]) -> list[list[str]]:
 
     lines: list[list[str]] = [[] for _ in range(max(map(height, modules), default=-1) + 1)]
     for module in sorted(modules):
-        lines[height(module)].append(module.rpartition(".")[2])
+        lines[height(module)].append(module.removeprefix(f"{package}.").replace(".", "/"))
     return lines[::-1]
 
 

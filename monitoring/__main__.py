@@ -9,8 +9,8 @@ from contextlib import suppress
 from functools import partial
 
 from data.medallion.errors import FlowError, SettingError
-from data.medallion.flows import load_all
 from data.medallion.host.command import Interrupted, port, run
+from data.medallion.project import load_all
 
 from .look import LakeLook, connect, look
 from .server import Exporter

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from tornado.netutil import bind_sockets
 
-from data.medallion import flows
+from data.medallion import project
 from data.medallion.flow import Flow
 from data.medallion.host.command import Interrupted, say
 from data.medallion.host.envfile import read_envfile
@@ -32,7 +32,7 @@ GENERATED = ", local, with generated data"
 
 def demo(chosen: argparse.Namespace) -> int:
     """Run the real pipeline on the embedded store and a local API; needs nothing else."""
-    flow = flows.load(chosen.flow)
+    flow = project.load(chosen.flow)
     with (
         embedded_store(SANDBOX / DEMO) as store,
         stand_in(flow, chosen) as api,
@@ -47,7 +47,7 @@ def demo(chosen: argparse.Namespace) -> int:
 
 def run(chosen: argparse.Namespace) -> int:
     """Run the pipeline on the API and the store of the settings, or on the embedded store."""
-    flow = flows.load(chosen.flow)
+    flow = project.load(chosen.flow)
     with lake_to_write(chosen.lake) as embedded:
         print(f"{flow.api.title} -> bronze -> silver -> gold", flush=True)
         status = runner.run_pipeline(flow, chosen.snapshot)
@@ -69,7 +69,7 @@ def _next(lake: str, flow: Flow) -> str:
 
 def api(chosen: argparse.Namespace) -> int:
     """Serve only the local API of a flow, until interrupted."""
-    flow = flows.load(chosen.flow)
+    flow = project.load(chosen.flow)
     with suppress(Interrupted):
         _refuse_unusable(chosen.host, chosen.port, 'make api ARGS="--host 127.0.0.1 --port 8001"')
         stand_in(flow, chosen, chosen.port, chosen.host).serve_forever(
@@ -87,7 +87,7 @@ def dataset(chosen: argparse.Namespace) -> int:
 
 def web(chosen: argparse.Namespace) -> int:
     """Serve Mage's page, with a login, on the configured or the embedded store."""
-    flow = flows.load(chosen.flow)
+    flow = project.load(chosen.flow)
     # If the port is taken, Mage would silently use the next one.
     _refuse_unusable(LOOPBACK, chosen.port, "make web WEB_PORT=6790")
     login, log = _login(SANDBOX / "mage.env"), SANDBOX / f"mage-{chosen.port}.log"
@@ -100,7 +100,7 @@ def web(chosen: argparse.Namespace) -> int:
     }
     with suppress(Interrupted), lake_to_write(chosen.lake) as embedded, ExitStack() as stack:
         is_demo = embedded and chosen.lake == DEMO
-        for one in flows.load_all() if is_demo else ():
+        for one in project.load_all() if is_demo else ():
             local = stack.enter_context(stand_in(one, chosen))
             stack.enter_context(variables({**local.variables(one.prefix)}))
         stack.enter_context(variables(settings))

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from string import Template
 
-from data.medallion import flows
+from data.medallion import flow
 
 from . import ROOT
 from .problems import SandboxError, using
@@ -18,7 +18,7 @@ from .problems import SandboxError, using
 TEMPLATE = Path(__file__).with_name("template")
 SUFFIX = ".template"
 BLOCK = "transform_"  # how the longest names of its blocks begin
-LONGEST = flows.LONGEST - len(BLOCK)
+LONGEST = flow.LONGEST - len(BLOCK)
 PAGING = {
     "page_number": ("PageNumber", ""),
     "offset": ("Offset", ""),
@@ -112,7 +112,7 @@ def _problem(name: str) -> str:
         return f"it has the character {odd[0]!r}; {spelled}"
     if keyword.iskeyword(name):
         return "it is a word of Python; give another"
-    if name in flows.RESERVED:
+    if name in flow.RESERVED:
         return "it is the name of a part of the project; give another"
     if len(name) > LONGEST:
         too_long = f"it has {len(name)} characters, too many for its blocks, such as {BLOCK}<name>"

@@ -8,7 +8,7 @@ import webbrowser
 from collections.abc import Sequence
 from contextlib import suppress
 
-from data.medallion import flows
+from data.medallion import project
 from data.medallion.flow import Flow
 from data.medallion.host.command import Interrupted
 from data.medallion.lake.errors import BucketMissing
@@ -24,7 +24,7 @@ from .store import embedded_store
 
 def read(chosen: argparse.Namespace) -> int:
     """Read the configured or the embedded lake: SQL, versions, changes, a check."""
-    known = flows.load_all()  # while the store starts
+    known = project.load_all()  # while the store starts
     with suppress(ImportError):  # which the reader explains, where it needs it
         import duckdb  # noqa: F401
     with variables(chosen.ready()):
@@ -36,7 +36,7 @@ def report(chosen: argparse.Namespace) -> int:
     """Make the page of a flow's lake as a local file, from the configured or the embedded store."""
     from data.medallion.report import publishing
 
-    flow = flows.load(chosen.flow)
+    flow = project.load(chosen.flow)
     with variables(chosen.ready()):
         settings = LakeSettings.load()
         lake = Lake.connect(settings)
@@ -52,7 +52,7 @@ def show(chosen: argparse.Namespace) -> int:
     """Show a flow's page in the browser."""
     from data.medallion.report.publishing import local_file
 
-    page = local_file(flows.load(chosen.flow), Folders.load().visualizations)
+    page = local_file(project.load(chosen.flow), Folders.load().visualizations)
     if not page.exists():
         raise SandboxError(f"There is no page {page} yet: make report or make demo makes it.")
     if not webbrowser.open(page.as_uri()):
@@ -63,7 +63,7 @@ def show(chosen: argparse.Namespace) -> int:
 
 def store(chosen: argparse.Namespace) -> int:
     """Serve only the embedded store, until interrupted."""
-    flow = flows.load(chosen.flow)
+    flow = project.load(chosen.flow)
     folder = lake_there(chosen.lake)
     with suppress(Interrupted), embedded_store(folder) as environment:
         print(

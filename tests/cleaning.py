@@ -8,9 +8,9 @@ from unittest.mock import patch
 import pyarrow as pa
 
 from data.medallion.lake.records import Lines
-from data.medallion.layers import reading
-from data.medallion.layers.cleaning import Cleaner, Rejected
-from data.medallion.layers.drift import Seen
+from data.medallion.layers.silver import reading
+from data.medallion.layers.silver.cleaner import Cleaner, Rejected
+from data.medallion.layers.silver.drift import Seen
 from data.medallion.table import POSITION
 
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import settings as hypothesis_settings
 
-from data.medallion import flows
+from data.medallion import project
 from data.medallion.host import envfile
 from data.medallion.host.envfile import PROJECT
 from data.medallion.lake.datasets import LAYERS, Layer
@@ -70,7 +70,7 @@ def pytest_configure(config: pytest.Config) -> None:
 def _hide_settings_of(dotenv: Path) -> None:
     """An empty variable hides that of .env, also from the processes that a test starts."""
     ours = {str(field.validation_alias) for field in LakeSettings.model_fields.values()}
-    prefixes = tuple(f"{name.upper()}_" for name in flows.names())
+    prefixes = tuple(f"{name.upper()}_" for name in project.names())
     for name in envfile.read_envfile(dotenv):
         if name in ours - {*STORE_SETTINGS} or name.startswith(prefixes):
             os.environ.setdefault(name, "")

@@ -15,16 +15,16 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from data.medallion import flows
+from data.medallion import project
 from data.medallion.flow import Flow
 from data.medallion.host.envfile import PROJECT
 from data.medallion.lake.manifest import Manifest
 from data.medallion.lake.partitions import Partitioning
 from data.medallion.lake.versions import Lake
-from data.medallion.layers import bronze, gold, silver
-from data.medallion.layers.cleaning import Cleaner
+from data.medallion.layers import gold
+from data.medallion.layers.silver.cleaner import Cleaner
 from data.medallion.settings import LakeSettings
-from data.medallion.steps import check_block, run_block
+from data.medallion.stages import BRONZE, GOLD, SILVER
 from data.medallion.table import Column, Table
 from tests.cleaning import clean
 from tests.conftest import empty, without_run
@@ -61,7 +61,7 @@ def tests_of(flow: Flow, in_project: bool = True) -> type:
 
     class FlowTests:
         def test_it_is_declared_well(self) -> None:
-            flows.check(flow)
+            flow.check()
 
         @given(lists, st.integers(0, 1 << 40))
         def test_any_record_becomes_a_row_or_is_rejected(
@@ -128,7 +128,7 @@ def tests_of(flow: Flow, in_project: bool = True) -> type:
 
     class ProjectTests(FlowTests):
         def test_its_names_are_those_of_no_other_flow(self) -> None:
-            assert flow in flows.load_all()
+            assert flow in project.load_all()
 
         @pytest.mark.parametrize("block", dict.fromkeys(d.block for d in flow.datasets))
         def test_its_block_is_there_and_fits_on_a_screen(self, block: str) -> None:
@@ -230,14 +230,10 @@ class Chain:
     def crawl(self, **variables: Any) -> str:
         """Run the blocks but the chart's, and check as they do; the snapshot that was published."""
         flow, summary = self.flow, None
-        for target, work, verify in (
-            (flow.bronze, bronze.extract, bronze.verify),
-            (flow.silver, silver.transform, silver.verify),
-            (flow.gold, gold.aggregate, gold.verify),
-        ):
-            if target:
-                summary = run_block(flow, target, work, variables, summary)
-                check_block(flow, target, verify, variables, summary)
+        for stage in (BRONZE, SILVER, GOLD):
+            if stage.datasets(flow):
+                summary = stage.run(flow, variables, summary)
+                stage.check(flow, variables, summary)
         return str(summary and summary["snapshot"])
 
     def manifest(self, dataset: Any) -> Manifest:

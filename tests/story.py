@@ -14,9 +14,8 @@ import pytest
 
 from data.breweries.flow import FLOW
 from data.medallion import read
-from data.medallion.layers import bronze, chart, gold, silver
 from data.medallion.layers.errors import DriftStopped
-from data.medallion.steps import run_block
+from data.medallion.stages import CHART, STAGES
 from tests.world import World
 
 SILVER, GOLD = "silver/breweries", "gold/state_brewery_type"
@@ -46,11 +45,11 @@ PUBLISHED = [name.removeprefix("replay:") for name in STORY if name not in REFUS
 
 def publish(*, drawn: bool = True, **variables: str) -> str:
     """What a run of the pipeline does, without Mage; its snapshot."""
-    done = run_block(FLOW, FLOW.bronze, bronze.extract, variables)
-    done = run_block(FLOW, FLOW.silver, silver.transform, variables, done)
-    done = run_block(FLOW, FLOW.gold, gold.aggregate, variables, done)
-    if drawn:
-        done, _ = run_block(FLOW, FLOW.chart_dataset, chart.visualize, variables, done)
+    done = None
+    for stage in STAGES:
+        if drawn or stage is not CHART:
+            done = stage.run(FLOW, variables, done)
+    assert done
     return str(done["snapshot"])
 
 

@@ -12,12 +12,12 @@ from typing import Any
 import pytest
 
 from data.breweries.flow import FLOW
+from data.medallion.context import FlowContext
 from data.medallion.host.envfile import PROJECT
 from data.medallion.lake.datasets import LAYERS, Layer
 from data.medallion.lake.versions import Lake
 from data.medallion.settings import LakeSettings
 from data.medallion.work.engine import Machine
-from data.medallion.writer import View
 from sandbox.breweries.api import LocalBreweryApi
 from sandbox.breweries.generator import generate
 from sandbox.faults import Faults
@@ -76,11 +76,11 @@ class World(Site):
         return after[key]
 
     @property
-    def view(self) -> View:
+    def context(self) -> FlowContext:
         """What a block's check is given."""
         scratch = self.folder / "scratch"
         scratch.mkdir(exist_ok=True)
-        return View(self.lake, Machine(LakeSettings.load(), self.lake, scratch), FLOW)
+        return FlowContext(self.lake, Machine(LakeSettings.load(), self.lake, scratch), FLOW)
 
     def published(self) -> dict[str, bytes]:
         """Every object that a reader of the published versions reads, by bucket and name."""

@@ -1,6 +1,5 @@
 from data.breweries.flow import FLOW
-from data.medallion.layers import bronze
-from data.medallion.steps import check_block, run_block
+from data.medallion.stages import BRONZE
 
 if "data_loader" not in globals():
     from mage_ai.data_preparation.decorators import data_loader
@@ -15,9 +14,9 @@ def extract_breweries_data(*args, **kwargs):
     Bronze keeps the records as received. With the runtime variable
     `snapshot`, a retained snapshot is published again instead.
     """
-    return run_block(FLOW, FLOW.bronze, bronze.extract, kwargs)
+    return BRONZE.run(FLOW, kwargs)
 
 
 @test
 def bronze_is_what_its_manifest_says(output, *args, **kwargs):
-    check_block(FLOW, FLOW.bronze, bronze.verify, kwargs, upstream=output)
+    BRONZE.check(FLOW, kwargs, upstream=output)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import Any, Literal
 
 import pyarrow as pa
 import pyarrow.compute as pc
+
+from .problems import DECLARE, Problem, repeated
 
 Type = Literal["text", "int64", "float64", "bool", "timestamp", "json"]
 ARROW: Mapping[Type, pa.DataType] = {
@@ -24,6 +26,12 @@ ARROW: Mapping[Type, pa.DataType] = {
 
 PARTITION_TYPES: frozenset[Type] = frozenset({"text", "int64", "bool"})
 """The types whose values can be part of an object's key."""
+
+KEY_TYPES = frozenset({"text", "int64"})
+"""The types of keys: their values can be unique, and are the same in JSON."""
+
+NUMBERS = frozenset({"int64", "float64"})
+ORDERED = NUMBERS | {"text", "timestamp"}
 
 POSITION = "position"
 """The column of a cleaned row with its record's position in bronze; no table may declare it."""
@@ -96,6 +104,23 @@ class Column:
         comment = {"comment": self.about} if self.about else None
         return pa.field(self.name, ARROW[self.type], not self.required, comment)
 
+    def problems(self, types: Mapping[str, Type]) -> Iterator[Problem]:
+        """What is wrong with the declaration; `types` has the type of each column."""
+        column = f"its column {self.name}"
+        if self.type not in ARROW:
+            known = f"choose one of {', '.join(ARROW)}"
+            yield f"{column} has the unknown type {self.type!r}", known
+        elif (self.bounds or self.decimal) and self.type not in NUMBERS:
+            what = "bounds" if self.bounds else "a decimal mark"
+            yield f"{column} has {what} and is no number", "leave them out"
+        elif self.accepted_values is not None and self.type != "text":
+            yield f"{column} has accepted values and is no text", "leave them out"
+        # The functions year, month and day have this keyword.
+        of = getattr(self.derive, "keywords", {}).get("of")
+        if of is not None and types.get(of) != "timestamp":
+            remedy = "declare that as a column of the type timestamp"
+            yield f"{column} is made of {of}, which is no timestamp", remedy
+
 
 @dataclass(frozen=True)
 class Table:
@@ -166,6 +191,36 @@ class Table:
         record = record if isinstance(record, dict) else {}
         values = (field_of(record, field) for field in self[column].fields)
         return next((value for value in values if value is not None), None)
+
+    def problems(self) -> Iterator[Problem]:
+        """What is wrong with the declaration."""
+        types = {column.name: column.type for column in self.columns}
+        for name, times in repeated(column.name for column in self.columns).items():
+            yield f"it has the column {name} {times} times", "name one of them otherwise"
+        for name in types:
+            if not name.isidentifier() or name == POSITION:
+                yield f"a column cannot be called {name!r}", "choose another name"
+        for column in self.columns:
+            yield from column.problems(types)
+        for what, some, allowed in (
+            ("coordinate", self.coordinates or (), {"float64"}),
+            ("key", self.keys, KEY_TYPES),
+            ("newest", (self.newest,), ORDERED),
+            ("partition", self.partitions, PARTITION_TYPES),
+            ("shown", self.shown, ARROW.keys()),
+        ):
+            for name in filter(None, some):
+                if name not in types:
+                    yield f"no row has the column {name}, which its table names", DECLARE
+                elif types[name] not in allowed:
+                    remedy = f"use {'one of ' * (len(allowed) > 1)}{', '.join(sorted(allowed))}"
+                    yield f"its {what} {name} is of the type {types[name]}", remedy
+        if not self.partitions:
+            yield "it has no partition column", "name at least one"
+        for name in repeated(self.partitions):
+            yield f"it is partitioned by {name} twice", "name it once"
+        if set(self.keys) <= {*self.partitions}:
+            yield f"its partition {' and '.join(self.keys)} is its key too", "use another column"
 
 
 def field_of(record: Any, path: str, missing: Any = None) -> Any:

@@ -1,21 +1,21 @@
-"""The step of a block: the lake to read, and a writer for each dataset that the block writes."""
+"""Writes one version of a dataset: its objects, then the log entry that publishes it."""
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pyarrow as pa
 from typing_extensions import Self
 
+from .context import FlowContext, Summary
 from .errors import DatasetTaken
-from .flow import Flow
-from .host.console import tell
 from .lake import upkeep
 from .lake.datasets import Dataset
 from .lake.errors import LakeError, ManifestTooNew, ObjectMissing, StoreError, VersionTaken
@@ -25,13 +25,10 @@ from .lake.records import CONTENT_TYPE
 from .lake.runs import new_run
 from .lake.store import Listed
 from .lake.versions import Lake
-from .settings import Settings
-from .work.engine import Engine
+
+logger = logging.getLogger(__name__)
 
 DIGITS = len("0000000001.json")  # of the key of a log entry
-
-Summary = dict[str, Any]
-"""A block's return value, and the next block's input: a few names and counts."""
 
 
 @dataclass(frozen=True)
@@ -50,35 +47,6 @@ class Provenance:
         return cls(version.snapshot, source, version.rows_out, version.replay)
 
 
-@dataclass(frozen=True)
-class View:
-    """What a check needs: the lake, the engine and the flow."""
-
-    lake: Lake
-    engine: Engine
-    flow: Flow
-
-
-@dataclass(frozen=True)
-class Step(View):
-    """A block in a run that holds the leases of its datasets."""
-
-    run: str
-    settings: Settings
-    writers: tuple[Writer, ...]  # one per dataset of the block
-    variables: Mapping[str, Any] = field(default_factory=dict)
-
-    @property
-    def writer(self) -> Writer:
-        """The writer of the block's first dataset."""
-        return self.writers[0]
-
-    @property
-    def snapshot_to_replay(self) -> str:
-        """The runtime variable `snapshot`: the id of the snapshot to publish again, or ""."""
-        return str(self.variables.get("snapshot") or "")
-
-
 @dataclass
 class Writer:
     """Writes one version of a dataset in one run. Use `of` to make one.
@@ -87,8 +55,7 @@ class Writer:
     entry is created: that is the publish. The rest only tidies up.
     """
 
-    flow: Flow
-    lake: Lake
+    context: FlowContext
     dataset: Dataset
     run: str
     # The end of the names of its objects: the run, or a new id if the run may have used its own
@@ -105,7 +72,7 @@ class Writer:
 
     @classmethod
     def of(
-        cls, view: View, dataset: Dataset, run: str, lease: Lease, made_from: str | None
+        cls, context: FlowContext, dataset: Dataset, run: str, lease: Lease, made_from: str | None
     ) -> Self:
         """The writer of a dataset; puts the newest entry of its log back if only its copy is whole.
 
@@ -116,7 +83,8 @@ class Writer:
             DatasetTaken: another flow wrote the dataset.
             ManifestTooNew: a later release did.
         """
-        flow, log, listed = view.flow, view.lake.log(dataset), view.lake.store.listed
+        lake, flow = context.lake, context.flow
+        log, listed = lake.log(dataset), lake.store.listed
         stored = listed(dataset.layer, dataset.prefix) | listed(dataset.layer, dataset.objects)
         previous, last = None, max(log.numbers(stored), default=0)
         try:
@@ -136,7 +104,12 @@ class Writer:
         is_older = before < (made_from or "") and before[:-DIGITS] == (made_from or "")[:-DIGITS]
         is_new = made_from is None or (is_older if previous else made_from and not last)
         writer_id = run if is_new and not any(run in key for key in stored) else new_run()
-        return cls(flow, view.lake, dataset, run, writer_id, lease, stored, previous, last + 1)
+        return cls(context, dataset, run, writer_id, lease, stored, previous, last + 1)
+
+    @property
+    def lake(self) -> Lake:
+        """The lake of the context."""
+        return self.context.lake
 
     def store(
         self, entry: StoredObject, content: bytes | Path, kind: str, before: StoredObject | None
@@ -184,7 +157,7 @@ class Writer:
         """The version of this step, ready to be published; `content` has the fields it knows."""
         moment = now()
         return Manifest(
-            flow=self.flow.name,
+            flow=self.context.flow.name,
             layer=self.dataset.layer,
             dataset=self.dataset.name,
             version=self.number,
@@ -193,7 +166,7 @@ class Writer:
             created_at=moment,
             published_at=moment,
             seconds=round(time.monotonic() - self.started, 3),
-            code_version=code_version(self.flow.package),
+            code_version=code_version(self.context.flow.package),
             libraries=libraries(),
             **vars(provenance),
             **content,
@@ -245,7 +218,7 @@ class Writer:
             return
         known = set(self.previous.objects) if self.previous else set()
         new = len(set(manifest.objects) - known)
-        tell(
+        logger.info(
             f"  {self.dataset.block:<24}{manifest.rows_out:>13,} rows"
             f"{len(manifest.objects):>8,} objects{new:>8,} new{manifest.seconds:>8.1f} s"
             + "".join(f"\n    {drift.what}" for drift in manifest.drift)
@@ -254,7 +227,7 @@ class Writer:
     def summary(self, manifest: Manifest, **more: Any) -> Summary:
         """The block's return value; `run` and `snapshot` connect the blocks of a run."""
         counts = ("rows_in", "rows_out", "rows_rejected", "rows_duplicate")
-        return {
+        summary = {
             "run": self.run,
             "snapshot": manifest.snapshot,
             "manifest": f"{self.dataset.layer}/{self.dataset.manifest}",
@@ -263,6 +236,7 @@ class Writer:
             **more,
             "seconds": manifest.seconds,
         }
+        return cast(Summary, summary)
 
 
 def made_from_expired(source: Dataset, newest: Manifest) -> Callable[[Manifest], bool]:

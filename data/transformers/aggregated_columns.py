@@ -1,6 +1,5 @@
 from data.breweries.flow import FLOW
-from data.medallion.layers import gold
-from data.medallion.steps import check_block, run_block
+from data.medallion.stages import GOLD
 
 if "transformer" not in globals():
     from mage_ai.data_preparation.decorators import transformer
@@ -14,9 +13,9 @@ def aggregated_columns(transformed, *args, **kwargs):
 
     Silver is counted, and the table published in gold.
     """
-    return run_block(FLOW, FLOW.gold, gold.aggregate, kwargs, upstream=transformed)
+    return GOLD.run(FLOW, kwargs, upstream=transformed)
 
 
 @test
 def gold_adds_up(output, *args, **kwargs):
-    check_block(FLOW, FLOW.gold, gold.verify, kwargs, upstream=output)
+    GOLD.check(FLOW, kwargs, upstream=output)

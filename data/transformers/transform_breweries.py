@@ -1,6 +1,5 @@
 from data.breweries.flow import FLOW
-from data.medallion.layers import silver
-from data.medallion.steps import check_block, run_block
+from data.medallion.stages import SILVER
 
 if "transformer" not in globals():
     from mage_ai.data_preparation.decorators import transformer
@@ -14,9 +13,9 @@ def transform_breweries(extracted, *args, **kwargs):
 
     The rows are published in silver, one partition a location.
     """
-    return run_block(FLOW, FLOW.silver, silver.transform, kwargs, upstream=extracted)
+    return SILVER.run(FLOW, kwargs, upstream=extracted)
 
 
 @test
 def silver_is_what_its_manifest_says(output, *args, **kwargs):
-    check_block(FLOW, FLOW.silver, silver.verify, kwargs, upstream=output)
+    SILVER.check(FLOW, kwargs, upstream=output)

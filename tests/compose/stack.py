@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from compose.trigger import MageApi
-from data.medallion import flows
+from data.medallion import project
 from data.medallion.host.envfile import read_envfile
 from data.medallion.lake.versions import Lake
 from data.medallion.settings import LakeSettings
@@ -116,7 +116,7 @@ def copy(folder: Path, command: tuple[str, ...]) -> Stack:
     """A copy as it was cloned: without the flows that were added."""
     listing = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
     names = subprocess.run(listing, cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    added = "|".join({*flows.names()} - {"breweries", default_flow()}) or "$"
+    added = "|".join({*project.names()} - {"breweries", default_flow()}) or "$"
     own = re.compile(rf"data/(.*[/_])?({added})(/|\.py$)|(sandbox|tests/flows)/({added})/")
     for name in filter(None, names.split("\0")):
         if own.match(name):

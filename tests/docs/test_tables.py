@@ -23,7 +23,7 @@ from data.medallion.lake import lease, logs
 from data.medallion.lake.manifest import MANIFEST_VERSION, Manifest
 from data.medallion.lake.upkeep import LONGEST_LOG, LOOKED_AT
 from data.medallion.layers.bronze import READ_AGAIN
-from data.medallion.layers.cleaning import Rejected
+from data.medallion.layers.silver.cleaner import Rejected
 from data.medallion.table import ARROW
 from image.imports import PACKAGES, graph, imports
 from tests.docs.code import ALERTS, CODE, OVERRIDES
@@ -139,9 +139,8 @@ def test_the_picture_of_the_imports():
     assert told <= there, "run python -m image.imports"
     assert all(drawn.chain_exists(*pair) for pair in there), "run python -m image.imports"
     modules = {m for package in PACKAGES for m in graph().find_descendants(package)}
-    shown = {
-        text.removesuffix(".py").strip("/") for text in re.findall(r">([^<>]+)</text>", picture)
-    }
+    texts = re.findall(r">([^<>]+)</text>", picture)
+    shown = {name for text in texts for name in text.removesuffix(".py").split("/")}
     assert {m.rpartition(".")[2] for m in modules} <= shown, "run python -m image.imports"
 
 

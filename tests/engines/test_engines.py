@@ -12,9 +12,10 @@ from data.breweries.flow import FLOW
 from data.medallion.errors import OwnCodeFailed
 from data.medallion.lake.datasets import SCRATCH
 from data.medallion.lake.s3 import S3Store
-from data.medallion.layers import bronze, silver, silver_tasks, writing
-from data.medallion.layers.silver_tasks import files_for
-from data.medallion.steps import run_block
+from data.medallion.layers import bronze
+from data.medallion.layers.silver import clean, plan, write
+from data.medallion.layers.silver.plan import files_for
+from data.medallion.stages import SILVER
 from data.medallion.work import engine, regrouping
 from data.medallion.work.errors import (
     ClusterEmpty,
@@ -44,7 +45,8 @@ def much(world, monkeypatch):
 
 
 def make_much(world, patch):
-    patch.setattr(silver_tasks, "ROWS_PER_FILE", 60)
+    for module in (plan, write):
+        patch.setattr(module, "ROWS_PER_FILE", 60)
     world.api.records = [*breweries(RECORDS, seed=3), *UNUSABLE]
     world.api.faults = Faults(rate_limit=0, duplicate=REPEATED)
 
@@ -52,7 +54,7 @@ def make_much(world, patch):
 def divide(monkeypatch, part=150_000, task=100_000, fan_out=3):
     monkeypatch.setattr(bronze, "PART_BYTES", part)
     monkeypatch.setattr(regrouping, "FAN_OUT", fan_out)
-    for module in (silver, writing, regrouping):
+    for module in (clean, write, regrouping):
         monkeypatch.setattr(module, "TASK_BYTES", task)
 
 
@@ -223,7 +225,7 @@ def test_a_mistake_in_a_flows_own_code_is_told_from_a_worker(world, workers):
     extracted = through_blocks((FLOW.bronze,))
     mistaken = replace(FLOW, clean=lambda columns: columns["taps"])
     with pytest.raises(OwnCodeFailed, match=r"asked for the columns that .* KeyError: 'taps'"):
-        run_block(mistaken, FLOW.silver, silver.transform, {}, extracted)
+        SILVER.run(mistaken, {}, extracted)
     (log,) = world.logs("silver").values()
     assert log["facts"]["file"] == "tests/engines/test_engines.py"
     assert "in <lambda>" in log["facts"]["trace"]

@@ -11,7 +11,7 @@ from data.medallion.lake.datasets import LOGS
 from data.medallion.lake.errors import LakeError, ManifestMissing
 from data.medallion.lake.versions import Lake
 from data.medallion.layers.bronze import snapshots_of
-from data.medallion.layers.silver_tasks import content_of
+from data.medallion.layers.silver.plan import content_of
 from tests.conftest import raw_get
 from tests.world import World
 

@@ -19,9 +19,9 @@ import matplotlib.pyplot
 import seaborn
 
 from data.breweries.flow import FLOW
+from data.medallion.context import Summary
 from data.medallion.host.envfile import PROJECT
 from data.medallion.lake.datasets import Dataset
-from data.medallion.writer import Summary
 
 __all__ = ["mage_ai", "matplotlib", "seaborn", "start", "through_blocks"]
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from data.breweries.flow import FLOW
-from data.medallion.layers.silver_tasks import content_of
+from data.medallion.layers.silver.plan import content_of
 from tests.faults.conftest import LEASE_SECONDS
 from tests.faults.proxy import StoreProxy
 

@@ -8,12 +8,12 @@ import pytest
 
 from data.medallion.errors import DatasetTaken, SecretBlanked
 from data.medallion.flow import Blocks
-from data.medallion.layers import bronze, gold
+from data.medallion.layers import gold
 from data.medallion.layers.errors import DriftStopped
 from data.medallion.read import __main__ as reader
 from data.medallion.read import sql
 from data.medallion.source.errors import CrawlIncomplete
-from data.medallion.steps import run_block
+from data.medallion.stages import BRONZE
 from data.medallion.table import Column, record_hash
 from tests.flow_tests import chain_of, tests_of
 from tests.stations import RECORD, STATIONS, InMemory
@@ -114,7 +114,7 @@ def test_two_flows_in_one_lake_touch_nothing_of_each_other(chain, monkeypatch):
     assert chain.published() == stations
     drifting = replace(BUOYS, api=InMemory(some(1), some(2), some(1), some(2)))
     with pytest.raises(CrawlIncomplete):
-        run_block(drifting, BUOYS.bronze, bronze.extract, {})
+        BRONZE.run(drifting, {})
     chain.run(some(4))
     assert chain.run(some(4), snapshot=snapshot) == snapshot
     assert chain.published() == stations
@@ -198,7 +198,7 @@ def test_a_token_is_blanked_in_the_error_log_and_an_empty_one_blanks_nothing(
         raise ValueError(f"sent {sent}, every letter stays")
 
     with pytest.raises(SecretBlanked if token else ValueError, match="every letter stays"):
-        run_block(STATIONS, STATIONS.bronze, fail, {})
+        replace(BRONZE, work=fail).run(STATIONS, {})
     (key,) = chain.lake.store.listed("bronze", "logs/")
     log = json.loads(chain.content("bronze", key))
     said = f"{json.dumps(log)}{capsys.readouterr().out}"

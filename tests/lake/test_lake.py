@@ -3,12 +3,14 @@
 import json
 import os
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from data.breweries.flow import FLOW
 from data.medallion.errors import SecretBlanked, SettingError
+from data.medallion.host.console import show_messages
 from data.medallion.lake import logs
 from data.medallion.lake.errors import (
     ManifestMissing,
@@ -16,10 +18,9 @@ from data.medallion.lake.errors import (
     ObjectUnreadable,
 )
 from data.medallion.lake.manifest import StoredObject, check_seal, sealed, sha256
-from data.medallion.layers import gold
 from data.medallion.settings import LakeSettings
-from data.medallion.steps import run_block
-from data.medallion.writer import Step
+from data.medallion.stages import GOLD, SILVER
+from data.medallion.step import Step
 from tests.conftest import raw_get
 
 CONTENT = b"0123456789" * 100_000
@@ -88,12 +89,8 @@ def test_any_error_of_a_step_is_logged_with_its_attempt_and_without_secrets(worl
         raise RuntimeError(f"the key is {settings.secret_key.get_secret_value()}")
 
     with pytest.raises(SecretBlanked, match=r"^RuntimeError: the key is \*\*\*$") as caught:
-        run_block(
-            FLOW,
-            FLOW.silver,
-            fail,
-            {"retry": {"attempts": 2}},
-            {"run": world.earlier_run, "rows_out": 3},
+        replace(SILVER, work=fail).run(
+            FLOW, {"retry": {"attempts": 2}}, {"run": world.earlier_run, "rows_out": 3}
         )
     assert caught.value.__cause__ is caught.value.__context__ is None
     log = world.logs("silver")[f"logs/{world.earlier_run}-transform_breweries.json"]
@@ -158,6 +155,7 @@ def test_a_spool_of_another_user_is_told_and_survived(world, monkeypatch, capsys
 
     target = {"read": (Path, "read_bytes"), "list": (Path, "iterdir"), "remove": (os, "access")}
     monkeypatch.setattr(*target[what], refuse)
+    show_messages("stdout")
     assert logs.deliver(world.folder / "spool", world.lake.store) == 1
     assert not ours.exists()
     assert f"{theirs.parent}" in (said := capsys.readouterr().out)
@@ -170,7 +168,7 @@ def test_a_spool_of_another_user_is_told_and_survived(world, monkeypatch, capsys
 def test_a_log_that_no_spool_takes_goes_to_its_layer(world):
     world.set(LAKE_SPOOL="/proc/spool")
     with pytest.raises(ValueError, match="boom"):
-        run_block(FLOW, FLOW.silver, lambda step: 1 / int("boom"), {}, {"run": world.earlier_run})
+        replace(SILVER, work=lambda step: 1 / int("boom")).run(FLOW, {}, {"run": world.earlier_run})
     assert list(world.logs("silver")) == [f"logs/{world.earlier_run}-transform_breweries.json"]
 
 
@@ -192,7 +190,7 @@ def test_an_object_that_is_named_but_no_parquet_is_told(world, content):
     world.lake.store.put("silver", first.key, content)
     world.publish_manifest(FLOW.silver, manifest.model_copy(update={"objects": (hostile, *rest)}))
     with pytest.raises(ObjectUnreadable, match=f"{first.key} cannot be read"):
-        run_block(FLOW, FLOW.gold, gold.aggregate, {}, {"run": world.earlier_run})
+        GOLD.run(FLOW, {}, {"run": world.earlier_run})
 
 
 @pytest.mark.usefixtures("filled")
@@ -204,12 +202,12 @@ def test_an_object_without_a_location_is_told(world):
     hostile = first.model_copy(update={"key": "data/breweries/elsewhere.parquet"})
     world.publish_manifest(FLOW.silver, manifest.model_copy(update={"objects": (hostile, *rest)}))
     with pytest.raises(ObjectUnreadable, match="its key has no country and state"):
-        run_block(FLOW, FLOW.gold, gold.aggregate, {}, {"run": world.earlier_run})
+        GOLD.run(FLOW, {}, {"run": world.earlier_run})
 
 
 def test_an_unforeseen_error_says_what_to_do(world, capsys):
     with pytest.raises(ZeroDivisionError):
-        run_block(FLOW, FLOW.silver, lambda step: 1 / 0, {}, {"run": world.earlier_run})
+        replace(SILVER, work=lambda step: 1 / 0).run(FLOW, {}, {"run": world.earlier_run})
     said = capsys.readouterr().out
     assert "ZeroDivisionError: division by zero" in said
     assert "run again, and if it comes back, report it with its error log" in said

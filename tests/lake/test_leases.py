@@ -6,11 +6,11 @@ import time
 
 import pytest
 
+from data.medallion.context import FlowContext
 from data.medallion.lake.errors import LeaseHeld, RaceWonTwice, StoreBusy
 from data.medallion.lake.lease import RACERS, Lease, hold
 from data.medallion.settings import LakeSettings, Settings
-from data.medallion.steps import step_of
-from data.medallion.writer import View
+from data.medallion.stages import SILVER
 from tests.conftest import raw_get
 from tests.stations import STATIONS
 from tests.waiting import wait_for
@@ -70,8 +70,8 @@ def test_a_block_that_may_have_begun_before_in_its_run_uses_names_of_its_own(sit
     Lease(site.lake.store, STATIONS.silver, run, 0.2).acquire(0)
     ours, made_from = "20260101T000000Z-bbbbbb", STATIONS.bronze.entry(1)
     settings = Settings(LakeSettings.load(), STATIONS.load_settings())
-    view = View(site.lake, None, STATIONS)
-    with step_of(view, [STATIONS.silver], ours, settings, site.lake.store, made_from) as step:
+    context = FlowContext(site.lake, None, STATIONS)
+    with SILVER.step(context, ours, settings, site.lake.store, made_from) as step:
         assert (step.writer.writer_id == ours) == (run != ours)
 
 

@@ -17,13 +17,14 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+from data.medallion.context import FlowContext
 from data.medallion.lake.errors import ManifestMissing, VersionTaken
 from data.medallion.lake.folder import FolderStore
 from data.medallion.lake.manifest import Manifest, Source, StoredObject
 from data.medallion.lake.runs import new_run
 from data.medallion.lake.versions import Lake
-from data.medallion.layers.silver_tasks import content_of
-from data.medallion.writer import Provenance, View, Writer
+from data.medallion.layers.silver.plan import content_of
+from data.medallion.writer import Provenance, Writer
 from tests.stations import STATIONS
 
 SILVER, PLACES = STATIONS.silver, ("A", "B", "C")
@@ -100,7 +101,7 @@ class Run:
 
 def publish(lake: Lake, run: str, data: Data, made_from: str, bronze: list[int]) -> None:
     """What the block of silver does: the objects, then the log, then what tidies up."""
-    writer = Writer.of(View(lake, None, STATIONS), SILVER, run, None, made_from)  # type: ignore[arg-type]
+    writer = Writer.of(FlowContext(lake, None, STATIONS), SILVER, run, None, made_from)  # type: ignore[arg-type]
     source = Source(key=STATIONS.bronze.entry(bronze[-1]), sha256="")
     before = {content_of(e): e for e in (writer.previous.objects if writer.previous else ())}
     objects = []

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from data.breweries.flow import FLOW
-from data.medallion import flows
+from data.medallion import project
 from data.medallion.lake.datasets import LAYERS
 from monitoring import __main__
 from sandbox import ROOT
@@ -113,7 +113,7 @@ def test_what_is_no_dataset_s_is_counted(world, seen):
     ],
 )
 def test_a_flow_that_cannot_be_is_a_sentence(world, monkeypatch, tmp_path, capsys, text, said):
-    monkeypatch.setattr(flows, "PROJECT", tmp_path / "lake_of_a_test")
+    monkeypatch.setattr(project, "PROJECT", tmp_path / "lake_of_a_test")
     monkeypatch.syspath_prepend(tmp_path)
     if text is not None:
         file = tmp_path / "lake_of_a_test" / "stations" / "flow.py"

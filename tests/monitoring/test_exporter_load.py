@@ -212,7 +212,7 @@ def of_objects(count):
 
 ALONE = """
 from functools import partial
-from data.medallion.flows import load_all
+from data.medallion.project import load_all
 from monitoring.look import LakeLook, connect, look
 from monitoring.server import Exporter
 from monitoring.watch import Watch

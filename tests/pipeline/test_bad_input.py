@@ -21,10 +21,9 @@ from data.medallion.lake.errors import (
     StoreUnreachable,
 )
 from data.medallion.lake.manifest import sha256
-from data.medallion.layers import bronze, gold, silver
 from data.medallion.layers.errors import CheckFailed
 from data.medallion.source.errors import ApiEmpty, ApiGaveUp, ApiRefused, CrawlIncomplete
-from data.medallion.steps import run_block
+from data.medallion.stages import BRONZE, GOLD, SILVER
 from sandbox.faults import Faults
 from tests.conftest import raw_get
 
@@ -159,14 +158,13 @@ def test_the_tests_of_a_block_catch_a_wrong_output(world, dataset, kind):
 
 @pytest.mark.usefixtures("filled")
 def test_the_tests_of_a_block_count_for_themselves(world):
-    for dataset in (FLOW.bronze, FLOW.silver, FLOW.gold[0]):
+    for stage in (BRONZE, SILVER, GOLD):
+        (dataset,) = stage.datasets(FLOW)
         manifest = world.manifest(dataset)
         wrong = manifest.model_copy(update={"rows_in": 1, "rows_out": 1})
         world.publish_manifest(dataset, wrong)
         with pytest.raises(CheckFailed):
-            {FLOW.bronze: bronze, FLOW.silver: silver, FLOW.gold[0]: gold}[dataset].verify(
-                world.view
-            )
+            stage.verify(world.context, dataset)
 
 
 @pytest.mark.usefixtures("filled")
@@ -178,7 +176,7 @@ def test_gold_stops_at_a_key_that_silver_has_twice(world):
     more = {"objects": (first, twice, *others), "rows_out": version.rows_out + first.rows}
     world.publish_manifest(FLOW.silver, version.model_copy(update=more))
     with pytest.raises(CheckFailed) as caught:
-        run_block(FLOW, FLOW.gold, gold.aggregate, {}, {"run": world.earlier_run})
+        GOLD.run(FLOW, {}, {"run": world.earlier_run})
     assert caught.value.facts["found"] == version.rows_out
     assert world.manifest(FLOW.gold[0]) == counted
 

@@ -10,7 +10,7 @@ import pytest
 
 from data.breweries.flow import FLOW
 from data.medallion.lake.manifest import Changes
-from data.medallion.layers import silver_tasks
+from data.medallion.layers.silver import write
 from data.medallion.read.check import check
 
 LAKE = json.loads(Path(__file__).with_name("lake_of_0_1_0.json").read_text())
@@ -34,7 +34,7 @@ SNAPSHOT = KEPT.removeprefix(FLOW.bronze.folder).removesuffix(".json")
 
 def test_objects_without_comments_are_replaced_once_and_no_row_counts_as_changed(world):
     with world.patch.context() as patch:  # as code before this wrote them
-        patch.setattr(silver_tasks, "declared", lambda rows, _: rows)
+        patch.setattr(write, "declared", lambda rows, _: rows)
         world.run()
     before = world.manifest(FLOW.silver)
     world.run()

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from data.medallion import flows
+from data.medallion import project
 from tests.docs.pages import ROOT, page
 from tests.read.conftest import SETTING
 
@@ -96,7 +96,7 @@ def test_the_code_has_the_version_of_the_clone_and_rebuilds_what_it_published(ca
         (("sql", "--query", "SELECT count(*) FROM silver"), "57"),
         (
             ("versions", "--flow", "buoys"),
-            f"There is no flow 'buoys'; choose one of {', '.join(flows.names())}.",
+            f"There is no flow 'buoys'; choose one of {', '.join(project.names())}.",
         ),
     ],
 )

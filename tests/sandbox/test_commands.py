@@ -16,13 +16,13 @@ from pathlib import Path
 import psutil
 import pytest
 
-from data.medallion import flows
+from data.medallion import project
 from sandbox import ROOT, default_flow
 from sandbox.__main__ import main
 from tests.programs import environment
 from tests.waiting import wait_for
 
-FLOW = flows.load(default_flow())
+FLOW = project.load(default_flow())
 SECONDS = 30
 
 

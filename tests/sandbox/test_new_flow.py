@@ -99,7 +99,7 @@ def test_a_flow_of_the_longest_name_needs_no_chart_and_its_block_says_so(tmp_pat
     file.write_text(text, encoding="utf-8")
     done = sandbox(folder, "demo", "--flow", name)
     assert done.returncode == 0, done.stdout
-    assert f"  draw_{name} has no chart to draw, and may be removed" in done.stdout
+    assert f"  draw_{name} has nothing to publish, and may be removed" in done.stdout
     assert (folder / "data" / "visualizations" / f"{name}_report.html").is_file()
     passes_lint(folder, "data")
     tests = [sys.executable, "-m", "pytest", "-q", "-k", "test_it", f"tests/flows/{name}"]

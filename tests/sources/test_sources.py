@@ -4,10 +4,8 @@ import json
 
 import pytest
 
-from data.medallion import flows
-from data.medallion.layers import bronze
 from data.medallion.read import tables
-from data.medallion.steps import run_block
+from data.medallion.stages import BRONZE
 from sandbox.declared import DeclaredApi
 from tests.sources.plain import PLAIN
 from tests.sources.public import PUBLIC
@@ -19,7 +17,7 @@ SHAPES = pytest.mark.parametrize("shape", [*PUBLIC, *PLAIN], ids=lambda shape: s
 @pytest.mark.server
 @SHAPES
 def test_a_source_is_recounted(start, shape):
-    flows.check(shape.flow)
+    shape.flow.check()
     chain, server = start(shape)
     chain.crawl()
     recount(shape, chain)
@@ -33,7 +31,7 @@ def test_the_local_api_gives_a_flow_the_same_records(start, shape, monkeypatch):
     with DeclaredApi(shape.flow, shape.records, TOKEN) as local:
         for name, value in local.variables(shape.flow.prefix).items():
             monkeypatch.setenv(name, value)
-        run_block(chain.flow, chain.flow.bronze, bronze.extract, {})
+        BRONZE.run(chain.flow, {})
     assert server.requests == []
     found = tables.rows(chain.lake, chain.flow, chain.flow.bronze)["record"].to_pylist()
     assert [json.loads(text) for text in found] == shape.records

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from data.medallion.layers.changes import LISTED, compare, joined, to_json
+from data.medallion.layers.silver.changes import LISTED, compare, joined, to_json
 from data.medallion.table import Column, Table
 from tests.stations import TABLE
 

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from data.medallion.layers.cleaning import Cleaner
+from data.medallion.layers.silver.cleaner import Cleaner
 from data.medallion.table import Column, Table, day, month, record_hash, unchanged, year
 from tests.cleaning import clean
 from tests.stations import RECORD, TABLE

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from data.medallion.lake.manifest import Check
 from data.medallion.lake.records import array_lines
-from data.medallion.layers.cleaning import Cleaner
+from data.medallion.layers.silver.cleaner import Cleaner
 from data.medallion.source.completeness import Tally, Totals, fold
 from data.medallion.source.crawl import crawl
 from data.medallion.source.errors import ApiEmpty, ApiGaveUp, ApiUnreachable, CrawlIncomplete

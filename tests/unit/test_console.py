@@ -1,11 +1,18 @@
 """A screen that fails or lacks letters fails no run."""
 
 import io
+import logging
+import subprocess
 import sys
 
 import pytest
 
-from data.medallion.host.console import progress, tell
+from data.medallion.host.console import PACKAGE, progress, show_messages
+
+
+def told(text):
+    show_messages("stdout")
+    logging.getLogger(f"{PACKAGE}.lake").info(text)
 
 
 class Broken(io.StringIO):
@@ -20,7 +27,7 @@ class Broken(io.StringIO):
 def test_a_line_is_told_in_the_letters_that_the_screen_has(monkeypatch, encoding):
     screen = io.TextIOWrapper(io.BytesIO(), encoding=encoding)
     monkeypatch.setattr(sys, "stdout", screen)
-    tell("São Paulo: 맥주 failed")
+    told("São Paulo: 맥주 failed")
     said = screen.buffer.getvalue().decode(encoding)
     assert said.startswith("S")
     assert said.rstrip().endswith("failed")
@@ -29,9 +36,20 @@ def test_a_line_is_told_in_the_letters_that_the_screen_has(monkeypatch, encoding
 def test_a_screen_that_is_gone_stops_nothing(monkeypatch):
     monkeypatch.setattr(sys, "stdout", Broken())
     monkeypatch.setattr(sys, "stderr", Broken())
-    tell("nobody hears this")
+    told("nobody hears this")
     assert list(progress(range(3), doing="work", total=3, unit="tasks")) == [0, 1, 2]
     closed = io.StringIO()
     closed.close()
     monkeypatch.setattr(sys, "stdout", closed)
-    tell("nor this")
+    told("nor this")
+
+
+def test_a_program_that_imports_the_readers_decides_what_is_printed():
+    program = f"""
+import logging
+from {PACKAGE}.host.console import progress
+logging.getLogger("{PACKAGE}.lake").info("a note")
+list(progress(range(3), doing="work", total=3, unit="tasks"))
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")

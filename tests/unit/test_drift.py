@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from data.medallion.layers.cleaning import Cleaner
-from data.medallion.layers.drift import (
+from data.medallion.layers.silver.cleaner import Cleaner
+from data.medallion.layers.silver.drift import (
     Changes,
     Profile,
     Seen,

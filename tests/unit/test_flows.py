@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from data.medallion import flows
+from data.medallion import project
 from data.medallion.errors import FlowMissing, FlowUnusable
 from data.medallion.flow import Aggregate, Blocks, Chart, Measure, count
 from data.medallion.table import Column, month, unchanged
@@ -13,8 +13,8 @@ from tests.stations import HEIGHTS, KINDS, STATIONS, TABLE, YEARS, InMemory
 
 
 def test_what_is_declared_well_is_no_problem():
-    flows.check(STATIONS)
-    flows.check(replace(STATIONS, **chart(formats=("svg", "png"))))
+    STATIONS.check()
+    replace(STATIONS, **chart(formats=("svg", "png"))).check()
 
 
 def chart(*, of="kind_heights", name="", formats=("png",), block="draw_stations"):
@@ -113,7 +113,7 @@ REFUSED = [
 def test_what_cannot_be_is_refused_by_one_sentence_with_a_remedy(changed, problem):
     flow = replace(STATIONS, **changed)
     with pytest.raises(FlowUnusable) as caught:
-        flows.check(flow)
+        flow.check()
     error = caught.value
     assert error.flow == flow.name and problem in error.problem and error.remedy
     assert re.fullmatch(rf"The flow {flow.name} cannot run: .* in data/{flow.name}/\.", str(error))
@@ -130,12 +130,12 @@ FLOW = replace(STATIONS, name={name!r}, package=__package__, blocks=Blocks({bloc
 
 
 @pytest.fixture
-def project(tmp_path, monkeypatch):
-    """A project of flows, empty at first: its name, and what adds one."""
+def add_flow(tmp_path, monkeypatch):
+    """A project of flows, empty at first: what adds one."""
     name = re.sub(r"\W", "_", tmp_path.name)
     root = tmp_path / name
     root.mkdir()
-    monkeypatch.setattr(flows, "PROJECT", root)
+    monkeypatch.setattr(project, "PROJECT", root)
     monkeypatch.syspath_prepend(str(tmp_path))
 
     def add(folder, name="", more="{}", blocks="", text=""):
@@ -154,29 +154,29 @@ OTHER_GOLD = """{{"aggregates": tuple(
     replace(a, name=a.name + {name!r}) for a in STATIONS.aggregates)}}"""
 
 
-def test_the_flows_of_a_project_are_its_folders(project):
-    project("stations")
-    project("buoys", more=OTHER_GOLD.format(name="_buoys"))
-    assert flows.names() == ["buoys", "stations"]
-    assert flows.load("buoys").name == "buoys"
-    assert [flow.name for flow in flows.load_all()] == ["buoys", "stations"]
+def test_the_flows_of_a_project_are_its_folders(add_flow):
+    add_flow("stations")
+    add_flow("buoys", more=OTHER_GOLD.format(name="_buoys"))
+    assert project.names() == ["buoys", "stations"]
+    assert project.load("buoys").name == "buoys"
+    assert [flow.name for flow in project.load_all()] == ["buoys", "stations"]
 
 
 @pytest.mark.parametrize("name", ["buoys", "", "..", "Stations", "medallion", "a b", "x;rm -rf"])
-def test_a_name_that_is_none_is_told_those_that_are(project, name):
-    project("stations")
-    project("lake")
+def test_a_name_that_is_none_is_told_those_that_are(add_flow, name):
+    add_flow("stations")
+    add_flow("lake")
     with pytest.raises(FlowMissing, match=r"choose one of stations") as caught:
-        flows.load(name)
+        project.load(name)
     said = str(caught.value)
     assert said.startswith(f"There is no flow {name!r}")
     assert ("make dataset NAME=buoys" in said) == (name == "buoys")
 
 
-def test_a_project_without_any_flow_says_how_to_make_one(project):
-    assert flows.load_all() == []
+def test_a_project_without_any_flow_says_how_to_make_one(add_flow):
+    assert project.load_all() == []
     with pytest.raises(FlowMissing, match="make dataset NAME=buoys") as caught:
-        flows.load("buoys")
+        project.load("buoys")
     assert "choose one of" not in str(caught.value)
 
 
@@ -189,11 +189,11 @@ def test_a_project_without_any_flow_says_how_to_make_one(project):
     ],
     ids=["a dataset", "a block"],
 )  # fmt: skip
-def test_two_flows_that_have_a_name_in_common_are_refused(project, buoys, stations, taken):
-    project("buoys", **buoys)
-    project("stations", **stations)
+def test_two_flows_that_have_a_name_in_common_are_refused(add_flow, buoys, stations, taken):
+    add_flow("buoys", **buoys)
+    add_flow("stations", **stations)
     with pytest.raises(FlowUnusable) as caught:
-        flows.load_all()
+        project.load_all()
     assert caught.value.flow == "stations"
     assert caught.value.problem.startswith(f"{taken} is the flow buoys's")
 
@@ -206,9 +206,9 @@ def test_two_flows_that_have_a_name_in_common_are_refused(project, buoys, statio
         ({"more": '{"aggregates": (STATIONS.aggregates[0],) * 2}'}, "two of its datasets are"),
     ],
 )
-def test_a_flow_that_cannot_be_is_refused_as_it_is_loaded(project, declared, problem):
-    project("stations", **declared)
-    for load in (lambda: flows.load("stations"), flows.load_all):
+def test_a_flow_that_cannot_be_is_refused_as_it_is_loaded(add_flow, declared, problem):
+    add_flow("stations", **declared)
+    for load in (lambda: project.load("stations"), project.load_all):
         with pytest.raises(FlowUnusable) as caught:
             load()
         assert caught.value.flow == "stations" and problem in caught.value.problem

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from matplotlib import pyplot
 
-from data.medallion.layers.tidying import tidied
+from data.medallion.layers.silver.tidying import tidied
 from data.medallion.report.language import Language
 from tests.pictures import picture
 from tests.stations import STATIONS

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from data.medallion.layers.tidying import tidied
+from data.medallion.layers.silver.tidying import tidied
 
 RIGHT = ["CAFÉ®", "SÃO PAULO", "«IRMû", "Château d'Â", "NESCAFÉ™", "Ørsted", "â", "東京"]
 WORDS = st.from_regex(r"[A-Za-zÀ-ÖØ-öø-ÿ '\u2019\u2013]{1,20}", fullmatch=True).map(str.strip)

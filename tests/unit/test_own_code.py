@@ -14,7 +14,7 @@ from data.medallion.errors import OwnCodeFailed, SettingError
 from data.medallion.flow import Chart
 from data.medallion.lake.records import Lines
 from data.medallion.layers import chart
-from data.medallion.layers.cleaning import Cleaner
+from data.medallion.layers.silver.cleaner import Cleaner
 from data.medallion.own_code import LONGEST, OwnCode
 from data.medallion.report.language import Language
 from data.medallion.table import Column, unchanged

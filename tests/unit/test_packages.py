@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from data.medallion import flows
+from data.medallion import project
 from data.medallion.host.envfile import PROJECT
 
 MACHINERY = sorted((PROJECT / "medallion").rglob("*"))
@@ -20,7 +20,7 @@ def test_no_word_of_a_dataset_is_in_the_machinery(file):
 
 def test_the_machinery_s_own_tests_know_no_dataset_either():
     """So that who changes a dataset breaks the tests of that dataset alone."""
-    known = tuple(f"data.{name}." for name in flows.names())
+    known = tuple(f"data.{name}." for name in project.names())
     tests = Path(__file__).parent
     for file in (*tests.glob("*.py"), tests.parent / "stations.py", tests.parent / "answers.py"):
         assert not [name for name in imports(file) if f"{name}.".startswith(known)], file

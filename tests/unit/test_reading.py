@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from data.medallion.lake.records import Lines
-from data.medallion.layers import reading
-from data.medallion.layers.cleaning import Cleaner
+from data.medallion.layers.silver import reading
+from data.medallion.layers.silver.cleaner import Cleaner
 from data.medallion.table import Column, Table, unchanged
 from tests.cleaning import clean
 from tests.stations import RECORD, TABLE

@@ -9,9 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from data.medallion import flows
 from data.medallion.errors import FlowUnusable
-from data.medallion.layers.drift import cells_of
+from data.medallion.layers.silver.drift import cells_of
 from data.medallion.report import pictures
 from data.medallion.report.language import Language
 from data.medallion.report.pictures import draw_map, row_flow
@@ -139,10 +138,10 @@ def test_no_row_is_no_map():
 
 def test_coordinates_are_columns_of_floats():
     table = replace(STATIONS.table, coordinates=("height", "height"))
-    flows.check(replace(STATIONS, table=table))
+    replace(STATIONS, table=table).check()
     for names, problem in ((("height", "depth"), "depth"), (("height", "name"), "type text")):
         with pytest.raises(FlowUnusable, match=problem):
-            flows.check(replace(STATIONS, table=replace(table, coordinates=names)))
+            replace(STATIONS, table=replace(table, coordinates=names)).check()
 
 
 # The page

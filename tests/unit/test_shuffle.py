@@ -14,10 +14,11 @@ from data.medallion.lake.batches import grouped
 from data.medallion.lake.manifest import PART_BYTES, PartHashes
 from data.medallion.lake.partitions import text_of
 from data.medallion.lake.records import array_lines, lines_within
-from data.medallion.layers import silver_tasks
-from data.medallion.layers.cleaning import Cleaner
-from data.medallion.layers.ranges import ranges
-from data.medallion.layers.silver_tasks import Silver, files_for, superseded
+from data.medallion.layers.silver.clean import _by_partition
+from data.medallion.layers.silver.cleaner import Cleaner
+from data.medallion.layers.silver.plan import ROWS_PER_FILE, Plan, bucket_of, files_for
+from data.medallion.layers.silver.ranges import ranges
+from data.medallion.layers.silver.write import superseded
 from data.medallion.table import unchanged
 from data.medallion.work.shuffle import (
     Folder,
@@ -107,11 +108,11 @@ def test_a_bronze_without_hashes_of_its_parts_is_read_all_the_same():
 
 @given(st.integers(0, 40), st.integers(0, 2))
 def test_the_number_of_files_depends_on_the_rows_alone_and_seldom_changes(full, more):
-    count = full * silver_tasks.ROWS_PER_FILE + more
+    count = full * ROWS_PER_FILE + more
     files = files_for(count)
     assert files & (files - 1) == 0
-    assert files * silver_tasks.ROWS_PER_FILE >= count
-    assert files == 1 or (files // 2) * silver_tasks.ROWS_PER_FILE < count
+    assert files * ROWS_PER_FILE >= count
+    assert files == 1 or (files // 2) * ROWS_PER_FILE < count
 
 
 keys = st.sampled_from([1, 2, 3, -1, 1 << 62]), st.sampled_from(["a", "b", "", "1", "ä"])
@@ -126,13 +127,13 @@ def test_of_rows_with_one_key_the_newest_or_the_last_is_kept(tmp_path_factory, k
     """Keys of numbers, and of text."""
     folder = Folder(tmp_path_factory.mktemp("keys"))
     table = replace(TABLE, key=("number", "name")[key], newest=by)
-    silver = Silver(table, Cleaner(table, unchanged), "data/stations/")
+    plan = Plan(table, Cleaner(table, unchanged), "data/stations/")
     partitions = st.sampled_from([("X", 1987), ("X", 1988), ("a/b", -1)])
 
     @given(st.lists(st.tuples(keys[key], partitions, newest)))
     def holds(received):
-        parts = segments_of([keys_piece(folder, silver, received)], 0)
-        found = superseded(TaskContext(None, folder), silver, parts)
+        parts = segments_of([keys_piece(folder, plan, received)], 0)
+        found = superseded(TaskContext(None, folder), plan, parts)
         # A null is less than any value.
         order = sorted(
             enumerate(received),
@@ -148,15 +149,15 @@ def test_of_rows_with_one_key_the_newest_or_the_last_is_kept(tmp_path_factory, k
     holds()
 
 
-def keys_piece(folder, silver, received):
+def keys_piece(folder, plan, received):
     texts = [text_of(partition) for _, partition, _ in received]
     columns = [
         pa.array([str(key) for key, *_ in received], pa.string()),
         pa.array(range(len(received)), pa.int64()),
         pa.array(texts, pa.string()).dictionary_encode(),
-        *([pa.array([value for *_, value in received], pa.float64())] * bool(silver.table.newest)),
+        *([pa.array([value for *_, value in received], pa.float64())] * bool(plan.table.newest)),
     ]
-    found = pa.table(columns, silver.keys_schema)
+    found = pa.table(columns, plan.keys_schema)
     return scatter(folder, "keys", found, np.zeros(len(found), np.int64), 1)
 
 
@@ -169,9 +170,9 @@ def test_a_partition_has_one_bucket(partitions, buckets):
         [{"number": n, "country": c, "year": y} for n, (c, y) in enumerate(partitions)],
         TABLE.clean_schema,
     )
-    silver = Silver(TABLE, Cleaner(TABLE, unchanged), "data/stations/")
-    found = silver_tasks._by_partition(silver_tasks._partitions(silver, rows), buckets)
-    assert found.tolist() == [silver_tasks.bucket_of(p, buckets) for p in partitions]
+    plan = Plan(TABLE, Cleaner(TABLE, unchanged), "data/stations/")
+    found = _by_partition(plan.partitions_of(rows), buckets)
+    assert found.tolist() == [bucket_of(p, buckets) for p in partitions]
 
 
 @given(st.lists(st.one_of(st.text(), st.integers(), st.text("ab", min_size=7, max_size=40))))

@@ -8,6 +8,7 @@ run watches whether the other run renews its lease.
 from __future__ import annotations
 
 import json
+import logging
 import math
 import secrets
 import threading
@@ -17,11 +18,12 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 
-from ..host.console import tell
 from .datasets import LAYERS, LEASES, Dataset, Layer
 from .errors import ConditionsUnsupported, LeaseHeld, RaceWonTwice, StoreError
 from .runs import day_of
 from .store import Store
+
+logger = logging.getLogger(__name__)
 
 LOOK_SECONDS = 1.0  # the longest pause between two reads of another run's lease
 RACERS = 4  # concurrent writers of one object
@@ -145,7 +147,7 @@ class Lease:
             content = self._store.get(layer, key) or last
             theirs = Holder.parse(content)
             if content != last and theirs.run != holder.run:
-                tell(f"Waiting for run {theirs.run} to end with {self._dataset.path}.")
+                logger.info(f"Waiting for run {theirs.run} to end with {self._dataset.path}.")
             self.was_held_by_run |= theirs.run == self._run
             if content != last:
                 alive = theirs.holder == holder.holder  # the same run renewed it

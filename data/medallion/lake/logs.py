@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+import logging
 import os
 import traceback
 from collections.abc import Iterator, Mapping
@@ -12,13 +13,14 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import MedallionError
-from ..host.console import tell
 from ..host.workspace import write_whole
 from .datasets import LAYERS, LOGS, Dataset, Layer
 from .errors import StoreError
 from .manifest import now
 from .records import CONTENT_TYPE
 from .store import Listed, Store
+
+logger = logging.getLogger(__name__)
 
 LARGEST = 1 << 20  # bytes; a larger error log is listed, but not read
 
@@ -122,7 +124,7 @@ def _told(path: Path) -> Iterator[None]:
     except FileNotFoundError:
         pass
     except OSError as error:
-        tell(
+        logger.warning(
             f"The error logs of {path} are not delivered ({error.strerror}); give it to this user, "
             "or remove it. The run goes on."
         )

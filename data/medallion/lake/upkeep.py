@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 
-from ..host.console import tell
 from .errors import LakeError, ManifestMissing, StoreError
 from .manifest import Manifest
 from .store import Listed
 from .version_log import VersionLog
+
+logger = logging.getLogger(__name__)
 
 LONGEST_LOG = 400  # entries of more than a year of daily runs; one listing shows them
 LOOKED_AT, LOOKED_AT_BYTES = 16, 16 << 20  # older entries that a run reads again, in turns
@@ -62,7 +64,9 @@ def look_at(log: VersionLog, stored: Stored, version: Manifest) -> None:
         if listed := stored.get(log.dataset.entry(number)):
             size += listed.bytes
             if isinstance(log.problem(number), LakeError):
-                tell(f"{name} is damaged, and {lost}: remove it, and the next run notes that.")
+                logger.warning(
+                    f"{name} is damaged, and {lost}: remove it, and the next run notes that."
+                )
         elif isinstance(log.problem(number), ManifestMissing):
             log.give_up(number)
-            tell(f"{name} is missing: {lost}.")
+            logger.warning(f"{name} is missing: {lost}.")

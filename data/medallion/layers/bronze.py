@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import re
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
@@ -12,8 +13,9 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from ..host.console import tell
+from ..context import FlowContext, Summary
 from ..host.workspace import workspace
+from ..lake.datasets import Dataset
 from ..lake.errors import LakeError, ObjectMissing, SnapshotMissing, StoreBusy, StoreError
 from ..lake.manifest import (
     PART_BYTES,
@@ -33,9 +35,12 @@ from ..lake.runs import RUN, new_run, time_of
 from ..lake.versions import Lake
 from ..settings import FlowSettings
 from ..source.crawl import crawl
-from ..writer import Provenance, Step, Summary, View, Writer
-from .cleaning import Cleaner
+from ..step import Step
+from ..writer import Provenance, Writer
 from .errors import CheckFailed, DriftStopped
+from .silver.cleaner import Cleaner
+
+logger = logging.getLogger(__name__)
 
 READ_AGAIN = 64 << 20  # bytes of earlier snapshots that a run checks, in turns
 
@@ -114,7 +119,7 @@ def _stop_if_changed(writer: Writer, settings: FlowSettings) -> None:
     if "api_changed" in settings.stop_on:
         drift = Drift(rule="api_changed", subject="API_URL", what=what)
         raise DriftStopped([drift.model_dump()], settings.prefix)
-    tell(f"{what[0].upper()}{what[1:]}.")
+    logger.warning(f"{what[0].upper()}{what[1:]}.")
 
 
 def _replayed(
@@ -193,7 +198,7 @@ def _adopted(writer: Writer, key: str) -> list[Snapshot]:
     try:
         began = time_of(snapshot)
     except ValueError:
-        tell(f"bronze/{key} is no snapshot, by its name, and is removed.")
+        logger.warning(f"bronze/{key} is no snapshot, by its name, and is removed.")
         return []
     try:
         entry = _counted(writer.lake, key)
@@ -213,7 +218,7 @@ def _counted(lake: Lake, key: str) -> StoredObject:
         return _hashed(path, key, rows)[0]
 
 
-def verify(view: View) -> None:
+def verify(context: FlowContext, bronze: Dataset) -> None:
     """Read bronze as a reader would, and count its records.
 
     Raises:
@@ -221,10 +226,10 @@ def verify(view: View) -> None:
     """
 
     def count(version: Manifest) -> tuple[int, int]:
-        lines = view.lake.lines("bronze", version.only_object())
+        lines = context.lake.lines("bronze", version.only_object())
         return version.rows_out, sum(1 for _ in record_texts(lines))
 
-    expected, found = view.lake.read_current(view.flow.bronze, count)
+    expected, found = context.lake.read_current(bronze, count)
     if expected != found:
         raise CheckFailed("the number of records in bronze", expected, found)
 
@@ -315,12 +320,12 @@ def _lost(one: Snapshot, problem: Exception) -> Iterator[Snapshot]:
     what = f"bronze/{one.object.key}, the only copy of the snapshot {one.snapshot},"
     then = "the versions that were made from it cannot be rebuilt"
     if isinstance(problem, ObjectMissing):
-        tell(f"{what} is missing, and {then}.")
+        logger.warning(f"{what} is missing, and {then}.")
         return
     if isinstance(problem, StoreError):
-        tell(f"{what} cannot be read now. {problem}")
+        logger.warning(f"{what} cannot be read now. {problem}")
     else:
-        tell(f"{what} is damaged, and {then}: remove it, or put a whole copy there.")
+        logger.warning(f"{what} is damaged, and {then}: remove it, or put a whole copy there.")
     yield one
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import logging
 import os
 from collections.abc import Sequence
 from inspect import signature
@@ -13,16 +14,17 @@ from urllib.parse import urlsplit
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ..context import FlowContext, Summary
 from ..errors import FlowUnusable
 from ..flow import MEDIA_TYPES, Chart, Flow
-from ..host.console import tell
 from ..lake.datasets import Dataset
 from ..lake.manifest import Check, Manifest
 from ..lake.runs import time_of
 from ..own_code import OwnCode
 from ..report.language import Language
 from ..report.publishing import keep_locally, keep_page, with_page
-from ..writer import Provenance, Step, Summary, View, made_from_expired
+from ..step import Step
+from ..writer import Provenance, made_from_expired
 from . import gold
 from .errors import CheckFailed
 from .lettering import Lettering
@@ -30,15 +32,17 @@ from .lettering import Lettering
 if TYPE_CHECKING:  # the import costs half a second, so only the block that draws does it
     from matplotlib.figure import Figure
 
+logger = logging.getLogger(__name__)
+
 STARTS = {"png": b"\x89PNG\r\n\x1a\n", "svg": b"<?xml"}  # format to the start of its files
 EDITOR_DPI = 60
 
 
-def visualize(step: Step) -> tuple[Summary, Figure]:
+def visualize(step: Step) -> Summary | None:
     """Draw a gold table, publish the picture to the lake and the local folder, then the page.
 
     Returns:
-        The block's summary, and the figure for `show`.
+        The block's summary, as of `_show`.
 
     Raises:
         LakeError: gold is missing or differs from its manifest.
@@ -72,17 +76,19 @@ def visualize(step: Step) -> tuple[Summary, Figure]:
     folder = step.settings.lake.visualizations
     files = [keep_locally("chart", folder / Path(k).name, c) for k, _, c in pictures]
     more = {"picture": files[0], "report": keep_page(step, page)}
-    return writer.summary(manifest, objects_written=writer.objects_written, **more), figure
+    return _show(writer.summary(manifest, objects_written=writer.objects_written, **more), figure)
 
 
-def verify(view: View) -> None:
+def verify(context: FlowContext, dataset: Dataset) -> None:
     """Read the picture as a reader would.
 
     Raises:
         CheckFailed, LakeError: the picture is missing, or the file is not a picture.
     """
-    drawing, dataset = _chart_of(view.flow)
-    content = view.lake.read_current(dataset, lambda v: view.lake.read("gold", v.only_object()))
+    drawing, _ = _chart_of(context.flow)
+    content = context.lake.read_current(
+        dataset, lambda v: context.lake.read("gold", v.only_object())
+    )
     start = STARTS[drawing.formats[0]]
     if not content.startswith(start):
         raise CheckFailed("the start of the chart's file", start, content[: len(start)])
@@ -110,7 +116,7 @@ def _to_bytes(figure: Figure, kind: str) -> bytes:
     return content.getvalue()
 
 
-def show(summary: Summary, figure: Figure) -> Summary | None:
+def _show(summary: Summary, figure: Figure) -> Summary | None:
     """Show the figure under the block in Mage's editor; elsewhere, show nothing.
 
     Returns:
@@ -124,7 +130,7 @@ def show(summary: Summary, figure: Figure) -> Summary | None:
     if in_editor:
         figure.set_dpi(EDITOR_DPI)
         pyplot.show()
-        tell(str(summary))
+        logger.info(str(summary))
     pyplot.close(figure)
     return None if in_editor else summary
 

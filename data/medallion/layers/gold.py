@@ -8,6 +8,7 @@ from operator import attrgetter
 
 import pyarrow as pa
 
+from ..context import FlowContext, Summary
 from ..flow import Aggregate, Flow
 from ..lake import parquet
 from ..lake.batches import grouped
@@ -15,11 +16,13 @@ from ..lake.datasets import Dataset
 from ..lake.manifest import Check, Manifest
 from ..lake.versions import Lake
 from ..report.publishing import keep_page, with_page
+from ..step import Step
 from ..table import Table, declared
 from ..work.shuffle import ShuffleFile, buckets_for, segments_of
-from ..writer import Provenance, Step, Summary, View, made_from_expired
-from . import aggregation, comparison
+from ..writer import Provenance, made_from_expired
+from . import aggregation
 from .errors import AccountingBroken, CheckFailed
+from .silver.compare import check_keys
 
 ROWS_AT_ONCE = 1_000_000  # the weight of the silver objects that one task groups
 
@@ -77,22 +80,22 @@ def read(lake: Lake, flow: Flow, name: str) -> tuple[pa.Table, Manifest]:
     return lake.read_current(dataset, table)
 
 
-def verify(view: View) -> None:
-    """Read each table as a reader would; check its total and that its groups are distinct.
+def verify(context: FlowContext, dataset: Dataset) -> None:
+    """Read a table as a reader would; check its total and that its groups are distinct.
 
     Raises:
         CheckFailed, LakeError: gold differs from its manifest.
     """
-    for aggregate in view.flow.aggregates:
-        table, version = read(view.lake, view.flow, aggregate.name)
-        total = sum(table[aggregate.count].to_pylist())
-        if total != version.rows_in:
-            what = f"the sum of {aggregate.count} in {aggregate.name}"
-            raise CheckFailed(what, version.rows_in, total)
-        groups = len(table.group_by(list(aggregate.keys)).aggregate([]))
-        if groups != len(table):
-            what = f"the number of distinct groups in {aggregate.name}"
-            raise CheckFailed(what, len(table), groups)
+    aggregate, _ = named(context.flow, dataset.name)
+    table, version = read(context.lake, context.flow, aggregate.name)
+    total = sum(table[aggregate.count].to_pylist())
+    if total != version.rows_in:
+        what = f"the sum of {aggregate.count} in {aggregate.name}"
+        raise CheckFailed(what, version.rows_in, total)
+    groups = len(table.group_by(list(aggregate.keys)).aggregate([]))
+    if groups != len(table):
+        what = f"the number of distinct groups in {aggregate.name}"
+        raise CheckFailed(what, len(table), groups)
 
 
 def _tables(step: Step, version: Manifest) -> tuple[Manifest, list[pa.Table]]:
@@ -121,7 +124,7 @@ def _check_keys(step: Step, version: Manifest, keys: Sequence[ShuffleFile], buck
     segments = (segments_of(keys, bucket) for bucket in range(buckets))
     tasks = [partial(aggregation.count_distinct, segments=some) for some in segments]
     if sum(step.engine.run(tasks, "counting silver's keys")) != version.rows_out:
-        comparison.check_keys(step, version)
+        check_keys(step, version)
 
 
 def _added_up(aggregate: Aggregate, table: pa.Table, rows: int) -> Check:

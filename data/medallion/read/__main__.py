@@ -14,9 +14,10 @@ from pathlib import Path
 
 from ..errors import MedallionError
 from ..flow import Flow
-from ..flows import load, load_all
 from ..host.command import run, say
+from ..host.console import show_messages
 from ..lake.versions import Lake
+from ..project import load, load_all
 from ..settings import LakeSettings, known_secrets
 from .errors import FormatUnknown, NoTextFormat, PromptMissing
 
@@ -28,6 +29,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _do(arguments: list[str] | None) -> int:
     chosen = _parser().parse_args(arguments)
+    show_messages("stderr")
     try:
         with warnings.catch_warnings():
             warnings.showwarning = lambda message, *_, **__: say(message)
@@ -86,7 +88,7 @@ def _versions(lake: Lake, flow: Flow, chosen: argparse.Namespace) -> None:
 
 
 def _changes(lake: Lake, flow: Flow, chosen: argparse.Namespace) -> None:
-    from ..layers.changes import to_json
+    from ..layers.silver.changes import to_json
     from .past import changes
     from .summary import lines_of
 

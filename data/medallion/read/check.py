@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from functools import partial
 
+from ..context import FlowContext
 from ..errors import MedallionError
 from ..flow import Flow
 from ..host.workspace import workspace
@@ -18,10 +19,9 @@ from ..lake.errors import LakeError, ManifestMissing, StoreError
 from ..lake.lease import renewed
 from ..lake.manifest import Manifest
 from ..lake.versions import Lake
-from ..layers import bronze, chart, comparison, gold
 from ..settings import LakeSettings
+from ..stages import STAGES
 from ..work.engine import Machine
-from ..writer import View
 
 TURNS = 3  # how often to check again if a run publishes meanwhile
 AGAIN = "Run the pipeline again."
@@ -57,25 +57,19 @@ def check(lake: Lake, flows: Sequence[Flow]) -> tuple[list[Checked], list[str]]:
 
 def _of_flow(lake: Lake, flow: Flow, under_way: bool) -> Iterator[Checked]:
     """Check each dataset of a flow against its log, and its version against its source."""
-    verify = {flow.bronze: bronze.verify, flow.silver: comparison.verify}
-    verify |= {flow.gold[0]: gold.verify} | (
-        {flow.chart_dataset: chart.verify} if flow.chart_dataset else {}
-    )
-    source = {flow.silver: flow.bronze} | dict.fromkeys(flow.gold, flow.silver)
-    if flow.chart_dataset and flow.chart:
-        source[flow.chart_dataset] = gold.named(flow, flow.chart.of)[1]
     versions: dict[Dataset | None, Manifest] = {}
+    verify = {dataset: stage.verify_alone for stage in STAGES for dataset in stage.datasets(flow)}
     with workspace() as scratch:
-        view = View(lake, Machine(LakeSettings.load(), lake, scratch), flow)
+        context = FlowContext(lake, Machine(LakeSettings.load(), lake, scratch), flow)
         for dataset in flow.datasets:
             found = [*_of_log(lake, dataset)]
             try:
                 version = versions[dataset] = lake.version(dataset)
                 damaged = [*_of_objects(lake, dataset, version)]
-                made_from = versions.get(source.get(dataset))
+                made_from = versions.get(flow.source_of(dataset))
                 found += [*damaged, *_of_version(version, made_from, under_way)]
-                if not damaged and dataset in verify:
-                    verify[dataset](view)
+                if not damaged:
+                    verify[dataset](context, dataset)
             except MedallionError as error:
                 found += {str(error)} - {*found}
             said = [f"{dataset.path}: {problem}" for problem in found]

@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta, timezone
 from typing import Any
 
+from ..context import FlowContext
 from ..flow import Flow
 from ..host.workspace import workspace
 from ..lake.datasets import Dataset
@@ -23,12 +24,12 @@ from ..lake.folder import FolderStore
 from ..lake.manifest import Changes, Manifest, Snapshot, code_version
 from ..lake.runs import RUN, new_run
 from ..lake.versions import Lake
-from ..layers import bronze, gold, silver
-from ..layers.silver_tasks import content_of
+from ..layers.bronze import snapshots_of
+from ..layers.silver.plan import content_of
 from ..settings import LakeSettings, Settings
-from ..steps import step_of
+from ..stages import BRONZE, GOLD, SILVER
 from ..work.engine import Machine
-from ..writer import View, libraries
+from ..writer import libraries
 from .errors import NoVersionThen, SnapshotExpired, TimeUnclear
 
 Moment = str | date
@@ -156,28 +157,24 @@ class Past(ExitStack):
         flow, live = self._flow, self._live
         unlimited = {"history_versions": 0, "history_days": 0}
         settings = Settings(LakeSettings.load(), flow.load_settings().model_copy(update=unlimited))
-        stages = (
-            ((flow.bronze,), bronze.extract), ((flow.silver,), silver.transform),
-            (flow.gold, gold.aggregate),
-        )  # fmt: skip
         folder, scratch = self.enter_context(workspace()), self.enter_context(workspace())
         lake = Lake(store := FolderStore(folder))
         # Not the engine of the settings, because no other machine has the folder.
-        view = View(lake, Machine(settings.lake, lake, scratch), flow)
+        context = FlowContext(lake, Machine(settings.lake, lake, scratch), flow)
         for one in snapshots:
             key = flow.bronze.earlier(one.snapshot)
             store.add("bronze", key, live.chunks("bronze", one.object))
         for one in snapshots:
             run = new_run()
-            for datasets, work in stages:
-                with step_of(view, datasets, run, settings, store) as step:
-                    work(replace(step, variables={"snapshot": one.snapshot}))
+            for stage in (BRONZE, SILVER, GOLD):
+                with stage.step(context, run, settings, store) as step:
+                    stage.work(replace(step, variables={"snapshot": one.snapshot}))
         self._rebuilt[snapshots] = lake
         return lake
 
     def snapshot(self, dataset: Dataset, version: Manifest) -> Snapshot:
         """The snapshot that a version was made from, by the newest version of bronze."""
-        kept = bronze.snapshots_of(self._live.version(self._flow.bronze))
+        kept = snapshots_of(self._live.version(self._flow.bronze))
         found = [one for one in kept if one.snapshot == version.snapshot]
         if not found:
             oldest = next((one.snapshot for one in kept), "")

@@ -12,7 +12,6 @@ import pyarrow.compute as pc
 from .. import dictionary
 from ..dictionary import columns_of
 from ..flow import Flow
-from ..flows import load_all
 from ..lake import parquet
 from ..lake.datasets import Dataset
 from ..lake.errors import ObjectDiffers, ObjectMissing
@@ -20,7 +19,8 @@ from ..lake.manifest import Manifest
 from ..lake.partitions import Partitioning
 from ..lake.records import record_texts, rejected_records
 from ..lake.versions import Lake
-from ..layers.comparison import read_located
+from ..layers.silver.compare import read_located
+from ..project import load_all
 from ..table import declared
 from .errors import ColumnUnknown, DatasetUnknown, ValueOfOtherType
 

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
 from ..flow import Flow
-from ..host.console import tell
 from ..host.workspace import write_whole
 from ..lake.manifest import Manifest
 from ..lake.versions import Lake
 from ..settings import LakeSettings, known_secrets
-from ..writer import Step
+from ..step import Step
 from .facts import Facts, gather
 from .language import Language
 from .page import render
+
+logger = logging.getLogger(__name__)
 
 
 def with_page(
@@ -33,7 +35,7 @@ def with_page(
         copy = step.writer.store_copied(key, content, version.rows_in, "text/html; charset=utf-8")
     except Exception as error:
         reason = known_secrets().text(f"{type(error).__name__}: {error}")
-        tell(
+        logger.warning(
             f"The page of this run could not be made ({reason}). Its data are published; "
             f"make report FLOW={step.flow.name} makes the page."
         )
@@ -71,7 +73,7 @@ def keep_locally(what: str, file: Path, content: bytes) -> str:
     try:
         write_whole(file, content)
     except OSError as error:
-        tell(
+        logger.warning(
             f"The {what} is in gold, but not at {file} ({error.strerror}); give the folder to this "
             "user, or set LAKE_VISUALIZATIONS to another."
         )

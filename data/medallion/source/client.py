@@ -5,6 +5,7 @@ It does not know what an API contains. A flow's `Api` says what a response means
 
 from __future__ import annotations
 
+import logging
 import math
 import secrets
 import threading
@@ -35,7 +36,6 @@ from tenacity import (
 from typing_extensions import Self
 
 from .. import __version__
-from ..host.console import tell
 from ..host.network import session
 from ..own_code import OwnCode
 from ..settings import FlowSettings, known_secrets
@@ -55,6 +55,8 @@ from .exchange import Meaning, Request, Response
 
 if TYPE_CHECKING:
     from pyrate_limiter import Limiter
+
+logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -138,7 +140,7 @@ class Client:
             retry=retry_if_exception_type(RetriableApiError),
             wait=wait,
             stop=lambda state: enough(state) or state.upcoming_sleep > self._seconds_left(),
-            before_sleep=self._tell,
+            before_sleep=self._log_retry,
             sleep=sleep_using_event(self._stopped),
             retry_error_callback=partial(self._give_up, str(request)),
         )(self._try, request, read, after_last)
@@ -163,10 +165,12 @@ class Client:
                 pool.shutdown(cancel_futures=True)
                 raise
 
-    def _tell(self, state: RetryCallState) -> None:
+    def _log_retry(self, state: RetryCallState) -> None:
         error = state.outcome.exception() if state.outcome else None
         tries = f"try {state.attempt_number + 1} of {self._settings.api_attempts}"
-        tell(known_secrets().text(f"{error} Next is {tries}, in {state.upcoming_sleep:.1f} s."))
+        logger.warning(
+            known_secrets().text(f"{error} Next is {tries}, in {state.upcoming_sleep:.1f} s.")
+        )
 
     def _give_up(self, address: str, state: RetryCallState) -> NoReturn:
         settings = self._settings

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from data.breweries.flow import FLOW
-from data.medallion.layers.cleaning import Cleaner
+from data.medallion.layers.silver.cleaner import Cleaner
 from tests.cleaning import clean
 
 USABLE = {"id": "1", "name": "A", "country": "Land", "state_province": "State"}

@@ -13,9 +13,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ..lake.manifest import CELLS_A_DEGREE, Cells, Changes, Drift, Fields, Profile
-from ..rules import RULES
-from ..table import Table
+from ...lake.manifest import CELLS_A_DEGREE, Cells, Changes, Drift, Fields, Profile
+from ...rules import RULES
+from ...table import Table
 
 RARE = 0.01  # share of the rows; a column with fewer values may lose all of them without drift
 LEAP = 0.005  # share of the rows; bad values or records may increase by this without drift

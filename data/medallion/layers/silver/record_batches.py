@@ -12,9 +12,9 @@ import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ..lake.manifest import Fields
-from ..lake.records import Lines, parse
-from ..table import Column, field_of
+from ...lake.manifest import Fields
+from ...lake.records import Lines, parse
+from ...table import Column, field_of
 from .drift import fields_of
 from .tidying import as_text
 from .types import has_value, typed

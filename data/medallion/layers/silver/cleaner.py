@@ -13,10 +13,10 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ..lake.partitions import Partitioning
-from ..lake.records import Item, Lines
-from ..own_code import OwnCode
-from ..table import POSITION, RECORD, Clean, Column, Table, record_hash, texts_of
+from ...lake.partitions import Partitioning
+from ...lake.records import Item, Lines
+from ...own_code import OwnCode
+from ...table import POSITION, RECORD, Clean, Column, Table, record_hash, texts_of
 from .drift import Seen, seen_in_all
 from .reading import read
 from .record_batches import RecordBatch, as_object

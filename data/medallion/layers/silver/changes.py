@@ -15,9 +15,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ..lake.manifest import Changes
-from ..lake.partitions import Partition
-from ..table import Table
+from ...lake.manifest import Changes
+from ...lake.partitions import Partition
+from ...table import Table
 
 LISTED = 1_000  # rows of each kind of change, at most; the counts cover all rows
 LEFT, RIGHT = "_before", "_after"

@@ -20,9 +20,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import json as arrow_json
 
-from ..lake.manifest import Fields
-from ..lake.records import Lines
-from ..table import Column, Table, field_of
+from ...lake.manifest import Fields
+from ...lake.records import Lines
+from ...table import Column, Table, field_of
 from .record_batches import ArrowBatch, Numbers, PythonBatch, RecordBatch, as_object
 from .types import EXACT
 

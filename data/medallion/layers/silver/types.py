@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ..table import ARROW, Column
+from ...table import ARROW, Column
 from .tidying import as_text
 
 INT64 = range(-(1 << 63), 1 << 63)

@@ -11,44 +11,45 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ..lake import parquet
-from ..lake.batches import grouped
-from ..lake.errors import LakeError, StoreError
-from ..lake.manifest import Changes, Manifest, StoredObject
-from ..lake.partitions import Partitioning
-from ..lake.versions import Lake
-from ..table import texts_of
-from ..work.regrouping import by_key, few_buckets
-from ..work.shuffle import Segment, ShuffleFile, TaskContext, buckets_of, gather, scatter
-from ..writer import Step, View
+from ...context import FlowContext
+from ...lake import parquet
+from ...lake.batches import grouped
+from ...lake.datasets import Dataset
+from ...lake.errors import LakeError, StoreError
+from ...lake.manifest import Changes, Manifest, StoredObject
+from ...lake.partitions import Partitioning
+from ...lake.versions import Lake
+from ...step import Step
+from ...table import texts_of
+from ...work.regrouping import by_key, few_buckets
+from ...work.shuffle import Segment, ShuffleFile, TaskContext, buckets_of, gather, scatter
+from ..errors import CheckFailed
 from . import changes
 from .changes import Comparison
-from .errors import CheckFailed
-from .silver_tasks import Silver, Written, content_of
-
-ROWS_AT_ONCE = 200_000  # the weight of the published objects that one task reads
+from .plan import READ_AT_ONCE, Plan, content_of
+from .write import Written
 
 
-def verify(view: View) -> None:
+def verify(context: FlowContext, dataset: Dataset) -> None:
     """Read every object of the manifest as a reader would; errors as of `check_keys`."""
-    view.lake.read_current(view.flow.silver, partial(check_keys, view))
+    context.lake.read_current(dataset, partial(check_keys, context))
 
 
-def check_keys(view: View, version: Manifest) -> None:
+def check_keys(context: FlowContext, version: Manifest) -> None:
     """Count the distinct keys of a version of silver, which must be as many as its rows.
 
     Raises:
         CheckFailed, LakeError: silver differs from its manifest.
     """
-    silver = Silver.of(view.flow, key_buckets=few_buckets(version.rows_out, ROWS_AT_ONCE))
-    keys, buckets = silver.table.keys, silver.key_buckets
-    schema = pa.schema([silver.table[name].field for name in keys])
-    shuffle_files = _scattered(view, silver, "exact", version.objects, schema)
+    plan = Plan.of(context.flow, key_buckets=few_buckets(version.rows_out, READ_AT_ONCE))
+    keys, buckets = plan.table.keys, plan.key_buckets
+    schema = pa.schema([plan.table[name].field for name in keys])
+    shuffle_files = _scattered(context, plan, "exact", version.objects, schema)
     tasks = [
         partial(count_keys, schema=schema, segments=segments)
-        for (segments,) in by_key(view.engine, schema, keys, buckets, shuffle_files)
+        for (segments,) in by_key(context.engine, schema, keys, buckets, shuffle_files)
     ]
-    found = sum(view.engine.run(tasks, "counting silver's keys"))
+    found = sum(context.engine.run(tasks, "counting silver's keys"))
     if found != version.rows_out:
         what = f"the number of distinct values of {', '.join(keys)} in silver"
         raise CheckFailed(what, version.rows_out, found)
@@ -64,7 +65,7 @@ class Report:
     """Whether both versions have the same objects."""
 
 
-def report(step: Step, silver: Silver, written: Sequence[Written], snapshot: str) -> Report:
+def report(step: Step, plan: Plan, written: Sequence[Written], snapshot: str) -> Report:
     """Compare what is written of a snapshot with the previous version."""
     objects = [entry for one in written for entry in one.objects]
     previous = step.writer.previous
@@ -81,36 +82,36 @@ def report(step: Step, silver: Silver, written: Sequence[Written], snapshot: str
 
     if is_same:
         return of(Changes())
-    schema = silver.table.located_schema
+    schema = plan.table.located_schema
     try:
-        was = _scattered(step, silver, "before", gone, schema)
+        was = _scattered(step, plan, "before", gone, schema)
     except (LakeError, StoreError):
         # A damaged version is replaced too; its rows are unknown.
         head["before_readable"], before = False, {}
     if not before:
         rows = sum(entry.rows for entry in objects)
         return of(Changes(added=rows, partitions=partitions_in(objects)))
-    keys, buckets, now = silver.table.keys, silver.key_buckets, [one.new for one in written]
+    keys, buckets, now = plan.table.keys, plan.key_buckets, [one.new for one in written]
     tasks = [
-        partial(compare, silver=silver, before=earlier, after=later)
+        partial(compare, plan=plan, before=earlier, after=later)
         for earlier, later in by_key(step.engine, schema, keys, buckets, was, now)
     ]
     compared = step.engine.run(tasks, "comparing with the previous version")
-    found = changes.joined(silver.table, compared)
-    return of(found.changes, **found.report(silver.table))
+    found = changes.joined(plan.table, compared)
+    return of(found.changes, **found.report(plan.table))
 
 
 def scatter_objects(
     context: TaskContext,
-    silver: Silver,
+    plan: Plan,
     entries: Sequence[StoredObject],
     name: str,
     schema: pa.Schema,
 ) -> ShuffleFile:
     """Scatter columns of silver objects by key; errors as of `read_located`."""
-    rows = pa.concat_tables(read_located(context.lake, silver.partitioning, schema, entries))
-    buckets = buckets_of(texts_of(rows, silver.table.keys), silver.key_buckets)
-    return scatter(context.scratch, name, rows, buckets, silver.key_buckets)
+    rows = pa.concat_tables(read_located(context.lake, plan.partitioning, schema, entries))
+    buckets = buckets_of(texts_of(rows, plan.table.keys), plan.key_buckets)
+    return scatter(context.scratch, name, rows, buckets, plan.key_buckets)
 
 
 def read_located(
@@ -135,12 +136,12 @@ def read_located(
 
 
 def compare(
-    context: TaskContext, silver: Silver, before: Sequence[Segment], after: Sequence[Segment]
+    context: TaskContext, plan: Plan, before: Sequence[Segment], after: Sequence[Segment]
 ) -> Comparison:
     """Compare two versions, for the keys of one hash bucket."""
-    schema = silver.table.located_schema
+    schema = plan.table.located_schema
     was, now = (gather(context.scratch, segments, schema) for segments in (before, after))
-    return changes.compare(silver.table, was, now)
+    return changes.compare(plan.table, was, now)
 
 
 def count_keys(context: TaskContext, schema: pa.Schema, segments: Sequence[Segment]) -> int:
@@ -155,13 +156,17 @@ def partitions_in(entries: Sequence[StoredObject]) -> int:
 
 
 def _scattered(
-    view: View, silver: Silver, name: str, entries: Sequence[StoredObject], schema: pa.Schema
+    context: FlowContext,
+    plan: Plan,
+    name: str,
+    entries: Sequence[StoredObject],
+    schema: pa.Schema,
 ) -> list[ShuffleFile]:
     """Scatter columns of published objects by key."""
-    groups = grouped(entries, attrgetter("weight"), ROWS_AT_ONCE)
-    scattered = partial(scatter_objects, silver=silver, schema=schema)
+    groups = grouped(entries, attrgetter("weight"), READ_AT_ONCE)
+    scattered = partial(scatter_objects, plan=plan, schema=schema)
     tasks = [
         partial(scattered, entries=group, name=f"{name}-{number:06}")
         for number, group in enumerate(groups)
     ]
-    return list(view.engine.run(tasks, "reading silver"))
+    return list(context.engine.run(tasks, "reading silver"))

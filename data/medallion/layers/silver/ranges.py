@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import zip_longest
 
-from ..lake.errors import ObjectDiffers
-from ..lake.manifest import PART_BYTES, PartHashes, StoredObject
-from ..lake.records import Lines, lines_within
-from ..work.shuffle import TaskContext
+from ...lake.errors import ObjectDiffers
+from ...lake.manifest import PART_BYTES, PartHashes, StoredObject
+from ...lake.records import Lines, lines_within
+from ...work.shuffle import TaskContext
 
 # The system allocates and frees larger blocks every time.
 AT_ONCE = 8 << 20  # bytes of records to read at a time

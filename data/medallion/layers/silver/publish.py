@@ -3,46 +3,27 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from functools import partial
-from itertools import accumulate
+import logging
+from collections.abc import Sequence
 from operator import attrgetter
 
-from ..host.console import tell
-from ..host.workspace import workspace
-from ..lake.errors import ObjectDiffers, ObjectMissing
-from ..lake.manifest import Changes, Check, Copy, Drift, Manifest, Profile
-from ..lake.records import CONTENT_TYPE, array_lines
-from ..work.engine import Task
-from ..work.regrouping import few_buckets
-from ..work.shuffle import TASK_BYTES, gather, segments_of
-from ..writer import Provenance, Step, Summary, View, made_from_expired
-from . import drift, silver_tasks, writing
-from .cleaning import Rejected
-from .comparison import ROWS_AT_ONCE, Report, partitions_in, report
-from .errors import AccountingBroken, CheckFailed, DriftStopped
-from .ranges import check_object, ranges
-from .silver_tasks import REJECTED_SCHEMA, CleanedRange, Silver, Written
+from ...context import FlowContext, Summary
+from ...host.workspace import workspace
+from ...lake.datasets import Dataset
+from ...lake.errors import ObjectDiffers, ObjectMissing
+from ...lake.manifest import Changes, Check, Copy, Drift, Profile
+from ...lake.records import CONTENT_TYPE, array_lines
+from ...step import Step
+from ...writer import Provenance, made_from_expired
+from ..errors import AccountingBroken, CheckFailed, DriftStopped
+from . import drift
+from .clean import Cleaned, clean, rejected
+from .compare import Report, partitions_in, report
+from .write import Written, write
+
+logger = logging.getLogger(__name__)
 
 EQUATION = "silver + rejected + duplicates = bronze"
-# More than the records of any range. The first position of each range is a multiple of it.
-RANGE_POSITIONS = 1 << 32
-
-
-@dataclass(frozen=True)
-class Cleaned:
-    """Bronze's records, cleaned and scattered into hash buckets."""
-
-    version: Manifest
-    silver: Silver
-    ranges: list[CleanedRange]
-    seen: drift.Seen
-
-    @property
-    def rejected(self) -> int:
-        """The number of rejects."""
-        return sum(cleaned.unusable for cleaned in self.ranges)
 
 
 def transform(step: Step) -> Summary:
@@ -56,13 +37,13 @@ def transform(step: Step) -> Summary:
     """
     flow, writer = step.flow, step.writer
     previous = writer.previous.objects if writer.previous else None
-    cleaned = step.lake.read_current(flow.bronze, lambda version: _clean(step, version))
-    bronze, silver = cleaned.version, cleaned.silver
-    written, duplicates = writing.write(step.engine, silver, cleaned.ranges, previous)
+    cleaned = step.lake.read_current(flow.bronze, lambda version: clean(step, version))
+    bronze, plan = cleaned.version, cleaned.plan
+    written, duplicates = write(step.engine, plan, cleaned.ranges, previous)
     _check_stored(step, written)
     check, profile = _checked(cleaned, written, duplicates)
     objects = sorted((entry for one in written for entry in one.objects), key=attrgetter("key"))
-    changes = report(step, silver, written, bronze.snapshot)
+    changes = report(step, plan, written, bronze.snapshot)
     drifts = _drifts_let_pass(step, cleaned, profile, changes.changes, duplicates)
     writer.objects_written += sum(len(one.stored) for one in written)
     manifest = writer.manifest(
@@ -88,25 +69,6 @@ def transform(step: Step) -> Summary:
     )
 
 
-def _clean(step: Step, version: Manifest) -> Cleaned:
-    entry, writer, rows = version.only_object(), step.writer, version.rows_out
-    # The rows of both versions may differ.
-    rows += writer.previous.rows_out if writer.previous else 0
-    key_buckets = few_buckets(rows, ROWS_AT_ONCE)
-    buckets = few_buckets(entry.bytes, TASK_BYTES)
-    silver = Silver.of(step.flow, writer.writer_id, buckets, key_buckets)
-    spans = ranges(entry.key, entry.bytes, version.parts)
-    clean, name = partial(silver_tasks.clean_range, silver=silver), entry.sha256[:16]
-    tasks: list[Task[CleanedRange | None]] = [
-        partial(clean, span=span, name=f"{name}-{n:06}", first=n * RANGE_POSITIONS)
-        for n, span in enumerate(spans)
-    ]
-    if any(span.sha256 is None for span in spans):
-        tasks.insert(0, partial(check_object, entry=entry))
-    cleaned = [done for done in step.engine.run(tasks, "cleaning bronze") if done]
-    return Cleaned(version, silver, cleaned, drift.seen_in_all(one.seen for one in cleaned))
-
-
 def _check_stored(step: Step, written: Sequence[Written]) -> None:
     """Check what was stored by a listing: the size and the MD5. Where they differ, it is read.
 
@@ -121,15 +83,15 @@ def _check_stored(step: Step, written: Sequence[Written]) -> None:
         pass
 
 
-def verify(view: View) -> None:
+def verify(context: FlowContext, dataset: Dataset) -> None:
     """Check that every object of the manifest is there, in its size. Gold's block reads them all.
 
     Raises:
         CheckFailed, LakeError: silver differs from its manifest.
     """
-    dataset, store = view.flow.silver, view.lake.store
+    store = context.lake.store
     listed = store.listed("silver", dataset.prefix)
-    version, _ = view.lake.log(dataset).newest_content(listed)
+    version, _ = context.lake.log(dataset).newest_content(listed)
     if dataset.entry(version.version) not in listed:  # another run has published meanwhile
         listed = store.listed("silver", dataset.prefix)
     rows = sum(entry.rows for entry in version.objects)
@@ -181,7 +143,7 @@ def _store_rejected(step: Step, cleaned: Cleaned) -> Copy:
         path = folder / "rejected.json"
         digest = hashlib.sha256()
         with path.open("wb") as file:
-            for line in array_lines(_rejected(step, cleaned)):
+            for line in array_lines(rejected(step, cleaned)):
                 digest.update(line)
                 file.write(line)
         return step.writer.store_copied(
@@ -196,15 +158,7 @@ def _store_changes(step: Step, report: Report) -> Copy:
         if copy := writer.carry(key):
             return copy
         if writer.previous and writer.previous.copy_at(key):
-            tell(f"silver/{key} was damaged, and is lost: it says now that nothing changed.")
+            logger.warning(
+                f"silver/{key} was damaged, and is lost: it says now that nothing changed."
+            )
     return writer.store_copied(key, report.content, report.changes.partitions, CONTENT_TYPE)
-
-
-def _rejected(step: Step, cleaned: Cleaned) -> Iterator[str]:
-    """The rejects as JSON, with their positions in bronze."""
-    starts = accumulate((one.records for one in cleaned.ranges), initial=0)
-    for start, one in zip(starts, cleaned.ranges, strict=False):
-        rows = gather(step.engine.context.scratch, segments_of([one.rejected], 0), REJECTED_SCHEMA)
-        for row in rows.to_pylist():
-            position = start + row["position"] % RANGE_POSITIONS
-            yield Rejected(row["record"], row["reason"], position).to_json()

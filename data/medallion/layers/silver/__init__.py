@@ -1,0 +1,1 @@
+"""Silver: plan, clean, write, compare, publish; and what cleans a batch of records."""
