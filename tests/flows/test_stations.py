@@ -88,21 +88,6 @@ def test_a_first_run_that_rejects_more_than_the_limit_publishes_no_silver(chain,
 
 
 @pytest.mark.server
-def test_a_value_that_no_column_can_hold_is_told_by_the_first_version(chain):
-    chain.run([{**RECORD, "open": "perhaps"}])
-    manifest = chain.manifest(STATIONS.silver)
-    assert manifest.profile.unreadable == {"open": 1}
-    assert [drift.rule for drift in manifest.drift] == ["many_unreadable"]
-
-
-@pytest.mark.server
-def test_a_proof_without_a_total_stands_in_the_manifest(chain):
-    chain.run(some(1, 2))
-    (check,) = chain.manifest(STATIONS.bronze).checks
-    assert check.name == "distinct records of two walks that met the same ids"
-
-
-@pytest.mark.server
 def test_two_flows_in_one_lake_touch_nothing_of_each_other(chain, monkeypatch):
     monkeypatch.setenv("BUOYS_HISTORY_VERSIONS", "1")
     monkeypatch.setenv("BUOYS_STOP_ON", "none")
