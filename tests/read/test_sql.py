@@ -243,8 +243,3 @@ def test_a_version_that_does_not_add_up(past, damaged, capsys, dataset, change, 
         damaged.put(dataset.layer, key, sealed(changed))
     status, told = asked(capsys, "check")
     assert status == 1 and says in told.out, told.out
-
-
-def test_an_empty_lake(small, capsys):
-    status, told = asked(capsys, "check")
-    assert status == 1 and told.out.count("run the block") == len(FLOW.datasets)

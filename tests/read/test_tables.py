@@ -24,6 +24,7 @@ from data.medallion.lake.errors import (
 )
 from data.medallion.lake.manifest import MANIFEST_VERSION, sealed
 from data.medallion.lake.s3 import S3Store
+from data.medallion.read.__main__ import main
 from data.medallion.read.errors import (
     ColumnUnknown,
     DatasetUnknown,
@@ -161,6 +162,7 @@ def test_an_empty_lake_has_no_versions_and_names_the_block_to_run(small):
     assert read.versions(SILVER) == []
     with pytest.raises(ManifestMissing, match="run the block"):
         read.table(SILVER, at="2026-11-18")
+    assert main(["check", "--flow", "breweries"]) == 1
 
 
 def test_a_state_of_digits_stays_text(small):

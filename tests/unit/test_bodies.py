@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from data.medallion.lake.records import array_lines, record_texts
 from data.medallion.source.bodies import Csv, Json, JsonLines
 from data.medallion.source.exchange import Response
 
@@ -129,3 +130,11 @@ def test_a_body_is_text_whatever_its_charset(content, more):
 def test_a_body_that_is_no_text_is_refused(content, encoding):
     with pytest.raises((ValueError, LookupError)):
         Response(content, {}, "", encoding=encoding).text  # noqa: B018
+
+
+@given(st.lists(json_values))
+def test_a_file_of_records_is_json_and_streams(values):
+    texts = [json.dumps(value) for value in values]
+    content = b"".join(array_lines(texts))
+    assert json.loads(content) == values
+    assert [text.decode() for text in record_texts(content.splitlines())] == texts
