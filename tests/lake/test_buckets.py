@@ -43,7 +43,7 @@ def test_a_bucket_stands_in_the_path_or_in_the_host():
     assert in_host == "http://acme-gold.store.example:9000/data/x"
 
 
-def test_a_store_on_aws():
+def test_a_store_on_aws_is_asked_in_its_region():
     ours = {"MINIO_ENDPOINT": "s3.amazonaws.com", "MINIO_SECURE": "true"}
     region = {"MINIO_REGION": "sa-east-1", "LAKE_BUCKET_PREFIX": "acme-"}
     assert address(**ours, **region) == "https://acme-gold.s3.sa-east-1.amazonaws.com/data/x"

@@ -77,7 +77,7 @@ def test_a_run_is_asked_for_by_its_id(story):
     assert len(rows(BRONZE, story.refused[0])) == 3
 
 
-def test_changes_between_any_two(story):
+def test_any_two_versions_are_compared(story):
     counts = {"added": 0, "removed": 0, "moved": 0, "retyped": 0, "changed": 12, "partitions": 3}
     third, last = story.runs[2], story.runs[-1]
     assert read.changes(SILVER, start=third, end=story.runs[3])["counts"] == counts
@@ -105,7 +105,7 @@ def test_the_future_is_todays_and_what_was_before_the_log_is_unknown(story):
             rows(SILVER, moment)
 
 
-def test_what_is_no_moment(story):
+def test_a_text_that_is_no_moment_is_refused(story):
     late = "0001-01-01T00:00:00+14:00"
     for moment in ("", "yesterday", "2026-11-17T02:00:00", "2026-02-30", "2026-11", late):
         with pytest.raises(TimeUnclear, match=r"give a day \(2026-11-18\), a time with its zone"):
@@ -127,7 +127,7 @@ def test_a_version_is_what_it_was_byte_for_byte(past, number):
     assert past.world.manifest(FLOW.silver) == past.manifests[-1][SILVER]
 
 
-def test_what_was_made_otherwise_is_told_object_by_object(past, monkeypatch):
+def test_a_version_rebuilt_by_other_code_is_told_by_its_objects(past, monkeypatch):
     version = past.manifests[0][SILVER]
     first, *others = version.objects
     other = first.model_copy(update={"sha256": "0" * 64})
@@ -138,7 +138,7 @@ def test_what_was_made_otherwise_is_told_object_by_object(past, monkeypatch):
         read.table(SILVER, at=past.snapshots[0])
 
 
-def test_changes_are_those_of_the_publish(past):
+def test_changes_of_neighbours_are_those_of_the_publish(past):
     first, second, third = past.snapshots
     near = read.changes(SILVER, start=first, end=second)
     counts = {"added": 0, "removed": 1, "moved": 0, "retyped": 0, "changed": 1}
@@ -184,7 +184,7 @@ def test_a_lost_entry_makes_its_moments_unknown_and_no_others(small, capsys):
     assert rows(SILVER, runs[0]) == told[0].silver
 
 
-def test_a_clock_that_is_set_back(small, monkeypatch):
+def test_a_clock_that_is_set_back_changes_no_order(small, monkeypatch):
     """The order of versions is that of their numbers; no publish is before the one before."""
     for name in "AB":
         small.api.records = named(name, 1)

@@ -41,7 +41,9 @@ BAD = [
 
 @pytest.mark.server
 @pytest.mark.parametrize(("name", "answer", "error", "sentence"), BAD)
-def test_bad_input_is_told(start, monkeypatch, capsys, name, answer, error, sentence):
+def test_an_answer_that_is_not_so_ends_in_one_sentence_and_publishes_nothing(
+    start, monkeypatch, capsys, name, answer, error, sentence
+):
     monkeypatch.setattr(public, "DEEPEST", 500)
     chain, _ = start(UNORDERED if name == "socrata" else SHAPES[name], answer)
     with pytest.raises(error, match=sentence):

@@ -20,7 +20,7 @@ def rows_of(*rows, table=TABLE):
     return pa.Table.from_pylist([{**ROW, **row} for row in rows], table.located_schema)
 
 
-def test_each_kind_of_change():
+def test_each_kind_of_change_is_counted_and_listed():
     before = rows_of(
         {"number": 1},
         {"number": 2},
@@ -157,7 +157,7 @@ def made(rows, part=None, parts=1):
 
 
 @given(numbers, numbers)
-def test_the_counts_explain_the_difference(was, now):
+def test_the_counts_are_those_of_any_difference(was, now):
     found = compare(TABLE, made(was), made(now))
     counts, rows = found.changes, found.report(TABLE)
     assert counts.added == len(now.keys() - was.keys())

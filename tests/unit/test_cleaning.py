@@ -210,7 +210,7 @@ def test_any_value_is_held_or_counted(column, value):
 
 
 @pytest.mark.parametrize("nothing", [None, "", " \u00a0", {}, True])
-def test_another_field_stands_in(nothing):
+def test_another_field_stands_in_for_one_that_is_empty(nothing):
     without = {name: value for name, value in RECORD.items() if name != "owner"}
     rows, _ = cleaned(
         {**RECORD, "owner": nothing, "operator": " Old "},

@@ -337,7 +337,7 @@ def test_answers_come_in_the_order_of_their_questions(asking, connections):
     assert list(found) == list(map(str, range(20)))
 
 
-def test_an_error_ends_them_all(asking):
+def test_an_error_of_one_request_ends_them_all(asking):
     def answer(request):
         return Answer(status=404 if request.query["n"] == "3" else 200)
 

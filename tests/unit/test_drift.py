@@ -191,7 +191,7 @@ def test_each_rule_has_a_sentence_with_its_numbers():
     }
 
 
-def test_what_batches_look_like_adds_up():
+def test_what_was_seen_in_batches_adds_up():
     one = Seen({"a": ("string",)}, Counter(phone=1), Counter(a=1), examples={"phone": "1"})
     other = Seen(
         {"a": ("number",), "b": ()},
@@ -218,7 +218,7 @@ def test_a_first_version_has_nothing_to_differ_from():
     assert drifts(before=None, after=lunar) == [("unknown_value", "lunar")]
 
 
-def test_the_types_of_json_values():
+def test_fields_have_the_types_of_their_json_values():
     records = [
         {"a": 1, "b": None, "c": "x"},
         {"a": 1.5, "b": True, "c": {"x": 1}},

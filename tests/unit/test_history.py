@@ -38,7 +38,7 @@ def names_of(snapshots):
         (1, 30, [], KEPT[:2]),
     ],
 )
-def test_what_is_kept_no_longer(versions, days, in_use, gone):
+def test_snapshots_beyond_the_number_or_the_days_expire(versions, days, in_use, gone):
     assert names_of(expired(kept(KEPT), versions, days, TODAY, in_use)) == gone
 
 
@@ -46,7 +46,7 @@ days_of_november = st.lists(st.integers(1, 23), unique=True).map(sorted)
 
 
 @given(days_of_november, st.integers(0, 9), st.integers(0, 30), st.sets(st.integers(1, 23)))
-def test_neither_the_newest_nor_what_is_in_use_goes(days, versions, limit, used):
+def test_neither_the_newest_snapshots_nor_those_in_use_expire(days, versions, limit, used):
     snapshots = [f"202611{day:02}T000000Z-aaaaaa" for day in days]
     in_use = {f"202611{day:02}T000000Z-aaaaaa" for day in used}
     gone = names_of(expired(kept(snapshots), versions, limit, TODAY, in_use))

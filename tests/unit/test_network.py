@@ -37,7 +37,7 @@ def test_this_machine_and_the_stack_are_local(host):
     ["api.example.org", "10.0.0.1", "[2001:db8::1]", "localhost.example.org", "128.0.0.1",
      "127.0.0.1.example.org", "minio.example.org"],
 )  # fmt: skip
-def test_others_are_not(host):
+def test_other_hosts_are_not_local(host):
     assert not is_local(f"https://{host}/localhost")
 
 
@@ -49,7 +49,7 @@ def test_the_api_is_asked_through_the_proxy(proxied, monkeypatch):
     assert proxied == ["http://api.example.org/v1/meta"]
 
 
-def test_a_host_of_no_proxy_is_not(proxied, monkeypatch):
+def test_a_host_of_no_proxy_is_not_asked_through_it(proxied, monkeypatch):
     monkeypatch.setenv("NO_PROXY", "example.org")
     with session() as asking, pytest.raises(requests.ConnectionError):
         asking.get("http://api.example.org/", timeout=2)
@@ -57,7 +57,7 @@ def test_a_host_of_no_proxy_is_not(proxied, monkeypatch):
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:1/", "https://localhost:1/", "http://minio:1/"])
-def test_what_is_local_never_is(proxied, url):
+def test_what_is_local_is_never_asked_through_the_proxy(proxied, url):
     with session() as asking, pytest.raises(requests.ConnectionError):
         asking.get(url, timeout=5)
     with pytest.raises(urllib.error.URLError):

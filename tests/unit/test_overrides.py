@@ -41,7 +41,7 @@ def pins(lock: str) -> dict[str, set[str]]:
 
 
 @pytest.mark.parametrize("lock", sorted(LOCKS))
-def test_the_locks_obey(lock):
+def test_the_locks_hold_what_the_overrides_ask_for(lock):
     held = pins(lock)
     assert not LEFT_OUT & set(held)
     for name in set(OVERRIDES) - LEFT_OUT:

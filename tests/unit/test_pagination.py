@@ -114,7 +114,7 @@ def test_an_address_that_is_wrong_is_no_end():
     Cursor("meta.next", cursor="at", size="size", start="*"), Cursor("meta.next", cursor="at"),
     JsonLink("meta.link"), HeaderLink(size="size"),
 ])  # fmt: skip
-def test_pages_lead_to_the_end(paging):
+def test_each_page_leads_to_the_next_one_down_to_the_end(paging):
     def answer(request):
         at = request.query.get("at", "*").removeprefix("*") or "0"
         following = str(int(at) + 1) if at != "2" else None
@@ -129,7 +129,7 @@ def test_pages_lead_to_the_end(paging):
 
 
 @pytest.mark.parametrize("paging", [Cursor("next", cursor="at"), JsonLink("link")])
-def test_a_circle_is_noticed(paging):
+def test_pages_that_lead_in_a_circle_are_noticed(paging):
     def answer(request):
         at = (int(request.query.get("at", 0)) + 1) % 3
         return Answer(json.dumps({"data": [at], "next": at or 3, "link": f"?at={at}"}))
@@ -164,7 +164,7 @@ def test_a_link_that_is_none_is_a_body_that_cannot_be_used(monkeypatch):
         ("", None),
     ],
 )
-def test_the_next_page_of_a_header(link, leads):
+def test_a_link_header_leads_to_the_next_page(link, leads):
     headers = {"Link": link} if link else {}
     assert next_link(Response(b"[]", headers, "http://api.test/v1/stations")) == leads
 

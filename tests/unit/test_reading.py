@@ -135,7 +135,7 @@ def test_a_field_that_is_null_in_all_records_is_told_from_one_that_is_missing():
 
 
 @pytest.mark.parametrize("end", [b"\n", b",\n", b"\r\n", b" ,\r\n", b"\n\n"])
-def test_lines_end_as_they_like(end):
+def test_a_line_may_end_in_any_way(end):
     texts = [PLAIN, b"[]", b"7", b"{}"]
     lines = Lines.of(b"[\n" + end.join(texts) + b"\n]\n")
     assert [lines.text(number) for number in range(len(lines))] == texts

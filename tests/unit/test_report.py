@@ -83,7 +83,7 @@ def test_the_way_is_as_wide_as_its_rows(silver, rejected, duplicate):
         assert width[name] == pytest.approx(max(pictures.MIN_WIDTH, share))
 
 
-def test_a_way_that_ends_early():
+def test_the_way_of_a_half_made_lake_ends_early():
     bars, bands = row_flow({"api": 5, "bronze": 5})
     assert [bar.name for bar in bars] == ["api", "bronze"]
     assert [band.name for band in bands] == ["bronze"]
@@ -175,7 +175,7 @@ def test_the_numbers_of_the_way_add_up(language, bronze):
     assert numbers[0] == sum(numbers[1:]) == 12_345
 
 
-def test_what_is_missing_is_said():
+def test_the_page_says_what_is_missing():
     assert "Nothing is published here yet" in page_of(NOTHING)
     assert "There is nothing." in page_of(NOTHING)
     half = page_of(GATHERED["half"])

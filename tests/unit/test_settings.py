@@ -210,7 +210,7 @@ def test_a_folder_in_the_place_of_the_file_is_named(tmp_path):
         ({"DAYS": "0"}, HISTORY_VERSIONS, 0),
     ],
 )
-def test_days_alone_mean_days_alone(environment, told, versions, days):
+def test_where_only_days_are_set_their_number_has_no_limit(environment, told, versions, days):
     for name, value in told.items():
         environment.setenv(f"STATIONS_HISTORY_{name}", value)
     settings = load().flow

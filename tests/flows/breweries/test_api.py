@@ -19,7 +19,7 @@ from sandbox.faults import Faults
 API = FLOW.api
 
 
-def test_both_shapes_of_meta():
+def test_both_shapes_of_meta_are_read():
     told = {"total": 3, "by_type": {"micro": 3}, "by_state": {"X": 3}, "by_country": {"Y": 3}}
     facets = {"by_type": Counter(micro=3), "by_state": Counter(x=3), "by_country": Counter(y=3)}
     assert API.read_meta(told) == Totals(3, facets)
