@@ -109,26 +109,26 @@ def files(base: Mapping[str, Any], settings: Mapping[str, str]) -> dict[str, tup
 
 def alertmanager(base: Mapping[str, Any], settings: Mapping[str, str]) -> dict[str, Any]:
     """Alertmanager's configuration, less the ways that are not set; with the proxy, if one is."""
-    told = {**base, "receivers": [_receiver(r, settings) for r in base["receivers"]]}
+    config = {**base, "receivers": [_receiver(r, settings) for r in base["receivers"]]}
     if any(settings.get(name) for name in PROXIES):
-        told["global"] = {**base["global"], "http_config": {"proxy_from_environment": True}}
-    return told
+        config["global"] = {**base["global"], "http_config": {"proxy_from_environment": True}}
+    return config
 
 
 def _receiver(receiver: Mapping[str, Any], settings: Mapping[str, str]) -> dict[str, Any]:
-    told: dict[str, Any] = {"name": receiver["name"]}
+    config: dict[str, Any] = {"name": receiver["name"]}
     if "slack_configs" in receiver and settings.get("ALERT_SLACK_URL"):
-        told["slack_configs"] = receiver["slack_configs"]
+        config["slack_configs"] = receiver["slack_configs"]
     if "email_configs" in receiver and settings.get("ALERT_EMAIL_TO"):
-        told["email_configs"] = [_mail(mail, settings) for mail in receiver["email_configs"]]
+        config["email_configs"] = [_mail(mail, settings) for mail in receiver["email_configs"]]
     if "webhook_configs" in receiver and settings.get("ALERT_WEBHOOK_URL"):
         url = settings["ALERT_WEBHOOK_URL"]
-        told["webhook_configs"] = [{**hook, "url": url} for hook in receiver["webhook_configs"]]
-    return told
+        config["webhook_configs"] = [{**hook, "url": url} for hook in receiver["webhook_configs"]]
+    return config
 
 
 def _mail(mail: Mapping[str, Any], settings: Mapping[str, str]) -> dict[str, Any]:
-    told = {
+    config = {
         **mail,
         "to": settings["ALERT_EMAIL_TO"],
         "from": settings["ALERT_EMAIL_FROM"],
@@ -136,9 +136,9 @@ def _mail(mail: Mapping[str, Any], settings: Mapping[str, str]) -> dict[str, Any
         "auth_username": settings.get("ALERT_SMTP_USER", ""),
         "require_tls": settings.get("ALERT_SMTP_STARTTLS", "true").lower() == "true",
     }
-    if not told["auth_username"]:
-        del told["auth_username"], told["auth_password_file"]
-    return told
+    if not config["auth_username"]:
+        del config["auth_username"], config["auth_password_file"]
+    return config
 
 
 if __name__ == "__main__":

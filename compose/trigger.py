@@ -92,8 +92,8 @@ class MageApi:
         except requests.RequestException:
             raise MageRefused(f"Mage does not answer at {self._api}: is it up?") from None
         if "error" in found:
-            told = found["error"]
-            reason = str(told.get("message", told)).rstrip(".")
+            error = found["error"]
+            reason = str(error.get("message", error)).rstrip(".")
             raise MageRefused(f"Mage refuses {path}: {reason}.")
         return found
 
@@ -121,14 +121,14 @@ def main(name: str) -> int:
 def follow(mage: MageApi, number: int) -> int:
     """Tell of a run's blocks as they end; the exit status is 0 when it completed."""
     print(f"run {number} started", flush=True)
-    told: dict[str, str] = {}
+    reported: dict[str, str] = {}
     while True:
         run = mage.run(number)
         for block in run["block_runs"]:
             name, status = block["block_uuid"], block["status"]
-            if status in ENDED and told.get(name) != status:
+            if status in ENDED and reported.get(name) != status:
                 print(f"  {name:24}{status}", flush=True)
-                told[name] = status
+                reported[name] = status
                 if status == "failed":
                     print(f"  {_reason(block)}", file=sys.stderr)
         if run["status"] in ENDED:

@@ -47,10 +47,10 @@ class Summary(BaseModel):
         content = store.get(dataset.layer, key) or b""
         try:
             check_seal(content)
-            told = json.loads(content, object_hook=_kept)
-            if (written_as := told["manifest_version"]) > MANIFEST_VERSION:
+            values = json.loads(content, object_hook=_kept)
+            if (written_as := values["manifest_version"]) > MANIFEST_VERSION:
                 raise ManifestTooNew(name, written_as, MANIFEST_VERSION)
-            return cls.model_validate(told)
+            return cls.model_validate(values)
         except (ValueError, LookupError, TypeError, RecursionError) as error:
             problem = first_problem(error) if isinstance(error, ValidationError) else str(error)
             raise ManifestUnreadable(name, problem, dataset.block) from None

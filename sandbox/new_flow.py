@@ -27,7 +27,7 @@ PAGING = {
     "json_link": ("JsonLink", ""),
     "single_page": ("SinglePage", ""),
 }
-"""The kinds of pagination by dlt's names: the class, and what it must be told."""
+"""The kinds of pagination by dlt's names: the class, and its argument."""
 
 
 @dataclass(frozen=True)

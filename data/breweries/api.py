@@ -43,13 +43,15 @@ class OpenBreweryDB(Api):
                 facets[name] = fold({key: int(count) for key, count in counts.items()})
         return Totals(int(body["total"]), facets)
 
-    def excuse(self, spellings: Mapping[str, int], told: int) -> str:
+    def excuse(self, spellings: Mapping[str, int], reported: int) -> str:
         """Excuse a count that the server overwrote.
 
         It counts by spelling, then lowers the keys (`mb_strtolower`). If spellings differ only in
         case, the last count overwrites the others. The total includes them all.
         """
-        if not (told < sum(spellings.values()) and is_sum_of_some(told, spellings.values())):
+        if not (
+            reported < sum(spellings.values()) and is_sum_of_some(reported, spellings.values())
+        ):
             return ""
         shown = ", ".join(map(repr, sorted(spellings)[:5]))
         more = f" and {len(spellings) - 5} more" if len(spellings) > 5 else ""

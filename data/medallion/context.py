@@ -40,7 +40,7 @@ class Summary(TypedDict, total=False):
     added: int
     removed: int
     moved: int
-    retyped: int
+    recategorized: int
     changed: int
     drift: list[str]
     # Of gold and the chart.

@@ -13,9 +13,9 @@ RULES: Mapping[str, str] = {
         "more than `<FLOW>_LARGEST_FALL_PERCENT` of the ids are gone, and new ids have come"
     ),
     "rows_moved": "more than `<FLOW>_LARGEST_FALL_PERCENT` of the rows are in another partition",
-    "rows_retyped": (
+    "rows_recategorized": (
         "more than `<FLOW>_LARGEST_FALL_PERCENT` of the rows have another value in a column of "
-        "known values"
+        "accepted values"
     ),
     "field_missing": "no record has the field of a new column",
     "many_unreadable": "over `<FLOW>_LARGEST_FALL_PERCENT` of a new column's values are unreadable",
@@ -30,10 +30,10 @@ RULES: Mapping[str, str] = {
     "type_changed": "a field has values of a new JSON type",
     "new_field": "records have a new field",
     "new_value": "a column that alerts on change has a new value",
-    "unknown_value": "a column of known values has an unknown value",
+    "unknown_value": "a column of accepted values has an unknown value",
 }
-"""Rule to when it applies. More rows are no drift: +15% in a day was real data. A column is new if
-the previous version lacks it; in a first version, all are."""
+"""Maps each rule to its condition. More rows are no drift: +15% in a day was real data. A column is
+new if the previous version lacks it; in a first version, all are."""
 
 STOPPING: frozenset[str] = frozenset(
     {"api_changed", "row_fall", "value_gone", "column_gone"}

@@ -73,9 +73,9 @@ class _Model(BaseModel):
         return value
 
     @classmethod
-    def _read(cls, told: Mapping[str, Any], prefix: str = "") -> Self:
+    def _read(cls, values: Mapping[str, Any], prefix: str = "") -> Self:
         try:
-            return cls.model_validate(told)
+            return cls.model_validate(values)
         except ValidationError as error:
             first = error.errors(include_input=False, include_url=False)[0]
         # Outside the `except`, so that no traceback contains pydantic's copy of the values.

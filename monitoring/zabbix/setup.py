@@ -37,27 +37,27 @@ def set_up(api: ZabbixAPI, settings: Mapping[str, str], exporter: str) -> list[s
     Raises:
         ZabbixRefused: a setting is missing, or Zabbix says no.
     """
-    told = _addresses(settings)
+    addresses = _addresses(settings)
     _import_template(api)
     group = made(api, "hostgroup", "groupid", name=NAME)
     _make_host(api, group, exporter)
     _keep_secret(api, SLACK_MACRO, settings.get("ALERT_SLACK_URL", ""))
-    _import_media_types(api, settings, list(told))
-    _make_action(api, _user(api, group, told))
-    return list(told)
+    _import_media_types(api, settings, list(addresses))
+    _make_action(api, _user(api, group, addresses))
+    return list(addresses)
 
 
 def _addresses(settings: Mapping[str, str]) -> dict[str, Any]:
     """The addresses of messages by their kind; only those that are set."""
-    told: dict[str, Any] = {}
+    addresses: dict[str, Any] = {}
     if settings.get("ALERT_SLACK_URL"):
-        told[SLACK] = "the address in the macro"
+        addresses[SLACK] = "the address in the macro"
     if settings.get("ALERT_EMAIL_TO"):
         for name in MAIL_SETTINGS:
             if not settings.get(name):
                 raise ZabbixRefused(f"ALERT_EMAIL_TO is set, but {name} is not: set it in .env.")
-        told[MAIL] = [one.strip() for one in settings["ALERT_EMAIL_TO"].split(",")]
-    return told
+        addresses[MAIL] = [one.strip() for one in settings["ALERT_EMAIL_TO"].split(",")]
+    return addresses
 
 
 def _import_template(api: ZabbixAPI) -> None:
@@ -127,7 +127,7 @@ def _keep_secret(api: ZabbixAPI, macro: str, value: str) -> None:
         ask(api, "usermacro.createglobal", macro=macro, value=value, type=SECRET)
 
 
-def _user(api: ZabbixAPI, group: str, told: Mapping[str, Any]) -> str:
+def _user(api: ZabbixAPI, group: str, addresses: Mapping[str, Any]) -> str:
     """The number of the user who gets the messages: one that cannot log in to the page."""
     rights = "rights" if api.version < 6.2 else "hostgroup_rights"
     members = made(
@@ -141,11 +141,11 @@ def _user(api: ZabbixAPI, group: str, told: Mapping[str, Any]) -> str:
         roleid=USER_ROLE,
         usrgrps=[{"usrgrpid": members}],
     )  # fmt: skip
-    _set_media(api, user, told)
+    _set_media(api, user, addresses)
     return user
 
 
-def _set_media(api: ZabbixAPI, user: str, told: Mapping[str, Any]) -> None:
+def _set_media(api: ZabbixAPI, user: str, addresses: Mapping[str, Any]) -> None:
     """Give a user our media; media that somebody added stay."""
     ours = {
         found["mediatypeid"]: found["name"]
@@ -157,9 +157,9 @@ def _set_media(api: ZabbixAPI, user: str, told: Mapping[str, Any]) -> None:
         for media in known["medias"]
     ]
     wanted = [
-        {"mediatypeid": number, "sendto": told[name], **ALWAYS}
+        {"mediatypeid": number, "sendto": addresses[name], **ALWAYS}
         for number, name in ours.items()
-        if name in told
+        if name in addresses
     ]
     kept = [media for media in there if media["mediatypeid"] not in ours]
     if _keys(there) != _keys(kept + wanted):

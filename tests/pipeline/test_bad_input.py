@@ -42,7 +42,7 @@ def closed_port():
         ("html", ApiGaveUp, "not a JSON array"),
         ("object", ApiGaveUp, "not a JSON array"),
         ("text", ApiGaveUp, "not a JSON array"),
-        ("empty", CrawlIncomplete, "total: 0 fetched, 600 told"),
+        ("empty", CrawlIncomplete, "total: 0 fetched, 600 reported"),
         ("half", ApiGaveUp, "body that cannot be used"),
     ],
 )
@@ -61,7 +61,7 @@ def test_an_api_that_cannot_be_trusted_changes_nothing(world, body, kind, says):
 def test_an_incomplete_crawl_names_the_difference(world):
     world.api.faults = Faults(rate_limit=0, drop=1, duplicate=1)
     log = world.fails(CrawlIncomplete, "bronze")
-    assert log["facts"]["differences"]["total"] == {"fetched": 599, "told": 600}
+    assert log["facts"]["differences"]["total"] == {"fetched": 599, "reported": 600}
     assert any(name.startswith("by_state ") for name in log["facts"]["differences"])
 
 

@@ -155,7 +155,7 @@ LEAPS = {
     ("duplicate_leap", "duplicate"): lambda record: record,
     ("rejected_leap", "rejected"): lambda r: {**r, "name": None} if r["id"] < "1" else r,
     ("rows_moved", "rows"): lambda r: {**r, "country": "Japan"} if r["id"] > "8" else r,
-    ("rows_retyped", "rows"): lambda record: {**record, "brewery_type": "closed"},
+    ("rows_recategorized", "rows"): lambda record: {**record, "brewery_type": "closed"},
     ("column_unreadable", "city"): lambda r: {**r, "city": [r["city"]]} if r["id"] < "2" else r,
     ("ids_replaced", "id"): lambda record: {**record, "id": f"new-{record['id']}"},
 }
@@ -242,7 +242,7 @@ def test_the_change_report_says_what_changed(world):
         "added": 1,
         "removed": 1,
         "moved": 1,
-        "retyped": 1,
+        "recategorized": 1,
         "changed": 1,
         "partitions": 2,
     }

@@ -78,7 +78,14 @@ def test_a_run_is_asked_for_by_its_id(story):
 
 
 def test_any_two_versions_are_compared(story):
-    counts = {"added": 0, "removed": 0, "moved": 0, "retyped": 0, "changed": 12, "partitions": 3}
+    counts = {
+        "added": 0,
+        "removed": 0,
+        "moved": 0,
+        "recategorized": 0,
+        "changed": 12,
+        "partitions": 3,
+    }
     third, last = story.runs[2], story.runs[-1]
     assert read.changes(SILVER, start=third, end=story.runs[3])["counts"] == counts
     assert read.changes(SILVER, start=third, end=last)["counts"] == Changes().model_dump()
@@ -141,7 +148,7 @@ def test_a_version_rebuilt_by_other_code_is_told_by_its_objects(past, monkeypatc
 def test_changes_of_neighbours_are_those_of_the_publish(past):
     first, second, third = past.snapshots
     near = read.changes(SILVER, start=first, end=second)
-    counts = {"added": 0, "removed": 1, "moved": 0, "retyped": 0, "changed": 1}
+    counts = {"added": 0, "removed": 1, "moved": 0, "recategorized": 0, "changed": 1}
     assert {name: near["counts"][name] for name in counts} == counts
     assert (near["before"], near["snapshot"]) == (first, second)
     assert near["changed"][0]["name"] == "Another" and near["partitions"]

@@ -45,7 +45,7 @@ def test_each_kind_of_change_is_counted_and_listed():
         "added": 1,
         "removed": 1,
         "moved": 1,
-        "retyped": 1,
+        "recategorized": 1,
         "changed": 3,
         "partitions": 2,
     }
@@ -54,8 +54,8 @@ def test_each_kind_of_change_is_counted_and_listed():
     assert rows["removed"] == [{"number": 2, "name": "A", "kind": "sea", **where}]
     (moved,) = rows["moved"]
     assert (moved["from"], moved["to"]) == ({"year": 1987}, {"year": 1988})
-    (retyped,) = rows["retyped"]
-    assert (retyped["from"], retyped["to"]) == ({"kind": "sea"}, {"kind": "land"})
+    (recategorized,) = rows["recategorized"]
+    assert (recategorized["from"], recategorized["to"]) == ({"kind": "sea"}, {"kind": "land"})
     assert [(row["number"], row["from"], row["to"]) for row in rows["changed"]] == [
         (5, {"phone": None}, {"phone": "1"}),
         (6, {"open": None}, {"open": False}),
@@ -79,17 +79,17 @@ def test_each_kind_of_change_is_counted_and_listed():
 )
 def test_a_change_of_any_type_is_one(before, after):
     found = compare(TABLE, rows_of({"number": 1, **before}), rows_of({"number": 1, **after}))
-    assert (found.changes.changed, found.changes.moved, found.changes.retyped) == (1, 0, 0)
+    assert (found.changes.changed, found.changes.moved, found.changes.recategorized) == (1, 0, 0)
     same = rows_of({"number": 1, **after})
     assert not any(compare(TABLE, same, same).counts.values())
 
 
-def test_a_table_without_known_values_has_rows_retyped_never():
+def test_a_table_without_known_values_has_rows_recategorized_never():
     table = Table((Column("id"), Column("flag", "bool"), Column("part", "bool")), ("part",))
     before = rows_of({"id": "1", "flag": True, "part": True}, table=table)
     after = rows_of({"id": "1", "flag": None, "part": False}, table=table)
     found = compare(table, before, after)
-    assert (found.changes.moved, found.changes.retyped, found.changes.partitions) == (1, 0, 2)
+    assert (found.changes.moved, found.changes.recategorized, found.changes.partitions) == (1, 0, 2)
     assert found.report(table)["moved"] == [
         {
             "id": "1",
@@ -164,7 +164,7 @@ def test_the_counts_are_those_of_any_difference(was, now):
     assert counts.removed == len(was.keys() - now.keys())
     both = was.keys() & now.keys()
     assert counts.moved == sum(was[n][0] != now[n][0] for n in both)
-    assert counts.retyped == sum(was[n][1] != now[n][1] for n in both)
+    assert counts.recategorized == sum(was[n][1] != now[n][1] for n in both)
     assert counts.changed == 0
     assert [row["number"] for row in rows["added"]] == sorted(now.keys() - was.keys())
     fallen = sum(partition["after"] - partition["before"] for partition in rows["partitions"])

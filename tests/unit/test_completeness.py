@@ -44,9 +44,9 @@ def test_the_tally_counts_each_record_once():
     assert tally.differences(told) == {}
     told = totals(5, by_kind={"sea": 1}, by_country={"A": 1, "B": 1})
     assert tally.differences(told) == {
-        "total": {"fetched": 4, "told": 5},
-        "by_country a": {"fetched": 2, "told": 1},
-        "by_country b": {"fetched": 0, "told": 1},
+        "total": {"fetched": 4, "reported": 5},
+        "by_country a": {"fetched": 2, "reported": 1},
+        "by_country b": {"fetched": 0, "reported": 1},
     }
 
 
@@ -99,7 +99,7 @@ def test_spellings_that_a_collation_may_join_are_folded():
 def test_a_count_that_differs_is_refused_unless_the_api_excuses_it():
     records = [{"number": 1, "kind": "sea"}, {"number": 2, "kind": "Sea"}]
     said = totals(2, by_kind={"sea": 1})
-    assert tallied(records).differences(said) == {"by_kind sea": {"fetched": 2, "told": 1}}
+    assert tallied(records).differences(said) == {"by_kind sea": {"fetched": 2, "reported": 1}}
     excused = tallied(records, excuse=lambda spellings, told: f"{spellings} {told}")
     assert excused.differences(said) == {}
     *others, noted = excused.checks(said)
@@ -163,7 +163,7 @@ def test_data_that_change_under_a_crawl_are_walked_again(crawled):
 
 def test_a_total_that_never_adds_up_is_told(crawled):
     api = InMemory(C, totals=[Totals(3)])
-    with pytest.raises(CrawlIncomplete, match="total: 2 fetched, 3 told") as caught:
+    with pytest.raises(CrawlIncomplete, match="total: 2 fetched, 3 reported") as caught:
         crawled(api)
     assert (caught.value.crawls, api.walked) == (3, 3)
 
@@ -203,7 +203,7 @@ def test_an_api_whose_derived_keys_change_in_each_crawl_is_refused(crawled):
     walks = [[{**r, "name": f"{r['name']} {n}"} for r in A] for n in range(4)]
     table = replace(TABLE, columns=(*TABLE.columns, Column("id", derive=record_hash)), key="id")
     identities = Cleaner(table, unchanged).identities
-    with pytest.raises(CrawlIncomplete, match="ids of two walks: 3 fetched, 3 told"):
+    with pytest.raises(CrawlIncomplete, match="ids of two walks: 3 fetched, 3 reported"):
         crawled(InMemory(*walks), table, identities)
     assert crawled(InMemory(A), table, identities)[0].records == 3
 
@@ -212,7 +212,7 @@ def test_walks_that_never_agree_are_told(crawled):
     api = InMemory(A, B, A, C)
     with pytest.raises(CrawlIncomplete) as caught:
         crawled(api)
-    assert caught.value.differences == {"ids of two walks": {"fetched": 2, "told": 3}}
+    assert caught.value.differences == {"ids of two walks": {"fetched": 2, "reported": 3}}
     assert (caught.value.crawls, api.walked) == (4, 4)
 
 

@@ -86,9 +86,9 @@ def test_a_change_of_the_profile_is_noted_by_its_rule(changed, expected):
         ({"removed": 101, "added": 0}, 0, 0, []),
         ({"removed": 0, "added": 900}, 0, 0, []),
         ({"removed": 101, "added": 1}, 0, 0, ["ids_replaced"]),
-        ({"moved": 100, "retyped": 100}, 5, 5, []),
+        ({"moved": 100, "recategorized": 100}, 5, 5, []),
         ({}, -900, -900, []),
-        ({"moved": 101, "retyped": 101}, 0, 0, ["rows_moved", "rows_retyped"]),
+        ({"moved": 101, "recategorized": 101}, 0, 0, ["rows_moved", "rows_recategorized"]),
         ({}, 6, 6, ["rejected_leap", "duplicate_leap"]),
     ],
 )
@@ -159,7 +159,7 @@ def test_each_rule_has_a_sentence_with_its_numbers():
     lost = {"unreadable": Counter(phone=13), "examples": {"phone": "'1,200.00'"}}
     reasons = Counter({"no year": 3, "no name": 2})
     seen = replace(SEEN, values=Counter(phone=800, zip=0), reasons=reasons, **lost)
-    moved = Changes(removed=987, added=1_237, moved=101, retyped=200)
+    moved = Changes(removed=987, added=1_237, moved=101, recategorized=200)
     table = replace(TABLE, columns=(*TABLE.columns, Column("zip")))
     after = but(after, values={**after.values, "zip": 0})
     found = [
@@ -177,7 +177,7 @@ def test_each_rule_has_a_sentence_with_its_numbers():
         "height was number, and is string",
         "987 of 1,000 ids are gone, and 1,237 have come",
         "101 of 1,000 rows moved to another partition",
-        "200 of 1,000 rows have another of the known values",
+        "200 of 1,000 rows have another of the accepted values",
         "142 more records than before are rejected, most often with the reason 'no year' "
         "(partition columns are required)",
         "60,000 of 61,000 records are rejected, most often with the reason 'no year' "

@@ -38,7 +38,7 @@ def made(error):
     values = {
         "int": 3, "float": 1.5, "float | None": 1.5, "list[str]": ["a"], "bool": True,
         "dict[str, str]": {"c": "t"}, "list[dict[str, Any]]": [{"rule": "row_fall", "what": "w"}],
-        "dict[str, dict[str, int]]": {"total": {"fetched": 1, "told": 2}},
+        "dict[str, dict[str, int]]": {"total": {"fetched": 1, "reported": 2}},
     }  # fmt: skip
     return error(
         *(

@@ -70,7 +70,7 @@ def session(connections: int = DEFAULT_POOLSIZE, authority: Path | None = None) 
     """A session that keeps up to `connections` connections to a host open.
 
     Raises:
-        SettingError: the authority that `requests` is told of is no file or folder.
+        SettingError: the authority for `requests` is no file or folder.
     """
     return prepared(requests.Session(), connections, authority)
 

@@ -9,7 +9,7 @@ from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError
 
 from .. import __version__
 from .datasets import Layer
@@ -107,6 +107,9 @@ class Check(Frozen):
         return self.expected == self.found or self.note is not None
 
 
+_RECATEGORIZED = AliasChoices("recategorized", "retyped")  # the second one until November 2026
+
+
 class Changes(Frozen):
     """How many rows differ from the previous version, and in how many partitions."""
 
@@ -114,8 +117,8 @@ class Changes(Frozen):
     removed: int = 0
     moved: int = 0
     """Rows that moved to another partition."""
-    retyped: int = 0
-    """Rows with another value in a column of known values."""
+    recategorized: int = Field(default=0, validation_alias=_RECATEGORIZED)
+    """Rows with another value in a column of accepted values."""
     changed: int = 0
     """Other rows with a new value in any other column."""
     partitions: int = 0

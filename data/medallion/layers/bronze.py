@@ -182,9 +182,10 @@ def _fixed(writer: Writer) -> list[Snapshot]:
     if fixed not in writer.stored:
         return []
     snapshot = new_run()
-    with suppress(ValueError, TypeError, AttributeError, RecursionError):
-        told = json.loads(writer.lake.store.get("bronze", bronze.manifest) or b"").get("snapshot")
-        snapshot = told if re.fullmatch(RUN, told) else snapshot
+    with suppress(ValueError, TypeError, LookupError, RecursionError):
+        manifest = json.loads(writer.lake.store.get("bronze", bronze.manifest) or b"")
+        found = re.fullmatch(RUN, manifest["snapshot"])
+        snapshot = found[0] if found else snapshot
     key = bronze.earlier(snapshot)
     if key in writer.stored:
         return []
@@ -276,7 +277,7 @@ def _whole(writer: Writer, earlier: Sequence[Snapshot]) -> Iterator[Snapshot]:
     """Look at some earlier snapshots, and mend what is damaged, if another copy is whole.
 
     The newest one is always read, since its copy at the fixed name will be another one's. A
-    snapshot that is gone is told of, and no longer retained.
+    snapshot that is gone is logged, and no longer retained.
     """
     older, size = earlier[:-1], 0
     turn = writer.number % max(len(older), 1)

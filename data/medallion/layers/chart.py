@@ -159,8 +159,8 @@ def _drawn(drawing: Chart, table: pa.Table, caption: str, language: Language) ->
         OwnCode(drawing.draw, f"the chart of {drawing.of}") as own,
         matplotlib.rc_context({"text.parse_math": False}),
     ):
-        told = "language" in signature(drawing.draw).parameters
-        more = {"language": language} if told else {}
+        takes_language = "language" in signature(drawing.draw).parameters
+        more = {"language": language} if takes_language else {}
         figure = drawing.draw(_showable(table).to_pandas(), caption, **more)
         own.expect(figure, Figure, "a figure of matplotlib")
     return figure

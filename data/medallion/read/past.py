@@ -69,7 +69,7 @@ def versions(lake: Lake, flow: Flow) -> Iterator[ListedVersion]:
             records=version.rows_in,
             added=counts.added,
             removed=counts.removed,
-            changed=counts.moved + counts.retyped + counts.changed,
+            changed=counts.moved + counts.recategorized + counts.changed,
             current=version.version == newest.version,
         )
 

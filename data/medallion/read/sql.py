@@ -141,13 +141,15 @@ class Database(ExitStack):
 def put(database: duckdb.DuckDBPyConnection, layer: str, name: str, table: pa.Table) -> None:
     """Put a table into a database, with its comments; a `record` column becomes JSON."""
     json = f" REPLACE ({AS_JSON} AS record)" if "record" in table.column_names else ""
-    told = ", ".join(f"{k.decode()} {v.decode()}" for k, v in (table.schema.metadata or {}).items())
+    comment = ", ".join(
+        f"{k.decode()} {v.decode()}" for k, v in (table.schema.metadata or {}).items()
+    )
     own = f'{layer}."{name}"'
     database.register("arrow", table)
     database.execute(f"CREATE SCHEMA IF NOT EXISTS {layer}")
     database.execute(f"CREATE OR REPLACE TABLE {own} AS SELECT *{json} FROM arrow")  # noqa: S608 - of names of the code
     database.unregister("arrow")
-    database.execute(f"COMMENT ON TABLE {own} IS {_quoted(told)}")
+    database.execute(f"COMMENT ON TABLE {own} IS {_quoted(comment)}")
     for field in table.schema:
         about = (field.metadata or {}).get(b"comment", b"").decode()
         database.execute(f'COMMENT ON COLUMN {own}."{field.name}" IS {_quoted(about)}')

@@ -28,11 +28,11 @@ def lines_of(flow: Flow, report: Mapping[str, Any]) -> Iterator[str]:
         "added": "",
         "removed": "",
         "moved": f"to another {' or '.join(table.partitions)}",
-        "retyped": f"another {' or '.join(known)}",
+        "recategorized": f"another {' or '.join(known)}",
         "changed": "another value in some other column",
     }
     for kind, meaning in kinds.items():
-        yield f"  {kind:8}{counts.get(kind, 0):>10,}  {meaning}".rstrip()
+        yield f"  {kind:14}{counts.get(kind, 0):>10,}  {meaning}".rstrip()
     for kind in kinds:
         if rows := report.get(kind):
             yield f"\n{kind}:"

@@ -34,7 +34,7 @@ class ChangeReport(BaseModel):
     added: Rows = ()
     removed: Rows = ()
     moved: Rows = ()
-    retyped: Rows = ()
+    recategorized: Rows = ()
     changed: Rows = ()
 
 

@@ -133,10 +133,10 @@ class Api:
             request = Request(urljoin(settings.api_url, total.url), total.parameters)
         return client.send(request, total.read)
 
-    def excuse(self, spellings: Mapping[str, int], told: int) -> str:
+    def excuse(self, spellings: Mapping[str, int], reported: int) -> str:
         """Why a facet's count may differ from the records, of which there are some per spelling.
 
-        `told` is the API's count. "" if there is no excuse: then the crawl is incomplete.
+        `reported` is the API's count. "" if there is no excuse: then the crawl is incomplete.
         """
         return ""
 

@@ -29,7 +29,7 @@ Excuse = Callable[[Mapping[str, int], int], str]
 """As `Api.excuse`."""
 
 Differences = dict[str, dict[str, int]]
-"""The name of a count to its values: `fetched` by us and `told` by the API."""
+"""The name of a count to its values: `fetched` by us and `reported` by the API."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class Totals:
         """The differences from later totals."""
         if self == later:
             return {}
-        return {"total before and after": {"fetched": self.records, "told": later.records}}
+        return {"total before and after": {"fetched": self.records, "reported": later.records}}
 
 
 class Tally:
@@ -63,7 +63,7 @@ class Tally:
         table: Table,
         file: Path,
         identities: Identities | None = None,
-        excuse: Excuse = lambda spellings, told: "",
+        excuse: Excuse = lambda spellings, reported: "",
     ) -> None:
         self.records = 0
         self.repeated = ""
@@ -129,23 +129,23 @@ class Tally:
         """The differences between the records and the API's totals, without the excused ones."""
         found = {}
         if self.distinct != totals.records:
-            found["total"] = {"fetched": self.distinct, "told": totals.records}
-        for facet, key, spellings, told in self._counts_that_differ(totals):
-            if not self._excuse(spellings, told):
-                found[f"{facet} {key}"] = {"fetched": sum(spellings.values()), "told": told}
+            found["total"] = {"fetched": self.distinct, "reported": totals.records}
+        for facet, key, spellings, reported in self._counts_that_differ(totals):
+            if not self._excuse(spellings, reported):
+                found[f"{facet} {key}"] = {"fetched": sum(spellings.values()), "reported": reported}
         return found
 
     def _counts_that_differ(
         self, totals: Totals
     ) -> Iterator[tuple[str, str, Mapping[str, int], int]]:
         """Each such facet and value: the records per spelling of it, and the API's count."""
-        for facet, told in totals.facets.items():
+        for facet, reported in totals.facets.items():
             spelled: dict[str, dict[str, int]] = defaultdict(dict)
             for spelling, count in self._facets[facet].items():
                 spelled[folded(spelling)][spelling] = count
-            for key in sorted(told.keys() | spelled.keys()):
-                if sum(spelled[key].values()) != told[key]:
-                    yield facet, key, spelled[key], told[key]
+            for key in sorted(reported.keys() | spelled.keys()):
+                if sum(spelled[key].values()) != reported[key]:
+                    yield facet, key, spelled[key], reported[key]
 
     def checks(self, totals: Totals) -> tuple[Check, ...]:
         """The proof of completeness, for a manifest."""
@@ -154,10 +154,10 @@ class Tally:
         for facet, counts in totals.facets.items():
             name, found = VALUES_OF.format(facet), len(fold(self._facets[facet]))
             checks.append(Check(name=name, expected=len(counts), found=found))
-        for facet, key, spellings, told in self._counts_that_differ(totals):
+        for facet, key, spellings, reported in self._counts_that_differ(totals):
             name, fetched = f"the API's {facet} {key!r}", sum(spellings.values())
-            note = self._excuse(spellings, told)
-            checks.append(Check(name=name, expected=told, found=fetched, note=note))
+            note = self._excuse(spellings, reported)
+            checks.append(Check(name=name, expected=reported, found=fetched, note=note))
         return tuple(checks)
 
 

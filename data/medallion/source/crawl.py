@@ -89,8 +89,8 @@ def _agreed(api: Api, settings: FlowSettings, fetch: Fetch) -> Crawl:
             raise ApiEmpty(settings.api_url, api.unit, settings.name_of("API_URL"))
         if tally.ids == before:
             return Crawl(tally.records, tally.agreement())
-        (told, _), before = before, tally.ids
-    differences = {"ids of two walks": {"fetched": tally.distinct, "told": told}}
+        (reported, _), before = before, tally.ids
+    differences = {"ids of two walks": {"fetched": tally.distinct, "reported": reported}}
     crawls, remedy = settings.api_crawls + 1, UNSETTLED
     raise CrawlIncomplete(settings.api_url, crawls, differences, remedy)
 

@@ -130,7 +130,7 @@ class CrawlIncomplete(FatalApiError):
     def __str__(self) -> str:
         """The message, with the first differences."""
         shown = "; ".join(
-            f"{name}: {counts['fetched']} fetched, {counts['told']} told"
+            f"{name}: {counts['fetched']} fetched, {counts['reported']} reported"
             for name, counts in list(self.differences.items())[:5]
         )
         return (

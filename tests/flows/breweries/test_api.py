@@ -86,7 +86,7 @@ def test_any_other_difference_is_refused(told_of):
     records = of_types(*["micro"] * 300, "Micro")
     said = replace(told(records), facets={"by_type": Counter(micro=told_of)})
     found = tallied(records).differences(said)
-    assert found == {"by_type micro": {"fetched": 301, "told": told_of}}
+    assert found == {"by_type micro": {"fetched": 301, "reported": told_of}}
 
 
 def test_one_spelling_has_no_excuse():

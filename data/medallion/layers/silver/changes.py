@@ -63,12 +63,16 @@ def compare(table: Table, before: pa.Table, after: pa.Table) -> Comparison:
     known = [c.name for c in table.columns if c.accepted_values is not None]
     others = [name for name in table.schema.names if name not in {*table.keys, *known}]
     moved = pc.and_(both, _differ(rows, *table.partitions))
-    retyped = pc.and_(both, _differ(rows, *known))
-    touched = pc.or_(moved, retyped)
+    recategorized = pc.and_(both, _differ(rows, *known))
+    touched = pc.or_(moved, recategorized)
     changed = pc.and_(pc.and_(both, _differ(rows, *others)), pc.invert(touched))
     kinds = {
-        "added": added, "removed": removed, "moved": moved, "retyped": retyped, "changed": changed
-    }  # fmt: skip
+        "added": added,
+        "removed": removed,
+        "moved": moved,
+        "recategorized": recategorized,
+        "changed": changed,
+    }
     found = {kind: rows.filter(mask) for kind, mask in kinds.items()}
     return Comparison(
         counts=Counter({kind: len(some) for kind, some in found.items()}),

@@ -183,9 +183,9 @@ def _rows(before: Profile, after: Profile, changes: Changes, many: float) -> Ite
         yield "ids_replaced", "id", what
     if changes.moved > many:
         yield "rows_moved", "rows", f"{changes.moved:,} {had} rows moved to another partition"
-    if changes.retyped > many:
-        what = f"{changes.retyped:,} {had} rows have another of the known values"
-        yield "rows_retyped", "rows", what
+    if changes.recategorized > many:
+        what = f"{changes.recategorized:,} {had} rows have another of the accepted values"
+        yield "rows_recategorized", "rows", what
 
 
 def _lost(
