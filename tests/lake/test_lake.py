@@ -100,29 +100,32 @@ def test_any_error_of_a_step_is_logged_with_its_attempt_and_without_secrets(worl
     assert "RuntimeError: the key is ***" in log["traceback"]
 
 
+def spooled(world, run, layer="silver"):
+    """An error log that waits in the spool, and its file."""
+    dataset = {"silver": FLOW.silver, "gold": FLOW.gold[0]}[layer]
+    log = logs.describe(ValueError("x"), FLOW.name, dataset, run, 1, {})
+    file = Path(logs.keep(log, world.folder / "spool", None))
+    assert file == world.folder / "spool" / layer / f"{run}-{dataset.block}.json"
+    return log, file
+
+
 def test_spooled_logs_are_delivered_once(world):
-    spool = world.folder / "spool"
-    log = logs.describe(ValueError("x"), FLOW.name, FLOW.silver, "r", 1, {})
-    where = logs.keep(log, spool, None)
-    assert where == str(spool / "silver" / "r-transform_breweries.json")
-    assert logs.deliver(spool, world.lake.store) == 1
-    assert logs.deliver(spool, world.lake.store) == 0
+    log, _ = spooled(world, "r")
+    assert logs.deliver(world.folder / "spool", world.lake.store) == 1
+    assert logs.deliver(world.folder / "spool", world.lake.store) == 0
     assert world.logs("silver") == {"logs/r-transform_breweries.json": json.loads(json.dumps(log))}
 
 
 def test_two_runs_may_deliver_the_same_spool(world, monkeypatch):
-    spool = world.folder / "spool"
-    for number in range(3):
-        log = logs.describe(ValueError("x"), FLOW.name, FLOW.silver, f"r{number}", 1, {})
-        logs.keep(log, spool, None)
+    _, (_, second), _ = (spooled(world, f"r{number}") for number in range(3))
     put = world.lake.store.put
 
-    def put_and_lose_the_next(*arguments):
+    def put_and_lose_the_second(*arguments):
         put(*arguments)
-        (spool / "silver" / "r1-transform_breweries.json").unlink(missing_ok=True)
+        second.unlink(missing_ok=True)
 
-    monkeypatch.setattr(world.lake.store, "put", put_and_lose_the_next)
-    assert logs.deliver(spool, world.lake.store) == 2
+    monkeypatch.setattr(world.lake.store, "put", put_and_lose_the_second)
+    assert logs.deliver(world.folder / "spool", world.lake.store) == 2
 
 
 def test_a_spool_that_cannot_be_written_hides_no_error(world):
@@ -131,19 +134,9 @@ def test_a_spool_that_cannot_be_written_hides_no_error(world):
         world.run(test=False)
 
 
-def spooled(world, run, layer="silver"):
-    """An error log that waits in the spool."""
-    dataset = {"silver": FLOW.silver, "gold": FLOW.gold[0]}[layer]
-    logs.keep(
-        logs.describe(ValueError("x"), FLOW.name, dataset, run, 1, {}), world.folder / "spool", None
-    )
-    (file,) = (world.folder / "spool" / layer).glob(f"{run}-*.json")
-    return file
-
-
 @pytest.mark.parametrize("what", ["read", "list", "remove"])
 def test_a_spool_of_another_user_is_told_and_survived(world, monkeypatch, capsys, what):
-    theirs, ours = spooled(world, "theirs"), spooled(world, "ours", "gold")
+    (_, theirs), (_, ours) = spooled(world, "theirs"), spooled(world, "ours", "gold")
     real = {"read": Path.read_bytes, "list": Path.iterdir, "remove": os.access}[what]
 
     def refuse(path, *arguments):
@@ -181,27 +174,25 @@ def test_a_folder_that_takes_no_picture_fails_no_chart(world, capsys):
     assert "LAKE_VISUALIZATIONS" in said
 
 
-@pytest.mark.parametrize("content", [b"no parquet", b"PAR1" + bytes(40) + b"PAR1", b""])
+@pytest.mark.parametrize(
+    ("content", "key", "says"),
+    [
+        (b"no parquet", "", "{key} cannot be read"),
+        (b"PAR1" + bytes(40) + b"PAR1", "", "{key} cannot be read"),
+        (b"", "", "{key} cannot be read"),
+        (None, "data/breweries/elsewhere.parquet", "its key has no country and state"),
+    ],
+)
 @pytest.mark.usefixtures("filled")
-def test_an_object_that_is_named_but_no_parquet_is_told(world, content):
+def test_an_object_that_is_named_but_no_partition_in_parquet_is_told(world, content, key, says):
     manifest = world.manifest(FLOW.silver)
     first, *rest = manifest.objects
-    hostile = first.model_copy(update={"sha256": sha256(content), "bytes": len(content)})
-    world.lake.store.put("silver", first.key, content)
+    if content is None:
+        content = raw_get(world.lake, "silver", first.key)
+    hostile = StoredObject.of(key or first.key, first.rows, content)
+    world.lake.store.put("silver", hostile.key, content)
     world.publish_manifest(FLOW.silver, manifest.model_copy(update={"objects": (hostile, *rest)}))
-    with pytest.raises(ObjectUnreadable, match=f"{first.key} cannot be read"):
-        GOLD.run(FLOW, {}, {"run": world.earlier_run})
-
-
-@pytest.mark.usefixtures("filled")
-def test_an_object_without_a_location_is_told(world):
-    manifest = world.manifest(FLOW.silver)
-    first, *rest = manifest.objects
-    content = raw_get(world.lake, "silver", first.key)
-    world.lake.store.put("silver", "data/breweries/elsewhere.parquet", content)
-    hostile = first.model_copy(update={"key": "data/breweries/elsewhere.parquet"})
-    world.publish_manifest(FLOW.silver, manifest.model_copy(update={"objects": (hostile, *rest)}))
-    with pytest.raises(ObjectUnreadable, match="its key has no country and state"):
+    with pytest.raises(ObjectUnreadable, match=says.format(key=hostile.key)):
         GOLD.run(FLOW, {}, {"run": world.earlier_run})
 
 

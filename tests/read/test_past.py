@@ -78,14 +78,7 @@ def test_a_run_is_asked_for_by_its_id(story):
 
 
 def test_any_two_versions_are_compared(story):
-    counts = {
-        "added": 0,
-        "removed": 0,
-        "moved": 0,
-        "recategorized": 0,
-        "changed": 12,
-        "partitions": 3,
-    }
+    counts = Changes(changed=12, partitions=3).model_dump()
     third, last = story.runs[2], story.runs[-1]
     assert read.changes(SILVER, start=third, end=story.runs[3])["counts"] == counts
     assert read.changes(SILVER, start=third, end=last)["counts"] == Changes().model_dump()
