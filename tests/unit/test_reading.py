@@ -121,12 +121,6 @@ def test_many_odd_records_are_left_to_themselves_after_a_few_calls(monkeypatch):
     assert len(calls) < 20
 
 
-def test_what_was_refused_before_is_read_by_arrow_where_all_records_have_it():
-    texts = [b'{"number":%d,"name":"n","height":4.5}' % number for number in range(2_000)]
-    blocks = list(reading.read(Lines.joined(texts), TABLE, {b'"height":4'}))
-    assert sum(len(b.numbers) for b in blocks if isinstance(b, reading.ArrowBatch)) == 2_000
-
-
 def test_a_field_that_is_null_in_all_records_is_told_from_one_that_is_missing():
     table = Table((Column("id"), Column("a"), Column("b")), partitions=("a",))
     texts = [b'{"id":"1","a":null,"x":{"b":1},"y":"\\"b\\":"}'] * 20
