@@ -27,8 +27,7 @@ from tornado.web import Application, RequestHandler
 
 from ..faults import Body, Cut, FaultInjector, Faults
 from ..local import LOOPBACK, LocalApi
-from .dataset import Data
-from .encoding import encode
+from .dataset import Data, encode
 
 PATH = "/v1/breweries"
 REQUESTS_KEPT = 100_000

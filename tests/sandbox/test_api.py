@@ -15,7 +15,7 @@ import requests
 
 from sandbox import ROOT
 from sandbox.breweries.api import LocalBreweryApi
-from sandbox.breweries.encoding import encode
+from sandbox.breweries.dataset import encode
 from sandbox.breweries.generator import generate
 from sandbox.faults import Faults
 

@@ -1,8 +1,8 @@
 """From page to page, by number, offset, cursor or link, and never in a circle."""
 
 import json
-import re
 from collections.abc import Callable
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import count
 from typing import Any
@@ -40,13 +40,20 @@ def settings(monkeypatch):
     monkeypatch.setenv("STATIONS_API_BACKOFF_SECONDS", "0")
 
 
-def walked(answer, total=None, **declared):
-    """What a declared API gives, page by page, and the server that gave it."""
-    api = Api(title="", url="", **{"records": "data", **declared})
+@contextmanager
+def asking(api, answer):
+    """A server that answers as a test says; a client of it with its settings."""
     with serving(answer) as server:
         settings = STATIONS.load_settings().model_copy(update={"api_url": server.url})
         with Client(api, settings) as client:
-            pages = [[value for _, value in page] for page in api.pages(client, settings, total)]
+            yield client, settings, server
+
+
+def walked(answer, total=None, **declared):
+    """What a declared API gives, page by page, and the server that gave it."""
+    api = Api(title="", url="", **{"records": "data", **declared})
+    with asking(api, answer) as (client, settings, server):
+        pages = [[value for _, value in page] for page in api.pages(client, settings, total)]
     return pages, server
 
 
@@ -197,22 +204,18 @@ class OwnApi(Api):
     ],
 )
 def test_a_mistake_of_a_parser_names_it_at_once(fault, said):
-    requests = []
-
-    def answer(request):
-        requests.append(request)
-        return Answer('{"data":[{"id":1}]}')
-
-    with serving(answer) as server, pytest.raises(OwnCodeFailed) as caught:
-        settings = STATIONS.load_settings().model_copy(update={"api_url": server.url})
-        api = OwnApi(title="", url="", fault=fault)
-        with Client(api, settings) as client:
-            list(api.pages(client, settings, None))
-    assert re.match(
-        rf"OwnApi.read \(tests/unit/test_pagination.py, line \d+\), asked for the records of "
-        rf"{re.escape(server.url)}\?per_page=3, {re.escape(said)}", str(caught.value)
-    )  # fmt: skip
-    assert len(requests) == 1
+    api = OwnApi(title="", url="", fault=fault)
+    answer = Answer('{"data":[{"id":1}]}')
+    with (
+        asking(api, lambda _: answer) as (client, settings, server),
+        pytest.raises(OwnCodeFailed) as caught,
+    ):
+        list(api.pages(client, settings, None))
+    error = caught.value
+    assert (error.function, error.file) == ("OwnApi.read", "tests/unit/test_pagination.py")
+    assert error.doing == f"the records of {server.url}?per_page=3"
+    assert error.problem.startswith(said)
+    assert len(server.requests) == 1
 
 
 @pytest.mark.parametrize(
@@ -227,10 +230,9 @@ def test_a_mistake_of_a_parser_names_it_at_once(fault, said):
 )  # fmt: skip
 def test_the_total_stands_where_it_is_said(total, body, headers, query):
     api = Api(title="", url="", total=total, paging=HeaderLink(size="size"))
-    with serving(lambda _: Answer(json.dumps(body), headers=headers)) as server:
-        settings = STATIONS.load_settings().model_copy(update={"api_url": server.url})
-        with Client(api, settings) as client:
-            assert api.totals(client, settings).records == 7
+    answer = Answer(json.dumps(body), headers=headers)
+    with asking(api, lambda _: answer) as (client, settings, server):
+        assert api.totals(client, settings).records == 7
     (request,) = server.requests
     assert request.query == query
     assert request.path == ("/count" if isinstance(total, Total) and total.url else "/stations")
@@ -240,7 +242,9 @@ def test_the_total_stands_where_it_is_said(total, body, headers, query):
 def test_a_total_that_cannot_be_is_told(told, monkeypatch):
     monkeypatch.setenv("STATIONS_API_ATTEMPTS", "2")
     api = Api(title="", url="", total="count", paging=SinglePage())
-    with serving(lambda _: Answer(json.dumps({"count": told}))) as server:
-        settings = STATIONS.load_settings().model_copy(update={"api_url": server.url})
-        with Client(api, settings) as client, pytest.raises(ApiGaveUp, match=r"total|literal"):
-            api.totals(client, settings)
+    answer = Answer(json.dumps({"count": told}))
+    with (
+        asking(api, lambda _: answer) as (client, settings, _),
+        pytest.raises(ApiGaveUp, match=r"total|literal"),
+    ):
+        api.totals(client, settings)
