@@ -18,7 +18,6 @@ from data.medallion.lake.errors import (
     ObjectUnreadable,
 )
 from data.medallion.lake.manifest import StoredObject, check_seal, sealed, sha256
-from data.medallion.settings import LakeSettings
 from data.medallion.stages import GOLD, SILVER
 from data.medallion.step import Step
 from tests.conftest import raw_get
@@ -83,12 +82,13 @@ def test_a_missing_layer_names_the_block_to_run(world):
 
 
 def test_any_error_of_a_step_is_logged_with_its_attempt_and_without_secrets(world):
-    settings = LakeSettings.load()
+    world.set(BREWERIES_API_TOKEN="t-canary-1")
 
     def fail(step: Step):
-        raise RuntimeError(f"the key is {settings.secret_key.get_secret_value()}")
+        secrets = step.settings.lake.secret_key, step.settings.flow.api_token
+        raise RuntimeError(" and ".join(one.get_secret_value() for one in secrets))
 
-    with pytest.raises(SecretBlanked, match=r"^RuntimeError: the key is \*\*\*$") as caught:
+    with pytest.raises(SecretBlanked, match=r"^RuntimeError: \*\*\* and \*\*\*$") as caught:
         replace(SILVER, work=fail).run(
             FLOW, {"retry": {"attempts": 2}}, {"run": world.earlier_run, "rows_out": 3}
         )
@@ -96,8 +96,8 @@ def test_any_error_of_a_step_is_logged_with_its_attempt_and_without_secrets(worl
     log = world.logs("silver")[f"logs/{world.earlier_run}-transform_breweries.json"]
     assert log["attempt"] == 2
     assert log["working_on"] == {"run": world.earlier_run, "rows_out": 3}
-    assert log["message"] == "the key is ***"
-    assert "RuntimeError: the key is ***" in log["traceback"]
+    assert (log["flow"], log["message"]) == ("breweries", "*** and ***")
+    assert "RuntimeError: *** and ***" in log["traceback"]
 
 
 def spooled(world, run, layer="silver"):

@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from data.medallion.lake.manifest import Check
 from data.medallion.lake.records import array_lines
 from data.medallion.layers.silver.cleaner import Cleaner
 from data.medallion.source.completeness import Tally, Totals, fold
@@ -106,12 +105,6 @@ def test_a_count_that_differs_is_refused_unless_the_api_excuses_it():
     assert all(check.held and check.note is None for check in others)
     assert (noted.name, noted.expected, noted.found) == ("the API's by_kind 'sea'", 1, 2)
     assert (noted.held, noted.note) == (True, "{'sea': 1, 'Sea': 1} 1")
-
-
-def test_a_check_without_a_note_is_stored_as_ever():
-    check = Check(name="n", expected=1, found=1)
-    assert check.model_dump_json(exclude_none=True) == '{"name":"n","expected":1,"found":1}'
-    assert not Check(name="n", expected=1, found=2).held
 
 
 # Crawls
