@@ -49,6 +49,8 @@ def has_options(module: re.Match[str] | None, command: str) -> bool:
     """Whether a module of ours takes the options of a command."""
     file = ROOT / (module[1] if module else "").replace(".", "/")
     text = CODE.get(file / "__main__.py") or CODE.get(file.with_suffix(".py"), "")
+    if "reader_commands" in text:
+        text += CODE[ROOT / "data/medallion/reader_commands.py"]
     return not text or all(f'"{one}"' in text for one in re.findall(r"--[a-z-]+", command))
 
 
