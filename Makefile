@@ -46,23 +46,22 @@ store: environment-sandbox ## Serve the embedded store alone, to read a lake (LA
 
 # As they were typed: a $ in SQL is no variable of make.
 sql: override export Q := $(value Q)
-AS = --flow "$(FLOW)" --format "$(FORMAT)"
-READ = exec $(BIN)/python -m sandbox read --lake "$(LAKE)"
+READ = exec $(BIN)/python -m sandbox $@ --lake "$(LAKE)" --flow "$(FLOW)" --format "$(FORMAT)"
 
 sql: environment-sandbox ## Ask the lake in SQL (Q="SELECT ..." for one query; AT=2026-11-18; FORMAT=csv; LAKE=demo)
-	@$(READ) sql $(AS) --query "$$Q" --at "$(AT)"
+	@$(READ) --query "$$Q" --at "$(AT)"
 
 versions: environment-sandbox ## List the versions that can be asked for, and what changed in each
-	@$(READ) versions $(AS)
+	@$(READ)
 
 changes: environment-sandbox ## What changed between two versions (FROM=2026-11-18 TO=...; FORMAT=json)
-	@$(READ) changes $(AS) --start "$(FROM)" --end "$(TO)"
+	@$(READ) --start "$(FROM)" --end "$(TO)"
 
 export: environment-sandbox ## The lake as one file (TO=lake.duckdb, .xlsx, .csv, .geojson or .parquet; TABLE=silver/...; AT=...)
-	@$(READ) export $(AS) --to "$(TO)" --table "$(TABLE)" --at "$(AT)" --overwrite "$(OVERWRITE)"
+	@$(READ) --to "$(TO)" --table "$(TABLE)" --at "$(AT)" --overwrite "$(OVERWRITE)"
 
 check: environment-sandbox ## Check every object and manifest of the lake
-	@$(READ) check $(AS)
+	@$(READ)
 
 dataset: environment-sandbox ## Write the files of a new flow (NAME=stations PAGING=offset RECORDS=results TOTAL=count)
 	@exec $(BIN)/python -m sandbox dataset --name "$(NAME)" --paging "$(PAGING)" --records "$(RECORDS)" --total "$(TOTAL)"
@@ -120,8 +119,18 @@ lint: environment-tests ## Check style, format, types and the order of imports
 	$(BIN)/mypy $(patsubst %,-p %,$(filter-out tests,$(CODE)))
 	$(BIN)/lint-imports --no-cache
 
+# pip-audit refuses two versions of a package, which locks for several Pythons hold: the first of
+# each package are in one file, the second in another.
 audit: environment-tests ## Look for known vulnerabilities in what the lock files hold
-	@$(BIN)/python -m tests.audit
+	@folder=$$(mktemp -d); trap 'rm -rf "$$folder"' EXIT; failed=0; \
+	sed -En 's/^([a-z0-9][^ ]*==[^ ;\]+).*/\1/p' requirements.lock {sandbox,tests}/requirements.lock | \
+	  sort -u | awk -F== -v folder="$$folder" '{print > (folder "/" ++versions[$$1])}'; \
+	accepted=$$(sed -En '/^id = /{s/^id =|[][,]//g; s/"([^"]+)"/--ignore-vuln \1/gp;}' tests/audit.toml); \
+	for pins in "$$folder"/*; do \
+	  $(BIN)/uv tool run pip-audit==2.10.1 --no-deps --disable-pip --strict \
+	    --requirement "$$pins" $$accepted || failed=1; \
+	done; \
+	exit $$failed
 
 format: environment-tests ## Mend style and format
 	$(BIN)/ruff check --fix $(CODE)

@@ -25,6 +25,8 @@ class Request:
     finished: float = 0.0
     status: int = 0
     """That of its answer."""
+    target: str = ""
+    """As it stands in the request: a proxy's has the host."""
 
 
 @dataclass
@@ -61,6 +63,7 @@ def serving(
             query = dict(parse_qsl(parts.query))
             content = self.rfile.read(int(self.headers.get("Content-Length", 0)))
             asked = Request(parts.path, query, dict(self.headers), time.monotonic(), content)
+            asked.target = self.path
             found.requests.append(asked)
             given = answer(asked)
             asked.status = given.status
@@ -76,7 +79,7 @@ def serving(
             asked.finished = time.monotonic()
             self.wfile.write(body)
 
-        do_POST = do_PUT = do_GET
+        do_POST = do_PUT = do_CONNECT = do_GET
 
         def log_message(self, *_: Any) -> None:
             pass

@@ -184,9 +184,9 @@ def test_a_folder_that_cannot_be_used_is_a_sentence(refused, tmp_path, made, nam
     assert said.endswith("something else stands there or in its path: move that away.\n")
 
 
-@pytest.mark.parametrize("command", ["report", "store", "read"])
+@pytest.mark.parametrize("command", ["report", "store", "versions"])
 def test_no_command_that_reads_makes_a_lake(refused, tmp_path, command):
-    said = refused(command, "--lake", tmp_path / "none", *["versions"] * (command == "read"))
+    said = refused(command, "--lake", tmp_path / "none")
     assert said.startswith("There is no lake 'none' in ")
     assert not (tmp_path / "none").exists()
 
