@@ -116,7 +116,7 @@ test-monitoring: environment-tests ## Run the tests of the monitoring, with the 
 lint: environment-tests ## Check style, format, types and the order of imports
 	$(BIN)/ruff check $(CODE)
 	$(BIN)/ruff format --check $(CODE)
-	$(BIN)/mypy $(patsubst %,-p %,$(filter-out tests,$(CODE)))
+	$(BIN)/mypy $(patsubst %,-p %,$(CODE))
 	$(BIN)/lint-imports --no-cache
 
 # pip-audit refuses two versions of a package, which locks for several Pythons hold: the first of

@@ -1,5 +1,7 @@
 """Where the buckets are: with a prefix, in a region, with their name in the host."""
 
+from typing import Any
+
 import pytest
 
 from data.medallion.lake.datasets import LAYERS
@@ -13,15 +15,15 @@ def test_buckets_have_the_prefix_of_the_settings(world):
     try:
         world.run()
         assert not any(world.keys(layer) for layer in LAYERS)
-        client = lake.store._client
-        assert {bucket.name for bucket in client.list_buckets()} >= {
+        store: Any = lake.store
+        assert {bucket.name for bucket in store._client.list_buckets()} >= {
             f"acme-{layer}" for layer in LAYERS
         }
         assert all(lake.store.listed(layer, "data/") for layer in LAYERS)
     finally:
         for layer in LAYERS:
             lake.store.remove(layer, list(lake.store.listed(layer, "")))
-            lake.store._client.remove_bucket(f"acme-{layer}")
+            store._client.remove_bucket(f"acme-{layer}")
 
 
 def address(**settings):
@@ -29,7 +31,7 @@ def address(**settings):
     with pytest.MonkeyPatch.context() as patch:
         for name, value in {"MINIO_ACCESS_KEY": "k", "MINIO_SECRET_KEY": "s", **settings}.items():
             patch.setenv(name, value)
-        store = Lake.connect(LakeSettings.load()).store
+        store: Any = Lake.connect(LakeSettings.load()).store
     url = store._client._base_url.build(
         method="GET", region="sa-east-1", bucket_name=store._bucket("gold"), object_name="data/x"
     )

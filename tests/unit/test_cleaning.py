@@ -5,6 +5,7 @@ import json
 import unicodedata
 from dataclasses import replace
 from datetime import datetime, timezone
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -149,7 +150,7 @@ NO_NUMBERS = [
     "1_0", "1_000", "\uff11\uff12", "\u0663", "1\u0663", "nan", " inf", "-inf", "infinity", "0x1",
     "1e", "1,200", "1.2.3", "1 2", "--1", ".", "1,5", "\u00bd", "1e\u0663", True, [1], {},
 ]  # fmt: skip
-NOT_HELD = {
+NOT_HELD: dict[str, list[Any]] = {
     "text": [True, {}, {"of": "555"}, [], ["555"]],
     "float": [*NO_NUMBERS, 8849.001, -430.5, "9000", b"1e400", b"1" + b"0" * 400, {"metres": 1}],
     "int": [*NO_NUMBERS, 1 << 63, -(1 << 63) - 1, 1e18, "1.5", "9007199254740993.5", "9" * 5000],

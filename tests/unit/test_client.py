@@ -301,8 +301,9 @@ def test_a_status_means_what_the_api_says(asking):
     def ask(status):
         return asking(Answer("x", status), {"statuses": meanings})
 
-    refused(*ask(418), ApiGaveUp)
-    refused(*ask(503), ApiRefused)
+    for status, kind in ((418, ApiGaveUp), (503, ApiRefused)):
+        server, client = ask(status)
+        refused(server, client, kind)
     server, client = ask(400)
     assert client.send(Request(server.url), body, after_last="no more") == "no more"
     server, client = ask(203)

@@ -4,6 +4,7 @@ import json
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -16,7 +17,7 @@ from sandbox.breweries.api import LocalBreweryApi
 from sandbox.breweries.generator import generate
 from sandbox.faults import Faults
 
-API = FLOW.api
+API: Any = FLOW.api
 
 
 def test_both_shapes_of_meta_are_read():
