@@ -234,9 +234,10 @@ class _List(_Handler):
         faults = self.injector.faults
         page, size = self._number("page", 1), self._number("per_page", 50, most=200)
         order = self.get_query_argument("sort", "")
-        refused = [name for name in self.request.arguments if re.match("by_|exclude_", name)]
-        if not (page and size) or refused or order not in ("", "id", "id:asc"):
-            self.fail(422, errors=sorted(self.request.arguments))
+        fits = {"page": page, "per_page": size, "sort": order in ("", "id", "id:asc")}
+        filters = {name: False for name in self.request.arguments if re.match("by_|exc", name)}
+        if refused := [name for name, is_right in (fits | filters).items() if not is_right]:
+            self.fail(422, errors=refused)
         elif page in faults.broken_pages:
             self.fail(500)
         else:

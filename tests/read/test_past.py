@@ -14,6 +14,7 @@ from data.medallion.lake.errors import VersionLost
 from data.medallion.lake.manifest import Changes
 from data.medallion.lake.s3 import S3Store
 from data.medallion.read import past as module
+from data.medallion.read.__main__ import main
 from data.medallion.read.errors import NoVersionThen, SnapshotExpired, TimeUnclear
 from tests.read.conftest import named, publish
 from tests.story import PUBLISHED, REFUSED, STORY, Told, rows
@@ -193,7 +194,7 @@ class SetBack(datetime):
         return datetime.now(zone or timezone.utc) - timedelta(days=365)
 
 
-def test_an_odd_record_breaks_no_reader(small):
+def test_an_odd_record_breaks_no_reader(small, capfd):
     odd = {"id": "9", "name": "half \ud800", "country": "Land", "state_province": "North"}
     small.api.records = [*named("A", 1), {**odd, "x": 10**400, "y": [[["\ud800"]]]}, "\udfff"]
     snapshot = publish(drawn=False)
@@ -205,3 +206,8 @@ def test_an_odd_record_breaks_no_reader(small):
     records = [json.loads(row["record"]) for row in rows(BRONZE, snapshot)]
     assert [record["x"] for record in records if "x" in record] == [10**400]
     assert read.changes(SILVER, start=snapshot)["counts"]["removed"] == 1
+    query = "SELECT count(record->>'name') FROM bronze; SELECT record FROM rejected"
+    words = ["--query", query, "--format", "table", "--at", snapshot]
+    assert main(["sql", "--flow", "breweries", *words]) == 0
+    told = capfd.readouterr().out
+    assert "4" in told and "\ufffd" in told

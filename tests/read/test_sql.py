@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 from functools import partial
@@ -20,7 +21,6 @@ from data.medallion.lake.manifest import sealed
 from data.medallion.lake.runs import new_run
 from data.medallion.lake.s3 import S3Store
 from data.medallion.read.__main__ import main
-from tests.story import named, publish
 
 pytestmark = pytest.mark.server
 FLOWS = ("--flow", "breweries")
@@ -138,15 +138,6 @@ def test_without_duckdb_a_sentence_says_what_to_install(past, capfd, monkeypatch
     assert status == 1 and told.err.startswith("SQL needs DuckDB")
 
 
-def test_an_odd_record_breaks_no_table(small, capfd):
-    odd = {"id": "9", "name": "half \ud800", "country": "Land", "state_province": "North"}
-    small.api.records = [*named("A", 1), {**odd, "x": 10**400}, "\udfff"]
-    publish(drawn=False)
-    query = "SELECT count(record->>'name') FROM bronze; SELECT record FROM rejected"
-    status, told = asked(capfd, "sql", "--query", query, "--format", "table")
-    assert status == 0 and "4" in told.out and "\ufffd" in told.out, told.err
-
-
 def test_versions_are_listed_and_compared(past, capfd):
     _, told = asked(capfd, "versions")
     lines = [line.split() for line in told.out.splitlines()[1:]]
@@ -164,7 +155,7 @@ def test_versions_are_listed_and_compared(past, capfd):
     _, told = asked(capfd, *period)
     assert "\nremoved:\n" in told.out and "\nchanged:\n" in told.out and ", Another, " in told.out
     _, told = asked(capfd, "changes", "--end", past.snapshots[0])
-    assert "  added                 60" in told.out and "all rows count as added" in told.out
+    assert re.search("  added +60", told.out) and "all rows count as added" in told.out
 
 
 # -- make check ---

@@ -49,7 +49,7 @@ def test_the_pages_hold_every_record_once_in_their_order(api: LocalBreweryApi, s
 def test_an_argument_that_is_not_supported_is_refused(
     api: LocalBreweryApi, parameters: dict[str, Any]
 ) -> None:
-    answer = get(api, **parameters)
+    answer = get(api, fresh="1", **parameters)
     assert (answer.status_code, answer.json()["errors"]) == (422, list(parameters))
 
 

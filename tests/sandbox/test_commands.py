@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shlex
 import signal
@@ -155,7 +156,8 @@ def refused(monkeypatch, capsys):
         assert said.count("\n") == 1, said
         return said
 
-    return call
+    yield call
+    gc.unfreeze()  # what a command has frozen, since its process would end now
 
 
 @pytest.mark.parametrize("command", ["api", "web"])

@@ -15,7 +15,6 @@ from data.medallion.layers.silver.drift import (
     Seen,
     compare,
     fields_of,
-    joined,
     profile_of,
     seen_in_all,
     whole,
@@ -23,6 +22,7 @@ from data.medallion.layers.silver.drift import (
 from data.medallion.rules import RULES, STOPPING
 from data.medallion.table import Column, unchanged
 from tests.cleaning import clean
+from tests.flow_tests import records_of
 from tests.stations import RECORD, TABLE
 
 COUNTS = {"country": {"Ireland": 70, "Ukraine": 1}, "kind": {"sea": 900, "air": 100}}
@@ -191,22 +191,6 @@ def test_each_rule_has_a_sentence_with_its_numbers():
     }
 
 
-def test_what_was_seen_in_batches_adds_up():
-    one = Seen({"a": ("string",)}, Counter(phone=1), Counter(a=1), examples={"phone": "1"})
-    other = Seen(
-        {"a": ("number",), "b": ()},
-        Counter(phone=2, id=1),
-        Counter(a=1, b=0),
-        Counter(why=1),
-        {"phone": "2", "id": "3"},
-    )
-    whole = seen_in_all([one, other])
-    fields = {"a": ("number", "string"), "b": ()}
-    assert whole == Seen(fields, Counter(phone=3, id=1), Counter(a=2), Counter(why=1))
-    assert whole.values.keys() == {"a", "b"}
-    assert whole.examples == {"phone": "1", "id": "3"}
-
-
 def test_the_limit_of_a_fall_is_a_setting():
     assert drifts(largest_fall=50, after=but(rows=501)) == []
     assert drifts(largest_fall=0, after=but(rows=999)) == [("row_fall", "rows")]
@@ -232,13 +216,18 @@ def test_fields_have_the_types_of_their_json_values():
     }
 
 
-values = st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(), st.just([]))
-records = st.lists(st.dictionaries(st.sampled_from("abcd"), values))
+@given(st.lists(records_of(TABLE), max_size=12), st.integers(0, 12))
+def test_records_in_batches_are_profiled_as_the_whole(received, cut):
+    def profiled(*batches):
+        texts = ([json.dumps(record).encode() for record in batch] for batch in batches)
+        parts = [clean(Cleaner(TABLE, unchanged), some) for some in texts]
+        seen = seen_in_all(seen for *_, seen in parts)
+        return whole([profile_of(TABLE, rows) for rows, *_ in parts], seen), seen
 
-
-@given(records, st.integers(0, 20))
-def test_batches_have_the_fields_of_the_whole(received, cut):
-    assert joined([fields_of(received[:cut]), fields_of(received[cut:])]) == fields_of(received)
+    (one, seen), (other, of_whole) = profiled(received[:cut], received[cut:]), profiled(received)
+    assert (one, seen) == (other, of_whole)
+    assert seen.values.keys() == of_whole.values.keys()
+    assert seen.examples.keys() == of_whole.examples.keys()
 
 
 # A column that is declared otherwise than its field is
@@ -305,12 +294,3 @@ def test_a_column_that_alerts_may_be_a_number_or_a_bool(kind, values):
 
 def test_a_column_that_was_not_counted_before_says_nothing_of_its_values():
     assert drifts(before=but(counts={"kind": COUNTS["kind"]})) == []
-
-
-def test_the_profiles_of_parts_add_up():
-    one = Profile(rows=1, fields={}, values={"a": 1}, counts={"kind": {"sea": 1}})
-    counts = {"kind": {"sea": 1, "air": 1}}
-    other = Profile(rows=2, fields={}, values={"a": 1, "b": 2}, counts=counts)
-    found = whole([one, other], Seen({"a": ("string",)}, Counter(b=1)))
-    assert (found.rows, found.values) == (3, {"a": 2, "b": 2})
-    assert (found.counts, found.unreadable) == ({"kind": {"air": 1, "sea": 2}}, {"b": 1})
