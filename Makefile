@@ -46,23 +46,22 @@ store: environment-sandbox ## Serve the embedded store alone, to read a lake (LA
 
 # As they were typed: a $ in SQL is no variable of make.
 sql: override export Q := $(value Q)
-AS = --flow "$(FLOW)" --format "$(FORMAT)"
-READ = exec $(BIN)/python -m sandbox read --lake "$(LAKE)"
+READ = exec $(BIN)/python -m sandbox $@ --lake "$(LAKE)" --flow "$(FLOW)" --format "$(FORMAT)"
 
 sql: environment-sandbox ## Ask the lake in SQL (Q="SELECT ..." for one query; AT=2026-11-18; FORMAT=csv; LAKE=demo)
-	@$(READ) sql $(AS) --query "$$Q" --at "$(AT)"
+	@$(READ) --query "$$Q" --at "$(AT)"
 
 versions: environment-sandbox ## List the versions that can be asked for, and what changed in each
-	@$(READ) versions $(AS)
+	@$(READ)
 
 changes: environment-sandbox ## What changed between two versions (FROM=2026-11-18 TO=...; FORMAT=json)
-	@$(READ) changes $(AS) --start "$(FROM)" --end "$(TO)"
+	@$(READ) --start "$(FROM)" --end "$(TO)"
 
 export: environment-sandbox ## The lake as one file (TO=lake.duckdb, .xlsx, .csv, .geojson or .parquet; TABLE=silver/...; AT=...)
-	@$(READ) export $(AS) --to "$(TO)" --table "$(TABLE)" --at "$(AT)" --overwrite "$(OVERWRITE)"
+	@$(READ) --to "$(TO)" --table "$(TABLE)" --at "$(AT)" --overwrite "$(OVERWRITE)"
 
 check: environment-sandbox ## Check every object and manifest of the lake
-	@$(READ) check $(AS)
+	@$(READ)
 
 dataset: environment-sandbox ## Write the files of a new flow (NAME=stations PAGING=offset RECORDS=results TOTAL=count)
 	@exec $(BIN)/python -m sandbox dataset --name "$(NAME)" --paging "$(PAGING)" --records "$(RECORDS)" --total "$(TOTAL)"
@@ -117,7 +116,7 @@ test-monitoring: environment-tests ## Run the tests of the monitoring, with the 
 lint: environment-tests ## Check style, format, types and the order of imports
 	$(BIN)/ruff check $(CODE)
 	$(BIN)/ruff format --check $(CODE)
-	$(BIN)/mypy $(patsubst %,-p %,$(filter-out tests,$(CODE)))
+	$(BIN)/mypy $(patsubst %,-p %,$(CODE))
 	$(BIN)/lint-imports --no-cache
 
 # pip-audit refuses two versions of a package, which locks for several Pythons hold: the first of

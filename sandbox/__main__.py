@@ -11,6 +11,7 @@ from pathlib import Path
 
 from data.medallion.errors import MedallionError
 from data.medallion.host.command import importing, port, run, say
+from data.medallion.reader_commands import add as add_readers
 
 from . import default_flow
 from .problems import SandboxError, in_words
@@ -35,7 +36,7 @@ def _do(arguments: list[str] | None) -> int:
                 chosen.ready = stack.enter_context(lake_to_read(chosen.lake))
             with importing(INTERRUPTED):  # while the store starts
                 module = import_module(f"{__package__}.{chosen.module}")
-            return int(getattr(module, chosen.command)(chosen))
+            return int(getattr(module, chosen.function)(chosen))
     except BrokenPipeError:
         raise
     except (SandboxError, MedallionError) as error:
@@ -53,7 +54,7 @@ def _parser() -> argparse.ArgumentParser:
 
     def command(name: str, summary: str) -> argparse.ArgumentParser:
         added = commands.add_parser(name, help=summary, description=summary)
-        added.set_defaults(command=name, module="commands", starts=False)
+        added.set_defaults(function=name, module="commands", starts=False)
         return added
 
     def reading(name: str, summary: str, starts: bool = True) -> argparse.ArgumentParser:
@@ -95,8 +96,8 @@ def _parser() -> argparse.ArgumentParser:
     serving = with_flow(with_api(command("api", "serve only a local API, until interrupted")))
     serving.add_argument("--port", type=port, default=8000)
     serving.add_argument("--host", default=LOOPBACK, help="the address to listen on")
-    reader = with_lake(reading("read", "python -m data.medallion.read on the settings' store"))
-    reader.add_argument("words", nargs=argparse.REMAINDER, help="the arguments of that command")
+    for reader in add_readers(commands, default_flow()):
+        with_lake(reader).set_defaults(module="reading", function="read", starts=True)
     # The demo's lake is fed as make demo does it.
     page = with_flow(with_api(with_lake(command("web", "Mage's page, and what it needs"))))
     page.add_argument("--port", type=port, default=WEB_PORT)

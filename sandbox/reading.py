@@ -29,7 +29,7 @@ def read(chosen: argparse.Namespace) -> int:
         import duckdb  # noqa: F401
     with variables(chosen.ready()):
         _refuse_an_empty(Lake.connect(LakeSettings.load()), known)
-        return reader.main(chosen.words)
+        return reader.answer(chosen)
 
 
 def report(chosen: argparse.Namespace) -> int:

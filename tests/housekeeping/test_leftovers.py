@@ -6,6 +6,7 @@ import sqlite3
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta, timezone
+from typing import Any
 from unittest.mock import Mock
 
 import pytest
@@ -84,7 +85,7 @@ def mage(tmp_path):
     engine.dispose()
 
 
-STAY_AND_GO = {
+STAY_AND_GO: dict[str, tuple[list[Any], list[Any]]] = {
     "what is old goes, and what is recent stays": (
         [{"days": NEW}, {"days": NEW - 1}],
         [{"days": OLD}, {"days": OLD + 1}, {"days": OLD + 2}],

@@ -9,6 +9,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import requests
@@ -313,7 +314,7 @@ def test_a_store_that_lets_a_look_take_too_long_is_down():
     watch = Watch(look, look.gives, fresh=0, patience=0.1, stalled=60)
     assert watch.newest() is look.gives  # nobody waits for it
     watch._stalled = 0.1
-    stalled = wait_for(lambda: not watch.newest().up and watch.newest(), 60, 0.05)
+    stalled: Any = wait_for(lambda: not watch.newest().up and watch.newest(), 60, 0.05)
     layers = [seen for of_dataset in stalled.datasets.values() for seen in of_dataset.values()]
     assert not stalled.up and not any(seen.up for seen in layers)
     assert stalled.succeeded == 1.0

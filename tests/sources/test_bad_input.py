@@ -35,13 +35,15 @@ BAD = [
     ("csv", lambda _: HTML, ApiGaveUp, r"HTML or XML, and no CSV .text/html, \d+ bytes"),
     ("paged", lambda _: Answer("", 103), ApiRefused, "HTTP 103"),
     ("paged", lambda _: said([1, 2]), ApiGaveUp, "no total in count"),
-    ("by_key", lambda _: Answer(status=0), ApiGaveUp, "cannot be reached"),
+    ("paged", lambda _: Answer(status=0), ApiGaveUp, "cannot be reached"),
 ]
 
 
 @pytest.mark.server
 @pytest.mark.parametrize(("name", "answer", "error", "sentence"), BAD)
-def test_bad_input_is_told(start, monkeypatch, capsys, name, answer, error, sentence):
+def test_an_answer_that_is_not_so_publishes_nothing(
+    start, monkeypatch, capsys, name, answer, error, sentence
+):
     monkeypatch.setattr(public, "DEEPEST", 500)
     chain, _ = start(UNORDERED if name == "socrata" else SHAPES[name], answer)
     with pytest.raises(error, match=sentence):

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -111,6 +112,7 @@ def test_an_odd_store_works_or_is_named(proxy, lake, file, fault, chosen, ask, c
     lake.store.put("gold", KEY, CONTENT)
     met = proxy.answer(fault, chosen)
     if isinstance(comes, type):
+        caught: Any
         with pytest.raises(comes) as caught:
             ASK[ask](lake.store, file)
         assert lake.store.endpoint in str(caught.value)

@@ -6,12 +6,13 @@ import argparse
 import json
 import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from functools import partial
 from itertools import chain
 from pathlib import Path
 
+from .. import reader_commands
 from ..errors import MedallionError
 from ..flow import Flow
 from ..host.command import run, say
@@ -28,16 +29,27 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _do(arguments: list[str] | None) -> int:
-    chosen = _parser().parse_args(arguments)
-    show_messages("stderr")
+    parser = argparse.ArgumentParser(prog=f"python -m {__package__}", description=__doc__)
+    reader_commands.add(parser.add_subparsers(required=True))
+    chosen = parser.parse_args(arguments)
     try:
-        with warnings.catch_warnings():
-            warnings.showwarning = lambda message, *_, **__: say(message)
-            found = chosen.do(Lake.connect(LakeSettings.load()), load(chosen.flow), chosen)
-            return int(bool(found))
+        return answer(chosen)
     except MedallionError as error:
         say(known_secrets().text(str(error)))
         return 1
+
+
+def answer(chosen: argparse.Namespace) -> int:
+    """Do the chosen one of `reader_commands`; returns 1 if a check found something, else 0.
+
+    Raises:
+        MedallionError: it failed.
+    """
+    show_messages("stderr")
+    with warnings.catch_warnings():
+        warnings.showwarning = lambda message, *_, **__: say(message)
+        do, lake = COMMANDS[chosen.command], Lake.connect(LakeSettings.load())
+        return int(bool(do(lake, load(chosen.flow), chosen)))
 
 
 def _sql(lake: Lake, flow: Flow, chosen: argparse.Namespace) -> None:
@@ -142,40 +154,13 @@ def _print_json(found: object) -> None:
     print(json.dumps(found, default=str, indent=1, ensure_ascii=False))
 
 
-def _parser() -> argparse.ArgumentParser:
-    at = "a day, a time with its zone, or a run"
-    asked, start = "one query; by default those that you type", f"the earlier version: {at}"
-    end = "the later version; by default the published one"
-    table: dict[str, tuple[Callable[..., bool | None], str, dict[str, str]]] = {
-        "sql": (_sql, "the lake in SQL, by DuckDB", {"--query": asked, "--at": at}),
-        "versions": (_versions, "list the versions that can be read", {}),
-        "changes": (
-            _changes,
-            "what changed between two versions",
-            {"--start": start, "--end": end},
-        ),
-        "export": (
-            _export,
-            "tables of the lake as one file",
-            {
-                "--to": "the file; its ending is its format",
-                "--table": "one table, such as silver/<flow>",
-                "--at": at,
-                "--overwrite": "1 replaces a file",
-            },
-        ),
-        "check": (_check, "check every object and manifest of the lake", {}),
-    }
-    parser = argparse.ArgumentParser(prog=f"python -m {__package__}", description=__doc__)
-    commands = parser.add_subparsers(required=True)
-    for name, (do, summary, options) in table.items():
-        command = commands.add_parser(name, help=summary, description=summary)
-        command.set_defaults(do=do)
-        command.add_argument("--flow", required=True, help="the flow of the datasets")
-        command.add_argument("--format", default="", help="the format of what is printed")
-        for option, text in options.items():
-            command.add_argument(option, default="", help=text)
-    return parser
+COMMANDS: Mapping[str, Callable[[Lake, Flow, argparse.Namespace], bool | None]] = {
+    "sql": _sql,
+    "versions": _versions,
+    "changes": _changes,
+    "export": _export,
+    "check": _check,
+}
 
 
 if __name__ == "__main__":
