@@ -174,8 +174,7 @@ class Stage:
         except Exception as error:
             dataset, attempt = self.datasets(flow)[0], _attempt(variables)
             where = {"flow": flow.name, "layer": dataset.layer, "block": dataset.block, "run": run}
-            working_on = dict(upstream or {})
-            log = logs.describe(error, **where, attempt=attempt, working_on=working_on)
+            log = logs.describe(error, dict(upstream or {}), **where, attempt=attempt)
             if settings and isinstance(error, StoreUnreachable):
                 # We have already waited for the store.
                 lake = Lake.connect(settings, retry_more=False)

@@ -35,7 +35,7 @@ def key_of(run: str, block: str) -> str:
     return f"{LOGS}{run}-{block}.json"
 
 
-def describe(error: Exception, **where: Any) -> dict[str, Any]:
+def describe(error: Exception, working_on: dict[str, Any], **where: Any) -> dict[str, Any]:
     """The content of an error log, ready for JSON; `facts` has the fields of our own errors."""
     return {
         "time": now().isoformat(),
@@ -43,6 +43,7 @@ def describe(error: Exception, **where: Any) -> dict[str, Any]:
         "exception_type": type(error).__name__,
         "message": str(error),
         "facts": error.facts if isinstance(error, MedallionError) else {},
+        "working_on": working_on,
         "traceback": "".join(traceback.format_exception(error)),
     }
 
