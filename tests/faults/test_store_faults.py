@@ -7,11 +7,12 @@ import time
 import pytest
 
 from data.breweries.flow import FLOW
+from tests.answers import Answer
 from tests.faults.damage import error_logs
-from tests.faults.proxy import A_MINUTE, SLOW_DOWN, Answer, Refusal
+from tests.faults.proxy import A_MINUTE, SLOW_DOWN, Refusal
 
 TOO_MANY = Refusal(429, "TooManyRequests", "Please reduce your request rate", A_MINUTE)
-WON_TOO = Answer(200)
+WON_TOO = Answer(b"")
 INTERNAL = Refusal(500, "InternalError", "We encountered an internal error, please try again.")
 
 FAULTS = {

@@ -210,11 +210,8 @@ def test_the_api_is_asked_politely(world):
     assert len(world.api.requests) == 30 + 1 + 2
 
 
-@pytest.mark.parametrize(
-    "faults", [Faults(rate_limit=0, old_meta=True), Faults(rate_limit=0, string_coordinates=True)]
-)
-def test_the_older_contract_of_the_api_is_understood(world, faults):
-    world.api.faults = faults
+def test_the_older_contract_of_the_api_is_understood(world):
+    world.api.faults = Faults(rate_limit=0, old_meta=True, string_coordinates=True)
     world.run()
     assert world.manifest(FLOW.silver).rows_out == 600
     tables = [

@@ -74,7 +74,7 @@ def test_a_record_is_given_the_name_that_it_stands_under():
             '[{"a":1}', "[" * 100_000, "<html>")),
         (Json("a"), '{"b":[]}', "no field a"),
         (Json("a"), '{"a":{}}', "not a JSON array"),
-        (Json("a"), '{"a":[]', "cut or malformed"),
+        (Json("a"), '{"a":[]', "Expecting ',' delimiter"),
         (Json("a"), '{"a":[]} {}', "more than one"),
         (Json("[*].x"), '[{"x":1},{"y":1}]', "no field x"),
         (Json(key="id"), "[]", "not a JSON object"),

@@ -10,7 +10,7 @@ import ipaddress
 import os
 import ssl
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import OpenerDirector, ProxyHandler, Request, build_opener
 
@@ -19,8 +19,6 @@ from requests.adapters import DEFAULT_POOLSIZE, HTTPAdapter
 from urllib3.util.ssl_ import create_urllib3_context
 
 from ..errors import SettingError
-
-S = TypeVar("S", bound=requests.Session)
 
 
 def is_local(url: str) -> bool:
@@ -66,20 +64,25 @@ class _Adapter(HTTPAdapter):
         return super().send(request, *args, **more)
 
 
-def session(connections: int = DEFAULT_POOLSIZE, authority: Path | None = None) -> requests.Session:
+def session(
+    connections: int = DEFAULT_POOLSIZE,
+    authority: Path | None = None,
+    made: requests.Session | None = None,
+) -> requests.Session:
     """A session that keeps up to `connections` connections to a host open.
+
+    Args:
+        connections: how many.
+        authority: as of `trusting`.
+        made: a session of another kind, which is returned; by default a new one.
 
     Raises:
         SettingError: the authority for `requests` is no file or folder.
     """
-    return prepared(requests.Session(), connections, authority)
-
-
-def prepared(made: S, connections: int = DEFAULT_POOLSIZE, authority: Path | None = None) -> S:
-    """The same of a session of another kind."""
     for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
         if (path := os.environ.get(name)) and not Path(path).exists():
             raise SettingError(name, f"must be a file or a folder, and {path} is none")
+    made = made or requests.Session()
     for scheme in ("http://", "https://"):
         made.mount(scheme, _Adapter(connections, authority))
     return made

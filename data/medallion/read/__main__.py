@@ -6,7 +6,7 @@ import argparse
 import json
 import sys
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import asdict
 from functools import partial
 from itertools import chain
@@ -20,7 +20,7 @@ from ..host.console import show_messages
 from ..lake.versions import Lake
 from ..project import load, load_all
 from ..settings import LakeSettings, known_secrets
-from .errors import FormatUnknown, NoTextFormat, PromptMissing
+from .errors import Refused
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -46,44 +46,50 @@ def answer(chosen: argparse.Namespace) -> int:
         MedallionError: it failed.
     """
     show_messages("stderr")
+    do, lake, flow = COMMANDS[chosen.command], Lake.connect(LakeSettings.load()), load(chosen.flow)
     with warnings.catch_warnings():
         warnings.showwarning = lambda message, *_, **__: say(message)
-        do, lake = COMMANDS[chosen.command], Lake.connect(LakeSettings.load())
-        return int(bool(do(lake, load(chosen.flow), chosen)))
+        try:
+            return int(bool(do(lake, flow, chosen)))
+        except ModuleNotFoundError as error:
+            library, name = error.name, chosen.command
+            raise Refused(
+                f"{name} needs {library}, which is not installed here; pip install {library}, or "
+                f"make {name}, installs it"
+            ) from None
 
 
 def _sql(lake: Lake, flow: Flow, chosen: argparse.Namespace) -> None:
-    from .results import FORMATS, PARQUET
+    from .results import FORMATS
     from .sql import Database
 
-    terminal = sys.stdout.isatty()
-    form = _format(chosen, *FORMATS) if chosen.format or terminal else "csv"
-    if form == PARQUET and terminal:
-        raise NoTextFormat(form)
+    terminal, typed = sys.stdout.isatty(), sys.stdin.isatty() and not chosen.query
+    form = _format(chosen, FORMATS, "table" if terminal else "csv")
+    if form == "parquet" and terminal:
+        send = "send it to a file: make -s sql ... > file.parquet"
+        raise Refused(f"{form} is no text for a terminal; {send}")
     with Database(lake, load_all(), flow, chosen.at or None) as database:
-        if chosen.query or not (terminal and sys.stdin.isatty()):
-            if not chosen.query and sys.stdin.isatty():
-                say("Type SQL; Ctrl-D ends it.")
-            database.answer(chosen.query or sys.stdin.read(), form)
-            return
-        try:
+        if terminal and typed:
             from .prompt import talk
-        except ModuleNotFoundError:
-            raise PromptMissing() from None
-        talk(partial(database.answer, form=form), database.words)
+
+            talk(partial(database.answer, form=form), database.words)
+            return
+        if typed:
+            say("Type SQL; Ctrl-D ends it.")
+        database.answer(chosen.query or sys.stdin.read(), form)
 
 
-def _format(chosen: argparse.Namespace, *known: str) -> str:
-    """The chosen one of a command's formats; by default the first."""
-    if chosen.format and chosen.format.lower() not in known:
-        raise FormatUnknown(chosen.format, [*known])
-    return str(chosen.format.lower() or known[0])
+def _format(chosen: argparse.Namespace, known: Collection[str], default: str) -> str:
+    form = str(chosen.format or default).lower()
+    if form not in known:
+        raise Refused(f"{form!r} is no format of this command; choose one of {', '.join(known)}")
+    return form
 
 
 def _versions(lake: Lake, flow: Flow, chosen: argparse.Namespace) -> None:
     from .past import versions
 
-    if _format(chosen, "table", "json") == "json":
+    if _format(chosen, ("table", "json"), "table") == "json":
         _print_json([asdict(one) for one in versions(lake, flow)])
         return
     counts = ("records", "added", "removed", "changed")
@@ -104,7 +110,7 @@ def _changes(lake: Lake, flow: Flow, chosen: argparse.Namespace) -> None:
     from .past import changes
     from .summary import lines_of
 
-    form = _format(chosen, "text", "json")
+    form = _format(chosen, ("text", "json"), "text")
     report = changes(lake, flow, chosen.start or None, chosen.end or None)
     text = to_json(report).decode() if form == "json" else "\n".join(lines_of(flow, report)) + "\n"
     sys.stdout.write(text)
@@ -113,7 +119,7 @@ def _changes(lake: Lake, flow: Flow, chosen: argparse.Namespace) -> None:
 def _check(lake: Lake, flow: Flow, chosen: argparse.Namespace) -> bool:
     from .check import check
 
-    form = _format(chosen, "table", "json")
+    form = _format(chosen, ("table", "json"), "table")
     flows, listed = load_all(), lake.store.listed
     here = [one for one in flows if any(listed(d.layer, d.prefix) for d in one.datasets)] or [flow]
     checked, others = check(lake, here)
@@ -139,9 +145,11 @@ def _export(lake: Lake, flow: Flow, chosen: argparse.Namespace) -> None:
     from . import export
 
     file = Path(chosen.to or f"exports/{flow.name}.{chosen.format or 'duckdb'}")
-    form = export.format_of(file, chosen.format)
-    if chosen.overwrite in {"", "0"}:
-        export.refuse_existing(file)
+    form = _format(chosen, export.FORMATS, file.suffix.removeprefix("."))
+    if chosen.overwrite in {"", "0"} and file.exists():
+        raise Refused(
+            f"{file} is there already; name another by TO=, or replace it with OVERWRITE=1"
+        )
     found = export.tables_of(lake, flow, form, chosen.table, chosen.at or None)
     notes = export.write(flow, found, file, form)
     for path, rows in found.items():

@@ -11,6 +11,13 @@ class ReadError(MedallionError):
     """Base of the errors of readers."""
 
 
+class Refused(ReadError):
+    """What was asked for cannot be done, for a reason that only a person needs to know."""
+
+    sentence: str  # without its full stop
+    says = "{sentence}."
+
+
 class DatasetUnknown(ReadError):
     dataset: str
     known: list[str]
@@ -60,76 +67,3 @@ class SnapshotExpired(ReadError):
         "{snapshot} any more (the oldest is {oldest}); choose a later version, and raise the "
         "flow's HISTORY_VERSIONS to keep more from now on."
     )
-
-
-class DuckDBMissing(ReadError):
-    says = "SQL needs DuckDB, which is not installed here: call pip install duckdb."
-
-
-class LibraryMissing(ReadError):
-    format: str
-    library: str
-    says = "{format} needs {library}, which is not installed here; make export installs it."
-
-
-class FormatUnknown(ReadError):
-    format: str
-    known: list[str]
-    says = "{format!r} is no format of this command; choose one of {known}."
-
-
-class ExportExists(ReadError):
-    file: str
-    says = "{file} is there already; name another by TO=, or replace it with OVERWRITE=1."
-
-
-class ExportFailed(ReadError):
-    file: str
-    reason: str
-    says = (
-        "{file} cannot be written ({reason}), and nothing of it is left; free some space, or name "
-        "another file by TO=."
-    )
-
-
-class NoCoordinates(ReadError):
-    dataset: str
-    says = "{dataset} has no coordinates, which GeoJSON needs; export it in another format."
-
-
-class SheetTooSmall(ReadError):
-    dataset: str
-    rows: int
-    says = (
-        "{dataset} has {rows:,} rows, and a sheet of Excel holds 1,048,576 with the header; "
-        "export it in another format, such as csv."
-    )
-
-
-class PromptMissing(ReadError):
-    says = "The prompt needs prompt_toolkit, which is not installed here; make sql installs it."
-
-
-class QueryRefused(ReadError):
-    problem: str
-    remedy: str  # where there is one, behind a semicolon
-    says = "DuckDB refused the query: {problem}{remedy}"
-
-
-class ResultsTooMany(ReadError):
-    results: int
-    format: str
-    says = (
-        "{format} is the format of one result, and these are {results} queries; give one query, "
-        "or FORMAT=table."
-    )
-
-
-class NoTextFormat(ReadError):
-    format: str
-    says = "{format} is no text for a terminal; send it to a file: make -s sql ... > file.{format}"
-
-
-class OutputFailed(ReadError):
-    problem: str
-    says = "The output cannot be written ({problem}); free some space there, and ask again."

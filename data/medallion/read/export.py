@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from datetime import datetime
 from io import BytesIO
 from pathlib import Path
@@ -19,15 +18,7 @@ from ..dictionary import columns_of, dictionary
 from ..flow import Flow
 from ..lake.versions import Lake
 from . import tables
-from .errors import (
-    DatasetUnknown,
-    ExportExists,
-    ExportFailed,
-    FormatUnknown,
-    LibraryMissing,
-    NoCoordinates,
-    SheetTooSmall,
-)
+from .errors import DatasetUnknown, Refused
 from .past import Moment, Past
 
 Tables = Mapping[str, pa.Table]
@@ -70,51 +61,23 @@ def write(flow: Flow, found: Tables, file: Path, form: str) -> list[str]:
     """Write tables as one whole file; returns what must be said of it.
 
     Raises:
-        ExportFailed: the file cannot be written, as when the disk is full. Nothing of it is left.
-        LibraryMissing: the library of the format is not installed.
-        NoCoordinates, SheetTooSmall: the format cannot hold the table.
+        Refused: the file cannot be written, as when the disk is full, and nothing of it is left;
+            or the format cannot hold the table.
     """
-    with _errors_of(file, form):
+    try:
         file.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".export-", dir=file.parent) as folder:
             draft = Path(folder) / file.name
             notes = FORMATS[form](flow, found, draft)
             draft.replace(file)
-    return notes
-
-
-def format_of(file: Path, form: str) -> str:
-    """The format of a file, by its ending if it is not given.
-
-    Raises:
-        FormatUnknown: there is no such format.
-    """
-    if (chosen := (form or file.suffix.lstrip(".")).lower()) not in FORMATS:
-        raise FormatUnknown(chosen, [*FORMATS])
-    return chosen
-
-
-def refuse_existing(file: Path) -> None:
-    """Refuse to replace a file.
-
-    Raises:
-        ExportExists: there is one.
-    """
-    if file.exists():
-        raise ExportExists(str(file))
-
-
-@contextmanager
-def _errors_of(file: Path, form: str) -> Iterator[None]:
-    """Tell the errors of the libraries in one sentence."""
-    try:
-        yield
-    except ModuleNotFoundError as error:
-        raise LibraryMissing(form, str(error.name)) from None
     except Exception as error:
         if not isinstance(error, OSError) and type(error).__module__ not in FAILING:
             raise
-        raise ExportFailed(str(file), getattr(error, "strerror", None) or str(error)) from None
+        raise Refused(
+            f"{file} cannot be written ({getattr(error, 'strerror', None) or error}), and nothing "
+            "of it is left; free some space, or name another file by TO="
+        ) from None
+    return notes
 
 
 FAILING = {"_duckdb", "duckdb", "xlsxwriter.exceptions"}
@@ -153,7 +116,9 @@ def _geojson(flow: Flow, found: Tables, file: Path) -> list[str]:
     ((path, rows),) = found.items()
     x, y = flow.table.coordinates or ("", "")
     if not {x, y} <= {*rows.column_names}:
-        raise NoCoordinates(path)
+        raise Refused(
+            f"{path} has no coordinates, which GeoJSON needs; export it in another format"
+        )
     unlocated = 0
     with file.open("wb") as output:
         output.write(b'{"type":"FeatureCollection","features":[')
@@ -172,7 +137,10 @@ def _xlsx(flow: Flow, found: Tables, file: Path) -> list[str]:
 
     for path, rows in found.items():
         if len(rows) >= SHEET_ROWS:
-            raise SheetTooSmall(path, len(rows))
+            raise Refused(
+                f"{path} has {len(rows):,} rows, and a sheet of Excel holds {SHEET_ROWS:,} with "
+                "the header; export it in another format, such as csv"
+            )
     as_texts = {"strings_to_formulas": False, "strings_to_urls": False}
     times = {"remove_timezone": True, "default_date_format": "yyyy-mm-dd hh:mm:ss"}
     own = {"constant_memory": True, "tmpdir": str(file.parent)}
@@ -181,7 +149,13 @@ def _xlsx(flow: Flow, found: Tables, file: Path) -> list[str]:
     with Workbook(whole, {**as_texts, **times, **own}) as book:
         for path, rows in found.items():
             cut += _sheet(book, path, rows)
-        _sheet(book, "dictionary", _dictionary(flow, found))
+        entries = [
+            {"table": path} | vars(entry)
+            for path, entries in dictionary(flow)
+            for entry in entries
+            if path in found
+        ]
+        _sheet(book, "dictionary", pa.Table.from_pylist(entries))
     file.write_bytes(whole.getbuffer())
     return [f"{cut:,} texts of more than {CELL:,} letters were cut, as Excel would."] * bool(cut)
 
@@ -213,23 +187,6 @@ def _cell(value: Any) -> Any:
         return str(value)
     # Its calendar begins in 1900.
     return value.isoformat() if isinstance(value, datetime) and value.year < 1900 else value
-
-
-def _dictionary(flow: Flow, found: Tables) -> pa.Table:
-    lines = [
-        {
-            "table": path,
-            "column": entry.name,
-            "type": entry.type,
-            "null": "yes" if entry.nullable else "no",
-            "source": entry.source,
-            "about": entry.about,
-        }
-        for path, entries in dictionary(flow)
-        if path in found
-        for entry in entries
-    ]
-    return pa.Table.from_pylist(lines)
 
 
 def _rows(rows: pa.Table) -> Iterator[dict[str, Any]]:

@@ -4,28 +4,25 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import ExitStack
 from functools import partial
-from threading import Thread
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TypeVar
 
+import duckdb
 import pyarrow as pa
 
 from ..flow import Flow
 from ..lake.datasets import Dataset
 from ..lake.versions import Lake
 from . import results, tables
-from .errors import DuckDBMissing, QueryRefused, ResultsTooMany
+from .errors import Refused
 from .past import Moment, Past
 
 AS_JSON = r"""coalesce(TRY_CAST(record AS JSON), TRY_CAST(
     regexp_replace(record, '\\u[dD][89a-fA-F][0-9a-fA-F]{2}', '�', 'g') AS JSON
   ), to_json(record))"""
 """A record as JSON. DuckDB refuses half a surrogate pair, which JSON permits."""
-
-if TYPE_CHECKING:  # it may be missing
-    import duckdb
 
 Read = Callable[[Lake], pa.Table]
 T = TypeVar("T")
@@ -37,18 +34,10 @@ class Database(ExitStack):
     The tables are `<layer>.<dataset>`. The main flow's tables are also `bronze`, `silver`,
     `rejected` and `gold`. They contain the version of a moment (`at` of `read.table`), and are
     empty until a statement names them.
-
-    Raises:
-        DuckDBMissing: DuckDB is not installed.
     """
 
     def __init__(self, lake: Lake, flows: Sequence[Flow], main: Flow, at: Moment | None) -> None:
         super().__init__()
-        try:
-            import duckdb
-        except ModuleNotFoundError:
-            raise DuckDBMissing() from None
-        self._errors = duckdb
         self._duckdb = self.enter_context(duckdb.connect())
         # Else DuckDB would look for unknown table names among the variables of this code.
         self._duckdb.execute("SET python_enable_replacements = false")
@@ -63,72 +52,57 @@ class Database(ExitStack):
         for layer, name in self._views.items():
             self._duckdb.execute(f'CREATE VIEW {layer} AS FROM {layer}."{name}"')
 
-    def answer(self, text: str, form: str = results.TABLE) -> None:
+    def answer(self, text: str, form: str) -> None:
         """Run some SQL, and print the result of each statement in one of `results.FORMATS`.
 
         An exception by a signal, such as KeyboardInterrupt, ends the query.
 
         Raises:
-            QueryRefused: DuckDB refuses the SQL.
-            ResultsTooMany: there is more than one result, and the format is not a table.
-            OutputFailed: stdout cannot be written.
+            Refused: DuckDB refuses the SQL, its results are too many, or stdout cannot be written.
             ReadError, LakeError, StoreError: a table in the SQL cannot be read.
         """
-        show = results.show if form == results.TABLE else partial(results.write, form=form)
         try:
             statements = self._duckdb.extract_statements(text)
             many = sum(map(results.has_result, statements))
-            if many > 1 and form != results.TABLE:
-                raise ResultsTooMany(many, form)
+            if many > 1 and form != "table":
+                raise Refused(
+                    f"{form} is the format of one result, and these are {many} queries; give one "
+                    "query, or FORMAT=table"
+                )
             for statement in statements:
                 self._fetch(statement.query)
-                self._do(partial(show, self._duckdb, statement))
-        except self._errors.Error as error:
+                self._do(partial(results.show, self._duckdb, statement, form))
+        except duckdb.Error as error:
             problem = " ".join(str(error).partition("\n\nLINE")[0].split()).rstrip(".")
-            unknown = isinstance(
-                error, (self._errors.CatalogException, self._errors.BinderException)
-            )
-            remedy = "; SHOW ALL TABLES lists the tables and columns." if unknown else "."
-            raise QueryRefused(problem, remedy) from None
+            if isinstance(error, (duckdb.CatalogException, duckdb.BinderException)):
+                problem += "; SHOW ALL TABLES lists the tables and columns"
+            raise Refused(f"DuckDB refused the query: {problem}") from None
 
     def words(self) -> list[str]:
         """The names of tables and columns, and SQL's own words."""
-        found = self._rows(
-            """SELECT DISTINCT unnest([table_schema, table_name, column_name])
+        query = """SELECT DISTINCT unnest([table_schema, table_name, column_name])
             FROM information_schema.columns UNION SELECT upper(keyword_name) FROM duckdb_keywords()
             WHERE keyword_category = 'reserved' ORDER BY ALL"""
-        )
-        return [word for (word,) in found]
-
-    def _rows(self, query: str) -> list[tuple[Any, ...]]:
-        return self._do(lambda: self._duckdb.execute(query).fetchall())
+        return self._do(lambda: [word for (word,) in self._duckdb.execute(query).fetchall()])
 
     def _do(self, work: Callable[[], T]) -> T:
         """Do some work of DuckDB beside the main thread, which alone gets the signals.
 
         In the main thread, DuckDB would raise a RuntimeError in place of a signal's exception.
         """
-        done = Future[T]()
-
-        def doing() -> None:
+        with ThreadPoolExecutor(1) as beside:
+            done = beside.submit(work)
             try:
-                done.set_result(work())
-            except BaseException as error:
-                done.set_exception(error)
-
-        beside = Thread(target=doing, daemon=True)
-        try:
-            beside.start()
-            return done.result()
-        except BaseException:
-            while beside.is_alive():
-                self._duckdb.interrupt()
-                beside.join(0.05)
-            raise
+                return done.result()
+            except BaseException:
+                while not done.done():
+                    self._duckdb.interrupt()
+                    wait([done], 0.05)
+                raise
 
     def _fetch(self, text: str) -> None:
         """Fetch the tables that a statement names: `silver.stations`, or a view, or after USE."""
-        ((schema,),) = self._rows("SELECT current_schema()")
+        ((schema,),) = self._do(self._duckdb.execute("SELECT current_schema()").fetchall)
         words = re.findall(r'(\w+)(?:"?\s*\.\s*"?(?=(\w+)))?', text.lower())
         asked = {(one, other or self._views.get(one, "")) for one, other in words}
         asked |= {(schema, one) for one, _ in words}

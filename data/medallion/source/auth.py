@@ -14,7 +14,7 @@ from requests import PreparedRequest, RequestException
 from requests.auth import AuthBase
 
 from ..errors import MedallionError
-from ..host.network import prepared
+from ..host import network
 from ..own_code import OwnCode
 from ..settings import FlowSettings
 from .errors import ApiLoginFailed
@@ -81,7 +81,8 @@ class ClientCredentials:
             grant_type="client_credentials",
             leeway=5,  # seconds; by default 60, which is all that some tokens live
         )
-        prepared(session, authority=settings.ca_file).fetch_token()
+        network.session(authority=settings.ca_file, made=session)
+        session.fetch_token()
         signature: AuthBase = session.token_auth
         return signature
 

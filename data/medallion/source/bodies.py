@@ -6,11 +6,12 @@ import csv
 import io
 import json
 from abc import ABC, abstractmethod
-from collections import Counter
-from collections.abc import Callable
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from ..lake.records import Item, parse, parse_whole
+from ..problems import repeated
 from .exchange import Response
 
 EACH = "[*]"
@@ -40,12 +41,59 @@ class Json(Body):
 
     def records(self, response: Response) -> list[Item]:  # noqa: D102 - as Body says
         text = response.text.strip()
+        value = parse_whole(text)
+        if value is None:
+            raise ValueError("null in place of JSON records")
         path = self.path if EACH in self.path else self.path + EACH
-        cutter = _Cutter(text, self.key)
-        end = cutter.walk(0, [step for step in path.replace(EACH, f".{EACH}").split(".") if step])
-        if end != len(text):
-            raise ValueError(f"more than one JSON value at character {end}")
-        return cutter.items
+        found = [("", (text, value))]
+        for step in filter(None, path.replace(EACH, f".{EACH}").split(".")):
+            if step == EACH:
+                found = [member for _, item in found for member in self._each(*item)]
+            else:
+                found = [(name, _field(*item, step)) for name, item in found]
+        return [self._named(name, *item) for name, item in found]
+
+    def _each(self, text: str, value: Any) -> Iterator[tuple[str, Item]]:
+        if value is None:  # as some servers say that there are none
+            return iter(())
+        if not isinstance(value, dict if self.key else list):
+            raise ValueError(f"not a JSON {'object' if self.key else 'array'}")
+        return _members(text)
+
+    def _named(self, name: str, text: str, value: Any) -> Item:
+        if not self.key or not isinstance(value, dict) or self.key in value:
+            return text, value
+        named = f"{json.dumps(self.key)}:{json.dumps(name, ensure_ascii=False)}"
+        return f"{{{named}{',' if value else ''}{text[1:]}", {self.key: name, **value}
+
+
+def _field(text: str, value: Any, name: str) -> Item:
+    if not isinstance(value, dict):
+        raise ValueError("not a JSON object")
+    if name not in value:
+        raise ValueError(f"no field {name}, which leads to the records")
+    return dict(_members(text))[name]
+
+
+def _members(text: str) -> Iterator[tuple[str, Item]]:
+    """Yield each value in a well-formed JSON array or object; in an object with its name."""
+    name, at = "", _skip(text, 1)
+    while text[at] not in "]}":
+        if text[0] == "{":
+            name, at = parse(text, at)
+            at = _skip(text, _skip(text, at) + 1)  # past the colon
+        value, end = parse(text, at)
+        yield name, (text[at:end], value)
+        at = _skip(text, end)
+        if text[at] == ",":
+            at = _skip(text, at + 1)
+
+
+def _skip(text: str, at: int) -> int:
+    """The next character that is not a space."""
+    while text[at] in " \t\n\r":
+        at += 1
+    return at
 
 
 @dataclass(frozen=True)
@@ -75,8 +123,8 @@ class Csv(Body):
         lines = csv.reader(io.StringIO(response.text, newline=""), delimiter=self.delimiter)
         try:
             names = next(lines, [])
-            if repeated := [name for name, times in Counter(names).items() if times > 1]:
-                raise ValueError(f"two columns are called {repeated[0]!r}")
+            if twice := repeated(names):
+                raise ValueError(f"two columns are called {min(twice)!r}")
             items = []
             for cells in filter(None, lines):
                 if len(cells) != len(names):
@@ -87,77 +135,3 @@ class Csv(Body):
         except csv.Error as error:
             raise ValueError(f"line {lines.line_num} is not CSV: {error}") from None
         return items
-
-
-class _Cutter:
-    """Goes through a JSON text once, and keeps the values that a path leads to."""
-
-    def __init__(self, text: str, key: str) -> None:
-        self.items: list[Item] = []
-        self._text = text
-        self._key = key
-
-    def walk(self, at: int, path: list[str], name: str = "") -> int:
-        """Keep what a path leads to from the value at `at`; returns the value's end."""
-        if not path:
-            return self._take(at, name)
-        step, *further = path
-        at = _skip(self._text, at)
-        if step == EACH and at and self._text.startswith("null", at):
-            return at + len("null")  # as some servers say that there are none
-        if step == EACH:
-            opening = "{" if self._key else "["
-            return self._each(at, opening, lambda name, here: self.walk(here, further, name))
-        found = []
-
-        def visit(name: str, here: int) -> int:
-            if name != step:
-                return parse(self._text, here)[1]
-            found.append(here)
-            return self.walk(here, further)
-
-        end = self._each(at, "{", visit)
-        if not found:
-            raise ValueError(f"no field {step}, which leads to the records")
-        return end
-
-    def _take(self, at: int, name: str) -> int:
-        value, end = parse(self._text, at)
-        text = self._text[at:end]
-        if self._key and isinstance(value, dict) and self._key not in value:
-            named = f"{json.dumps(self._key)}:{json.dumps(name, ensure_ascii=False)}"
-            text = f"{{{named}{',' if value else ''}{text[1:]}"
-            value = {self._key: name, **value}
-        self.items.append((text, value))
-        return end
-
-    def _each(self, at: int, opening: str, visit: Callable[[str, int], int]) -> int:
-        """Visit each value of an array or object; in an object with its name. Returns the end."""
-        text, closing = self._text, "]" if opening == "[" else "}"
-        if text[at : at + 1] != opening:
-            raise ValueError(f"not a JSON {'array' if opening == '[' else 'object'}")
-        at, name = _skip(text, at + 1), ""
-        closed = text[at : at + 1] == closing
-        while not closed:
-            if opening == "{":
-                name, at = self._name(at)
-            at = _skip(text, visit(name, at))
-            closed = text[at : at + 1] == closing
-            if not closed and text[at : at + 1] != ",":
-                raise ValueError(f"cut or malformed JSON at character {at}")
-            at = at if closed else _skip(text, at + 1)
-        return at + 1
-
-    def _name(self, at: int) -> tuple[str, int]:
-        name, at = parse(self._text, at)
-        at = _skip(self._text, at)
-        if not isinstance(name, str) or self._text[at : at + 1] != ":":
-            raise ValueError(f"cut or malformed JSON at character {at}")
-        return name, _skip(self._text, at + 1)
-
-
-def _skip(text: str, at: int) -> int:
-    """The next character that is not a space."""
-    while at < len(text) and text[at] in " \t\n\r":
-        at += 1
-    return at

@@ -18,7 +18,7 @@ from email.utils import parsedate_to_datetime
 from functools import partial
 from http import HTTPStatus
 from http.client import HTTPException
-from typing import TYPE_CHECKING, NoReturn, Protocol, TypeVar
+from typing import NoReturn, Protocol, TypeVar
 from urllib.parse import urlsplit
 
 import requests
@@ -53,9 +53,6 @@ from .errors import (
 )
 from .exchange import Meaning, Request, Response
 
-if TYPE_CHECKING:
-    from pyrate_limiter import Limiter
-
 logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
@@ -89,11 +86,14 @@ class Client:
     """
 
     def __init__(self, api: Dialect, settings: FlowSettings) -> None:
+        from pyrate_limiter import Duration, Limiter, Rate  # readers import this module only
+
         self._api = api
         self._settings = settings
         self._deadline = time.monotonic() + settings.api_time_limit
         self._stopped = threading.Event()
-        self._limiter = _limiter(settings.api_requests_per_minute)
+        rate = settings.api_requests_per_minute
+        self._limiter = Limiter(Rate(rate, Duration.MINUTE)) if rate else None
         self._login = Login(api.auth, settings)
         self._session = session(settings.api_connections, settings.ca_file)
         self._session.headers.update(
@@ -125,7 +125,10 @@ class Client:
             after_last: the result if the API says that there are no more pages. If it is None, a
                 404 is a refusal.
         """
-        self._refuse_another_host(request.url)
+        # A page can link to the next one, but only the API of the settings may get the token.
+        ours, theirs = urlsplit(self._settings.api_url), urlsplit(request.url)
+        if (ours.scheme, ours.netloc) != (theirs.scheme, theirs.netloc):
+            raise CrossHostLink(ours.geturl(), request.url, self._settings.name_of("API_URL"))
         doubling = wait_exponential(multiplier=self._settings.api_backoff, max=LONGEST_BACKOFF)
         backoff = doubling + wait_random(0, self._settings.api_backoff)
 
@@ -149,21 +152,21 @@ class Client:
     def in_order(self, ask: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
         """Yield the result of each item, in order; a few items are requested ahead."""
         waiting: deque[Future[R]] = deque()
-        with ThreadPoolExecutor(self._settings.api_connections) as pool:
-            try:
-                for item in items:
-                    waiting.append(pool.submit(ask, item))
-                    if len(waiting) == 2 * self._settings.api_connections:
-                        yield waiting.popleft().result()
-                while waiting:
+        pool = ThreadPoolExecutor(self._settings.api_connections)
+        try:
+            for item in items:
+                waiting.append(pool.submit(ask, item))
+                if len(waiting) == 2 * self._settings.api_connections:
                     yield waiting.popleft().result()
-            except GeneratorExit:  # nobody wants the rest
-                pool.shutdown(cancel_futures=True)
-                raise
-            except BaseException:
-                self._stopped.set()
-                pool.shutdown(cancel_futures=True)
-                raise
+            while waiting:
+                yield waiting.popleft().result()
+        except GeneratorExit:  # nobody wants the rest
+            raise
+        except BaseException:
+            self._stopped.set()
+            raise
+        finally:
+            pool.shutdown(cancel_futures=True)
 
     def _log_retry(self, state: RetryCallState) -> None:
         error = state.outcome.exception() if state.outcome else None
@@ -175,8 +178,6 @@ class Client:
     def _give_up(self, address: str, state: RetryCallState) -> NoReturn:
         settings = self._settings
         last = state.outcome.exception() if state.outcome else None
-        if not isinstance(last, RetriableApiError):  # tenacity retries only these
-            raise TypeError(f"unexpected {last!r}")
         limit = f"{settings.name_of('API_ATTEMPTS')} is {settings.api_attempts}"
         if state.attempt_number < settings.api_attempts:
             limit = f"{settings.name_of('API_TIME_LIMIT_SECONDS')} is {settings.api_time_limit:g}"
@@ -184,12 +185,6 @@ class Client:
         if "CERTIFICATE_VERIFY_FAILED" in str(last):
             setting += " and LAKE_CA_FILE"
         raise ApiGaveUp(address, state.attempt_number, str(last), limit, setting) from last
-
-    def _refuse_another_host(self, url: str) -> None:
-        """A page can link to the next one, but only the API of the settings may get the token."""
-        ours, theirs = urlsplit(self._settings.api_url), urlsplit(url)
-        if (ours.scheme, ours.netloc) != (theirs.scheme, theirs.netloc):
-            raise CrossHostLink(ours.geturl(), url, self._settings.name_of("API_URL"))
 
     def _seconds_left(self) -> float:
         return max(0.0, self._deadline - time.monotonic())
@@ -247,22 +242,14 @@ class Client:
 
     def _refusal(self, request: Request, response: Response) -> FatalApiError:
         status, settings = response.status, self._settings
-        where = response.headers.get("Location")
-        answer = (
-            f"a redirect to {where}" if where else response.content[:200].decode("utf-8", "replace")
-        )
-        answer = " ".join(answer.split())
+        answer = " ".join(response.content[:200].decode("utf-8", "replace").split())
+        if where := response.headers.get("Location"):
+            answer = f"a redirect to {where}"
         if status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
             problem = "accepted" if self._login.signs else "set"
             return ApiTokenRefused(str(request), status, answer, self._login.settings, problem)
         names = settings.name_of("API_URL"), settings.name_of("API_PAGE_SIZE")
         return ApiRefused(str(request), status, answer, " and ".join(names))
-
-
-def _limiter(requests_per_minute: int) -> Limiter | None:
-    from pyrate_limiter import Duration, Limiter, Rate  # readers import this module, and send none
-
-    return Limiter(Rate(requests_per_minute, Duration.MINUTE)) if requests_per_minute else None
 
 
 def seconds_asked(headers: Mapping[str, str]) -> float | None:

@@ -47,12 +47,6 @@ class Totals:
         if not 0 <= self.records <= MOST_RECORDS:
             raise ValueError(f"a total of {self.records}, which cannot be")
 
-    def differences(self, later: Totals) -> Differences:
-        """The differences from later totals."""
-        if self == later:
-            return {}
-        return {"total before and after": {"fetched": self.records, "reported": later.records}}
-
 
 class Tally:
     """Counts the fetched records. Their ids are in a file, so their number has no limit."""
@@ -113,11 +107,6 @@ class Tally:
     def ids(self) -> tuple[int, int]:
         """A value that is equal for two crawls of the same ids, in any order."""
         return self.distinct, self._sum
-
-    def agreement(self) -> tuple[Check, ...]:
-        """The proof if an API reports no total: two crawls found the same ids."""
-        name = "distinct records of two walks that met the same ids"
-        return (Check(name=name, expected=self.distinct, found=self.distinct),)
 
     @property
     def distinct(self) -> int:

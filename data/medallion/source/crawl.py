@@ -72,9 +72,11 @@ def _added_up(
             raise ApiEmpty(settings.api_url, api.unit, settings.name_of("API_URL"))
         tally = fetch(before.records)
         after = _totals(api, client, settings) or Totals(0)
-        differences = tally.differences(after) or before.differences(after)
-        if not differences:
+        differences = tally.differences(after)
+        if not differences and before == after:
             return Crawl(tally.records, tally.checks(after))
+        told = {"fetched": before.records, "reported": after.records}
+        differences = differences or {"total before and after": told}
         if (tally.ids, before) == (met, after):
             remedy = CONSTANT.format(repeated=tally.repeated or "none")
         met, before = tally.ids, after
@@ -88,7 +90,9 @@ def _agreed(api: Api, settings: FlowSettings, fetch: Fetch) -> Crawl:
         if tally.ids == before and tally.records == 0:
             raise ApiEmpty(settings.api_url, api.unit, settings.name_of("API_URL"))
         if tally.ids == before:
-            return Crawl(tally.records, tally.agreement())
+            name = "distinct records of two walks that met the same ids"
+            check = Check(name=name, expected=tally.distinct, found=tally.distinct)
+            return Crawl(tally.records, (check,))
         (reported, _), before = before, tally.ids
     differences = {"ids of two walks": {"fetched": tally.distinct, "reported": reported}}
     crawls, remedy = settings.api_crawls + 1, UNSETTLED

@@ -45,16 +45,12 @@ class Request:
             "json": dict(self.parameters) if posted else None,
         }
 
-    @cached_property
-    def address(self) -> str:
+    def __str__(self) -> str:
         """The address with its query, for a person to open."""
         try:
             return requests.Request(**self.parts({})).prepare().url or self.url
         except requests.RequestException:
             return self.url
-
-    def __str__(self) -> str:
-        return self.address
 
 
 @dataclass(frozen=True)
