@@ -22,17 +22,8 @@ from typing import NoReturn, Protocol, TypeVar
 from urllib.parse import urlsplit
 
 import requests
+import tenacity
 import urllib3
-from tenacity import (
-    RetryCallState,
-    Retrying,
-    retry_if_exception_type,
-    sleep_using_event,
-    stop_after_attempt,
-    stop_when_event_set,
-    wait_exponential,
-    wait_random,
-)
 from typing_extensions import Self
 
 from .. import __version__
@@ -129,22 +120,24 @@ class Client:
         ours, theirs = urlsplit(self._settings.api_url), urlsplit(request.url)
         if (ours.scheme, ours.netloc) != (theirs.scheme, theirs.netloc):
             raise CrossHostLink(ours.geturl(), request.url, self._settings.name_of("API_URL"))
-        doubling = wait_exponential(multiplier=self._settings.api_backoff, max=LONGEST_BACKOFF)
-        backoff = doubling + wait_random(0, self._settings.api_backoff)
+        doubling = tenacity.wait_exponential(
+            multiplier=self._settings.api_backoff, max=LONGEST_BACKOFF
+        )
+        backoff = doubling + tenacity.wait_random(0, self._settings.api_backoff)
 
-        def wait(state: RetryCallState) -> float:
+        def wait(state: tenacity.RetryCallState) -> float:
             error = state.outcome.exception() if state.outcome else None
             asked = error.retry_after if isinstance(error, ApiBusy) else None
             return max(asked or 0.0, backoff(state))
 
-        attempts = stop_after_attempt(self._settings.api_attempts)
-        enough = attempts | stop_when_event_set(self._stopped)
-        result: T = Retrying(
-            retry=retry_if_exception_type(RetriableApiError),
+        attempts = tenacity.stop_after_attempt(self._settings.api_attempts)
+        enough = attempts | tenacity.stop_when_event_set(self._stopped)
+        result: T = tenacity.Retrying(
+            retry=tenacity.retry_if_exception_type(RetriableApiError),
             wait=wait,
             stop=lambda state: enough(state) or state.upcoming_sleep > self._seconds_left(),
             before_sleep=self._log_retry,
-            sleep=sleep_using_event(self._stopped),
+            sleep=tenacity.sleep_using_event(self._stopped),
             retry_error_callback=partial(self._give_up, str(request)),
         )(self._try, request, read, after_last)
         return result
@@ -168,14 +161,14 @@ class Client:
         finally:
             pool.shutdown(cancel_futures=True)
 
-    def _log_retry(self, state: RetryCallState) -> None:
+    def _log_retry(self, state: tenacity.RetryCallState) -> None:
         error = state.outcome.exception() if state.outcome else None
         tries = f"try {state.attempt_number + 1} of {self._settings.api_attempts}"
         logger.warning(
             known_secrets().text(f"{error} Next is {tries}, in {state.upcoming_sleep:.1f} s.")
         )
 
-    def _give_up(self, address: str, state: RetryCallState) -> NoReturn:
+    def _give_up(self, address: str, state: tenacity.RetryCallState) -> NoReturn:
         settings = self._settings
         last = state.outcome.exception() if state.outcome else None
         limit = f"{settings.name_of('API_ATTEMPTS')} is {settings.api_attempts}"
