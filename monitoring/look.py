@@ -23,7 +23,7 @@ from data.medallion.lake.versions import Lake
 from data.medallion.settings import LakeSettings
 
 from .errorlog import NO_ERROR, ErrorLog, read_newest
-from .summary import Summary
+from .version_numbers import VersionNumbers
 
 STORE_SECONDS = 2.0  # for one response of the store; our own clients wait meanwhile
 LARGEST_MANIFEST = 128 << 20  # bytes, for half a million objects; reading it takes twice as many
@@ -42,7 +42,7 @@ class VersionLook:
     number: int = 0
     entry: Listed = NO_ENTRY
     """Its log entry in the listing; it was stored when the version was published."""
-    summary: Summary | None = None
+    summary: VersionNumbers | None = None
     problem: str = ""
     """Why the entry cannot be read; "" if it can."""
 
@@ -60,7 +60,7 @@ class LayerLook:
     error_logs: int = 0
     error: ErrorLog = NO_ERROR
     versions: Mapping[Dataset, VersionLook] = field(default_factory=dict)
-    summary: Summary | None = None
+    summary: VersionNumbers | None = None
     """The last readable version of the layer's main dataset."""
     leases: Mapping[str, Content | None] = field(default_factory=dict)
     """The key of each lease to its content; each renewal changes the content."""
@@ -287,10 +287,10 @@ def _version(
         size = f"{seen.entry.bytes:,} bytes: the exporter reads {LARGEST_MANIFEST:,}"
         return replace(seen, problem=f"{dataset.layer}/{key} has {size}.")
     try:
-        return replace(seen, summary=Summary.read(lake.store, dataset, key))
+        return replace(seen, summary=VersionNumbers.read(lake.store, dataset, key))
     except LakeError as error:
         with suppress(LakeError):  # as `VersionLog.newest`
-            copy = Summary.read(lake.store, dataset, dataset.manifest)
+            copy = VersionNumbers.read(lake.store, dataset, dataset.manifest)
             if copy.version >= number:
                 return replace(seen, summary=copy)
         return replace(seen, problem=str(error))

@@ -10,7 +10,7 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from .look import LakeLook, LayerLook, Unowned
-from .summary import Summary
+from .version_numbers import VersionNumbers
 
 T = TypeVar("T")
 
@@ -24,7 +24,7 @@ class Metric(Generic[T]):
     value: Callable[[T], float]
 
 
-def _told(value: Callable[[Summary], float]) -> Callable[[LayerLook], float]:
+def _version(value: Callable[[VersionNumbers], float]) -> Callable[[LayerLook], float]:
     """A value of the layer's version; 0 if there is none."""
     return lambda layer: value(layer.summary) if layer.summary else 0.0
 
@@ -94,17 +94,19 @@ LAYER_METRICS: tuple[Metric[LayerLook], ...] = (
     Metric(
         "lake_run_input_rows",
         "Rows that the current version was made from.",
-        _told(lambda m: m.rows_in),
+        _version(lambda m: m.rows_in),
     ),
-    Metric("lake_run_output_rows", "Rows of the current version.", _told(lambda m: m.rows_out)),
-    Metric("lake_run_rejected_rows", "Rejected records.", _told(lambda m: m.rows_rejected)),
+    Metric("lake_run_output_rows", "Rows of the current version.", _version(lambda m: m.rows_out)),
+    Metric("lake_run_rejected_rows", "Rejected records.", _version(lambda m: m.rows_rejected)),
     Metric(
         "lake_run_duplicate_rows",
         "Duplicate rows; silver keeps the last one.",
-        _told(lambda m: m.rows_duplicate),
+        _version(lambda m: m.rows_duplicate),
     ),
     Metric(
-        "lake_run_duration_seconds", "How long the layer's step took.", _told(lambda m: m.seconds)
+        "lake_run_duration_seconds",
+        "How long the layer's step took.",
+        _version(lambda m: m.seconds),
     ),
     Metric(
         "lake_run_complete",
@@ -115,7 +117,7 @@ LAYER_METRICS: tuple[Metric[LayerLook], ...] = (
     Metric(
         "lake_drift_flags",
         "Changes of the data that were noted when the current version was published.",
-        _told(lambda m: len(m.drift)),
+        _version(lambda m: len(m.drift)),
     ),
 )
 """The metrics of each layer of each flow, with the labels `dataset` and `layer`."""

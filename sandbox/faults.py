@@ -2,30 +2,18 @@
 
 from __future__ import annotations
 
-import math
 import random
 import time
-from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, fields
-from datetime import datetime, timedelta, timezone
-from email.utils import format_datetime
 from itertools import cycle
 from typing import Literal, get_args
-
-from .cache import SharedCache
 
 Cut = Literal["", "short", "chunked"]
 """How a body is cut: not at all, shorter than its Content-Length, or before the last chunk."""
 
 Body = Literal["", "html", "object", "empty", "half", "text"]
 """The body of a list page: the page itself, or one of the bodies that `Faults.body` explains."""
-
-Wait = Literal[
-    "seconds", "blanks", "fraction", "date", "rfc850", "asctime", "past", "negative", "words", ""
-]
-"""The form of a Retry-After: whole seconds, seconds with spaces around, seconds with a fraction,
-the three HTTP dates, a past date, negative seconds, words without a time, or no header."""
 
 
 @dataclass(frozen=True)
@@ -50,20 +38,10 @@ class Faults:
     """Share of requests, 0 to 1, whose connection is reset (a TCP RST) instead of a response."""
 
     busy_rate: float = 0.0
-    """Share of requests, 0 to 1, that get 429 although the client is within the rate limit. Paths
-    without a rate limit, such as `/`, have no such faults."""
-
-    busy_status: int = 429
-    """The status of these responses."""
+    """Share of requests, 0 to 1, that get 429 although the client is within the rate limit."""
 
     retry_after_seconds: float = 60
     """The wait in the Retry-After of these responses."""
-
-    retry_after: Wait = "seconds"
-    """The form of every Retry-After, also of the rate limit's."""
-
-    fail_first: int = 0
-    """So many first responses of each list page are 503, so that every page needs retries."""
 
     cut_rate: float = 0.0
     """Share of 200 responses, 0 to 1, whose connection closes halfway through the body, by turns
@@ -98,8 +76,8 @@ class Faults:
     The others have the body of `body`."""
 
     cache_seconds: float = 0.0
-    """A shared cache in front stores each cacheable response for at most so long. It serves it to
-    all requests for the same address, with an Age, even if they say no-cache. 0 for no cache."""
+    """A shared cache in front stores each whole response for so long. Like many, it serves it to
+    all requests for the same address, even if they say no-cache. 0 for no cache."""
 
     old_meta: bool = False
     """Meta as before 2025: only total, page and per_page, all strings."""
@@ -124,37 +102,8 @@ class Faults:
                 raise ValueError(f"{field.name} must not be negative, not {value}")
             if field.name.endswith("_rate") and value > 1:
                 raise ValueError(f"{field.name} is a share of 1, not {value}")
-        if self.retry_after not in get_args(Wait):
-            raise ValueError(f"retry_after is not one of the forms: {self.retry_after!r}")
         if self.body not in get_args(Body):
             raise ValueError(f"body is not one of the bodies: {self.body!r}")
-
-
-class RateLimiter:
-    """Counts each client's requests in a fixed window, as Laravel's throttle does.
-
-    A window starts with the client's first request after the previous window. Requests over the
-    limit are not counted.
-    """
-
-    def __init__(
-        self, limit: int, window_seconds: float, clock: Callable[[], float] = time.monotonic
-    ) -> None:
-        self._limit = limit
-        self._window_seconds = window_seconds
-        self._clock = clock
-        self._windows: dict[str, tuple[float, int]] = {}
-
-    def hit(self, client: str) -> tuple[int, float | None]:
-        """Count a request; returns how many are left, and the seconds to wait if there is none."""
-        now = self._clock()
-        ends, used = self._windows.get(client, (0.0, 0))
-        if now >= ends:
-            ends, used = now + self._window_seconds, 0
-        if used >= self._limit:
-            return 0, ends - now
-        self._windows[client] = (ends, used + 1)
-        return self._limit - used - 1, None
 
 
 class FaultInjector:
@@ -162,41 +111,37 @@ class FaultInjector:
 
     def __init__(self, faults: Faults) -> None:
         self.faults = faults
-        self.limiter = RateLimiter(faults.rate_limit, faults.rate_window_seconds)
-        self.cache = SharedCache(faults.cache_seconds)
         self.random = random.Random(faults.seed)
-        self._attempts: Counter[int] = Counter()
+        self._windows: dict[str, tuple[float, int]] = {}
+        self._cache: dict[str, tuple[float, bytes, str]] = {}
         self._cuts: Iterator[Cut] = cycle(("short", "chunked"))
         self._malformed: Iterator[Body] = cycle(("html", "object", "half"))
         self._pages = 0
         self._changes = 0
 
-    def busy(self) -> bool:
-        """Whether to ask the client to wait although it is within the rate limit."""
-        return self._happens(self.faults.busy_rate)
+    def seconds_to_wait(self, client: str) -> float:
+        """Count one request; the wait that its client is asked for, 0 for none.
 
-    def throttle(self, client: str) -> tuple[int, float | None] | None:
-        """Count one request, as `RateLimiter.hit`; None if there is no limit."""
-        return self.limiter.hit(client) if self.faults.rate_limit else None
+        As in Laravel's throttle, a window starts with the client's first request after the last.
+        """
+        if self._happens(self.faults.busy_rate):
+            return self.faults.retry_after_seconds
+        now = time.monotonic()
+        ends, used = self._windows.get(client, (0.0, 0))
+        if now >= ends:
+            ends, used = now + self.faults.rate_window_seconds, 0
+        self._windows[client] = ends, used + 1
+        return ends - now if 0 < self.faults.rate_limit <= used else 0.0
 
-    def retry_after(self, seconds: float) -> str:
-        """The value of Retry-After for a wait; "" for no header."""
-        now = datetime.now(timezone.utc)
-        # A date has no fraction, so round up to the next second.
-        until = now + timedelta(seconds=math.ceil(seconds) + 1)
-        forms: dict[Wait, str] = {
-            "seconds": f"{math.ceil(seconds)}",
-            "blanks": f"  {math.ceil(seconds)}  ",
-            "fraction": f"{seconds + 0.125:.3f}",
-            "date": format_datetime(until, usegmt=True),
-            "rfc850": f"{until:%A, %d-%b-%y %H:%M:%S} GMT",
-            "asctime": f"{until:%a %b} {until.day:2} {until:%H:%M:%S %Y}",
-            "past": format_datetime(now - timedelta(days=1), usegmt=True),
-            "negative": f"-{math.ceil(seconds)}",
-            "words": "in a moment",
-            "": "",
-        }
-        return forms[self.faults.retry_after]
+    def store(self, address: str, body: bytes, kind: str) -> None:
+        """Put a response into the shared cache, if there is one."""
+        if self.faults.cache_seconds:
+            self._cache[address] = time.monotonic() + self.faults.cache_seconds, body, kind
+
+    def stored(self, address: str) -> tuple[bytes, str] | None:
+        """The body and the content type that the shared cache has for an address."""
+        ends, body, kind = self._cache.get(address, (0.0, b"", ""))
+        return (body, kind) if time.monotonic() < ends else None
 
     def reset(self) -> bool:
         """Whether to reset the connection instead of a response."""
@@ -205,13 +150,6 @@ class FaultInjector:
     def error(self) -> int:
         """The status of a fault instead of the response, 0 for none."""
         return self.random.choice((500, 502, 503)) if self._happens(self.faults.error_rate) else 0
-
-    def page_error(self, page: int) -> int:
-        """The status of a fault instead of this list page, 0 for none."""
-        self._attempts[page] += 1
-        if page in self.faults.broken_pages:
-            return 500
-        return 503 if self._attempts[page] <= self.faults.fail_first else 0
 
     def cut(self) -> Cut:
         """How to cut this body, "" for not at all."""

@@ -29,8 +29,8 @@ TICK_SECONDS = 0.02
 ENV_FILE = "store.env"
 USERS = "users"
 """The file in a store's folder that its users lock, and touch when they come."""
-KEEPER = "lock"
-"""The file in a store's folder that its keeper locks."""
+RUNNING = "lock"
+"""The file in a store's folder that is locked while its store runs."""
 WRITTEN = "written"
 """The file in a store's folder that says that a user of now may have written."""
 
@@ -78,9 +78,9 @@ def starting_store(
         users = (folder / USERS).open("a")
         os.utime(folder / USERS)
     with users:
-        keeper = _start(folder, users, flags)
+        starter = _start(folder, users, flags)
         try:
-            yield lambda: _join(folder, users, flags, keeper, writes)
+            yield lambda: _join(folder, users, flags, starter, writes)
         finally:
             fcntl.flock(users, fcntl.LOCK_UN)
             if writes:
@@ -91,21 +91,21 @@ def _join(
     folder: Path,
     users: IO[str],
     flags: tuple[str, ...],
-    keeper: subprocess.Popen[bytes] | None,
+    starter: subprocess.Popen[bytes] | None,
     writes: bool,
 ) -> dict[str, str]:
     end = time.monotonic() + START_SECONDS + STOP_SECONDS
     while time.monotonic() < end:
-        if keeper and (problem := keeper.communicate()[0]):
+        if starter and (problem := starter.communicate()[0]):
             raise StoreFailed(problem.decode(errors="replace").strip())
-        if lock(users, fcntl.LOCK_SH) and _is_held(folder / KEEPER):
+        if lock(users, fcntl.LOCK_SH) and _is_held(folder / RUNNING):
             found = read_envfile(folder / ENV_FILE)
             if found and healthy(found["MINIO_ENDPOINT"]):
                 if writes:
                     (folder / WRITTEN).touch()
                 return found
         time.sleep(TICK_SECONDS)
-        keeper = _start(folder, users, flags)
+        starter = _start(folder, users, flags)
     raise StoreFailed(
         f"Another process uses {folder}, but its store does not respond; end it and try again."
     )
@@ -113,7 +113,7 @@ def _join(
 
 def _wait_for_the_end(folder: Path, users: IO[str]) -> None:
     end = time.monotonic() + 2 * STOP_SECONDS
-    while _is_held(folder / KEEPER) and time.monotonic() < end:
+    while _is_held(folder / RUNNING) and time.monotonic() < end:
         if not lock(users, fcntl.LOCK_EX) and lock(users, fcntl.LOCK_SH):
             return  # there are other users
         fcntl.flock(users, fcntl.LOCK_UN)
@@ -121,12 +121,12 @@ def _wait_for_the_end(folder: Path, users: IO[str]) -> None:
 
 
 def _start(folder: Path, users: IO[str], flags: tuple[str, ...]) -> subprocess.Popen[bytes] | None:
-    """Start a keeper, unless there is one.
+    """Start the store by a process of its own, unless it runs.
 
     It closes its output when its store is ready, or prints why it is not.
     """
-    # While a keeper ends its store, it holds the exclusive lock.
-    if not lock(users, fcntl.LOCK_SH) or _is_held(folder / KEEPER):
+    # While a store is ended, its lifetime has the exclusive lock.
+    if not lock(users, fcntl.LOCK_SH) or _is_held(folder / RUNNING):
         return None
     command = [sys.executable, "-m", "sandbox.store_lifetime", str(folder), *flags]
     try:

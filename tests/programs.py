@@ -1,11 +1,18 @@
-"""What programs are given, and those that are not there: whoever skips a test for want of one says
-so, and what brings it.
+"""What programs are given, how they end, and those that are not there: whoever skips a test for
+want of one says so, and what brings it.
 """
 
 from __future__ import annotations
 
 import os
+import secrets
 import shutil
+import signal
+import socket
+import subprocess
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from typing import Any
 
 import pytest
 
@@ -21,6 +28,32 @@ MAKE = {
 def environment() -> dict[str, str]:
     """The variables of a user's terminal."""
     return {name: value for name, value in os.environ.items() if name not in MAKE}
+
+
+@contextmanager
+def running(
+    command: Sequence[object], number: signal.Signals = signal.SIGTERM, **how: Any
+) -> Iterator[subprocess.Popen[Any]]:
+    """A program in a process group of its own, until a signal ends it, or else a kill."""
+    with subprocess.Popen([*map(str, command)], start_new_session=True, **how) as process:
+        try:
+            yield process
+        finally:
+            if process.poll() is None:
+                os.killpg(process.pid, number)
+            try:
+                process.wait(90)
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, signal.SIGKILL)
+
+
+def free_port() -> int:
+    """A port on which nobody listens. Systems give higher ones to who asks for any."""
+    while True:
+        with socket.socket() as probe, suppress(OSError):
+            port = 10_000 + secrets.randbelow(22_000)
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def needs(packages: str, *programs: str) -> pytest.MarkDecorator:

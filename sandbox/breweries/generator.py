@@ -7,7 +7,7 @@ locations.csv, with the number of breweries in each, of about 11,800.
 
 The shares of types and nulls follow the data of 2026-08 (github.com/openbrewerydb/openbrewerydb,
 commit 7b65c4f). Dirt that only older versions had is added, so that cleaning has more to do.
-`_SOIL` lists all dirt, with how often each kind occurs.
+`_DIRT` lists all dirt, with how often each kind occurs.
 """
 
 from __future__ import annotations
@@ -124,7 +124,7 @@ def generate(count: int = 11_800, seed: int = 2026) -> list[Record]:
         for _ in range(rows):
             records.append(_brewery(rng, locale, habit, place, _some_town(rng, towns)))
     _repeat_neighbours(rng, records)
-    _soil(rng, records)
+    _add_dirt(rng, records)
     for record in records:
         record["state"] = record["state_province"]
         record["street"] = record["address_1"]
@@ -258,7 +258,7 @@ def _spaced(text: str) -> str:
 
 _Change = Callable[[Record], Record]
 
-_SOIL: tuple[tuple[int, str, _Change], ...] = (
+_DIRT: tuple[tuple[int, str, _Change], ...] = (
     # in the data of 2026-08
     (11_800, "latitude", lambda old: {"latitude": int(old["latitude"])}),
     (5_900, "postal_code", lambda old: {"postal_code": None}),
@@ -283,7 +283,7 @@ _SOIL: tuple[tuple[int, str, _Change], ...] = (
 """The number of records per dirty one; the field that it must have; the change."""
 
 
-def _soil(rng: random.Random, records: list[Record]) -> None:
+def _add_dirt(rng: random.Random, records: list[Record]) -> None:
     """Add dirt to some records, in place.
 
     Only records in the United States get dirt, because each location there has many rows. A record
@@ -296,7 +296,7 @@ def _soil(rng: random.Random, records: list[Record]) -> None:
     ]
     rng.shuffle(clean)
     _swap_coordinates(records, clean)
-    for one_in, field, change in _SOIL:
+    for one_in, field, change in _DIRT:
         fits = partial(_has, field)
         for _ in range(round(len(records) / one_in)):
             record = _next(clean, fits)

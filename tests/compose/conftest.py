@@ -6,21 +6,11 @@ import os
 import shutil
 import subprocess
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
-from tests.compose.stack import (
-    TOKEN,
-    USER,
-    Stack,
-    copy,
-    free_ports,
-    give_away,
-    name_of,
-    set_variables,
-)
+from tests.compose.stack import TOKEN, USER, Stack, copy, give_away, name_of
 
 
 @pytest.fixture(scope="session")
@@ -36,34 +26,28 @@ def command() -> tuple[str, ...]:
 
 
 @pytest.fixture
-def project(command: tuple[str, ...], tmp_path: Path) -> Stack:
+def project(command: tuple[str, ...], tmp_path: Path) -> Iterator[Stack]:
     """A copy of the repository without .env, on which nothing has been started."""
-    return copy(tmp_path / name_of("project"), command)
+    with copy(tmp_path / name_of("project"), command) as project:
+        yield project
 
 
 @pytest.fixture(scope="module")
 def stack(command: tuple[str, ...], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """The stack up and healthy, with an .env such as people write: CRLF, quotes, $ and #."""
-    stack = copy(tmp_path_factory.mktemp("compose") / name_of("stack"), command)
-    stack.run("sh", "compose/env.sh")
-    set_variables(
-        stack,
-        DEFAULT_OWNER_PASSWORD="'pa$$word #1 $HOME'",
-        MINIO_SECRET_KEY="'key$1#23456789'",
-        DEFAULT_OWNER_EMAIL='"someone@breweries.example"',
-        MAGE_UID=USER,
-        MAGE_GID=USER,
-        **free_ports(),
-    )
-    file = stack.folder / ".env"
-    with file.open("a") as settings:
-        settings.write(f"STATIONS_API_TOKEN='{TOKEN}'\n")
-    file.write_bytes(file.read_bytes().replace(b"\n", b"\r\n"))
-    give_away(stack.folder)
-    try:
+    with copy(tmp_path_factory.mktemp("compose") / name_of("stack"), command) as stack:
+        stack.prepare(
+            DEFAULT_OWNER_PASSWORD="'pa$$word #1 $HOME'",
+            MINIO_SECRET_KEY="'key$1#23456789'",
+            DEFAULT_OWNER_EMAIL='"someone@breweries.example"',
+            MAGE_UID=USER,
+            MAGE_GID=USER,
+        )
+        file = stack.folder / ".env"
+        with file.open("a") as settings:
+            settings.write(f"STATIONS_API_TOKEN='{TOKEN}'\n")
+        file.write_bytes(file.read_bytes().replace(b"\n", b"\r\n"))
+        give_away(stack.folder)
         said = stack.run("make", "up", f"COMPOSE={stack.compose_command}").stdout
         assert stack.page() in said
         yield stack
-    finally:
-        with suppress(AssertionError):
-            stack.compose("down", "--volumes", "--timeout", "5")

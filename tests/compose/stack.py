@@ -5,21 +5,21 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import socket
 import subprocess
-from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
+from typing_extensions import Self
 
-from compose.trigger import MageApi
+from compose.trigger import ENDED, MageApi
 from data.medallion import project
 from data.medallion.host.envfile import read_envfile
 from data.medallion.lake.versions import Lake
 from data.medallion.settings import LakeSettings
 from sandbox import default_flow
+from tests.programs import free_port
 from tests.waiting import wait_for
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -35,6 +35,26 @@ class Stack:
 
     folder: Path
     command: tuple[str, ...]
+    profile: tuple[str, ...] = ()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Nothing of it is left: neither what runs, nor what it stored."""
+        with suppress(AssertionError):
+            self.compose(*self.profile, "down", "--volumes", "--timeout", "5")
+
+    def prepare(self, *ports: str, **values: object) -> None:
+        """Write .env, with ports on which nobody listens, and some lines changed."""
+        self.run("sh", "compose/env.sh")
+        free = {name: free_port() for name in (*PORTS, *ports)}
+        file = self.folder / ".env"
+        text = file.read_text()
+        for name, value in {**free, **values}.items():
+            text, times = re.subn(rf"(?m)^{name}=.*$", lambda _, n=name, v=value: f"{n}={v}", text)
+            assert times == 1, name
+        file.write_text(text)
 
     def compose(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         """A command of docker-compose on both files."""
@@ -76,6 +96,11 @@ class Stack:
         told = self.settings
         return MageApi(self.page(), told["DEFAULT_OWNER_EMAIL"], told["DEFAULT_OWNER_PASSWORD"])
 
+    def end_of(self, number: int) -> str:
+        """How a run ended."""
+        mage = self.mage()
+        return str(wait_for(lambda: (run := mage.run(number))["status"] in ENDED and run["status"]))
+
     def lake(self) -> Lake:
         """The lake from outside, with the keys of .env."""
         told = self.settings
@@ -86,33 +111,12 @@ class Stack:
             return Lake.connect(LakeSettings.load())
 
 
-def set_variables(stack: Stack, **values: Any) -> None:
-    """Change lines of the project's .env."""
-    file = stack.folder / ".env"
-    text = file.read_text()
-    for name, value in values.items():
-        text, times = re.subn(rf"(?m)^{name}=.*$", lambda _, n=name, v=value: f"{n}={v}", text)
-        assert times == 1, name
-    file.write_text(text)
-
-
-def free_ports(names: Sequence[str] = PORTS) -> dict[str, int]:
-    """Ports of the stack, on which nobody listens."""
-    sockets = [socket.socket() for _ in names]
-    for found in sockets:
-        found.bind(("127.0.0.1", 0))
-    ports = [found.getsockname()[1] for found in sockets]
-    for found in sockets:
-        found.close()
-    return dict(zip(names, ports, strict=True))
-
-
 def name_of(what: str) -> str:
     """A name of the project's containers and volumes that is nobody else's."""
     return f"breweriestest{what}{os.getpid()}"
 
 
-def copy(folder: Path, command: tuple[str, ...]) -> Stack:
+def copy(folder: Path, command: tuple[str, ...], *profile: str) -> Stack:
     """A copy as it was cloned: without the flows that were added."""
     listing = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
     names = subprocess.run(listing, cwd=ROOT, capture_output=True, text=True, check=True).stdout
@@ -123,7 +127,7 @@ def copy(folder: Path, command: tuple[str, ...]) -> Stack:
             continue
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(ROOT / name, folder / name)
-    return Stack(folder, command)
+    return Stack(folder, command, profile)
 
 
 def give_away(folder: Path) -> None:

@@ -7,8 +7,6 @@ import socket
 
 import pytest
 
-from tests.compose.stack import free_ports, set_variables
-
 
 @pytest.mark.parametrize("as_the_example", [False, True])
 def test_without_secrets_it_names_the_remedy(project, as_the_example):
@@ -33,24 +31,17 @@ def test_without_secrets_it_names_the_remedy(project, as_the_example):
     ],
 )
 def test_a_setting_that_cannot_work_stops_it_with_a_sentence(project, variable, value, sentence):
-    project.run("sh", "compose/env.sh")
-    set_variables(project, **{variable: value}, **free_ports())
+    project.prepare(**{variable: value})
     done = project.run("make", "up", f"COMPOSE={' '.join(project.command)}", check=False)
-    project.compose("down", "--volumes")
     assert done.returncode != 0
     assert sentence in done.stdout + done.stderr
 
 
 def test_a_taken_port_is_named(project):
-    project.run("sh", "compose/env.sh")
-    set_variables(project, **free_ports())
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        taken.listen()
+    with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        set_variables(project, MINIO_PORT=port)
+        project.prepare(MINIO_PORT=port)
         done = project.compose("up", "-d", check=False)
-    project.compose("down", "--volumes")
     assert done.returncode != 0
     assert f"127.0.0.1:{port}" in done.stderr and "in use" in done.stderr
 
@@ -69,7 +60,7 @@ def test_a_taken_port_is_named(project):
     ],
 )
 def test_a_volume_of_no_use_is_named(project, mounts, sentence):
-    project.run("sh", "compose/env.sh")
+    project.prepare()
     project.compose("build", "mage")
     data = ("-v", "{folder}/data:/app/data")
     volumes = [word.format(folder=project.folder) for word in (*data, *mounts)]

@@ -7,15 +7,13 @@ import re
 import shlex
 import subprocess
 from collections.abc import Iterator
-from contextlib import suppress
 from typing import Any
 
 import pytest
 import requests
 import yaml
 
-from tests.compose.stack import PORTS as STACK_PORTS
-from tests.compose.stack import ROOT, Stack, copy, free_ports, name_of, set_variables
+from tests.compose.stack import ROOT, Stack, copy, name_of
 from tests.monitoring.boards import BOARDS
 from tests.waiting import wait_for
 
@@ -50,17 +48,10 @@ def started(request, command, tmp_path) -> Iterator[tuple[Stack, str]]:
             pytest.skip(f"{image} cannot be had")
         if docker("image", "inspect", "-f", STAND_IN, image).stdout.strip() == "true":
             pytest.skip(f"{image} is a stand-in, which knows no users")
-    stack = copy(tmp_path / name_of(profile), command)
-    stack.run("sh", "compose/env.sh")
-    set_variables(stack, **free_ports((*STACK_PORTS, *PORTS[profile])))
-    if image := os.environ.get("MINIO_IMAGE"):
-        set_variables(stack, MINIO_IMAGE=image)
-    try:
-        said = stack.run("make", target, f"COMPOSE={stack.compose_command}").stdout
-        yield stack, said
-    finally:
-        with suppress(AssertionError):
-            stack.compose("--profile", profile, "down", "--volumes", "--timeout", "5")
+    chosen = {"MINIO_IMAGE": os.environ["MINIO_IMAGE"]} if "MINIO_IMAGE" in os.environ else {}
+    with copy(tmp_path / name_of(profile), command, "--profile", profile) as stack:
+        stack.prepare(*PORTS[profile], **chosen)
+        yield stack, stack.run("make", target, f"COMPOSE={stack.compose_command}").stdout
 
 
 def get(stack: Stack, port: str, path: str, **more: Any) -> Any:

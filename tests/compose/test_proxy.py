@@ -5,14 +5,12 @@ from __future__ import annotations
 import json
 import re
 import shutil
-from contextlib import suppress
 
 import pytest
 import yaml
 
-from compose.trigger import ENDED
 from data.breweries.flow import FLOW
-from tests.compose.stack import ROOT, free_ports, set_variables
+from tests.compose.stack import ROOT
 from tests.waiting import wait_for
 
 PROXY = "http://proxy:8888"
@@ -31,8 +29,7 @@ def docker_s_own(tmp_path):
 def start_behind_a_proxy(project, docker_s_own, monkeypatch):
     tests = project.folder / "tests/compose"
     shutil.copy(tests / "docker-compose.proxy.yml", tests / "docker-compose.test.yml")
-    project.run("sh", "compose/env.sh")
-    set_variables(project, **free_ports())
+    project.prepare()
     project.compose("build", "mage")  # which reaches the package index without one
     with monkeypatch.context() as patch:
         patch.setenv("DOCKER_CONFIG", docker_s_own)
@@ -43,22 +40,17 @@ def start_behind_a_proxy(project, docker_s_own, monkeypatch):
 
 
 def test_the_first_run_completes_behind_a_proxy(project, docker_s_own, monkeypatch):
-    try:
-        start_behind_a_proxy(project, docker_s_own, monkeypatch)
-        mage = project.mage()
-        first = int(wait_for(lambda: mage.runs("breweries"))[0]["id"])
-        run = wait_for(lambda: (run := mage.run(first))["status"] in ENDED and run)
-        assert run["status"] == "completed"
-        assert project.lake().version(FLOW.silver).rows_in == 300
-        assert project.lake().version(FLOW.chart_dataset).objects
-        asked = project.compose("logs", "--no-color", "proxy").stdout
-        assert set(re.findall(r'"\w+ ([^" ]*[^/])/v1', asked)) == {"http://api.invalid"}
-        assert asked.count(" HTTP/1.1") == asked.count("http://api.invalid/v1/breweries")
-        told = project.run("docker", "exec", project.container("mage"), "env").stdout
-        assert "zabbix-web,somewhere.example\n" in told
-    finally:
-        with suppress(AssertionError):
-            project.compose("down", "--volumes", "--timeout", "5")
+    start_behind_a_proxy(project, docker_s_own, monkeypatch)
+    mage = project.mage()
+    first = int(wait_for(lambda: mage.runs("breweries"))[0]["id"])
+    assert project.end_of(first) == "completed"
+    assert project.lake().version(FLOW.silver).rows_in == 300
+    assert project.lake().version(FLOW.chart_dataset).objects
+    asked = project.compose("logs", "--no-color", "proxy").stdout
+    assert set(re.findall(r'"\w+ ([^" ]*[^/])/v1', asked)) == {"http://api.invalid"}
+    assert asked.count(" HTTP/1.1") == asked.count("http://api.invalid/v1/breweries")
+    told = project.run("docker", "exec", project.container("mage"), "env").stdout
+    assert "zabbix-web,somewhere.example\n" in told
 
 
 def test_every_service_is_told_what_is_the_stack_s_own():

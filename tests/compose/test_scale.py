@@ -2,32 +2,17 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
-
-from compose.trigger import ENDED
 from data.breweries.flow import FLOW
-from tests.compose.stack import free_ports, set_variables
 from tests.waiting import wait_for
 
 
 def test_the_first_run_goes_through_two_workers(project):
-    project.run("sh", "compose/env.sh")
-    set_variables(
-        project,
-        COMPOSE_PROFILES="scale",
-        DASK_SCHEDULER_ADDRESS="tcp://scheduler:8786",
-        **free_ports(),
-    )
-    try:
-        project.run("make", "up", f"COMPOSE={project.compose_command}")
-        project.compose("up", "-d", "--scale", "worker=2", "worker")
-        mage = project.mage()
-        first = min(int(run["id"]) for run in wait_for(lambda: mage.runs("breweries")))
-        run = wait_for(lambda: (run := mage.run(first))["status"] in ENDED and run)
-        assert run["status"] == "completed"
-        lake = project.lake()
-        assert lake.version(FLOW.silver).rows_out == lake.version(FLOW.gold[0]).rows_in > 0
-        assert not lake.store.listed("silver", "scratch/")
-    finally:
-        with suppress(AssertionError):
-            project.compose("down", "--volumes", "--timeout", "5")
+    project.prepare(COMPOSE_PROFILES="scale", DASK_SCHEDULER_ADDRESS="tcp://scheduler:8786")
+    project.run("make", "up", f"COMPOSE={project.compose_command}")
+    project.compose("up", "-d", "--scale", "worker=2", "worker")
+    mage = project.mage()
+    first = min(int(run["id"]) for run in wait_for(lambda: mage.runs("breweries")))
+    assert project.end_of(first) == "completed"
+    lake = project.lake()
+    assert lake.version(FLOW.silver).rows_out == lake.version(FLOW.gold[0]).rows_in > 0
+    assert not lake.store.listed("silver", "scratch/")

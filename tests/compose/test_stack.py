@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import signal
 import subprocess
@@ -12,20 +11,13 @@ from collections import Counter
 import pytest
 
 from compose.prepare import MINIO_USER
-from compose.trigger import ENDED
 from data.breweries.flow import FLOW
 from data.medallion.layers.chart import STARTS
 from tests.compose.stack import TOKEN, USER, Stack
+from tests.programs import running
 from tests.waiting import wait_for
 
 SERVICES = ("minio", "mage")
-
-
-def _ended(stack: Stack, number: int) -> str:
-    """How a run ended."""
-    mage = stack.mage()
-    run = wait_for(lambda: (run := mage.run(number))["status"] in ENDED and run)
-    return run["status"]
 
 
 def _start(stack: Stack) -> int:
@@ -36,7 +28,7 @@ def _start(stack: Stack) -> int:
 def test_the_first_run_starts_by_itself_and_fills_the_lake(stack):
     mage = stack.mage()
     first = wait_for(lambda: mage.runs("breweries"))[0]
-    assert _ended(stack, int(first["id"])) == "completed"
+    assert stack.end_of(int(first["id"])) == "completed"
     lake = stack.lake()
     chart = lake.version(FLOW.chart_dataset)
     assert lake.read("gold", chart.only_object()).startswith(STARTS["png"])
@@ -71,12 +63,8 @@ def test_any_flow_s_settings_reach_mage_and_no_secret_of_another_service_does(st
     assert inside["STATIONS_API_TOKEN"] == TOKEN
     assert inside["BREWERIES_API_CRAWLS"] == stack.settings["BREWERIES_API_CRAWLS"]
     assert inside["MINIO_ENDPOINT"] == "minio:9000"
-    others = (
-        "MINIO_READER_SECRET_KEY",
-        "GRAFANA_PASSWORD",
-        "ZABBIX_PASSWORD",
-        "ZABBIX_DB_PASSWORD",
-    )
+    others = ["MINIO_READER_SECRET_KEY", "GRAFANA_PASSWORD", "ZABBIX_PASSWORD"]
+    others.append("ZABBIX_DB_PASSWORD")
     assert all(stack.settings[name] and not inside[name] for name in others)
 
 
@@ -96,18 +84,10 @@ def test_make_trigger_runs_the_pipeline_and_says_how_it_ended(stack):
 
 
 def test_logs_are_followed(stack):
-    with subprocess.Popen(
-        ["make", "logs", f"COMPOSE={stack.compose_command}"],
-        cwd=stack.folder,
-        stdout=subprocess.PIPE,
-        start_new_session=True,
-    ) as following:
-        try:
-            assert following.stdout
-            assert any(b"mage" in line for line in following.stdout)
-            assert following.poll() is None
-        finally:
-            os.killpg(following.pid, signal.SIGINT)
+    command = ["make", "logs", f"COMPOSE={stack.compose_command}"]
+    with running(command, signal.SIGINT, cwd=stack.folder, stdout=subprocess.PIPE) as following:
+        assert any(b"mage" in line for line in following.stdout)
+        assert following.poll() is None
 
 
 def test_runs_that_meet_all_complete(stack):
@@ -122,7 +102,7 @@ def test_runs_that_meet_all_complete(stack):
 
     wait_for(all_ended)
     assert most <= 2
-    assert [_ended(stack, number) for number in numbers] == ["completed"] * 3
+    assert [stack.end_of(number) for number in numbers] == ["completed"] * 3
 
 
 def test_the_schedule_fires(stack):
@@ -134,7 +114,7 @@ def test_the_schedule_fires(stack):
 
     before = len(scheduled())
     newest = wait_for(lambda: len(found := scheduled()) > before and found[-1])
-    assert _ended(stack, int(newest["id"])) == "completed"
+    assert stack.end_of(int(newest["id"])) == "completed"
 
 
 @pytest.mark.parametrize("end", [("kill", "mage"), ("restart",)])
@@ -145,7 +125,7 @@ def test_a_run_ended_with_its_container_is_taken_up_again(stack, end):
     stack.compose(*end)
     stack.compose("up", "-d")
     stack.wait_until_healthy()
-    assert _ended(stack, number) == "completed"
+    assert stack.end_of(number) == "completed"
 
 
 def test_a_store_that_comes_up_late_is_waited_for(stack):
@@ -154,7 +134,7 @@ def test_a_store_that_comes_up_late_is_waited_for(stack):
     mage = stack.mage()
     wait_for(lambda: any(block["status"] != "initial" for block in mage.run(number)["block_runs"]))
     stack.compose("start", "minio")
-    assert _ended(stack, number) == "completed"
+    assert stack.end_of(number) == "completed"
 
 
 def test_it_stops_when_told_and_comes_back_with_its_data(stack):

@@ -70,7 +70,7 @@ VARIABLES = {
     *(SETTINGS | COMPOSE_SETTINGS),
     *(name for service in SERVICES.values() for name in service.get("environment", {})),
     *re.findall(r"\b([A-Z_]+)=", CODE[ROOT / "Dockerfile"]),
-    *re.findall(r"\$\(([A-Z_]+)\)", MAKEFILE),
+    *re.findall(r"\$\((?:value )?([A-Z_]+)\)", MAKEFILE),
     *re.findall(r"\$\{([A-Z_]+)-\}", CODE[ROOT / "setup/environment.sh"]),
 }
 

@@ -13,6 +13,9 @@ ROOT = Path(__file__).resolve().parents[2]
 FENCED = re.compile(r"^( *)```(\w*)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
 
 PORTUGUESE = ".pt-BR"
+GUIDE = "docs/make-it-yours.md"
+"""A test follows it word by word; it speaks of a flow that is not here."""
+PROGRAMS = r"(apt-get|docker-compose|git|mage|make|mc|pip|python|\.venv/bin/(?:mage|python)) "
 
 
 class Block(NamedTuple):
@@ -83,6 +86,11 @@ def table(text: str) -> list[list[str]]:
     assert found, "no table"
     lines = found.group().splitlines()[2:]
     return [[cell.strip() for cell in line.strip("|").split(" | ")] for line in lines]
+
+
+def is_command(name: str) -> bool:
+    """Whether what stands in backticks is a command."""
+    return bool(re.match(PROGRAMS, name))
 
 
 def named(cell: str) -> list[str]:

@@ -19,20 +19,20 @@ def leads_somewhere(link, folder):
 
 
 @pytest.mark.parametrize("page", PAGES, ids=str)
-def test_links(page):
+def test_every_link_leads_somewhere(page):
     for link in page.links:
         local = link if not link.startswith("#") else f"{page.path.name}{link}"
         assert leads_somewhere(local, page.path.parent), link
 
 
-def test_what_the_code_says_of_a_document():
+def test_every_document_that_the_code_names_is_there():
     for path, text in CODE.items():
         for link in re.findall(r"\bdocs/[\w/.-]+\.md(?:#[\w-]+)?", text):
             assert leads_somewhere(link, ROOT), (path, link)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=str)
-def test_addresses_of_this_machine(page):
+def test_every_address_of_this_machine_is_a_port_of_the_stack(page):
     published = set(re.findall(r"127\.0\.0\.1:\$\{\w+:-(\d+)\}", COMPOSE))
     assert set(re.findall(r"127\.0\.0\.1:(\d+)", page.text)) <= published
 

@@ -11,52 +11,27 @@ from minio.credentials import providers
 from data.breweries.flow import FLOW
 from data.medallion.lake.partitions import Partitioning
 from data.medallion.lake.runs import RUN
-from tests.docs.code import (
-    ALERTS,
-    CLASSES,
-    CODE,
-    CONSTANTS,
-    ERRORS,
-    FOLDERS,
-    METHODS,
-    METRICS,
-    OBJECTS,
-    OF_A_FLOW,
-    OF_THE_LAKE,
-    TEXT,
-    VARIABLES,
-    is_object,
-)
-from tests.docs.commands import FOLLOWED, is_command
-from tests.docs.pages import PAGES, ROOT, Page
+from tests.docs import code
+from tests.docs.pages import GUIDE, PAGES, ROOT, Page, is_command
 
 FILES = {
-    *(path.name for path in (*CODE, *(page.path for page in PAGES))),
-    *(key.rpartition("/")[2] for key in OBJECTS),
+    *(path.name for path in (*code.CODE, *(page.path for page in PAGES))),
+    *(key.rpartition("/")[2] for key in code.OBJECTS),
 }
 IGNORED = tuple(
     line.strip("/")
     for line in (ROOT / ".gitignore").read_text(encoding="utf-8").splitlines()
     if line and not line.startswith("#")
 )
-GONE = {
-    *(name.replace("LAKE_", FLOW.prefix) for name in OF_THE_LAKE if name.startswith("LAKE_")),
-    *("TurnLost", "TurnTooLong", "LeaseLost", "HistoryThinned", "HalfPublished"),
-    "MINIO_CA_FILE",
-    "/random",  # of the local API
-    "breweries_layer_failed",
-    *("country_gone", "new_country", "unknown_brewery_type"),
-}
-"""What the changelog says the new name of."""
 
 
 def is_variable(name: str, page: Page) -> bool:
     variable = name.partition("=")[0]
-    if variable.startswith("DASK_") and variable not in VARIABLES:
+    if variable.startswith("DASK_") and variable not in code.VARIABLES:
         return _is_of_dask(variable)
-    if variable.startswith("AWS_") and variable not in VARIABLES:
-        return f'"{variable}"' in TEXT + inspect.getsource(providers)
-    return variable in VARIABLES | CONSTANTS
+    if variable.startswith("AWS_") and variable not in code.VARIABLES:
+        return f'"{variable}"' in code.TEXT + inspect.getsource(providers)
+    return variable in code.VARIABLES | code.CONSTANTS
 
 
 def _is_of_dask(variable: str) -> bool:
@@ -85,20 +60,20 @@ def is_file(name: str, page: Page) -> bool:
 
 def is_method(name: str, page: Page) -> bool:
     kind, _, method = name.partition(".")
-    return kind in CLASSES and method in METHODS
+    return kind in code.CLASSES and method in code.METHODS
 
 
-TOP = "|".join(map(re.escape, (*FOLDERS, "docs", ".ci", ".sandbox", ".venv")))
+TOP = "|".join(map(re.escape, (*code.FOLDERS, "docs", ".ci", ".sandbox", ".venv")))
 KINDS = {
     RUN: lambda *_: True,
     r"(bronze|silver|gold)/\w+": lambda name, _: name in {d.path for d in FLOW.datasets},
-    r"[A-Z]+_\*": lambda name, _: any(known.startswith(name[:-1]) for known in VARIABLES),
+    r"[A-Z]+_\*": lambda name, _: any(known.startswith(name[:-1]) for known in code.VARIABLES),
     r"[A-Z][A-Z0-9_]+(=.*)?": is_variable,
-    r"(bronze|silver|gold|<layer>)/.+": lambda name, _: is_object(name),
-    r"<FLOW>_\w+": lambda name, _: name.removeprefix("<FLOW>_") in OF_A_FLOW,
+    r"(bronze|silver|gold|<layer>)/.+": lambda name, _: code.is_object(name),
+    r"<FLOW>_\w+": lambda name, _: name.removeprefix("<FLOW>_") in code.OF_A_FLOW,
     r"country=[^<…].*": is_partition,
-    r"lake_\w+(\{[\w,]+\})?": lambda name, _: name in METRICS,
-    r"([A-Z][a-z]+){2,}": lambda name, _: name in ERRORS | ALERTS | CLASSES,
+    r"lake_\w+(\{[\w,]+\})?": lambda name, _: name in code.METRICS,
+    r"([A-Z][a-z]+){2,}": lambda name, _: name in code.ERRORS | code.ALERTS | code.CLASSES,
     r"[A-Z]\w+\.\w+": is_method,
     rf"({TOP})/.*|(?!/)[\w./<>-]*[\w>]\.(csv|json|lock|md|png|py|svg|toml|txt|ya?ml)": is_file,
 }
@@ -110,12 +85,12 @@ def is_there(name: str, page: Page) -> bool:
     return next(kinds, lambda *_: True)(name, page)
 
 
-# A page that a test follows word by word speaks of a flow that is not here.
-@pytest.mark.parametrize("page", [page for page in PAGES if page.original not in FOLLOWED], ids=str)
+# The changelog tells of names that are gone.
+@pytest.mark.parametrize(
+    "page", [page for page in PAGES if page.original not in (GUIDE, "CHANGELOG.md")], ids=str
+)
 def test_every_name_is_there(page):
     names = {name for name in page.names if not is_command(name)}
-    if str(page) == "CHANGELOG.md":
-        names -= GONE
     assert not {name for name in names if not is_there(name, page)}
 
 

@@ -21,6 +21,7 @@ EXAMPLE = dict(
     for line in CODE[ROOT / ".env.example"].splitlines()
     if line and not line.startswith("#")
 )
+DEFAULTS = SETTINGS | COMPOSE_SETTINGS
 MAGE = SERVICES["mage"]["environment"]
 # Where compose says itself where the store is, and folders of this machine mean nothing.
 NOT_PASSED_ON = {
@@ -45,21 +46,17 @@ def rows(page: Page) -> dict[str, tuple[str, str]]:
 
 
 def test_every_setting_is_in_the_example_with_its_default():
-    assert EXAMPLE.keys() == SETTINGS.keys() | COMPOSE_SETTINGS.keys()
+    assert EXAMPLE.keys() == DEFAULTS.keys()
     for name, value in EXAMPLE.items():
-        default = SETTINGS[name] if name in SETTINGS else COMPOSE_SETTINGS[name]
+        default = DEFAULTS[name]
         if isinstance(default, frozenset):
             assert value == ",".join(sorted(default))
         elif value:
             assert str(default).lower() == value.lower() or float(default) == float(value)
 
 
-@pytest.mark.parametrize("name", sorted(OF_THE_LAKE))
-def test_compose_passes_every_setting_of_the_lake_on(name):
-    assert (MAGE[name] == "") == (name in NOT_PASSED_ON)
-
-
-def test_compose_passes_the_settings_of_every_flow_on():
+def test_compose_passes_on_every_setting_of_the_lake_and_of_each_flow():
+    assert {name for name in OF_THE_LAKE if MAGE[name] == ""} == NOT_PASSED_ON
     assert SERVICES["mage"]["env_file"] == ".env"
 
 
@@ -77,16 +74,12 @@ def test_a_service_has_no_secret_that_it_does_not_need():
 
 
 @IN_BOTH
-def test_every_setting_has_one_row(page):
-    assert rows(page).keys() == SETTINGS.keys() | COMPOSE_SETTINGS.keys()
-
-
-@IN_BOTH
-def test_the_defaults_in_the_tables_are_those_of_the_code(page):
+def test_every_setting_has_one_row_with_its_default(page):
+    assert rows(page).keys() == DEFAULTS.keys()
     compared = 0
     for name, (told, _) in rows(page).items():
         plain = told.partition(":")[0] if told[0].isdigit() else told.strip("`")
-        known = SETTINGS[name] if name in SETTINGS else COMPOSE_SETTINGS[name]
+        known = DEFAULTS[name]
         if isinstance(known, frozenset):
             assert plain == ",".join(sorted(known))
         elif re.fullmatch(r"[\d.]+", plain):
@@ -101,7 +94,7 @@ def test_the_defaults_in_the_tables_are_those_of_the_code(page):
 
 
 @IN_BOTH
-def test_the_limits_in_the_tables_are_those_of_the_code(page):
+def test_every_number_is_told_with_its_limits(page):
     told, compared = rows(page), 0
     for prefix, kind in (("", LakeSettings), (FLOW.prefix, FlowSettings)):
         for field in kind.model_fields.values():
@@ -116,8 +109,10 @@ def test_the_limits_in_the_tables_are_those_of_the_code(page):
 
 def limits_of(field: FieldInfo) -> str:
     """What a number may be, as the page tells it."""
-    least = next((limit.ge for limit in field.metadata if isinstance(limit, Ge)), None)
-    most = next((limit.le for limit in field.metadata if isinstance(limit, Le)), None)
+    least, most = (
+        next((getattr(one, name) for one in field.metadata if isinstance(one, kind)), None)
+        for kind, name in ((Ge, "ge"), (Le, "le"))
+    )
     if most is not None:
         return f"{least} to {most}"
     if any(isinstance(limit, Gt) for limit in field.metadata):

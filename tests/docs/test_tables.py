@@ -32,7 +32,7 @@ from tests.docs.pages import ROOT, named, page, table
 LAKE = page("docs/lake.md")
 
 
-def test_the_manifest():
+def test_the_manifest_is_told_field_by_field():
     told = [(*named(field), kind) for field, kind, _ in table(LAKE.section("The manifest"))]
     shapes = [(name, shape(field.annotation)) for name, field in Manifest.model_fields.items()]
     assert told == shapes
@@ -60,7 +60,7 @@ PLAIN = {str: "text", int: "number", float: "number", bool: "true or false", dat
 @pytest.mark.parametrize(
     ("section", "path"), [("Silver", FLOW.silver.path), ("Gold", FLOW.gold[0].path)]
 )
-def test_the_columns(section, path):
+def test_every_column_is_told(section, path):
     assert table(LAKE.section(section)) == [
         [
             f"`{entry.name}`",
@@ -74,7 +74,7 @@ def test_the_columns(section, path):
     assert all(entry.about for _, entries in dictionary(FLOW) for entry in entries)
 
 
-def test_the_error_log():
+def test_the_error_log_is_told_field_by_field():
     log = logs.describe(ValueError(), FLOW.name, FLOW.silver, "run", 1, {})
     rows = table(LAKE.section("Logs, leases, scratch"))
     assert [name for row in rows for name in named(row[0])] == list(log)
@@ -88,28 +88,28 @@ def test_the_error_log():
     ],
     ids=["rejected", "lease"],
 )
-def test_what_is_listed_in_a_sentence(before, names):
+def test_a_reject_and_a_lease_are_told_field_by_field(before, names):
     told = LAKE.text.partition(before)[2]
     assert named(told)[: len(names)] == names
 
 
-def test_the_rules_of_drift():
+def test_every_rule_of_drift_is_told():
     told = table(page("docs/reliability.md").section("When the data change"))
     assert {named(rule)[0]: when for rule, when, _ in told} == rules.RULES
     assert {named(rule)[0] for rule, _, then in told if then == "stops"} == rules.STOPPING
 
 
-def test_the_limits_of_a_log():
+def test_the_limits_of_a_log_are_those_of_the_code():
     text = " ".join(page("docs/reliability.md").text.split())
     assert f"up to {READ_AGAIN >> 20} MiB in all) and {LOOKED_AT} older entries" in text
     assert f"when there are more than {LONGEST_LOG}," in LAKE.text
 
 
-def test_the_alerts():
+def test_every_alert_is_told():
     assert {name for name in page("docs/monitoring.md").names if name in ALERTS} == ALERTS
 
 
-def test_the_macros_of_zabbix():
+def test_every_macro_of_zabbix_is_told():
     zabbix = page("docs/monitoring.md").text.partition("\n| macro |")
     told = {named(macro)[0]: value.strip("`") for macro, value, _ in table("".join(zabbix[1:]))}
     template = yaml.safe_load(CODE[ROOT / "monitoring/zabbix/template.yaml"])["zabbix_export"]
@@ -128,7 +128,7 @@ def test_the_newest_version_of_the_changelog_is_that_of_the_code():
     assert version == __version__ and date.fromisoformat(day)
 
 
-def test_the_picture_of_the_imports():
+def test_the_picture_of_the_imports_shows_them_all():
     picture = CODE[ROOT / "image" / "imports.svg"]
     titles = re.findall(r"<title>(.+)&#45;&gt;(.+)</title>", picture)
     told = {(html.unescape(one), html.unescape(other)) for one, other in titles}
@@ -144,7 +144,7 @@ def test_the_picture_of_the_imports():
     assert {m.rpartition(".")[2] for m in modules} <= shown, "run python -m image.imports"
 
 
-def test_the_index_of_the_tests():
+def test_every_folder_of_tests_is_told():
     told = {named(folder)[0] for folder, _ in table(page("CONTRIBUTING.md").section(TESTS))}
     folders = {path.parent for path in (ROOT / "tests").rglob("test_*.py")}
     assert told == {f"tests/{path.relative_to(ROOT / 'tests').parts[0]}/" for path in folders}
@@ -153,7 +153,7 @@ def test_the_index_of_the_tests():
 TESTS = "What each folder of tests proves"
 
 
-def test_the_packages():
+def test_every_package_is_told():
     told = [named(row[0])[0] for row in table(page("docs/structure.md").section("The packages"))]
     packages = (
         path.parent
@@ -163,7 +163,7 @@ def test_the_packages():
     assert sorted(told) == sorted(f"{one.relative_to(ROOT)}/" for one in packages)
 
 
-def test_the_decisions():
+def test_every_decision_is_listed():
     told = re.findall(r"\]\((\d{4}-[\w-]+\.md)\)", page("docs/decisions/README.md").text)
     assert told == sorted(path.name for path in (ROOT / "docs/decisions").glob("0*.md"))
 
@@ -183,7 +183,7 @@ def test_no_module_and_no_function_is_longer_than_the_document_says():
                     assert node.end_lineno - node.lineno < LONGEST_FUNCTION, (path, node.name)
 
 
-def test_the_overrides():
+def test_every_override_is_told():
     record = page("docs/decisions/0005-a-lock-newer-than-its-pins.md")
     told = {
         section: [name for first, *_ in table(record.section(section)) for name in named(first)]

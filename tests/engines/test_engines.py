@@ -143,20 +143,27 @@ def test_no_rows_pass_through_this_process(much, world, workers, monkeypatch):
     assert world.manifest(FLOW.gold[0]).rows_in == RECORDS
 
 
+@contextmanager
+def killed_at_work(world, worker):
+    """Kills a worker once it has written something."""
+
+    def kill():
+        wait_for(lambda: world.lake.store.listed("silver", SCRATCH), pause=0.01)
+        worker.send_signal(signal.SIGKILL)
+
+    killing = threading.Thread(target=kill)
+    killing.start()
+    yield
+    killing.join()
+    assert worker.wait() == -signal.SIGKILL
+
+
 @pytest.mark.slow
 def test_a_worker_that_is_killed_loses_nothing(expected, much, cluster, monkeypatch):
     divide(monkeypatch, part=30_000)
     victim, _ = cluster.add_worker(), cluster.add_worker()
-
-    def kill():
-        wait_for(lambda: much.lake.store.listed("silver", SCRATCH), pause=0.01)
-        victim.send_signal(signal.SIGKILL)
-
-    killing = threading.Thread(target=kill)
-    killing.start()
-    assert published_anew(much) == expected
-    killing.join()
-    assert victim.wait() == -signal.SIGKILL
+    with killed_at_work(much, victim):
+        assert published_anew(much) == expected
 
 
 def test_a_cluster_that_loses_its_last_worker_is_told(much, cluster, monkeypatch):
@@ -164,16 +171,8 @@ def test_a_cluster_that_loses_its_last_worker_is_told(much, cluster, monkeypatch
     monkeypatch.setattr(engine, "WORKER_SECONDS", 1.0)
     victim = cluster.add_worker()
     cluster.wait_for_worker()
-
-    def kill():
-        wait_for(lambda: much.lake.store.listed("silver", SCRATCH), pause=0.01)
-        victim.send_signal(signal.SIGKILL)
-
-    killing = threading.Thread(target=kill)
-    killing.start()
-    log = much.fails(WorkersFailed, "silver")
-    killing.join()
-    assert cluster.address in log["message"]
+    with killed_at_work(much, victim):
+        assert cluster.address in much.fails(WorkersFailed, "silver")["message"]
 
 
 def test_the_scratch_of_a_run_that_died_is_removed(world, cluster):

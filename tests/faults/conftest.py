@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing.process import BaseProcess
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 
@@ -19,6 +19,7 @@ from tests.faults.damage import Truth, damage, leavings
 from tests.faults.proxy import StoreProxy
 from tests.world import Stored, World, restore, stored, world_on
 
+T = TypeVar("T")
 LEASE_SECONDS = 0.4
 KEPT = {"BREWERIES_HISTORY_VERSIONS": 3, "BREWERIES_STOP_ON": "none"}
 
@@ -51,6 +52,22 @@ class Shaky:
         self.now = (self.now + 1) % len(self.data)
         self.world.api.records = self.data[self.now]
 
+    def rounds(self, chosen: Iterable[T], happens: Callable[[T], object]) -> int:
+        """Let something happen to runs, each with other data, until it does not; how often it did.
+
+        Each time the lake stays whole, and the next run heals it.
+        """
+        times = 0
+        for one in chosen:
+            self.change()
+            self.proxy.reset()
+            if not happens(one):
+                break
+            times += 1
+            assert self.damage() == []
+            self.heal()
+        return times
+
     def output(self) -> str:
         """The end of what the runs printed."""
         return (self.world.folder / "output.txt").read_text()[-3000:]
@@ -60,11 +77,12 @@ class Shaky:
         self.proxy.reset()
         return damage(self.world.lake, self.truths)
 
-    def heal(self) -> list[str]:
-        """What is wrong after another run, that nothing disturbs."""
+    def heal(self) -> None:
+        """Nothing is wrong after another run, that nothing disturbs."""
+        self.proxy.reset()
         assert self.run() == 0, self.output()
         assert Truth.of(self.world) == self.truths[self.now]
-        return [*self.damage(), *leavings(self.world.lake)]
+        assert [*self.damage(), *leavings(self.world.lake)] == []
 
 
 @pytest.fixture(scope="session")
@@ -115,10 +133,14 @@ def three_versions() -> tuple[list[Any], ...]:
 
 
 @pytest.fixture
-def tally(request: pytest.FixtureRequest) -> report.Tally:
-    """Where a test tells how many faults it injected and what was lost."""
-    tally: report.Tally = request.config.stash[report.TALLY]
-    return tally
+def tell(request: pytest.FixtureRequest) -> Callable[[str, int, str], None]:
+    """Where a test tells how many faults it injected, and how runs ended."""
+    rows = request.config.stash[report.ROWS]
+
+    def add(fault: str, times: int, ends: str) -> None:
+        rows[fault] = (times, ends)
+
+    return add
 
 
 @pytest.fixture
@@ -128,11 +150,11 @@ def every(request: pytest.FixtureRequest) -> bool:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.stash[report.TALLY] = report.Tally()
+    config.stash[report.ROWS] = {}
 
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     chosen = session.config.option
     if chosen.all_faults and exitstatus == 0 and not chosen.keyword:
         store = f"MinIO at {os.environ['MINIO_ENDPOINT']}" if "MINIO_ENDPOINT" in os.environ else ""
-        report.write(session.config.stash[report.TALLY], store or "the embedded one (SeaweedFS)")
+        report.write(session.config.stash[report.ROWS], store or "the embedded one (SeaweedFS)")

@@ -6,22 +6,15 @@ import re
 import ssl
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, Literal
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import Literal
+from urllib.parse import urlsplit
 
 import urllib3
 from typing_extensions import Self
 
-
-@dataclass(frozen=True)
-class Answer:
-    """Any answer of a store."""
-
-    status: int
-    body: bytes = b""
-    headers: Mapping[str, str] = field(default_factory=dict)
+from tests.answers import Answer, Request, serving
 
 
 class Refusal(Answer):
@@ -37,7 +30,7 @@ class Refusal(Answer):
         )
         told = {"x-minio-error-code": code} if code else {}
         kind = {"Content-Type": "application/xml"}
-        super().__init__(status, body.encode(), {**kind, **told, **(headers or {})})
+        super().__init__(body, status, {**kind, **told, **(headers or {})})
 
 
 Fault = Literal["", "drop", "cut"] | Answer | Callable[[Answer], Answer]
@@ -81,38 +74,15 @@ class StoreProxy:
         self.before: Callable[[Operation], Fault] = lambda operation: ""
         self.after: Callable[[Operation], object] = lambda operation: None
         self.target = target
+        self._context = context
         self._pool = urllib3.PoolManager(maxsize=64, retries=False)
         self._changed = threading.Condition()
         self._count = self._under_way = 0
-        proxy = self
-
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-            disable_nagle_algorithm = True  # else a body waits 40 ms for its headers' receipt
-
-            def answer(self) -> None:
-                proxy._answer(self)
-
-            do_GET = do_PUT = do_POST = do_DELETE = do_HEAD = answer
-
-            def log_message(self, *_: Any) -> None:
-                pass
-
-        class Server(ThreadingHTTPServer):
-            daemon_threads = True
-            request_queue_size = 128
-
-            def handle_error(self, *_: Any) -> None:
-                """A client that was killed, or a connection that was dropped on purpose."""
-
-        self._server = Server(("127.0.0.1", 0), Handler)
-        if context:
-            self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
 
     @property
     def endpoint(self) -> str:
         """`host:port` of the proxy."""
-        return f"127.0.0.1:{self._server.server_address[1]}"
+        return urlsplit(self._server.url).netloc
 
     def reset(self) -> None:
         """Count from 1 again, and pass everything on."""
@@ -140,66 +110,44 @@ class StoreProxy:
             self._changed.wait_for(lambda: self._under_way == 0, timeout=30)
 
     def __enter__(self) -> Self:
-        threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
+        self._stack = ExitStack()
+        self._server = self._stack.enter_context(serving(self._answer, "", self._context))
+        self._stack.callback(self._pool.clear)
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._pool.clear()
+        self._stack.close()
 
-    def _answer(self, handler: BaseHTTPRequestHandler) -> None:
-        body = handler.rfile.read(int(handler.headers.get("Content-Length") or 0))
-        with self._counted(handler) as operation:
+    def _answer(self, request: Request) -> Answer:
+        self._server.requests.clear()
+        with self._counted(request) as operation:
             fault = self.before(operation)
             if fault == "drop":
-                handler.close_connection = True
-                return
+                return Answer(status=0)
             if isinstance(fault, Answer):
-                self._send(handler, fault)
-                return
+                return fault
             response = self._pool.request(
-                handler.command,
-                f"http://{self.target}{handler.path}",
-                body=body,
-                headers=operation.headers,
+                request.method,
+                f"http://{self.target}{request.target}",
+                body=request.content,
+                headers=request.headers,
                 decode_content=False,
             )
             self.after(operation)
-        headers = {k: v for k, v in response.headers.items() if k.lower() not in NOT_PASSED_ON}
-        answer = Answer(response.status, response.data, headers)
-        size = response.headers.get("Content-Length") if handler.command == "HEAD" else None
-        changed = fault(answer) if callable(fault) else answer
-        self._send(handler, changed, size, cut=fault == "cut")
+        kept = NOT_PASSED_ON - ({"content-length"} if request.method == "HEAD" else set())
+        headers = {k: v for k, v in response.headers.items() if k.lower() not in kept}
+        answer = Answer(response.data, response.status, headers, cut=fault == "cut")
+        return fault(answer) if callable(fault) else answer
 
     @contextmanager
-    def _counted(self, handler: BaseHTTPRequestHandler) -> Iterator[Operation]:
+    def _counted(self, request: Request) -> Iterator[Operation]:
         with self._changed:
             self._count += 1
             self._under_way += 1
-            headers = dict(handler.headers)
-            operation = Operation(self._count, handler.command, handler.path, headers)
+            operation = Operation(self._count, request.method, request.target, request.headers)
         try:
             yield operation
         finally:
             with self._changed:
                 self._under_way -= 1
                 self._changed.notify_all()
-
-    def _send(
-        self,
-        handler: BaseHTTPRequestHandler,
-        answer: Answer,
-        size: str | None = None,
-        cut: bool = False,
-    ) -> None:
-        body = answer.body
-        handler.send_response_only(answer.status)
-        for name, value in answer.headers.items():
-            handler.send_header(name, value)
-        if answer.status != 204:
-            handler.send_header("Content-Length", size or str(len(body)))
-        handler.end_headers()
-        if handler.command != "HEAD":
-            handler.wfile.write(body[: len(body) // 2] if cut else body)
-        handler.close_connection = handler.close_connection or cut

@@ -7,41 +7,31 @@ import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
+from itertools import count
 from pathlib import Path
 
 import pytest
 
 from data.breweries.flow import FLOW
 from data.medallion.layers.silver.plan import content_of
+from sandbox import ROOT
 from tests.faults.conftest import LEASE_SECONDS
 from tests.faults.proxy import StoreProxy
-
-ROOT = Path(__file__).resolve().parents[2]
+from tests.programs import running
 
 
 @pytest.mark.parametrize("moment", ["before", pytest.param("after", marks=pytest.mark.slow)])
-def test_a_kill_at_every_store_operation(shaky, tally, every, moment):
-    step, kills, found = (1 if every else 43), 0, []
-    while True:
-        shaky.change()
-        number = 1 + kills * step
-        if not killed_at(shaky, number, moment):
-            break
-        kills += 1
-        found += shaky.damage() + shaky.heal()
+def test_a_kill_at_every_store_operation(shaky, tell, every, moment):
+    step = 1 if every else 43
+    kills = shaky.rounds(count(1, step), lambda number: killed_at(shaky, number, moment))
     assert kills * step > 60
-    assert found == []
-    tally.add(
-        f"SIGKILL {moment} a store operation, at each of them in turn",
-        kills,
-        len(found),
-        "killed; the next run completes",
-    )
+    fault = f"SIGKILL {moment} a store operation, at each of them in turn"
+    tell(fault, kills, "killed; the next run completes")
 
 
 def killed_at(shaky, number, moment):
     """Start a run and kill it at its store operation of that number; whether it came so far."""
-    shaky.proxy.reset()
     started = threading.Event()
     killed = threading.Event()
 
@@ -62,36 +52,31 @@ def killed_at(shaky, number, moment):
 
 
 @pytest.mark.slow
-def test_mage_killed_at_random_moments(shaky, tally, every):
-    chance, found, kills, times = random.Random(11), [], 0, 10 if every else 1
+def test_mage_killed_at_random_moments(shaky, tell, every):
+    chance, kills, times = random.Random(11), [], 10 if every else 1
     started = time.monotonic()
-    assert mage(shaky).wait() == 0
+    with mage(shaky) as whole:
+        assert whole.wait() == 0
     length = time.monotonic() - started
-    while kills < times:
-        shaky.change()
-        process = mage(shaky)
-        time.sleep(chance.uniform(0.4, 1) * length)
-        os.killpg(process.pid, signal.SIGKILL)
-        # One that had ended before was not killed.
-        kills += process.wait() == -signal.SIGKILL
-        found += shaky.damage() + shaky.heal()
-    assert found == []
+
+    def kill(_):
+        with mage(shaky) as process:
+            time.sleep(chance.uniform(0.4, 1) * length)
+            os.killpg(process.pid, signal.SIGKILL)
+            # One that had ended before was not killed.
+            kills.extend([True] * (process.wait() == -signal.SIGKILL))
+        return len(kills) <= times
+
+    shaky.rounds(count(), kill)
     ends = "killed; the next run completes"
-    tally.add("SIGKILL of the whole `mage run` at a random moment", times, len(found), ends)
+    tell("SIGKILL of the whole `mage run` at a random moment", times, ends)
 
 
 def mage(shaky):
     """The real command, in a process group of its own."""
     command = [Path(sys.executable).with_name("mage"), "run", "data", "breweries", "--test"]
     own = {"MINIO_ENDPOINT": shaky.proxy.endpoint, "LAKE_LEASE_SECONDS": str(LEASE_SECONDS)}
-    return subprocess.Popen(
-        command,
-        cwd=ROOT,
-        env={**os.environ, **own},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
+    return running(command, cwd=ROOT, env={**os.environ, **own}, stdout=subprocess.DEVNULL)
 
 
 # Where two runs could hurt each other most: each publish, and the removal of the version before.
@@ -126,21 +111,14 @@ def came_to(event, process):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("moment", ["before", "after"])
-def test_a_run_that_is_stopped_and_wakes_after_another_took_over(shaky, tally, every, moment):
-    stops, found = 0, []
-    for chosen in operations(every, 6, "publish of silver", "removal in silver"):
-        shaky.change()
-        if not stopped_at(shaky, chosen, moment):
-            break
-        stops += 1
-        found += shaky.damage() + shaky.heal()
+def test_a_run_that_is_stopped_and_wakes_after_another_took_over(shaky, tell, every, moment):
+    chosen = operations(every, 6, "publish of silver", "removal in silver")
+    stops = shaky.rounds(chosen, lambda operation: stopped_at(shaky, operation, moment))
     assert stops >= 2
-    assert found == []
-    tally.add(
+    tell(
         f"a run stopped {moment} a store operation for longer than its lease, while another "
         "published other data, and then woken",
         stops,
-        len(found),
         "one of the two publishes; the other may end with `VersionTaken`",
     )
 
@@ -151,7 +129,6 @@ def stopped_at(shaky, chosen, moment):
     Returns:
         Whether the run came to that operation.
     """
-    shaky.proxy.reset()
     started, stopped, woken = threading.Event(), threading.Event(), threading.Event()
 
     def stop(operation):
@@ -182,27 +159,24 @@ def stopped_at(shaky, chosen, moment):
 
 
 @pytest.mark.slow
-def test_a_slow_operation_of_one_run_while_another_wants_to_publish(shaky, tally, every):
-    held, found = 0, []
-    for chosen in operations(every, 10, *CRITICAL):
-        shaky.change()
-        if not held_at(shaky, chosen):
-            break
-        held += 1
-        found += shaky.damage() + shaky.heal()
-    assert held >= 3
-    assert found == []
-    tally.add(
+def test_a_slow_operation_of_one_run_while_another_wants_to_publish(shaky, tell, every):
+    def held(chosen):
+        if ends := met_at(shaky, chosen, wait=4):
+            # One whose lease was held up may be taken for dead.
+            assert ends in [(0, 0), (1, 0)], shaky.output()
+        return ends
+
+    times = shaky.rounds(operations(every, 10, *CRITICAL), held)
+    assert times >= 3
+    tell(
         "one store operation held up until another run, with other data, has ended or waits",
-        held,
-        len(found),
+        times,
         "they take turns; one whose lease is held up may end with `VersionTaken`",
     )
 
 
-def held_at(shaky, chosen):
-    """Hold one operation of a run while another runs; whether the run came to it."""
-    shaky.proxy.reset()
+def met_at(shaky, chosen, wait, **settings):
+    """Hold one operation of a run while another runs; how both end, if the first came to it."""
     held, go_on = threading.Event(), threading.Event()
 
     def hold(operation):
@@ -214,24 +188,21 @@ def held_at(shaky, chosen):
     shaky.proxy.before = hold
     first = shaky.start()
     if not came_to(held, first):
-        return False
+        return ()
     shaky.change()
     with StoreProxy(shaky.proxy.target) as other:
-        second = shaky.start(MINIO_ENDPOINT=other.endpoint)
-        second.join(4)
+        second = shaky.start(MINIO_ENDPOINT=other.endpoint, **settings)
+        second.join(wait)
         go_on.set()
         for process in (first, second):
             process.join(60)
-    # One whose lease was held up may be taken for dead.
-    assert first.exitcode in (0, 1), shaky.output()
-    assert second.exitcode == 0, shaky.output()
-    return True
+    return first.exitcode, second.exitcode
 
 
-def test_two_runs_at_once_take_turns(shaky, tally, every):
-    chance, found, times = random.Random(5), [], 15 if every else 1
-    for _ in range(times):
-        shaky.change()
+def test_two_runs_at_once_take_turns(shaky, tell, every):
+    chance, times = random.Random(5), 15 if every else 1
+
+    def both(_):
         first = shaky.start()
         time.sleep(chance.uniform(0, 1.2))
         shaky.change()
@@ -239,34 +210,27 @@ def test_two_runs_at_once_take_turns(shaky, tally, every):
         for process in (first, second):
             process.join(60)
         assert (first.exitcode, second.exitcode) == (0, 0), shaky.output()
-        found += shaky.damage() + shaky.heal()
-    assert found == []
-    tally.add("two runs at once, with other data", times, len(found), "they take turns")
+        return True
+
+    shaky.rounds(range(times), both)
+    tell("two runs at once, with other data", times, "they take turns")
 
 
-def test_a_run_that_must_not_wait_ends_with_a_sentence(shaky, tally):
-    process = shaky.start()
-    shaky.world.api.faults = type(shaky.world.api.faults)(rate_limit=0, latency_seconds=1)
-    time.sleep(0.5)
-    status = shaky.run(LAKE_TURN_LIMIT_SECONDS=0)
-    process.join(60)
-    shaky.world.api.faults = type(shaky.world.api.faults)(rate_limit=0)
-    assert sorted([status, process.exitcode]) == [0, 1]
+def test_a_run_that_must_not_wait_ends_with_a_sentence(shaky, tell):
+    fetched = CRITICAL["publish of bronze"]
+    assert met_at(shaky, fetched, wait=60, LAKE_TURN_LIMIT_SECONDS=0) == (0, 1), shaky.output()
     (log,) = shaky.world.logs("bronze").values()
     assert log["exception_type"] == "LeaseHeld"
     assert "Run again when it has ended" in log["message"]
-    found = shaky.damage() + shaky.heal()
-    assert found == []
-    tally.add(
-        "two runs at once, the second not to wait", 1, len(found), "`LeaseHeld` for the second"
-    )
+    shaky.heal()
+    tell("two runs at once, the second not to wait", 1, "`LeaseHeld` for the second")
 
 
 @pytest.mark.slow
-def test_a_reader_in_the_middle_is_not_failed_by_the_clean_up(shaky, tally, every):
-    lake, rounds = shaky.world.lake, 12 if every else 2
-    ended, reads, failures = threading.Event(), [], []
+def test_a_reader_in_the_middle_is_not_failed_by_the_clean_up(shaky, tell, every):
+    lake, times = shaky.world.lake, 12 if every else 2
     silvers = [{(e[0], e[1]) for e in truth.silver} for truth in shaky.truths]
+    ended = threading.Event()
 
     def read_all(version):
         found = {content_of(e) for e in version.objects if lake.read("silver", e)}
@@ -276,21 +240,21 @@ def test_a_reader_in_the_middle_is_not_failed_by_the_clean_up(shaky, tally, ever
         return found
 
     def read_on():
+        reads = []
         while not ended.is_set():
-            try:
-                reads.append(lake.read_current(FLOW.silver, read_all))
-            except Exception as error:
-                failures.append(error)
+            reads.append(lake.read_current(FLOW.silver, read_all))
+        return reads
 
-    reader = threading.Thread(target=read_on)
-    reader.start()
-    for _ in range(rounds):
-        shaky.change()
-        assert shaky.run() == 0, shaky.output()
-    ended.set()
-    reader.join()
-    assert failures == []
+    with ThreadPoolExecutor(1) as one:
+        reading = one.submit(read_on)
+        try:
+            for _ in range(times):
+                shaky.change()
+                assert shaky.run() == 0, shaky.output()
+        finally:
+            ended.set()
+        reads = reading.result()
     assert all(read in silvers for read in reads)
     assert len({frozenset(read) for read in reads}) >= 2
     ends = "it reads the old version or the new one, whole"
-    tally.add("a publish and clean-up under a slow reader", rounds, len(failures), ends)
+    tell("a publish and clean-up under a slow reader", times, ends)

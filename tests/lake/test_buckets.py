@@ -1,8 +1,9 @@
 """Where the buckets are: with a prefix, in a region, with their name in the host."""
 
+from typing import Any
+
 import pytest
 
-from data.medallion.errors import SettingError
 from data.medallion.lake.datasets import LAYERS
 from data.medallion.lake.versions import Lake
 from data.medallion.settings import LakeSettings
@@ -14,22 +15,15 @@ def test_buckets_have_the_prefix_of_the_settings(world):
     try:
         world.run()
         assert not any(world.keys(layer) for layer in LAYERS)
-        client = lake.store._client
-        assert {bucket.name for bucket in client.list_buckets()} >= {
+        store: Any = lake.store
+        assert {bucket.name for bucket in store._client.list_buckets()} >= {
             f"acme-{layer}" for layer in LAYERS
         }
         assert all(lake.store.listed(layer, "data/") for layer in LAYERS)
     finally:
         for layer in LAYERS:
             lake.store.remove(layer, list(lake.store.listed(layer, "")))
-            lake.store._client.remove_bucket(f"acme-{layer}")
-
-
-@pytest.mark.parametrize("prefix", ["Acme-", "-acme", "a_b", "a/b", "x" * 60])
-def test_a_prefix_that_no_bucket_has_is_refused(world, prefix):
-    world.set(LAKE_BUCKET_PREFIX=prefix)
-    with pytest.raises(SettingError, match="LAKE_BUCKET_PREFIX is not usable: must be how a"):
-        LakeSettings.load()
+            store._client.remove_bucket(f"acme-{layer}")
 
 
 def address(**settings):
@@ -37,7 +31,7 @@ def address(**settings):
     with pytest.MonkeyPatch.context() as patch:
         for name, value in {"MINIO_ACCESS_KEY": "k", "MINIO_SECRET_KEY": "s", **settings}.items():
             patch.setenv(name, value)
-        store = Lake.connect(LakeSettings.load()).store
+        store: Any = Lake.connect(LakeSettings.load()).store
     url = store._client._base_url.build(
         method="GET", region="sa-east-1", bucket_name=store._bucket("gold"), object_name="data/x"
     )
@@ -51,7 +45,7 @@ def test_a_bucket_stands_in_the_path_or_in_the_host():
     assert in_host == "http://acme-gold.store.example:9000/data/x"
 
 
-def test_a_store_on_aws():
+def test_a_store_on_aws_is_asked_in_its_region():
     ours = {"MINIO_ENDPOINT": "s3.amazonaws.com", "MINIO_SECURE": "true"}
     region = {"MINIO_REGION": "sa-east-1", "LAKE_BUCKET_PREFIX": "acme-"}
     assert address(**ours, **region) == "https://acme-gold.s3.sa-east-1.amazonaws.com/data/x"

@@ -15,46 +15,15 @@ from data.medallion.lake import logs
 from data.medallion.lake.errors import (
     ManifestMissing,
     ManifestTooNew,
-    ManifestUnreadable,
-    ObjectDiffers,
-    ObjectMissing,
     ObjectUnreadable,
 )
 from data.medallion.lake.manifest import StoredObject, check_seal, sealed, sha256
-from data.medallion.settings import LakeSettings
 from data.medallion.stages import GOLD, SILVER
 from data.medallion.step import Step
 from tests.conftest import raw_get
 
 CONTENT = b"0123456789" * 100_000
 ENTRY = StoredObject(key="data/x.bin", rows=10, bytes=len(CONTENT), sha256=sha256(CONTENT))
-
-
-def test_lines_are_those_of_the_content(world):
-    content = "\n".join(f"line {n} é" for n in range(200_000)).encode()
-    entry = StoredObject(key="data/lines", rows=0, bytes=len(content), sha256=sha256(content))
-    world.lake.store.put("bronze", entry.key, content)
-    assert list(world.lake.lines("bronze", entry)) == content.splitlines()
-
-
-def test_what_differs_from_the_manifest_is_told(world):
-    world.lake.store.put("bronze", ENTRY.key, CONTENT[:-1])
-    with pytest.raises(ObjectDiffers, match=f"bronze/{ENTRY.key} has sha256"):
-        world.lake.read("bronze", ENTRY)
-    world.lake.store.remove("bronze", [ENTRY.key, "never/there"])
-    with pytest.raises(ObjectMissing, match=f"bronze/{ENTRY.key} is missing"):
-        world.lake.read("bronze", ENTRY)
-
-
-@pytest.mark.parametrize(
-    "content",
-    [b"", b"{", b"[]", b"not json", b'{"manifest_version": 1}', b"\xff"],
-)
-def test_a_log_without_a_whole_entry_is_told(world, content):
-    world.lake.store.put("silver", FLOW.silver.manifest, content)
-    world.lake.store.put("silver", FLOW.silver.entry(1), content)
-    with pytest.raises(ManifestUnreadable, match="run the block transform_breweries again"):
-        world.lake.version(FLOW.silver)
 
 
 @pytest.mark.usefixtures("filled")
@@ -113,12 +82,13 @@ def test_a_missing_layer_names_the_block_to_run(world):
 
 
 def test_any_error_of_a_step_is_logged_with_its_attempt_and_without_secrets(world):
-    settings = LakeSettings.load()
+    world.set(BREWERIES_API_TOKEN="t-canary-1")
 
     def fail(step: Step):
-        raise RuntimeError(f"the key is {settings.secret_key.get_secret_value()}")
+        secrets = step.settings.lake.secret_key, step.settings.flow.api_token
+        raise RuntimeError(" and ".join(one.get_secret_value() for one in secrets))
 
-    with pytest.raises(SecretBlanked, match=r"^RuntimeError: the key is \*\*\*$") as caught:
+    with pytest.raises(SecretBlanked, match=r"^RuntimeError: \*\*\* and \*\*\*$") as caught:
         replace(SILVER, work=fail).run(
             FLOW, {"retry": {"attempts": 2}}, {"run": world.earlier_run, "rows_out": 3}
         )
@@ -126,33 +96,36 @@ def test_any_error_of_a_step_is_logged_with_its_attempt_and_without_secrets(worl
     log = world.logs("silver")[f"logs/{world.earlier_run}-transform_breweries.json"]
     assert log["attempt"] == 2
     assert log["working_on"] == {"run": world.earlier_run, "rows_out": 3}
-    assert log["message"] == "the key is ***"
-    assert "RuntimeError: the key is ***" in log["traceback"]
+    assert (log["flow"], log["message"]) == ("breweries", "*** and ***")
+    assert "RuntimeError: *** and ***" in log["traceback"]
+
+
+def spooled(world, run, layer="silver"):
+    """An error log that waits in the spool, and its file."""
+    dataset = {"silver": FLOW.silver, "gold": FLOW.gold[0]}[layer]
+    log = logs.describe(ValueError("x"), FLOW.name, dataset, run, 1, {})
+    file = Path(logs.keep(log, world.folder / "spool", None))
+    assert file == world.folder / "spool" / layer / f"{run}-{dataset.block}.json"
+    return log, file
 
 
 def test_spooled_logs_are_delivered_once(world):
-    spool = world.folder / "spool"
-    log = logs.describe(ValueError("x"), FLOW.name, FLOW.silver, "r", 1, {})
-    where = logs.keep(log, spool, None)
-    assert where == str(spool / "silver" / "r-transform_breweries.json")
-    assert logs.deliver(spool, world.lake.store) == 1
-    assert logs.deliver(spool, world.lake.store) == 0
+    log, _ = spooled(world, "r")
+    assert logs.deliver(world.folder / "spool", world.lake.store) == 1
+    assert logs.deliver(world.folder / "spool", world.lake.store) == 0
     assert world.logs("silver") == {"logs/r-transform_breweries.json": json.loads(json.dumps(log))}
 
 
 def test_two_runs_may_deliver_the_same_spool(world, monkeypatch):
-    spool = world.folder / "spool"
-    for number in range(3):
-        log = logs.describe(ValueError("x"), FLOW.name, FLOW.silver, f"r{number}", 1, {})
-        logs.keep(log, spool, None)
+    _, (_, second), _ = (spooled(world, f"r{number}") for number in range(3))
     put = world.lake.store.put
 
-    def put_and_lose_the_next(*arguments):
+    def put_and_lose_the_second(*arguments):
         put(*arguments)
-        (spool / "silver" / "r1-transform_breweries.json").unlink(missing_ok=True)
+        second.unlink(missing_ok=True)
 
-    monkeypatch.setattr(world.lake.store, "put", put_and_lose_the_next)
-    assert logs.deliver(spool, world.lake.store) == 2
+    monkeypatch.setattr(world.lake.store, "put", put_and_lose_the_second)
+    assert logs.deliver(world.folder / "spool", world.lake.store) == 2
 
 
 def test_a_spool_that_cannot_be_written_hides_no_error(world):
@@ -161,19 +134,9 @@ def test_a_spool_that_cannot_be_written_hides_no_error(world):
         world.run(test=False)
 
 
-def spooled(world, run, layer="silver"):
-    """An error log that waits in the spool."""
-    dataset = {"silver": FLOW.silver, "gold": FLOW.gold[0]}[layer]
-    logs.keep(
-        logs.describe(ValueError("x"), FLOW.name, dataset, run, 1, {}), world.folder / "spool", None
-    )
-    (file,) = (world.folder / "spool" / layer).glob(f"{run}-*.json")
-    return file
-
-
 @pytest.mark.parametrize("what", ["read", "list", "remove"])
 def test_a_spool_of_another_user_is_told_and_survived(world, monkeypatch, capsys, what):
-    theirs, ours = spooled(world, "theirs"), spooled(world, "ours", "gold")
+    (_, theirs), (_, ours) = spooled(world, "theirs"), spooled(world, "ours", "gold")
     real = {"read": Path.read_bytes, "list": Path.iterdir, "remove": os.access}[what]
 
     def refuse(path, *arguments):
@@ -211,27 +174,25 @@ def test_a_folder_that_takes_no_picture_fails_no_chart(world, capsys):
     assert "LAKE_VISUALIZATIONS" in said
 
 
-@pytest.mark.parametrize("content", [b"no parquet", b"PAR1" + bytes(40) + b"PAR1", b""])
+@pytest.mark.parametrize(
+    ("content", "key", "says"),
+    [
+        (b"no parquet", "", "{key} cannot be read"),
+        (b"PAR1" + bytes(40) + b"PAR1", "", "{key} cannot be read"),
+        (b"", "", "{key} cannot be read"),
+        (None, "data/breweries/elsewhere.parquet", "its key has no country and state"),
+    ],
+)
 @pytest.mark.usefixtures("filled")
-def test_an_object_that_is_named_but_no_parquet_is_told(world, content):
+def test_an_object_that_is_named_but_no_partition_in_parquet_is_told(world, content, key, says):
     manifest = world.manifest(FLOW.silver)
     first, *rest = manifest.objects
-    hostile = first.model_copy(update={"sha256": sha256(content), "bytes": len(content)})
-    world.lake.store.put("silver", first.key, content)
+    if content is None:
+        content = raw_get(world.lake, "silver", first.key)
+    hostile = StoredObject.of(key or first.key, first.rows, content)
+    world.lake.store.put("silver", hostile.key, content)
     world.publish_manifest(FLOW.silver, manifest.model_copy(update={"objects": (hostile, *rest)}))
-    with pytest.raises(ObjectUnreadable, match=f"{first.key} cannot be read"):
-        GOLD.run(FLOW, {}, {"run": world.earlier_run})
-
-
-@pytest.mark.usefixtures("filled")
-def test_an_object_without_a_location_is_told(world):
-    manifest = world.manifest(FLOW.silver)
-    first, *rest = manifest.objects
-    content = raw_get(world.lake, "silver", first.key)
-    world.lake.store.put("silver", "data/breweries/elsewhere.parquet", content)
-    hostile = first.model_copy(update={"key": "data/breweries/elsewhere.parquet"})
-    world.publish_manifest(FLOW.silver, manifest.model_copy(update={"objects": (hostile, *rest)}))
-    with pytest.raises(ObjectUnreadable, match="its key has no country and state"):
+    with pytest.raises(ObjectUnreadable, match=says.format(key=hostile.key)):
         GOLD.run(FLOW, {}, {"run": world.earlier_run})
 
 

@@ -88,7 +88,7 @@ class Run:
 
     def _live(self) -> None:
         try:
-            publish(Lake(self), self.run, self.data, self._made_from, self._bronze)  # type: ignore[arg-type]
+            publish(Lake(self), self.run, self.data, self._made_from, self._bronze)
         except VersionTaken:
             pass
         except Killed:
@@ -101,7 +101,7 @@ class Run:
 
 def publish(lake: Lake, run: str, data: Data, made_from: str, bronze: list[int]) -> None:
     """What the block of silver does: the objects, then the log, then what tidies up."""
-    writer = Writer.of(FlowContext(lake, None, STATIONS), SILVER, run, None, made_from)  # type: ignore[arg-type]
+    writer = Writer.of(FlowContext(lake, None, STATIONS), SILVER, run, None, made_from)
     source = Source(key=STATIONS.bronze.entry(bronze[-1]), sha256="")
     before = {content_of(e): e for e in (writer.previous.objects if writer.previous else ())}
     objects = []

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 
 import pytest
 
 from data.breweries.flow import FLOW
-from monitoring.look import connect
+from monitoring import look as looking
+from monitoring.look import LakeLook
+from monitoring.watch import Watch
 from tests.monitoring.seen import Seen
 
 
@@ -21,10 +24,12 @@ def pytest_collection_modifyitems(items):
 
 @pytest.fixture
 def see(request):
-    """Starts exporters, and ends them."""
+    """Starts exporters, and ends them: of the lake, or of what a look sees anew at each request."""
 
-    def start(*watched):
-        seen = Seen(connect(), watched or (FLOW,))
+    def start(*watched, look=None, **how):
+        watched = watched or (FLOW,)
+        look = look or partial(looking.look, looking.connect(), watched)
+        seen = Seen(Watch(look, LakeLook.none(watched), **{"fresh": 0, "patience": 60, **how}))
         request.addfinalizer(seen.exporter.server_close)
         request.addfinalizer(seen.exporter.shutdown)
         return seen

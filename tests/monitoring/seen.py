@@ -4,50 +4,52 @@ from __future__ import annotations
 
 import threading
 import time
-from functools import partial
 
 import requests
 from prometheus_client.parser import text_string_to_metric_families
 
 from data.breweries.flow import FLOW
 from data.medallion.lake.datasets import LAYERS
-from monitoring.look import LakeLook, look
+from monitoring.metrics import LAYER_METRICS
 from monitoring.server import Exporter
-from monitoring.watch import Watch
 from tests.faults.runs import through_blocks
+
+OF_LAYERS = {
+    (metric.name.removeprefix("lake_"), layer) for metric in LAYER_METRICS for layer in LAYERS
+}
 
 
 class Seen:
-    """An exporter that looks anew at each request, and what it answers of a dataset."""
+    """An exporter, and what it answers of a dataset."""
 
-    def __init__(self, lake, watched):
-        watch = Watch(partial(look, lake, watched), LakeLook.none(watched), fresh=0, patience=60)
+    def __init__(self, watch):
         self.exporter = Exporter(("127.0.0.1", 0), watch)
         threading.Thread(target=self.exporter.serve_forever, args=(0.02,), daemon=True).start()
 
-    def text(self):
-        answer = requests.get(f"{self.exporter.url}/metrics", timeout=60)
-        assert answer.ok
-        return answer.text
+    def get(self, path):
+        return requests.get(f"{self.exporter.url}{path}", timeout=60)
 
     def metrics(self, dataset=FLOW.name):
-        """Values by name without the prefix, and by layer where there is one."""
+        """Values by name without the prefix, and by layer where there is one; none is missing."""
+        answer = self.get("/metrics")
+        assert answer.ok
         found = {}
-        for family in text_string_to_metric_families(self.text()):
+        for family in text_string_to_metric_families(answer.text):
             for sample in family.samples:
                 labels = dict(sample.labels)
                 if labels.pop("dataset", dataset) == dataset:
                     found[(family.name.removeprefix("lake_"), *labels.values())] = sample.value
+        assert found.keys() >= OF_LAYERS
         return found
 
-    def json(self, path):
-        return requests.get(f"{self.exporter.url}{path}", timeout=60).json()
-
     def error(self, layer, dataset=FLOW.name):
-        return self.json("/errors")[dataset][layer]
+        return self.get("/errors").json()[dataset][layer]
+
+    def health(self):
+        return self.get("/healthz").json()
 
     def problem(self, layer, dataset=FLOW.name):
-        return self.json("/healthz")["datasets"][dataset][layer]
+        return self.health()["datasets"][dataset][layer]
 
 
 def put(world, layer, key, content):

@@ -7,20 +7,16 @@ from __future__ import annotations
 
 import json
 import os
-import random
 import shutil
-import signal
-import socket
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from email import message_from_bytes, policy
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -30,13 +26,16 @@ from aiosmtpd.controller import Controller
 from typing_extensions import Self
 
 from compose import monitoring, passwords
+from sandbox import ROOT
 from sandbox.breweries.api import LocalBreweryApi
 from sandbox.faults import Faults
 from sandbox.store import embedded_store
+from tests import programs
+from tests.answers import Answer, Request, serving
+from tests.programs import free_port
 from tests.waiting import wait_for
 from tests.world import breweries
 
-ROOT = Path(__file__).resolve().parents[2]
 SHIPPED = ROOT / "monitoring"
 SECRETS = {
     "MINIO_READER_ACCESS_KEY": "reader",
@@ -47,35 +46,20 @@ STATIONS_TOO = "tests.monitoring.stations"
 """The module of an exporter that watches a second dataset."""
 
 
-def free_port(below: int = 1 << 16) -> int:
-    while True:
-        with socket.socket() as probe:
-            wanted = random.randrange(10_000, below) if below < 1 << 16 else 0
-            with suppress(OSError):
-                probe.bind(("127.0.0.1", wanted))
-                port: int = probe.getsockname()[1]
-                return port
-
-
 @contextmanager
-def running(command: list[str], log: Path, ready: str) -> Iterator[subprocess.Popen[bytes]]:
-    """A server in a process group of its own, once an address of it answers."""
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            command, cwd=ROOT, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
-        )
-    try:
-        wait_for(lambda: answers(ready) or process.poll() is not None, 60, 0.1)
+def running(log: Path, ready: str, *command: object) -> Iterator[str]:
+    """A server at a free address, which stands for ADDRESS, once what is to be ready answers."""
+    port = free_port()
+    address = f"127.0.0.1:{port}"
+    words = [str(word).replace("ADDRESS", address).replace("PORT", str(port)) for word in command]
+    with (
+        log.open("wb") as output,
+        programs.running(words, cwd=ROOT, stdout=output, stderr=output) as process,
+    ):
+        url = ready.replace("ADDRESS", address)
+        wait_for(lambda: answers(url) or process.poll() is not None, 60, 0.1)
         assert process.poll() is None, log.read_text()
-        yield process
-    finally:
-        if process.poll() is None:
-            os.killpg(process.pid, signal.SIGTERM)
-        try:
-            process.wait(20)
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
+        yield address
 
 
 def answers(url: str) -> bool:
@@ -85,13 +69,10 @@ def answers(url: str) -> bool:
         return False
 
 
-@contextmanager
-def exporter(folder: Path, module: str = "monitoring") -> Iterator[str]:
+def exporter(folder: Path, module: str = "monitoring") -> AbstractContextManager[str]:
     """The exporter on the store of this process' settings: its `host:port`."""
-    address = f"127.0.0.1:{free_port()}"
-    command = [sys.executable, "-m", module, "--port", address.split(":")[1]]
-    with running(command, folder / "exporter.log", f"http://{address}/healthz"):
-        yield address
+    log, ready = folder / "exporter.log", "http://ADDRESS/healthz"
+    return running(log, ready, sys.executable, "-m", module, "--port", "PORT")
 
 
 def write_alertmanager(folder: Path, **settings: str) -> Path:
@@ -103,22 +84,17 @@ def write_alertmanager(folder: Path, **settings: str) -> Path:
     return folder / "alertmanager.yml"
 
 
-@contextmanager
-def alertmanager(folder: Path, **settings: str) -> Iterator[str]:
+def alertmanager(folder: Path, **settings: str) -> AbstractContextManager[str]:
     """Alertmanager with some settings of .env: its `host:port`."""
     file = write_alertmanager(folder, **settings)
-    address = f"127.0.0.1:{free_port()}"
-    command = [
-        "prometheus-alertmanager",
-        *(f"--config.file={file}", f"--storage.path={folder / 'alertmanager'}"),
-        *(f"--web.listen-address={address}", "--cluster.listen-address="),
-    ]
-    with running(command, folder / "alertmanager.log", f"http://{address}/-/ready"):
-        yield address
+    return running(
+        folder / "alertmanager.log", "http://ADDRESS/-/ready", "prometheus-alertmanager",
+        f"--config.file={file}", f"--storage.path={folder / 'alertmanager'}",
+        "--web.listen-address=ADDRESS", "--cluster.listen-address=",
+    )  # fmt: skip
 
 
-@contextmanager
-def prometheus(folder: Path, **addresses: str) -> Iterator[str]:
+def prometheus(folder: Path, **addresses: str) -> AbstractContextManager[str]:
     """Prometheus with the shipped configuration, its targets at some addresses: its `host:port`.
 
     The addresses are of `exporter`, `minio` and `alertmanager`.
@@ -129,14 +105,11 @@ def prometheus(folder: Path, **addresses: str) -> Iterator[str]:
         text = text.replace(f"[{target}:{port}]", f"[{json.dumps(addresses[target])}]")
     (folder / "prometheus.yml").write_text(text.replace("/run/monitoring", str(folder)))
     shutil.copy(SHIPPED / "prometheus" / "rules.yml", folder)
-    address = f"127.0.0.1:{free_port()}"
-    command = [
-        "prometheus",
-        *(f"--config.file={folder / 'prometheus.yml'}", f"--web.listen-address={address}"),
+    return running(
+        folder / "prometheus.log", "http://ADDRESS/-/ready", "prometheus",
+        f"--config.file={folder / 'prometheus.yml'}", "--web.listen-address=ADDRESS",
         f"--storage.tsdb.path={folder / 'prometheus'}",
-    ]
-    with running(command, folder / "prometheus.log", f"http://{address}/-/ready"):
-        yield address
+    )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -182,49 +155,46 @@ def pipeline(folder: Path) -> Iterator[Pipeline]:
         yield Pipeline(api, store, folder)
 
 
+def settings_of(url: str, port: int) -> dict[str, str]:
+    """What .env would say to have messages sent to an address, and mail to a port."""
+    return {
+        "ALERT_SLACK_URL": f"{url}/slack",
+        "ALERT_WEBHOOK_URL": f"{url}/gateway",
+        "ALERT_EMAIL_TO": "owner@example.org",
+        "ALERT_EMAIL_FROM": "lake@example.org",
+        "ALERT_SMTP_HOST": "127.0.0.1",
+        "ALERT_SMTP_PORT": str(port),
+        "ALERT_SMTP_STARTTLS": "false",
+    }
+
+
 class Messages:
     """A Slack-like address, a gateway's, and a mail server, which keep what they are sent."""
 
     def __init__(self) -> None:
         self.posts: dict[str, list[Any]] = {"/slack": [], "/gateway": []}
         self.mails: list[Any] = []
-        kept = self
+        self._stack = ExitStack()
 
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["Content-Length"]))
-                kept.posts[self.path].append(json.loads(body))
-                self.send_response(200)
-                self.end_headers()
-                self.wfile.write(b"ok")  # Slack says so, and Alertmanager 0.27 and later reads it
+    def __enter__(self) -> Self:
+        self.url = self._stack.enter_context(serving(self._keep, "")).url
+        handler = SimpleNamespace(handle_DATA=self._keep_mail)
+        smtp = Controller(handler, hostname="127.0.0.1", port=free_port())
+        smtp.start()
+        self._stack.callback(smtp.stop)
+        self.settings = settings_of(self.url, smtp.port)
+        return self
 
-            def log_message(self, *_: Any) -> None:
-                pass
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
 
-        class Mail:
-            async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:
-                kept.mails.append(message_from_bytes(envelope.content, policy=policy.default))
-                return "250 OK"
+    def _keep(self, request: Request) -> Answer:
+        self.posts[request.path].append(json.loads(request.content))
+        return Answer("ok")  # Slack says so, and Alertmanager 0.27 and later reads it
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._smtp = Controller(Mail(), hostname="127.0.0.1", port=free_port())
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self._server.server_address[1]}"
-
-    @property
-    def settings(self) -> dict[str, str]:
-        """What .env would say to have messages sent here."""
-        return {
-            "ALERT_SLACK_URL": f"{self.url}/slack",
-            "ALERT_WEBHOOK_URL": f"{self.url}/gateway",
-            "ALERT_EMAIL_TO": "owner@example.org",
-            "ALERT_EMAIL_FROM": "lake@example.org",
-            "ALERT_SMTP_HOST": "127.0.0.1",
-            "ALERT_SMTP_PORT": str(self._smtp.port),
-            "ALERT_SMTP_STARTTLS": "false",
-        }
+    async def _keep_mail(self, server: Any, session: Any, envelope: Any) -> str:
+        self.mails.append(message_from_bytes(envelope.content, policy=policy.default))
+        return "250 OK"
 
     @property
     def titles(self) -> dict[str, list[str]]:
@@ -251,13 +221,3 @@ class Messages:
 
         wait_for(everywhere, 180, 0.2)
         return found
-
-    def __enter__(self) -> Self:
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
-        self._smtp.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._smtp.stop()
-        self._server.shutdown()
-        self._server.server_close()

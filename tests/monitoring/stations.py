@@ -8,9 +8,10 @@ from dataclasses import replace
 from data.breweries.flow import FLOW
 from data.medallion.flow import Blocks, Chart
 from data.medallion.lake.datasets import Dataset
-from data.medallion.lake.manifest import Check, Manifest, Source, StoredObject, now, sealed
+from data.medallion.lake.manifest import Check, Manifest, StoredObject, now, sealed
 from data.medallion.lake.versions import Lake
 from monitoring import __main__
+from tests import reports
 
 STATIONS = replace(
     FLOW,
@@ -23,27 +24,12 @@ STATIONS = replace(
 
 def manifest(dataset: Dataset, rows: int) -> Manifest:
     """One of so many rows."""
-    return Manifest(
-        flow=STATIONS.name,
-        layer=dataset.layer,
-        dataset=dataset.name,
-        version=1,
-        oldest=1,
-        run="20261122T193000Z-4f2a9c",
-        snapshot="20261122T193000Z-4f2a9c",
-        created_at=now(),
-        published_at=now(),
-        source=Source(key="k", sha256="0" * 64),
-        objects=(StoredObject(key=f"{dataset.prefix}a", rows=rows, bytes=9, sha256="0" * 64),),
-        rows_in=rows,
-        rows_out=rows,
-        rows_rejected=0,
-        rows_duplicate=0,
-        checks=(Check(name="rows", expected=rows, found=rows),),
-        seconds=1.5,
-        code_version="1",
-        libraries={},
-    )
+    stored = StoredObject(key=f"{dataset.prefix}a", rows=rows, bytes=9, sha256="0" * 64)
+    check = Check(name="rows", expected=rows, found=rows)
+    moment = now()
+    told = {"created_at": moment, "published_at": moment, "objects": (stored,), "checks": (check,)}
+    rows_of_it = {"rows_in": rows, "rows_out": rows}
+    return reports.manifest(dataset, flow=STATIONS.name, version=1, **told, **rows_of_it)
 
 
 def publish(lake: Lake, dataset: Dataset, rows: int) -> None:

@@ -29,10 +29,7 @@ def provisioned(kind):
 
 
 def test_what_is_committed_is_what_the_code_makes():
-    pytest.importorskip(
-        "grafana_foundation_sdk",
-        reason=OLD_PYTHON,
-    )
+    pytest.importorskip("grafana_foundation_sdk", reason=OLD_PYTHON)
     from monitoring.grafana.__main__ import files
 
     committed = {
@@ -43,12 +40,14 @@ def test_what_is_committed_is_what_the_code_makes():
 
 
 @pytest.mark.parametrize("name", BOARDS)
-def test_a_dashboard_is_found_by_its_own_fixed_name(name):
+def test_a_dashboard_is_found_by_its_own_fixed_name_and_marks_where_alerts_fire(name):
     board = BOARDS[name]
     assert board["uid"] == f"lake-{name}" and "id" not in board
     assert board["title"] and board["description"] and board["tags"] == ["lake"]
     assert not board["editable"]
     assert (board["time"], board["refresh"]) == ({"from": "now-7d", "to": "now"}, "1m")
+    (annotation,) = board["annotations"]["list"]
+    assert annotation["enable"] and annotation["target"]["expr"] == 'ALERTS{alertstate="firing"}'
 
 
 def test_pages_ask_of_the_datasets_that_are_there_and_of_no_other():
@@ -59,13 +58,6 @@ def test_pages_ask_of_the_datasets_that_are_there_and_of_no_other():
         assert dataset["refresh"] == 1, "a new dataset is there when the page is opened"
     assert asked["overview"]["multi"] and asked["overview"]["current"]["value"] == "$__all"
     assert not asked["layer"]["multi"] and not asked["layer"]["includeAll"]
-
-
-@pytest.mark.parametrize("found", dict.fromkeys(templates()), ids=lambda found: found.place)
-def test_what_is_asked_of_a_layer_is_of_the_chosen_datasets(found):
-    assert not re.findall(
-        r"\blake_(?:layer|run|drift)_\w+\b(?!{dataset=~\"\$dataset\",layer=)", found.text
-    )
 
 
 @pytest.mark.parametrize("name", BOARDS)
@@ -82,16 +74,13 @@ def test_what_to_do_is_in_the_docs(name):
 
 def test_a_panel_turns_red_where_its_alert_fires():
     seen = set()
-    for board in BOARDS.values():
-        for panel in panels(board):
-            told = panel["fieldConfig"]["defaults"]
-            named = [alert for alert in ALERTS if alert in panel["description"]]
-            if told["unit"] != "percentunit" or not named:
-                continue
-            (alert,) = named
-            numbers = map(float, re.findall(r"(?<![\w.])\d+(?:\.\d+)?(?![\w.])", ALERTS[alert]))
-            assert told["thresholds"]["steps"][-1]["value"] in numbers, panel["title"]
-            seen.add(alert)
+    for panel in (panel for board in BOARDS.values() for panel in panels(board)):
+        told = panel["fieldConfig"]["defaults"]
+        for alert in ALERTS.keys() & set(re.findall(r"\w+", panel["description"])):
+            if told["unit"] == "percentunit":
+                numbers = map(float, re.findall(r"(?<![\w.])\d+(?:\.\d+)?(?![\w.])", ALERTS[alert]))
+                assert told["thresholds"]["steps"][-1]["value"] in numbers, panel["title"]
+                seen.add(alert)
     assert seen == {"StaleData", "RejectedRows", "VolumeFall"}
 
 
@@ -121,15 +110,11 @@ def test_there_is_one_data_source_and_all_name_it():
 
 
 @pytest.mark.parametrize("found", dict.fromkeys(templates()), ids=lambda found: found.place)
-def test_every_metric_that_is_asked_for_is_there(found):
+def test_what_is_asked_is_a_metric_of_the_chosen_datasets(found):
     asked = set(METRIC.findall(found.text))
     assert asked and asked <= OURS | minio_metrics() | {"ALERTS"}
-
-
-@pytest.mark.parametrize("name", BOARDS)
-def test_alerts_are_marked_where_they_fire(name):
-    (annotation,) = BOARDS[name]["annotations"]["list"]
-    assert annotation["enable"] and annotation["target"]["expr"] == 'ALERTS{alertstate="firing"}'
+    of_a_layer = r"\blake_(?:layer|run|drift)_\w+\b"
+    assert not re.findall(of_a_layer + r"(?!{dataset=~\"\$dataset\",layer=)", found.text)
 
 
 def test_links_lead_somewhere():
@@ -158,15 +143,10 @@ def test_the_stack_gives_grafana_what_it_is_told_of():
 
 def test_grafana_asks_nobody_outside_and_lets_nobody_in():
     told = COMPOSE["grafana"]["environment"]
-    for name in (
-        "GF_AUTH_ANONYMOUS_ENABLED",
-        "GF_USERS_ALLOW_SIGN_UP",
-        "GF_ANALYTICS_REPORTING_ENABLED",
-        "GF_ANALYTICS_CHECK_FOR_UPDATES",
-        "GF_ANALYTICS_CHECK_FOR_PLUGIN_UPDATES",
-        "GF_NEWS_NEWS_FEED_ENABLED",
-    ):
-        assert told[name] == "false"
+    asks = ("REPORTING_ENABLED", "CHECK_FOR_UPDATES", "CHECK_FOR_PLUGIN_UPDATES")
+    off = {"GF_AUTH_ANONYMOUS_ENABLED", "GF_USERS_ALLOW_SIGN_UP", "GF_NEWS_NEWS_FEED_ENABLED"}
+    off |= {f"GF_ANALYTICS_{name}" for name in asks}
+    assert {told[name] for name in off} == {"false"}
     assert told["GF_SECURITY_DISABLE_GRAVATAR"] == "true"
     assert told["GF_PLUGINS_PREINSTALL_DISABLED"] == "true"
     assert not any("PASSWORD" in name and not name.endswith("__FILE") for name in told)

@@ -6,8 +6,10 @@ import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import requests
@@ -17,13 +19,13 @@ from data.medallion.lake.batches import in_threads
 from data.medallion.lake.datasets import LAYERS
 from monitoring import errorlog, schedule
 from monitoring.look import LakeLook
-from monitoring.metrics import LAYER_METRICS, table
+from monitoring.metrics import table
 from monitoring.watch import Watch
 from sandbox import ROOT
 from tests.faults.proxy import StoreProxy
 from tests.faults.runs import through_blocks
 from tests.monitoring.seen import log_of, next_second, only_failed, only_unreadable, put, run
-from tests.programs import needs_promtool
+from tests.programs import needs_promtool, running
 from tests.waiting import wait_for
 
 
@@ -45,8 +47,6 @@ def test_an_empty_lake_is_zeros_and_no_series_is_missing(world, seen, missing):
     with without_buckets(world.lake, *missing):
         metrics = seen.metrics()
     assert metrics["up",] == 1
-    names = {metric.name.removeprefix("lake_") for metric in LAYER_METRICS}
-    assert {(name, layer) for name in names for layer in LAYERS} <= metrics.keys()
     for (name, *layer), value in metrics.items():
         assert not layer or value == (name == "layer_up"), name
 
@@ -197,12 +197,7 @@ def test_a_log_that_is_not_as_ours(world, see):
 def test_a_clock_that_is_off_misleads_nobody(world, seen, year):
     """What blocks write of time is theirs; the order is that of the store."""
     next_second()
-    put(
-        world,
-        "silver",
-        f"logs/{year}0101T000000Z-ffffff-{FLOW.silver.block}.json",
-        json.dumps({"time": year}),
-    )
+    put(world, "silver", log_of(f"{year}0101T000000Z-ffffff"), json.dumps({"time": year}))
     next_second()
     run()
     assert not only_failed(seen.metrics())
@@ -246,10 +241,10 @@ def test_the_store_goes_down_and_comes_back(world, see, store):
                 assert down[name, layer] == before[name, layer]
         look = "look_timestamp_seconds"
         assert down[look,] == before[look,]
-        assert proxy.endpoint in seen.json("/healthz")["store"]
+        assert proxy.endpoint in seen.health()["store"]
         proxy.reset()
         assert seen.metrics()["up",] == 1
-        assert seen.json("/healthz")["store"] == "ok"
+        assert seen.health()["store"] == "ok"
 
 
 # -- the store, and whoever asks -----------------------------------------------------------------
@@ -286,114 +281,101 @@ def test_refused_keys_are_not_a_store_that_is_down(world, see):
     assert only_unreadable(metrics) == set(LAYERS)
 
 
-def test_many_who_ask_share_one_look():
-    looks = []
+class Slow:
+    """A look that ends when the test says so."""
 
-    def look_slowly(before):
-        looks.append(before)
-        time.sleep(0.3)
-        return before
+    def __init__(self, **found):
+        self.gives = replace(LakeLook.none([FLOW]), problem="", **found)
+        self.looks, self.go_on = [], threading.Event()
 
-    watch = Watch(look_slowly, LakeLook.none([FLOW]), fresh=0.5)
-    asking = [threading.Thread(target=watch.newest) for _ in range(20)]
-    for thread in asking:
-        thread.start()
-    for thread in asking:
-        thread.join()
+    def __call__(self, before):
+        self.looks.append(before)
+        self.go_on.wait(60)
+        return self.gives
+
+
+def test_many_who_ask_share_one_look_until_it_is_old():
+    look = Slow()
+    watch = Watch(look, look.gives, fresh=3600)
+    with ThreadPoolExecutor(20) as many:
+        asking = [many.submit(watch.newest) for _ in range(20)]
+        wait_for(lambda: look.looks, pause=0.02)
+        look.go_on.set()
+    assert {asked.result() is look.gives for asked in asking} == {True}
     watch.newest()
-    assert len(looks) == 1
-    time.sleep(0.6)
+    assert len(look.looks) == 1
+    watch._ended -= 3600
     watch.newest()
-    assert len(looks) == 2
-
-
-def test_a_look_that_takes_long_is_not_waited_for():
-    go_on, ended = threading.Event(), threading.Event()
-
-    def look_slowly(before):
-        go_on.wait(60)
-        ended.set()
-        return before
-
-    first = replace(LakeLook.none([FLOW]), problem="")
-    watch = Watch(look_slowly, first, patience=0.1)
-    assert watch.newest() is first
-    assert not ended.is_set()
-    go_on.set()
+    assert len(look.looks) == 2
 
 
 def test_a_store_that_lets_a_look_take_too_long_is_down():
-    go_on = threading.Event()
-
-    def look_slowly(before):
-        go_on.wait(10)
-        return before
-
-    first = replace(LakeLook.none([FLOW]), problem="", succeeded=1.0)
-    watch = Watch(look_slowly, first, fresh=0, patience=0.1, stalled=0.3)
-    assert watch.newest().up
-    stalled = wait_for(lambda: not watch.newest().up and watch.newest(), 5, 0.05)
+    look = Slow(succeeded=1.0)
+    watch = Watch(look, look.gives, fresh=0, patience=0.1, stalled=60)
+    assert watch.newest() is look.gives  # nobody waits for it
+    watch._stalled = 0.1
+    stalled: Any = wait_for(lambda: not watch.newest().up and watch.newest(), 60, 0.05)
     layers = [seen for of_dataset in stalled.datasets.values() for seen in of_dataset.values()]
     assert not stalled.up and not any(seen.up for seen in layers)
     assert stalled.succeeded == 1.0
-    go_on.set()
-    wait_for(lambda: watch.newest().up, 5)
+    look.go_on.set()
+    wait_for(lambda: watch.newest().up, 60, 0.05)
+
+
+def test_a_store_of_a_large_lake_rests_between_looks_and_is_not_taken_for_stalled():
+    """A look at it takes long; whoever asks meanwhile has the look before."""
+    look = Slow(seconds=6.0)
+    watch = Watch(look, look.gives, fresh=0, patience=0.05, stalled=0.01)
+    assert watch.newest().up and watch.newest().up
+    look.go_on.set()
+    wait_for(lambda: watch._ended, 60, 0.02)
+    assert watch.newest() is look.gives
+    assert len(look.looks) == 1
 
 
 def test_the_command_serves_and_says_where(world):
-    process = subprocess.Popen(
-        [f"{ROOT}/.venv/bin/python", "-m", "monitoring", "--port", "0"],
-        cwd=ROOT, stdout=subprocess.PIPE, text=True,
-    )  # fmt: skip
-    try:
-        assert process.stdout
+    command = [f"{ROOT}/.venv/bin/python", "-m", "monitoring", "--port", "0"]
+    with running(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
         url = process.stdout.readline().split()[-1]
-        assert "lake_up 1.0" in requests.get(url, timeout=10).text
-    finally:
-        process.terminate()
-        assert process.wait(10) == 0
-        process.stdout.close()
+        assert "lake_up 1.0" in requests.get(url, timeout=60).text
+    assert process.returncode == 0
 
 
 @needs_promtool
 @pytest.mark.usefixtures("filled")
 def test_promtool_finds_nothing_to_mend(world, seen):
     done = subprocess.run(
-        ["promtool", "check", "metrics"], input=seen.text(), capture_output=True, text=True
+        ["promtool", "check", "metrics"],
+        input=seen.get("/metrics").text,
+        capture_output=True,
+        text=True,
     )
     assert done.returncode == 0 and not done.stdout + done.stderr
 
 
+def triggers(*intervals, **more):
+    active = {"schedule_type": "time", "status": "active", **more}
+    return json.dumps({"triggers": [{**active, "schedule_interval": each} for each in intervals]})
+
+
 @pytest.mark.parametrize(
-    ("told", "seconds"),
+    ("text", "seconds"),
     [
-        ("@daily", 86_400), ("@hourly", 3600), ("*/30 * * * *", 1800),
-        ("0 6 * * 1-5", 3 * 86_400), ("@always_on", 0), ("nonsense", 0),
+        (triggers("@daily"), 86_400),
+        (triggers("@hourly"), 3600),
+        (triggers("*/30 * * * *"), 1800),
+        (triggers("0 6 * * 1-5"), 3 * 86_400),
+        (triggers("@once", "@daily", "@weekly"), 86_400),
+        (triggers("@daily", status="inactive"), 0),
+        *((triggers(never), 0) for never in ("@always_on", "nonsense")),
+        *((unusable, 0) for unusable in ("", "triggers", "triggers: [{}]", ": :", None)),
     ],
-)  # fmt: skip
-def test_how_often_a_run_is_due(tmp_path, told, seconds):
-    file = tmp_path / "triggers.yaml"
-    trigger = {"schedule_type": "time", "status": "active", "schedule_interval": told}
-    file.write_text(json.dumps({"triggers": [trigger]}))
-    assert schedule.interval(file) == seconds
-    file.write_text(json.dumps({"triggers": [{**trigger, "status": "inactive"}]}))
-    assert schedule.interval(file) == 0
-
-
-def test_a_trigger_without_turns_stands_in_no_other_s_way(tmp_path):
-    file = tmp_path / "triggers.yaml"
-    active = {"schedule_type": "time", "status": "active"}
-    triggers = [{**active, "schedule_interval": told} for told in ("@once", "@daily", "@weekly")]
-    file.write_text(json.dumps({"triggers": triggers}))
-    assert schedule.interval(file) == 86_400
-
-
-@pytest.mark.parametrize("text", ["", "triggers", "triggers: [{}]", ": :", None])
-def test_a_trigger_file_that_cannot_be_read_is_no_schedule(tmp_path, text):
+)
+def test_how_often_a_run_is_due(tmp_path, text, seconds):
     file = tmp_path / "triggers.yaml"
     if text is not None:
         file.write_text(text)
-    assert schedule.interval(file) == 0
+    assert schedule.interval(file) == seconds
 
 
 def test_the_list_in_the_docs_is_that_of_the_code():
@@ -403,13 +385,11 @@ def test_the_list_in_the_docs_is_that_of_the_code():
 
 def test_keys_in_a_log_or_a_problem_are_not_passed_on(world, see, store):
     told = {"message": f"the key {store['MINIO_SECRET_KEY']}", "run": store["MINIO_ACCESS_KEY"]}
-    put(world, "silver", log_of("x"), json.dumps(told).encode())
-    world.lake.store.put(
-        "gold", log_of("y", FLOW.gold[0]), f"no JSON: {store['MINIO_SECRET_KEY']}".encode()
-    )
+    put(world, "silver", log_of("x"), json.dumps(told))
+    put(world, "gold", log_of("y", FLOW.gold[0]), f"no JSON: {store['MINIO_SECRET_KEY']}")
     seen = see()
     assert seen.error("silver")["message"] == "the key ***"
     for path in ("/errors", "/healthz", "/metrics", "/nowhere"):
-        text = requests.get(f"{seen.exporter.url}{path}", timeout=10).text
+        text = seen.get(path).text
         assert store["MINIO_SECRET_KEY"] not in text
         assert store["MINIO_ACCESS_KEY"] not in text

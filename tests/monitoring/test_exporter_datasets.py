@@ -24,13 +24,8 @@ def both(world, see):
 
 @pytest.mark.usefixtures("filled")
 def test_two_datasets_are_told_apart(world, both):
-    for dataset, rows in (
-        (STATIONS.bronze, 7),
-        (STATIONS.silver, 5),
-        *((g, 2) for g in STATIONS.gold),
-    ):
-        publish(world.lake, dataset, rows)
-    publish(world.lake, STATIONS.chart_dataset, 2)
+    for dataset in STATIONS.datasets:
+        publish(world.lake, dataset, {"bronze": 7, "silver": 5, "gold": 2}[dataset.layer])
     ours, theirs = both.metrics(), both.metrics(STATIONS.name)
     assert not only_unreadable(ours) and not only_unreadable(theirs)
     assert [theirs["run_output_rows", layer] for layer in LAYERS] == [7, 5, 2]
@@ -71,7 +66,7 @@ def test_what_is_wrong_with_one_dataset_is_not_the_other_s(world, both):
     put_version(world.lake, STATIONS.silver, b"{")
     assert not only_unreadable(both.metrics())
     assert only_unreadable(both.metrics(STATIONS.name)) == {"silver"}
-    assert both.problem("silver") == "ok" == both.json("/healthz")["store"]
+    assert both.problem("silver") == "ok" == both.health()["store"]
     assert STATIONS.silver.entry(1) in both.problem("silver", STATIONS.name)
     put_version(world.lake, FLOW.silver, b"{")
     assert only_unreadable(both.metrics()) == {"silver"}
@@ -98,7 +93,7 @@ def test_what_is_no_dataset_s_is_counted(world, seen):
     assert not only_failed(metrics) and not only_unreadable(metrics)
     assert [metrics["unowned_error_logs", layer] for layer in LAYERS] == [0, 2, 0]
     assert [metrics["unowned_objects", layer] for layer in LAYERS] == [0, 0, 2]
-    assert seen.json("/healthz")["unowned"]["silver"] == {
+    assert seen.health()["unowned"]["silver"] == {
         "objects": 0, "error_logs": 2, "newest": "silver/logs/strange",
     }  # fmt: skip
 

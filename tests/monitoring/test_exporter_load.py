@@ -7,85 +7,36 @@ import re
 import socket
 import subprocess
 import sys
-import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
 import pytest
 import requests
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
-from prometheus_client.parser import text_string_to_metric_families
 
 from data.breweries.flow import FLOW
 from data.medallion.lake.datasets import LAYERS
 from data.medallion.lake.manifest import NO_SEAL, Manifest, sealed, sha256
 from monitoring import look
-from monitoring.look import LakeLook, connect
-from monitoring.metrics import LAYER_METRICS
-from monitoring.server import Exporter
-from monitoring.watch import Watch
 from sandbox import ROOT
 from tests.faults.proxy import StoreProxy
 from tests.monitoring.stations import manifest, publish, put_version
+from tests.programs import running
 from tests.waiting import wait_for
 
 PATIENCE = 10  # seconds: Prometheus' own, unless it is told otherwise
 MEMORY_MIB = 512  # of the exporter's container
 
-NONE = LakeLook.none([FLOW])
 LOG = f"logs/a-{FLOW.gold[0].block}.json"
 MANIFEST = sealed(manifest(FLOW.silver, 5))
 
 
 @pytest.fixture
-def serve(request):
-    """Serves what a look sees, anew at each request."""
-
-    def start(look, first=NONE, **how):
-        exporter = Exporter(("127.0.0.1", 0), Watch(look, first, **{"fresh": 0, **how}))
-        threading.Thread(target=exporter.serve_forever, args=(0.02,), daemon=True).start()
-        request.addfinalizer(exporter.server_close)
-        request.addfinalizer(exporter.shutdown)
-        return exporter
-
-    return start
-
-
-@pytest.fixture
-def exporter(world, serve):
-    return serve(partial(look.look, connect(), [FLOW]))
-
-
-@pytest.fixture
-def page(serve):
+def page(see):
     """An exporter of a lake that nobody has looked at."""
-    return serve(lambda before: before)
-
-
-def metrics(exporter):
-    """Values by name and layer; each series must be there."""
-    answer = requests.get(f"{exporter.url}/metrics", timeout=PATIENCE)
-    assert answer.ok
-    found = {
-        (sample.name.removeprefix("lake_"), *labels_of(sample)): sample.value
-        for family in text_string_to_metric_families(answer.text)
-        for sample in family.samples
-    }
-    names = {metric.name.removeprefix("lake_") for metric in LAYER_METRICS}
-    assert {(name, layer) for name in names for layer in LAYERS} <= found.keys()
-    return found
-
-
-def labels_of(sample):
-    return [value for name, value in sample.labels.items() if name != "dataset"]
-
-
-def told(exporter, path):
-    return requests.get(f"{exporter.url}{path}", timeout=PATIENCE).json()
+    return see(look=lambda before: before)
 
 
 # -- whatever the lake holds ----------------------------------------------------------------------
@@ -127,17 +78,17 @@ NOT_UNDERSTOOD = {
 
 
 @pytest.mark.parametrize(("kind", "rows"), [*((kind, 5) for kind in NOT_UNDERSTOOD), ("cut", 0)])
-def test_a_version_that_cannot_be_is_told_of_and_nothing_else_fails(world, exporter, kind, rows):
+def test_a_version_that_cannot_be_is_told_of_and_nothing_else_fails(world, seen, kind, rows):
     if rows:
         publish(world.lake, FLOW.silver, rows)
-        assert metrics(exporter)["run_output_rows", "silver"] == rows
+        assert seen.metrics()["run_output_rows", "silver"] == rows
     put_version(world.lake, FLOW.silver, NOT_UNDERSTOOD[kind])
-    found = metrics(exporter)
+    found = seen.metrics()
     assert [found["layer_up", layer] for layer in LAYERS] == [1, 0, 1]
     assert not any(found["layer_failed", layer] for layer in LAYERS)
     assert found["run_output_rows", "silver"] == rows, "the last that could be read"
     assert found["layer_last_success_timestamp_seconds", "silver"] > 0
-    said = told(exporter, "/healthz")["datasets"][FLOW.name]["silver"]
+    said = seen.problem("silver")
     key = FLOW.silver.entry(2 if rows else 1)
     assert said.startswith(f"silver/{key} ") and len(said) < 1000
 
@@ -165,39 +116,37 @@ FIELDS = st.dictionaries(st.sampled_from([*Manifest.model_fields, "time", "block
 
 @given(FIELDS, ODD, st.binary(max_size=100), st.booleans())
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_no_manifest_and_no_log_keeps_it_from_answering(
-    world, exporter, fields, value, tail, whole
-):
+def test_no_manifest_and_no_log_keeps_it_from_answering(world, seen, fields, value, tail, whole):
     manifest = {**json.loads(MANIFEST), **fields}
     text = json.dumps(manifest if whole else value).replace("Infinity", "1e999")
     put_version(world.lake, FLOW.silver, sealed_text(text))
     world.lake.store.put("gold", LOG, json.dumps({"message": value, **fields}).encode() + tail)
     world.lake.store.put("bronze", f"logs/b-{FLOW.bronze.block}.json", text.encode())
-    found = metrics(exporter)
+    found = seen.metrics()
     assert found["up",] == 1 and found["layer_failed", "gold"] == 1
-    assert told(exporter, "/errors")[FLOW.name]["gold"]["failure"]
-    assert told(exporter, "/healthz")["store"] == "ok"
+    assert seen.error("gold")["failure"]
+    assert seen.health()["store"] == "ok"
 
 
-def test_a_version_is_read_once(world, serve, store):
+def test_a_version_is_read_once(world, see, store):
     with StoreProxy(store["MINIO_ENDPOINT"]) as proxy:
         operations = []
         proxy.after = operations.append
         world.set(MINIO_ENDPOINT=proxy.endpoint)
-        exporter = serve(partial(look.look, connect(), [FLOW]))
+        seen = see()
         for rows in (5, 6):
             publish(world.lake, FLOW.silver, rows)
             for _ in range(2):
-                assert metrics(exporter)["run_output_rows", "silver"] == rows
+                assert seen.metrics()["run_output_rows", "silver"] == rows
     read = [o.path for o in operations if "?" not in o.path]
     assert read == [f"/silver/{FLOW.silver.entry(number)}" for number in (1, 2)]
 
 
-def test_a_manifest_that_is_too_large_to_look_at_is_not_read(world, exporter, monkeypatch):
+def test_a_manifest_that_is_too_large_to_look_at_is_not_read(world, seen, monkeypatch):
     monkeypatch.setattr(look, "LARGEST_MANIFEST", 100)
     put_version(world.lake, FLOW.silver, b"x" * 1234)
-    assert metrics(exporter)["layer_up", "silver"] == 0
-    assert "has 1,234 bytes" in told(exporter, "/healthz")["datasets"][FLOW.name]["silver"]
+    assert seen.metrics()["layer_up", "silver"] == 0
+    assert "has 1,234 bytes" in seen.problem("silver")
 
 
 def of_objects(count):
@@ -210,61 +159,22 @@ def of_objects(count):
     return manifest_with(objects=f"[{objects}]", rows_out="1200000")
 
 
-ALONE = """
-from functools import partial
-from data.medallion.project import load_all
-from monitoring.look import LakeLook, connect, look
-from monitoring.server import Exporter
-from monitoring.watch import Watch
-
-flows = load_all()
-watch = Watch(partial(look, connect(), flows), LakeLook.none(flows), fresh=0)
-exporter = Exporter(("127.0.0.1", 0), watch)
-print(exporter.url, flush=True)
-exporter.serve_forever()
-"""
-
-
 @pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="no /proc to see memory in")
 def test_a_manifest_of_300_000_objects_fits_in_the_container(world):
     put_version(world.lake, FLOW.silver, of_objects(300_000))
-    process = subprocess.Popen(
-        [sys.executable, "-c", ALONE], cwd=ROOT, stdout=subprocess.PIPE, text=True
-    )
-    try:
-        url = process.stdout.readline().strip()
+    command = [sys.executable, "-m", "monitoring", "--port", "0"]
+    with running(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+        url = process.stdout.readline().split()[-1]
 
         def rows():
-            text = requests.get(f"{url}/metrics", timeout=PATIENCE).text
+            text = requests.get(url, timeout=PATIENCE).text
             return float(re.search(r'(?m)^lake_run_output_rows{.*layer="silver"} (.*)$', text)[1])
 
         wait_for(lambda: rows() == 1_200_000, 60)
         status = Path(f"/proc/{process.pid}/status").read_text()
-    finally:
-        process.terminate()
-        process.wait(10)
-        process.stdout.close()
     peak = int(re.search(r"VmHWM:\s+(\d+) kB", status)[1]) / 1024
     assert peak < 0.75 * MEMORY_MIB
-
-
-def test_a_store_of_a_large_lake_rests_between_looks_and_is_not_taken_for_stalled():
-    """A look at it takes long; whoever asks meanwhile has the look before."""
-    large = replace(NONE, problem="", seconds=6.0)
-    looks, go_on = [], threading.Event()
-
-    def look(before):
-        looks.append(before)
-        go_on.wait(5)
-        return large
-
-    watch = Watch(look, large, fresh=0, patience=0.05, stalled=0.01)
-    assert watch.newest().up and watch.newest().up
-    go_on.set()
-    wait_for(lambda: watch._ended, 5, 0.02)
-    assert watch.newest() is large
-    assert len(looks) == 1
 
 
 # -- whoever asks ---------------------------------------------------------------------------------
@@ -274,17 +184,17 @@ def test_200_scrapes_at_once_wait_for_nobody_who_says_nothing(page):
     """One after the other, the silent would keep them for ten minutes."""
 
     def scrape(_):
-        return requests.get(f"{page.url}/metrics", timeout=120).ok
+        return page.get("/metrics").ok
 
     with ExitStack() as silent, ThreadPoolExecutor(200) as many:
         for _ in range(60):
-            silent.enter_context(socket.create_connection(page.server_address))
+            silent.enter_context(socket.create_connection(page.exporter.server_address))
         assert all(many.map(scrape, range(200)))
 
 
-def raw(exporter, sent):
+def raw(page, sent):
     """The status line and the rest of the answer to some bytes."""
-    with socket.create_connection(exporter.server_address, PATIENCE) as client:
+    with socket.create_connection(page.exporter.server_address, PATIENCE) as client:
         client.sendall(sent)
         client.shutdown(socket.SHUT_WR)
         with client.makefile("rb") as answer:
@@ -317,7 +227,7 @@ def test_any_request_is_answered(page, kind, capfd):
     if kind == "HEAD":
         assert re.search(rb"Content-Length: [1-9]", rest) and rest.endswith(b"\r\n\r\n")
     assert not capfd.readouterr().err
-    assert metrics(page)
+    assert page.metrics()
 
 
 MEDIA = st.sampled_from(["application/openmetrics-text", "text/plain", "*/*", ""])
@@ -337,14 +247,14 @@ def test_no_accept_header_keeps_it_from_answering(page, media, version, escaping
 def test_clients_that_hang_up_are_nobody_s_loss(page, capfd):
     for sent in (b"", b"GET /met", NAMED, NAMED + b"\r\n"):
         for _ in range(10):
-            with socket.create_connection(page.server_address) as client:
+            with socket.create_connection(page.exporter.server_address) as client:
                 client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
                 client.sendall(sent)  # and reset
-    assert metrics(page)
+    assert page.metrics()
     assert not capfd.readouterr().err
 
 
-def test_what_nobody_foresaw_is_a_sentence_and_the_next_request_is_answered(serve, capfd):
+def test_what_nobody_foresaw_is_a_sentence_and_the_next_request_is_answered(see, capfd):
     fails = [True]
 
     def look(before):
@@ -352,9 +262,9 @@ def test_what_nobody_foresaw_is_a_sentence_and_the_next_request_is_answered(serv
             raise KeyError("half a \ud800 pair")
         return before
 
-    exporter = serve(look)
-    answer = requests.get(f"{exporter.url}/metrics", timeout=PATIENCE)
+    seen = see(look=look)
+    answer = seen.get("/metrics")
     assert answer.status_code == 500
     assert answer.json()["error"].startswith("The exporter failed (KeyError: ")
     assert "KeyError" in capfd.readouterr().err
-    assert metrics(exporter)
+    assert seen.metrics()

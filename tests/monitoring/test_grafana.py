@@ -3,9 +3,8 @@
 import os
 import re
 import shutil
-import threading
 import time
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import urlsplit
 
 import pytest
 import requests
@@ -13,6 +12,7 @@ import requests
 from compose import monitoring
 from data.breweries.flow import FLOW
 from data.medallion.lake.datasets import LAYERS
+from tests.answers import Answer, serving
 from tests.monitoring.boards import METRIC, ROOT, SAMPLES, expressions
 from tests.monitoring.servers import SECRETS, exporter, prometheus, write_alertmanager
 from tests.monitoring.stations import put_version
@@ -24,41 +24,6 @@ pytestmark = needs_prometheus
 REAL_MINIO = "MINIO_ENDPOINT" in os.environ
 NOBODY = "127.0.0.1:9"
 NO_DATA = "ALERTS{", "max by(alertname"  # as long as nothing fires, which the dashboards say
-
-
-class RecordedMinio(ThreadingHTTPServer):
-    """Answers as a real MinIO did after a run of the pipeline, and after the next one."""
-
-    daemon_threads = True
-
-    def __init__(self):
-        self.answer, self.next_answer = (file.read_text().splitlines(True) for file in SAMPLES)
-        super().__init__(("127.0.0.1", 0), RecordedHandler)
-
-    def __enter__(self):
-        threading.Thread(target=self.serve_forever, daemon=True).start()
-        return self
-
-    def __exit__(self, *_):
-        self.shutdown()
-        self.server_close()
-
-    @property
-    def address(self):
-        return f"127.0.0.1:{self.server_port}"
-
-
-class RecordedHandler(BaseHTTPRequestHandler):
-    def do_GET(self):
-        of_buckets = self.path.endswith("/bucket")
-        told = [x for x in self.server.answer if x.startswith("minio_bucket_") == of_buckets]
-        self.send_response(200)
-        self.send_header("Content-Type", "text/plain; version=0.0.4")  # Prometheus 3 wants one
-        self.end_headers()
-        self.wfile.write("".join(told).encode())
-
-    def log_message(self, *_):
-        pass
 
 
 class Asked:
@@ -99,14 +64,23 @@ def test_every_expression_gives_data_and_a_renamed_metric_is_seen(world, tmp_pat
     if REAL_MINIO:
         (tmp_path / "policies").mkdir()
         real_reader(tmp_path / "policies")
-    with RecordedMinio() as recorded, exporter(tmp_path) as seen:
-        minio = os.environ["MINIO_ENDPOINT"] if REAL_MINIO else recorded.address
+    recorded = [file.read_text().splitlines(True) for file in SAMPLES]
+
+    def answer(request):
+        """Answers as a real one did after a run of the pipeline, and after the next one."""
+        of_buckets = request.path.endswith("/bucket")
+        told = [line for line in recorded[0] if line.startswith("minio_bucket_") == of_buckets]
+        # Prometheus 3 wants a type.
+        return Answer("".join(told), headers={"Content-Type": "text/plain; version=0.0.4"})
+
+    with serving(answer, "") as stand_in, exporter(tmp_path) as seen:
+        minio = os.environ["MINIO_ENDPOINT"] if REAL_MINIO else urlsplit(stand_in.url).netloc
         addresses = {"exporter": seen, "minio": minio, "alertmanager": NOBODY}
         with prometheus(tmp_path, **addresses) as address:
             ask = Asked(address)
             new = ask.when("rate(lake_up[1m]) and on() sum(rate(minio_s3_requests_total[1m]))")
             world.run()
-            recorded.answer = recorded.next_answer
+            recorded.pop(0)
             after = ask.when(
                 f"(count(lake_run_output_rows > 0) == {len(LAYERS)}) "
                 "and on() (sum(rate(minio_s3_requests_total[1m])) > 0) "

@@ -23,9 +23,10 @@ from monitoring.zabbix.__main__ import main
 from monitoring.zabbix.setup import TEMPLATE, TEMPLATE_NAME
 from tests.faults.runs import through_blocks
 from tests.monitoring.seen import log_of
-from tests.monitoring.servers import STATIONS_TOO, Messages, exporter, free_port, pipeline
+from tests.monitoring.servers import STATIONS_TOO, Messages, exporter, pipeline, settings_of
 from tests.monitoring.stations import STATIONS
 from tests.monitoring.zabbix import PASSWORD, VERSIONS, Zabbix, set_up, zabbix
+from tests.programs import free_port
 from tests.waiting import wait_for
 
 MINUTE = 60
@@ -244,7 +245,8 @@ def what_cannot_be_is_a_sentence(page):
 
 def a_way_that_is_no_longer_set_is_taken_away_and_others_stay(page):
     asked = Zabbix(page)
-    assert set_up(page, "http://127.0.0.1:1", **Messages().settings).returncode == 0
+    ways = settings_of("http://127.0.0.1:9", 25)
+    assert set_up(page, "http://127.0.0.1:1", **ways).returncode == 0
     (added,) = asked.ask("mediatype.get", filter={"name": "SMS"}, output=["mediatypeid"])
     (user,) = asked.ask("user.get", filter={"username": "lake"}, selectMedias="extend")
     media = [{"mediatypeid": one["mediatypeid"], "sendto": one["sendto"]} for one in user["medias"]]

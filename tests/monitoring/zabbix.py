@@ -15,7 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from monitoring.zabbix.api import ask, log_in
-from tests.monitoring.servers import ROOT, free_port, running
+from sandbox import ROOT
+from tests.monitoring.servers import running
+from tests.programs import free_port
 
 POSTGRES = max(Path("/usr/lib/postgresql").glob("*/bin/pg_ctl"), default=Path("pg_ctl")).parent
 
@@ -123,13 +125,12 @@ def _page(folder: Path, shipped: Path, database: Path) -> Iterator[str]:
     for source in copy.glob("include/classes/core/CConfigFile.php"):
         source.write_text(source.read_text().replace(CONFIGURATION, str(file)))
     file.write_text(PAGE_SETTINGS.replace("SOCKET", str(database)))
-    address = f"127.0.0.1:{free_port()}"
     settings = {"max_execution_time": 300, "post_max_size": "16M", "max_input_time": 300}
-    command = [
-        *("env", "PHP_CLI_SERVER_WORKERS=4", "php", "-S", address, "-t", str(copy)),
+    with running(
+        folder / "page.log", "http://ADDRESS/index.php",
+        *("env", "PHP_CLI_SERVER_WORKERS=4", "php", "-S", "ADDRESS", "-t", copy),
         *(word for name, value in settings.items() for word in ("-d", f"{name}={value}")),
-    ]
-    with running(command, folder / "page.log", f"http://{address}/index.php"):
+    ) as address:  # fmt: skip
         yield f"http://{address}"
 
 
@@ -143,13 +144,13 @@ def _server(folder: Path, program: Path, database: Path, page: str) -> Iterator[
         "DBName": "zabbix",
         "DBUser": "zabbix",
         "ListenIP": "127.0.0.1",
-        "ListenPort": free_port(below=1 << 15),  # it takes no higher one
+        "ListenPort": free_port(),  # it takes none above 32,767
         "LogType": "console",
         "PidFile": folder / "zabbix_server.pid",
         "SocketDir": folder,
     }
     file.write_text("".join(f"{name}={value}\n" for name, value in settings.items()))
-    with running([str(program), "-f", "-c", str(file)], folder / "server.log", page):
+    with running(folder / "server.log", page, program, "-f", "-c", file):
         yield
 
 

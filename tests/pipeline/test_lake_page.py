@@ -86,7 +86,7 @@ def test_it_names_every_object_and_no_other(lake, written):
     assert not {name for name in names if not any(fits(name, key) for key in found)}
 
 
-def test_manifests(lake):
+def test_a_manifest_has_the_fields_that_it_tells_of_and_counts_each_row(lake):
     bronze, silver, gold, chart = (
         content(lake, dataset.layer, dataset.manifest) for dataset in FLOW.datasets
     )
@@ -109,7 +109,7 @@ def test_manifests(lake):
     assert all(check["expected"] == check["found"] for check in checks)
 
 
-def test_objects_and_copies(lake, written):
+def test_each_dataset_has_the_objects_and_copies_of_its_row(lake, written):
     for dataset, row in zip(FLOW.datasets, table(PAGE.section("Versions")), strict=True):
         layer, (name,), objects, fixed = row[0], *map(named, row[1:])
         assert (layer, name) == (dataset.layer, dataset.name)
@@ -122,7 +122,7 @@ def test_objects_and_copies(lake, written):
             assert raw_get(lake.lake, layer, copy.key) == lake.lake.read(layer, copy.object)
 
 
-def test_rejected(lake):
+def test_each_record_that_cannot_be_used_is_kept_with_its_reason(lake):
     rejected = content(lake, "silver", FLOW.rejected)
     bronze = content(lake, "bronze", FLOW.bronze.object)
     assert {row["reason"]: row["record"] for row in rejected} == UNUSABLE
@@ -131,7 +131,7 @@ def test_rejected(lake):
     assert set(reasons) >= UNUSABLE.keys()
 
 
-def test_changes(lake):
+def test_the_report_of_changes_has_the_fields_that_it_tells_of(lake):
     changes = content(lake, "silver", FLOW.changes)
     told = [name for row in CHANGED for name in named(row[0])]
     assert set(changes) == set(told) - {"before_readable"}

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shlex
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
@@ -22,7 +20,8 @@ from data.medallion.lake.runs import RUN
 from tests.compose.stack import copy
 from tests.docs.code import TARGETS
 from tests.docs.pages import ROOT, page
-from tests.programs import OLD_PYTHON, environment
+from tests.monitoring.servers import answers
+from tests.programs import OLD_PYTHON, environment, free_port, running
 from tests.waiting import wait_for
 
 pytestmark = pytest.mark.waits  # first, so that few processes make its demo
@@ -52,18 +51,12 @@ def run(folder: Path, command: str) -> str:
     return done.stdout
 
 
-@contextmanager
-def running(folder: Path, command: str) -> Iterator[subprocess.Popen[str]]:
+def until_ctrl_c(folder: Path, command: str) -> AbstractContextManager[subprocess.Popen[str]]:
     """A command that runs until Ctrl-C."""
-    with subprocess.Popen(
-        shlex.split(command), cwd=folder, env=environment(), text=True,
-        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True,
-    ) as process:  # fmt: skip
-        try:
-            yield process
-        finally:
-            os.killpg(process.pid, signal.SIGINT)
-            process.wait(60)
+    return running(
+        shlex.split(command), signal.SIGINT, cwd=folder, env=environment(), text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
 
 
 def files(folder: Path) -> set[Path]:
@@ -107,7 +100,7 @@ def without_the_last_number(line: str) -> str:
 def served(checkout, demo) -> Iterator[Path]:
     """The file that says where the store of the demo's lake is, as long as it runs."""
     file = checkout / ".sandbox" / "demo" / "store.env"
-    with running(checkout, "make store LAKE=demo"):
+    with until_ctrl_c(checkout, "make store LAKE=demo"):
         wait_for(file.exists, pause=0.2)
         yield file
     wait_for(lambda: not file.exists(), pause=0.2)
@@ -158,8 +151,7 @@ def test_report_makes_the_page_of_a_lake(checkout, demo):
 
 def test_api_serves_ones_own_records(checkout):
     (checkout / "own.json").write_text('[{"id": "own"}]')
-    with running(checkout, 'make api ARGS="--dataset own.json --port 0"') as server:
-        assert server.stdout
+    with until_ctrl_c(checkout, 'make api ARGS="--dataset own.json --port 0"') as server:
         url = server.stdout.readline().split()[0].removeprefix("BREWERIES_API_URL=")
         answer = requests.get(url, headers={"Accept": "application/json"}, timeout=10)
     assert answer.json() == [{"id": "own"}]
@@ -168,21 +160,11 @@ def test_api_serves_ones_own_records(checkout):
 @pytest.mark.slow
 def test_web_serves_mages_page(checkout, world):
     world.set(MAGE_DATA_DIR=world.folder / "mage")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    with running(checkout, "make web WEB_PORT=" + str(port)) as server:
-        assert server.stdout
-        printed = [server.stdout.readline() for _ in range(5)]
-        assert f"http://127.0.0.1:{port}/pipelines/breweries/edit" in "".join(printed)
-        wait_for(lambda: answers(f"http://127.0.0.1:{port}/sign-in"))
-
-
-def answers(address: str) -> bool:
-    try:
-        return requests.get(address, timeout=5).ok
-    except requests.RequestException:
-        return False
+    page = f"http://127.0.0.1:{(port := free_port())}"
+    with until_ctrl_c(checkout, f"make web WEB_PORT={port}") as server:
+        printed = "".join(server.stdout.readline() for _ in range(5))
+        assert f"{page}/pipelines/breweries/edit" in printed
+        wait_for(lambda: answers(f"{page}/sign-in"))
 
 
 def test_help_lists_every_target(checkout):
@@ -217,10 +199,7 @@ def test_format_mends(checkout):
 
 
 def test_dashboards_are_those_that_are_committed(checkout):
-    pytest.importorskip(
-        "grafana_foundation_sdk",
-        reason=OLD_PYTHON,
-    )
+    pytest.importorskip("grafana_foundation_sdk", reason=OLD_PYTHON)
     folder = checkout / "monitoring" / "grafana" / "dashboards"
     (folder / "old.json").write_text("{}")
     run(checkout, "make dashboards")

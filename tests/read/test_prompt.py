@@ -77,7 +77,7 @@ def test_a_signal_from_elsewhere_ends_it(prompt, busy):
         assert ended(terminal) == 128 + signal.SIGTERM
 
 
-def test_what_a_newcomer_types(prompt, tmp_path):
+def test_a_newcomer_is_answered_and_finds_it_in_the_history(prompt, tmp_path):
     with prompt() as terminal:
         for typed, shown in [
             ("help", "Ctrl-C ends"),

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 from functools import partial
@@ -20,7 +21,6 @@ from data.medallion.lake.manifest import sealed
 from data.medallion.lake.runs import new_run
 from data.medallion.lake.s3 import S3Store
 from data.medallion.read.__main__ import main
-from tests.story import named, publish
 
 pytestmark = pytest.mark.server
 FLOWS = ("--flow", "breweries")
@@ -47,7 +47,7 @@ def asked(capfd, *arguments):
         ("SELECT name, id FROM silver WHERE false", "name,id\n"),
     ],
 )
-def test_sql(past, capfd, query, shows):
+def test_a_query_is_answered(past, capfd, query, shows):
     status, told = asked(capfd, "sql", "--query", query)
     assert status == 0 and shows in told.out, told.err
 
@@ -132,23 +132,14 @@ def test_what_cannot_be_is_one_sentence(past, capfd, arguments, says):
     assert told.err.count("\n") == 1 and told.out == ""
 
 
-def test_without_duckdb(past, capfd, monkeypatch):
+def test_without_duckdb_a_sentence_says_what_to_install(past, capfd, monkeypatch):
     monkeypatch.delitem(sys.modules, "data.medallion.read.sql", raising=False)
     monkeypatch.setitem(sys.modules, "duckdb", None)
     status, told = asked(capfd, "sql", "--query", "SELECT 1")
     assert status == 1 and told.err.startswith("sql needs duckdb, which is not installed here")
 
 
-def test_an_odd_record_breaks_no_table(small, capfd):
-    odd = {"id": "9", "name": "half \ud800", "country": "Land", "state_province": "North"}
-    small.api.records = [*named("A", 1), {**odd, "x": 10**400}, "\udfff"]
-    publish(drawn=False)
-    query = "SELECT count(record->>'name') FROM bronze; SELECT record FROM rejected"
-    status, told = asked(capfd, "sql", "--query", query, "--format", "table")
-    assert status == 0 and "4" in told.out and "\ufffd" in told.out, told.err
-
-
-def test_versions_and_changes(past, capfd):
+def test_versions_are_listed_and_compared(past, capfd):
     _, told = asked(capfd, "versions")
     lines = [line.split() for line in told.out.splitlines()[1:]]
     assert [line[0] for line in lines] == ["1", "2", "3"]
@@ -165,13 +156,13 @@ def test_versions_and_changes(past, capfd):
     _, told = asked(capfd, *period)
     assert "\nremoved:\n" in told.out and "\nchanged:\n" in told.out and ", Another, " in told.out
     _, told = asked(capfd, "changes", "--end", past.snapshots[0])
-    assert "  added                 60" in told.out and "all rows count as added" in told.out
+    assert re.search("  added +60", told.out) and "all rows count as added" in told.out
 
 
 # -- make check ---
 
 
-def test_a_whole_lake(past, capsys):
+def test_a_lake_without_a_finding_is_whole(past, capsys):
     status, told = asked(capsys, "check")
     assert status == 0 and told.out.endswith("The lake is whole.\n"), told.out
     paths = [dataset.path for dataset in FLOW.datasets]
@@ -238,14 +229,9 @@ def test_what_is_wrong_is_found_with_its_remedy(past, damaged, capsys):
         (FLOW.silver, {"manifest_version": 4}, "to the release that wrote it"),
     ],
 )
-def test_a_version_that_does_not_add_up(past, damaged, capsys, dataset, change, says):
+def test_a_version_that_does_not_add_up_is_found(past, damaged, capsys, dataset, change, says):
     changed = past.manifests[-1][dataset.path].model_copy(update=change)
     for key in (dataset.manifest, dataset.entry(changed.version)):
         damaged.put(dataset.layer, key, sealed(changed))
     status, told = asked(capsys, "check")
     assert status == 1 and says in told.out, told.out
-
-
-def test_an_empty_lake(small, capsys):
-    status, told = asked(capsys, "check")
-    assert status == 1 and told.out.count("run the block") == len(FLOW.datasets)

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from sandbox.breweries.generator import KEYS, generate
+from sandbox.breweries.multiplier import multiplied
 
 SHA256 = "4147f5d3a017764db76f128c4a179c2f41b0c9a202bc44fa7b0c8e9dd4d88a19"
 """Of json.dumps(generate()), the same on Python 3.10, 3.11 and 3.12."""
@@ -52,3 +53,10 @@ def test_phones_and_websites_reach_nobody(records: list[Record]) -> None:
     american = [r["phone"] for r in records if r["country"] == "United States" and r["phone"]]
     odd = [phone for phone in american if not re.search(r"555\D?01\d\d$", phone)]
     assert len(odd) == 2
+
+
+def test_copies_of_records_differ_in_their_ids_alone(records: list[Record]) -> None:
+    found = [json.loads(text) for text in multiplied(records[:500], 3)]
+    assert found[:500] == records[:500]
+    assert [{**r, "id": ""} for r in found] == 3 * [{**r, "id": ""} for r in records[:500]]
+    assert len({record["id"][:8] for record in found}) == 1_500  # random in every part

@@ -133,7 +133,7 @@ def test_the_last_one_out_ends_it_however_the_others_ended(tmp_path):
     wait_for(lambda: not of(tmp_path, ""), 5, 0.05)
 
 
-def test_a_keeper_that_was_killed_stands_in_nobodys_way(tmp_path):
+def test_a_store_whose_lifetime_was_killed_stands_in_nobodys_way(tmp_path):
     with embedded_store(tmp_path) as first:
         client(first).make_bucket("bronze")
         for process in of(tmp_path, "sandbox.store_lifetime"):

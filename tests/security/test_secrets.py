@@ -2,7 +2,6 @@
 
 import io
 import os
-import secrets
 import subprocess
 import sys
 import threading
@@ -57,11 +56,7 @@ def run(world, folder):
 
 
 def places_of(canaries, left):
-    return {
-        place
-        for place, content in left.items()
-        if any(canary.encode() in content for canary in canaries)
-    }
+    return {place for place, found in left.items() if any(c.encode() in found for c in canaries)}
 
 
 @pytest.fixture
@@ -88,37 +83,27 @@ def test_a_run_that_fails_tells_no_keys(world, canaries, tmp_path):
     assert places_of(canaries, left) == set()
 
 
+CANARY = "canary8c1f0e5b7a9d42f6"
+
+
+def slow(**settings):
+    return pytest.param(settings, marks=pytest.mark.slow)
+
+
 @pytest.mark.parametrize(
-    ("wrong", "end"),
+    "settings",
     [
-        ("MINIO_SECRET_KEY", ""),
-        pytest.param("MINIO_ACCESS_KEY", "", marks=pytest.mark.slow),
-        # As secrets of Kubernetes often end.
-        pytest.param("MINIO_ACCESS_KEY", "\n", marks=pytest.mark.slow),
-        pytest.param("MINIO_SECRET_KEY", "é", marks=pytest.mark.slow),
+        {"MINIO_SECRET_KEY": CANARY},
+        slow(MINIO_ACCESS_KEY=CANARY),
+        slow(MINIO_ACCESS_KEY=f"{CANARY}\n"),  # as secrets of Kubernetes often end
+        slow(MINIO_SECRET_KEY=f"{CANARY}é"),
+        slow(MINIO_ENDPOINT="127.0.0.1:9"),
+        slow(BREWERIES_API_PAGE_SIZE="many"),
     ],
 )
-def test_keys_that_the_store_refuses_are_not_told(world, canaries, tmp_path, wrong, end):
-    canary = f"canary{secrets.token_hex(12)}"
-    world.set(**{wrong: canary + end})
+def test_a_run_that_cannot_begin_tells_no_keys(world, canaries, tmp_path, settings):
+    world.set(**settings)
     status, left = run(world, tmp_path / "mage")
     assert status == 1
-    assert world.spooled()
-    assert places_of([*canaries, canary], left) == set()
-
-
-@pytest.mark.slow
-def test_a_store_that_cannot_be_reached_tells_no_keys(world, canaries, tmp_path):
-    world.set(MINIO_ENDPOINT="127.0.0.1:9")
-    status, left = run(world, tmp_path / "mage")
-    assert status == 1
-    assert world.spooled()
-    assert places_of(canaries, left) == set()
-
-
-@pytest.mark.slow
-def test_a_malformed_setting_tells_no_keys(world, canaries, tmp_path):
-    world.set(BREWERIES_API_PAGE_SIZE="many")
-    status, left = run(world, tmp_path / "mage")
-    assert status == 1
-    assert places_of(canaries, left) == set()
+    assert world.spooled() or world.logs("bronze")
+    assert places_of([*canaries, CANARY], left) == set()

@@ -9,14 +9,13 @@ import shutil
 import signal
 import subprocess
 import sys
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
+from tests import programs
+from tests.answers import Answer, serving
 from tests.compose.stack import copy
 from tests.docs.pages import ROOT
 from tests.waiting import wait_for
@@ -59,8 +58,7 @@ def empty(tmp_path: Path) -> Path:
 
 
 def environment(**settings: object) -> dict[str, str]:
-    theirs = ("PYTHON", "MAKEFLAGS", "MFLAGS", "MAKELEVEL")  # of the make of `make test`
-    ours = {name: value for name, value in os.environ.items() if name not in theirs}
+    ours = {name: value for name, value in programs.environment().items() if name != "PYTHON"}
     return {**ours, **{name: str(value) for name, value in settings.items()}}
 
 
@@ -132,33 +130,15 @@ def test_a_terminal_sees_how_far_it_is_and_no_list_of_packages(made):
 
 @pytest.mark.slow
 def test_an_index_of_pips_settings_is_asked_by_uv_too(made):
-    with index() as (address, asked):
+    with serving(lambda _: Answer("", 404), "/simple") as index:
         (made / LOCK).write_text((made / LOCK).read_text() + locked("zict"))
-        done = attempt(made, PIP_INDEX_URL=address, UV_NO_CACHE=1)
+        done = attempt(made, PIP_INDEX_URL=index.url, UV_NO_CACHE=1)
     assert done.returncode != 0
+    asked = {request.path: request.headers["User-Agent"] for request in index.requests}
     assert "uv/" in asked["/simple/zict/"]
     assert "cannot be installed" in done.stderr.splitlines()[0]
     assert "again: its last set-up was interrupted" in make(made)
     assert python(made, "import zict; print(zict.__name__)") == "zict"
-
-
-@contextmanager
-def index() -> Iterator[tuple[str, dict[str, str]]]:
-    """A package index that holds nothing: its address, and who asked for what."""
-    asked: dict[str, str] = {}
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            asked[self.path] = self.headers["User-Agent"]
-            self.send_error(404)
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}/simple", asked
-        server.shutdown()
 
 
 @pytest.mark.slow

@@ -1,4 +1,4 @@
-"""A few records in each other form of a body, of a login and of a key."""
+"""A few records in each other form of a body, of a request and of a login."""
 
 from __future__ import annotations
 
@@ -8,18 +8,16 @@ import io
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta, timezone
 from functools import partial
-from hashlib import sha256
 from typing import Any
 
 from data.medallion.source.api import Api
 from data.medallion.source.auth import ClientCredentials, Token
 from data.medallion.source.bodies import Csv, Json, JsonLines
 from data.medallion.source.pagination import Offset, PageNumber, SinglePage
-from data.medallion.table import Column, Table, record_hash
+from data.medallion.table import Column, Table
 from tests.answers import Answer, Request
-from tests.sources.shape import TOKEN, Shape, said
+from tests.sources.shape import Shape, said
 
 STATIONS = [
     {
@@ -46,16 +44,14 @@ def plain(name: str, api: Api, answer: Callable[[Request], Answer], **more: Any)
 # The commonest: {"results": [...], "count": n} by page numbers, 404 after the last page
 
 
-def paged(
-    records: Sequence[Any], cap: int = 100, told: Any = None, indent: int | None = None
-) -> Callable[[Request], Answer]:
+def paged(records: Sequence[Any], cap: int = 100, told: Any = None) -> Callable[[Request], Answer]:
     def answer(request: Request) -> Answer:
         page, size = int(request.query.get("page", 1)), min(int(request.query["page_size"]), cap)
         found = records[(page - 1) * size : page * size]
         if not found and page > 1:
             return said({"detail": "Invalid page."}, 404)
         count = len(records) if told is None else told
-        return Answer(json.dumps({"count": count, "results": found}, indent=indent))
+        return said({"count": count, "results": found})
 
     return answer
 
@@ -68,7 +64,7 @@ PAGED = Api(
     paging=PageNumber(size="page_size"),
 )
 
-# Other bodies: an object keyed by id, an object a line, CSV in several charsets, and packed
+# Other bodies: an object keyed by id, an object a line, CSV in another charset, and packed
 
 FILE = Api(
     title="Stations",
@@ -89,26 +85,16 @@ def lines(request: Request) -> Answer:
     return Answer(body, headers={"Content-Type": "application/x-ndjson"})
 
 
-def of_cells(
-    name: str, api: Api, encoding: str, delimiter: str, pack: Callable[[bytes], bytes], kind: str
-) -> Shape:
-    def answer(request: Request) -> Answer:
-        text = io.StringIO()
-        written = csv.DictWriter(text, list(CELLS[0]), delimiter=delimiter)
-        written.writeheader()
-        written.writerows(CELLS)
-        return Answer(pack(text.getvalue().encode(encoding)), headers={"Content-Type": kind})
-
-    text = partial(json.dumps, ensure_ascii=False)
-    return plain(name, api, answer, records=CELLS, text=text)
+def cells(request: Request) -> Answer:
+    text = io.StringIO()
+    written = csv.DictWriter(text, list(CELLS[0]), delimiter=";")
+    written.writeheader()
+    written.writerows(CELLS)
+    packed = gzip.compress(text.getvalue().encode("latin-1"))
+    return Answer(packed, headers={"Content-Type": "text/csv"})
 
 
-# Logins: a key in the query; tokens that live for a few requests, and say that they live longer
-
-
-def with_key(request: Request) -> Answer:
-    refused = said({"error": {"code": "API_KEY_MISSING"}}, 403)
-    return paged(STATIONS)(request) if request.query.get("api_key") == TOKEN else refused
+# A login by tokens that live for a few requests, and say that they live longer
 
 
 class Tokens:
@@ -161,75 +147,23 @@ SEARCH = Api(
 )
 AT_SEA = [record for record in STATIONS if record["kind"] == "sea"]
 
-# Keys: two fields, none, and versions of a record
-
-DAY = datetime(2024, 1, 1, tzinfo=timezone.utc)
-VALUES = Column("kind"), Column("value", "float64")
-READINGS = [
-    {
-        "station": f"st-{n % 20}", "hour": n // 20, "kind": "ab"[n % 2],
-        "value": n / 4 if n % 9 else None,
-    }
-    for n in range(400)
-]  # fmt: skip
-VERSIONS = [
-    {
-        "id": n, "kind": "ab"[n % 2], "value": n + version if n % 9 else None,
-        "updated_at": (DAY + timedelta(hours=(n * 7 + version * 5) % 11)).isoformat(),
-    }
-    for version in range(3)
-    for n in range(100)
-]  # fmt: skip
-
-
-def latest(records: Sequence[Any]) -> Sequence[Any]:
-    """The newest version of each record."""
-    return [*{r["id"]: r for r in sorted(records, key=lambda r: r["updated_at"])}.values()]
-
-
-def pretty(record: Any) -> str:
-    """A record of a page with two spaces at each level, in one line."""
-    return json.dumps({"": [record]}, indent=2)[14:-6].replace("\n", " ")
-
-
 ENDED = frozenset({200, 404})
 PLAIN = [
-    plain("paged", PAGED, paged(STATIONS), met=ENDED),
+    plain(
+        "paged", replace(PAGED, auth=Token("api_key", place="query")), paged(STATIONS), met=ENDED
+    ),
     plain(
         "keyed", replace(FILE, records=Json("stations", key="id")), keyed,
         text=lambda record: json.dumps(record).replace('"id": ', '"id":').replace(", ", ",", 1),
     ),
     plain("ndjson", replace(FILE, records=JsonLines()), lines),
-    of_cells("csv", FILE, "utf-8-sig", ",", bytes, "text/csv"),
-    of_cells("csv_gzip", replace(FILE, records=Csv(";")), "utf-8", ";", gzip.compress, "x/gzip"),
-    of_cells("csv_latin", replace(FILE, encoding="latin-1"), "latin-1", ",", bytes, "text/csv"),
-    plain("by_key", replace(PAGED, auth=Token("api_key", place="query")), with_key, met=ENDED),
+    plain(
+        "csv", replace(FILE, records=Csv(";"), encoding="latin-1"), cells, records=CELLS,
+        text=partial(json.dumps, ensure_ascii=False),
+    ),
     plain(
         "oauth", replace(PAGED, auth=ClientCredentials("https://api.example.org/oauth/token")),
         Tokens(lives=5), settings=PROGRAM, met=ENDED | {401},
     ),
     plain("elastic", SEARCH, search, records=AT_SEA, table=Table(COLUMNS, partitions=("city",))),
-    Shape(
-        name="two_fields", api=PAGED, answer=paged(READINGS), records=READINGS, summed="value",
-        met=ENDED,
-        table=Table(
-            (Column("station"), Column("hour", "int64"), *VALUES),
-            partitions=("kind",), key=("station", "hour"),
-        ),
-    ),
-    Shape(
-        name="no_id", api=PAGED, answer=paged(READINGS, indent=2), records=READINGS,
-        table=Table((Column("id", derive=record_hash), *VALUES), partitions=("kind",)),
-        summed="value", text=pretty, met=ENDED,
-        row=lambda record: {"id": sha256(pretty(record).encode()).hexdigest()},
-    ),
-    Shape(
-        name="versions", api=replace(PAGED, total=None), answer=paged(VERSIONS), records=VERSIONS,
-        table=Table(
-            (Column("id", "int64"), Column("updated_at", "timestamp"), *VALUES),
-            partitions=("kind",), newest="updated_at",
-        ),
-        summed="value", kept=latest, met=ENDED,
-        row=lambda record: {"updated_at": datetime.fromisoformat(record["updated_at"])},
-    ),
 ]  # fmt: skip

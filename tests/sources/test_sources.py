@@ -16,7 +16,7 @@ SHAPES = pytest.mark.parametrize("shape", [*PUBLIC, *PLAIN], ids=lambda shape: s
 
 @pytest.mark.server
 @SHAPES
-def test_a_source_is_recounted(start, shape):
+def test_readers_get_what_the_api_has(start, shape):
     shape.flow.check()
     chain, server = start(shape)
     chain.crawl()

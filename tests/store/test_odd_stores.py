@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -11,7 +12,8 @@ from data.medallion.lake.lease import hold
 from data.medallion.lake.manifest import StoredObject
 from data.medallion.lake.s3 import LARGEST_SINGLE_PUT
 from data.medallion.lake.tries import BUSY_TRIES, TRIES
-from tests.faults.proxy import Answer, Refusal
+from tests.answers import Answer
+from tests.faults.proxy import Refusal
 from tests.faults.runs import through_blocks
 
 # Requests, by their lines.
@@ -23,8 +25,8 @@ LACKING = {
     "501": Refusal(501, "NotImplemented", "A header you provided implies functionality"),
     "405": Refusal(405, "MethodNotAllowed", "The specified method is not allowed"),
     "400": Refusal(400, "UnsupportedOperation", "No"),
-    "501 without a body": Answer(501),
-    "501 with a page": Answer(501, b"<html>Not Implemented</html>", HTML),
+    "501 without a body": Answer(b"", 501),
+    "501 with a page": Answer(b"<html>Not Implemented</html>", 501, HTML),
 }
 INTERNAL = Refusal(500, "InternalError", "We encountered an internal error.")
 PAGES = {
@@ -77,16 +79,16 @@ def cases():
         yield f"no removal of many: {name}", (answer, REMOVE_MANY, "remove", 0)
         yield f"no copies: {name}", (answer, COPY, "copy", len(CONTENT))
     for name, body in IN_200.items():
-        answer = Answer(200, body, XML)
+        answer = Answer(body, 200, XML)
         yield f"{name} for a PUT", (answer, PUT, "put", odd)
         yield f"{name} for the end of a large PUT", (answer, JOIN_PARTS, "put parts", odd)
         yield f"{name} for a conditional PUT", (answer, PUT, "create", odd)
         yield f"{name} for a copy", (answer, COPY, "copy", len(CONTENT))
         yield f"{name} for a listing", (answer, LIST, "list", odd)
-    answer = Answer(200, INTERNAL.body, XML)
+    answer = Answer(INTERNAL.body, 200, XML)
     yield "error for a removal", (answer, REMOVE_MANY, "remove", errors.StoreBusy)
-    yield "412 without a body", (Answer(412), PUT, "create", False)
-    yield "412 with a page", (Answer(412, b"<html>", HTML), PUT, "create", False)
+    yield "412 without a body", (Answer(b"", 412), PUT, "create", False)
+    yield "412 with a page", (Answer(b"<html>", 412, HTML), PUT, "create", False)
     for time in ("00+00:00", "00.123456789Z", "00Z"):
         change = rewritten("<LastModified>.*?<", f"<LastModified>2026-11-29T21:00:{time}<")
         yield f"the time {time}", (change, LIST, "time", 1795986000)
@@ -110,6 +112,7 @@ def test_an_odd_store_works_or_is_named(proxy, lake, file, fault, chosen, ask, c
     lake.store.put("gold", KEY, CONTENT)
     met = proxy.answer(fault, chosen)
     if isinstance(comes, type):
+        caught: Any
         with pytest.raises(comes) as caught:
             ASK[ask](lake.store, file)
         assert lake.store.endpoint in str(caught.value)
@@ -120,7 +123,7 @@ def test_an_odd_store_works_or_is_named(proxy, lake, file, fault, chosen, ask, c
 
 
 def test_a_store_that_ignores_conditions_is_named(proxy, lake):
-    proxy.answer(Answer(200), CREATE)
+    proxy.answer(Answer(b"", 200), CREATE)
     with pytest.raises(errors.ConditionsUnsupported), hold(lake.store, FLOW.silver, "a", 60, 0):
         pass
 
@@ -128,7 +131,7 @@ def test_a_store_that_ignores_conditions_is_named(proxy, lake):
 @pytest.mark.parametrize("body", [INTERNAL.body, b""])
 @pytest.mark.parametrize("times", [TRIES - 1, TRIES])
 def test_a_conflict_is_tried_again_a_few_times(proxy, lake, body, times):
-    met = proxy.answer(Answer(409, body, XML), CREATE, times)
+    met = proxy.answer(Answer(body, 409, XML), CREATE, times)
     assert ASK["create"](lake.store, None) == (times < TRIES)
     assert len(met) == times
 
@@ -155,7 +158,7 @@ def test_only_a_large_put_needs_etags(proxy, lake, file, change):
 @pytest.mark.usefixtures("filled")
 def test_an_error_in_place_of_a_content_is_seen(proxy, lake, body):
     (entry,) = lake.version(FLOW.gold[0]).objects
-    proxy.answer(Answer(200, body), f"^GET .*({FLOW.bronze.entry(1)}|{entry.key}) ")
+    proxy.answer(Answer(body), f"^GET .*({FLOW.bronze.entry(1)}|{entry.key}) ")
     assert isinstance(lake.log(FLOW.bronze).problem(1), errors.ManifestUnreadable)
     assert isinstance(lake.problem("gold", entry), errors.ObjectDiffers)
     assert lake.version(FLOW.bronze).version == 1  # by the copy
@@ -165,7 +168,7 @@ def test_an_error_in_place_of_a_content_is_seen(proxy, lake, body):
 @pytest.mark.parametrize("region", ["", "us-east-1"])
 def test_a_page_in_answer_to_every_request_is_told_at_once(world, proxy, page, region):
     world.set(MINIO_REGION=region)
-    met = proxy.answer(Answer(200, page, HTML))
+    met = proxy.answer(Answer(page, 200, HTML))
     with pytest.raises(errors.StoreRequestFailed):
         through_blocks(FLOW.datasets)
     assert len(met) < 20
@@ -204,7 +207,7 @@ def test_the_pipeline_runs_on_an_odd_store(world, proxy, fault, chosen):
 
 
 def test_what_the_store_did_not_keep_is_never_published(world, proxy):
-    met = proxy.answer(Answer(200), "^PUT .*parquet ", 1)
+    met = proxy.answer(Answer(b"", 200), "^PUT .*parquet ", 1)
     with pytest.raises(errors.ObjectMissing, match="silver/data/breweries/country="):
         through_blocks(FLOW.datasets)
     assert len(met) == 1

@@ -20,7 +20,8 @@ from data.medallion.lake.errors import (
 )
 from data.medallion.lake.versions import Lake
 from data.medallion.settings import LakeSettings
-from tests.faults.proxy import A_MINUTE, SLOW_DOWN, Answer, Refusal
+from tests.answers import Answer
+from tests.faults.proxy import A_MINUTE, SLOW_DOWN, Refusal
 
 TOO_MANY = Refusal(429, "TooManyRequests", "Please reduce your request rate", A_MINUTE)
 KINDS = [
@@ -89,7 +90,7 @@ def test_a_busy_store_says_what_it_answered(proxy, hasty):
     ("page", "kind"), [(b"<Error><Code>Cut", "application/xml"), (b"<html>", "text/html")]
 )
 def test_what_no_store_would_answer_is_told(proxy, hasty, page, kind):
-    proxy.answer(Answer(403, page, {"Content-Type": kind}), "^GET")
+    proxy.answer(Answer(page, 403, {"Content-Type": kind}), "^GET")
     with pytest.raises(StoreError, match="MINIO_ENDPOINT"):
         hasty.store.get("gold", "x")
 

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from data.medallion.lake.records import array_lines, record_texts
 from data.medallion.source.bodies import Csv, Json, JsonLines
 from data.medallion.source.exchange import Response
 
@@ -29,7 +30,7 @@ def cut(body, text, **more):
 
 
 @given(st.lists(json_values), json_values, forms, st.sampled_from(["", "data", "data.a b"]))
-def test_items_keep_their_own_text(values, other, form, path):
+def test_records_keep_the_text_that_was_sent(values, other, form, path):
     whole = values
     for name in reversed(path.split(".") if path else []):
         whole = {"first": other, name: whole, "last": other}
@@ -53,7 +54,7 @@ RECORD = r'{"name":"Caf\u00e9 \/ Bar","n":1.50,"big":12345678901234567890.0,"s":
         (JsonLines(), f"\n{RECORD}\r\n"),
     ],
 )  # fmt: skip
-def test_text_stays_as_received(body, text):
+def test_a_record_of_any_form_of_body_keeps_its_text(body, text):
     ((found, value),) = cut(body, text)
     assert (found, value["n"]) == (RECORD, 1.5)
 
@@ -84,7 +85,7 @@ def test_a_record_is_given_the_name_that_it_stands_under():
         (Csv(), "\n<html>\n<p>Down\n", "HTML or XML, and no CSV"),
     ],
 )  # fmt: skip
-def test_what_has_another_form_is_refused(body, text, problem):
+def test_a_body_of_another_form_is_refused(body, text, problem):
     with pytest.raises(ValueError, match=problem):
         cut(body, text)
 
@@ -93,7 +94,7 @@ def test_a_field_that_is_null_has_no_records():
     assert cut(Json("a"), '{"a": null}') == []
 
 
-def test_lines_of_cells():
+def test_a_line_of_cells_is_a_record():
     text = 'id;name\r\n1;"a;""b""\r\nc"\r\n\r\n2;\r\n'
     assert [value for _, value in cut(Csv(";"), text)] == [
         {"id": "1", "name": 'a;"b"\r\nc'},
@@ -129,3 +130,11 @@ def test_a_body_is_text_whatever_its_charset(content, more):
 def test_a_body_that_is_no_text_is_refused(content, encoding):
     with pytest.raises((ValueError, LookupError)):
         Response(content, {}, "", encoding=encoding).text  # noqa: B018
+
+
+@given(st.lists(json_values))
+def test_a_file_of_records_is_json_and_streams(values):
+    texts = [json.dumps(value) for value in values]
+    content = b"".join(array_lines(texts))
+    assert json.loads(content) == values
+    assert [text.decode() for text in record_texts(content.splitlines())] == texts

@@ -2,10 +2,10 @@
 
 import hashlib
 import json
-import pickle
 import unicodedata
 from dataclasses import replace
 from datetime import datetime, timezone
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -33,10 +33,6 @@ def row_of(record, cleaner=CLEANER):
     return row
 
 
-def cell(column, value):
-    return row_of({**RECORD, column: value})[column]
-
-
 def unreadable(*records, cleaner=CLEANER):
     *_, seen = clean(cleaner, [json.dumps(record).encode() for record in records])
     return seen.unreadable
@@ -54,110 +50,20 @@ def test_a_whole_record_is_a_whole_row():
     assert unreadable(RECORD) == {}
 
 
-# Text
+# Values
 
-
-@pytest.mark.parametrize(
-    ("received", "kept"),
-    [
-        ("  Duvel ", "Duvel"),
-        ("Duvel\u00a0Moortgat", "Duvel Moortgat"),
-        ("Duvel\u00c2\u00a0", "Duvel"),
-        ("two  spaces", "two  spaces"),
-        ("line\nbreak\ttab", "line break tab"),
-        ("Cafe\u0301", "Caf\u00e9"),
-        ("soft\u00adhyphen", "softhyphen"),
-        ("", None),
-        ("\u00a0 \u2003", None),
-        (None, None),
-        (4915, "4915"),
-        (1.50, "1.5"),
-        (True, None),
-        ({"a": 1}, None),
-        ("half \ud83c", "half \ufffd"),
-        ("👩\u200d🌾", "👩\u200d🌾"),
-    ],
-)
-def test_text(received, kept):
-    assert cell("phone", received) == kept
-    assert row_of({**RECORD, "place": {"city": received}})["city"] == kept
-
-
-def test_a_number_of_many_digits_keeps_them_as_text():
-    text = json.dumps(RECORD).replace('"555"', "12345678901234567890123.10")
-    table, *_ = clean(CLEANER, [text.encode()])
-    assert table["phone"].to_pylist() == ["1.2345678901234568e+22"]
-    text = json.dumps(RECORD).replace('"555"', "12345678901234567890123")
-    table, *_ = clean(CLEANER, [text.encode()])
-    assert table["phone"].to_pylist() == ["12345678901234567890123"]
-
-
-@pytest.mark.parametrize("value", ["555", 555, 5.5, None, "", " \u00a0", "\u200b"])
-def test_text_that_can_be_read_or_is_none(value):
-    assert unreadable({**RECORD, "phone": value}, RECORD) == {}
-
-
-@pytest.mark.parametrize("value", [True, {}, {"of": "555"}, [], ["555"]])
-def test_what_no_column_of_text_can_hold_is_counted(value):
-    record = {**RECORD, "phone": value, "owner": value, "place": {"city": value}, "unknown": value}
-    counts = {"phone": 2, "owner": 2, "city": 2}
-    assert unreadable(RECORD, record, record) == counts
-
-
-# Numbers
-
-NO_NUMBERS = [
-    "1_0", "1_000", "\uff11\uff12", "\u0663", "1\u0663", "nan", " inf", "-inf", "infinity", "0x1",
-    "1e", "1,200", "1.2.3", "1 2", "--1", ".", "1,5", "\u00bd", "1e\u0663",
-]  # fmt: skip
-
-
-def read(column, received):
-    """A value of a record's own text, which may hold what `json` does not write."""
-    text = json.dumps({**RECORD, column: "HERE"}).replace('"HERE"', _json(received))
-    table, _, seen = clean(CLEANER, [text.encode()])
-    return table[column].to_pylist(), seen.unreadable
-
-
-def _json(value):
-    return value.decode() if isinstance(value, bytes) else json.dumps(value)
-
-
-@pytest.mark.parametrize(
-    ("received", "kept"),
-    [
-        (36, 36.0),
-        (-86.8, -86.8),
-        ("-43.52587", -43.52587),
-        (" 12.5 ", 12.5),
-        (8849.0, 8849.0),
-        (None, None),
-        ("", None),
-        (" ", None),
-    ],
-)
-def test_a_float64_holds_these(received, kept):
-    assert read("height", received) == ([kept], {})
-
-
-@pytest.mark.parametrize(
-    "received",
-    [8849.001, -430.5, "9000", "north", "n/a", b"1e400", b"1" + b"0" * 400, True, [1],
-     {"metres": 1}, *NO_NUMBERS],
-)  # fmt: skip
-def test_a_float64_within_bounds_cannot_hold_these(received):
-    assert read("height", received) == ([None], {"height": 1})
-
-
-BARE = Table(
+TYPED = Table(
     columns=(
         Column("key", "int64"),
-        Column("count", "int64"),
+        Column("part"),
+        Column("text"),
+        Column("int", "int64"),
         Column("few", "int64", bounds=(0, 9)),
-        Column("flag", "bool"),
+        Column("float", "float64", bounds=(-430, 8849)),
+        Column("bool", "bool"),
         Column("when", "timestamp"),
-        Column("many", "timestamp", sources=("when_us",), unit="us"),
-        Column("part", "bool", sources=("flag",)),
+        Column("ms", "timestamp", unit="ms"),
+        Column("us", "timestamp", unit="us"),
         Column("point", "float64", decimal="."),
         Column("comma", "float64", decimal=","),
         Column("whole", "int64", decimal="."),
@@ -167,169 +73,114 @@ BARE = Table(
     partitions=("part",),
     key="key",
 )
-BARE_CLEANER = Cleaner(BARE, unchanged)
+TYPED_CLEANER = Cleaner(TYPED, unchanged)
 
 
-def bare(**values):
-    table, rejected, seen = clean(
-        BARE_CLEANER, [json.dumps({"key": 1, "flag": True, **values}).encode()]
-    )
+def held(column, received):
+    """What a column holds of a value, and what is counted of it; bytes are JSON as it stands."""
+    value = received if isinstance(received, bytes) else json.dumps(received).encode()
+    text = b'{"key":1,"part":"p","%s":%s}' % (column.encode(), value)
+    table, rejected, seen = clean(TYPED_CLEANER, [text])
     assert not rejected
-    return table.to_pylist()[0], seen.unreadable
+    return table[column][0].as_py(), seen.unreadable
 
 
-@pytest.mark.parametrize(
-    ("received", "kept"),
-    [
-        (0, 0),
-        (-12, -12),
-        ((1 << 63) - 1, (1 << 63) - 1),
-        (-1 << 63, -1 << 63),
-        ("12", 12),
-        (" 12 ", 12),
-        ("12.0", 12),
-        (12.0, 12),
-        (None, None),
-        ("", None),
-        (" ", None),
-    ],
-)
-def test_an_int64_holds_these(received, kept):
-    row, counted = bare(count=received)
-    assert (row["count"], counted) == (kept, {})
-
-
-@pytest.mark.parametrize(
-    "received",
-    [
-        1 << 63,
-        -(1 << 63) - 1,
-        10**30,
-        1e18,
-        1.5,
-        "1.5",
-        "9007199254740993.5",
-        "twelve",
-        "9" * 5000,
-        True,
-        [1],
-        {},
-        *NO_NUMBERS,
-    ],
-)
-def test_an_int64_cannot_hold_these(received):
-    row, counted = bare(count=received)
-    assert (row["count"], counted) == (None, {"count": 1})
-
-
-@pytest.mark.parametrize("received", [-1, 10, (1 << 53) + 1, (1 << 63) - 1])
-def test_an_int64_within_bounds_cannot_hold_those_outside(received):
-    row, counted = bare(few=received)
-    assert (row["few"], counted) == (None, {"few": 1})
-    assert bare(few=9)[0]["few"] == 9
-
-
-@pytest.mark.parametrize(
-    ("received", "kept"),
-    [(True, True), (False, False), ("true", True), (" FALSE ", False), (None, None), ("", None)],
-)
-def test_a_bool_holds_these(received, kept):
-    assert read("open", received) == ([kept], {})
-
-
-@pytest.mark.parametrize("received", [0, 1, 1.0, "yes", "1", [True], {}])
-def test_a_bool_cannot_hold_these(received):
-    assert read("open", received) == ([None], {"open": 1})
+MOMENT = datetime(2024, 2, 29, 12, 30, 15, tzinfo=timezone.utc)
+SECONDS = int(MOMENT.timestamp())
 
 
 @pytest.mark.parametrize(
     ("column", "received", "kept"),
     [
-        ("point", "1,200.00", 1200.0),
+        ("text", "  Duvel ", "Duvel"),
+        ("text", "Duvel\u00a0Moortgat", "Duvel Moortgat"),
+        ("text", "Duvel\u00c2\u00a0", "Duvel"),
+        ("text", "two  spaces", "two  spaces"),
+        ("text", "line\nbreak\ttab", "line break tab"),
+        ("text", "Cafe\u0301", "Caf\u00e9"),
+        ("text", "soft\u00adhyphen", "softhyphen"),
+        ("text", "half \ud83c", "half \ufffd"),
+        ("text", "👩\u200d🌾", "👩\u200d🌾"),
+        ("text", 1.50, "1.5"),
+        ("text", b"12345678901234567890123", "12345678901234567890123"),
+        ("text", b"12345678901234567890123.10", "1.2345678901234568e+22"),
+        ("float", 36, 36.0),
+        ("float", " -43.52587 ", -43.52587),
+        ("float", 8849.0, 8849.0),
+        ("int", -1 << 63, -1 << 63),
+        ("int", (1 << 63) - 1, (1 << 63) - 1),
+        ("int", " 12 ", 12),
+        ("int", "12.0", 12),
+        ("int", 12.0, 12),
+        ("few", 9, 9),
+        ("bool", True, True),
+        ("bool", " FALSE ", False),
         ("point", " -1,234,567 ", -1234567.0),
         ("point", "1200.5", 1200.5),
         ("point", "1e3", 1000.0),
         ("point", 1.5, 1.5),
         ("comma", "1.200,00", 1200.0),
-        ("comma", "1.200", 1200.0),
         ("comma", "0,5", 0.5),
         ("comma", 1.5, 1.5),
-        ("whole", "1,200", 1200),
         ("whole", "9,007,199,254,740,993", 9007199254740993),
         ("bit", 1, True),
-        ("bit", 0, False),
         ("bit", 1.0, True),
-        ("bit", " 1", True),
-        ("bit", "0", False),
+        ("bit", " 0", False),
         ("bit", "true", True),
         ("bit", False, False),
         ("yes", "y", True),
         ("yes", "N", False),
+        ("when", "2024-02-29T12:30:15z", MOMENT),
+        ("when", " 2024-02-29 12:30:15 ", MOMENT),
+        ("when", "2024-02-29T14:30:15+02:00", MOMENT),
+        ("when", "2024-02-29T12:30:15.123456789Z", MOMENT.replace(microsecond=123_456)),
+        ("when", "2024-02-29", MOMENT.replace(hour=0, minute=0, second=0)),
+        ("when", SECONDS, MOMENT),
+        ("when", SECONDS + 0.5, MOMENT.replace(microsecond=500_000)),
+        ("when", -1, datetime(1969, 12, 31, 23, 59, 59, tzinfo=timezone.utc)),
+        ("ms", SECONDS * 1_000, MOMENT),
+        ("us", SECONDS * 1_000_000, MOMENT),
     ],
 )
-def test_what_is_written_as_declared_is_read(column, received, kept):
-    row, counted = bare(**{column: received})
-    assert (row[column], counted) == (kept, {})
+def test_a_value_that_a_column_can_hold_is_held(column, received, kept):
+    assert held(column, received) == (kept, {})
+
+
+NO_NUMBERS = [
+    "1_0", "1_000", "\uff11\uff12", "\u0663", "1\u0663", "nan", " inf", "-inf", "infinity", "0x1",
+    "1e", "1,200", "1.2.3", "1 2", "--1", ".", "1,5", "\u00bd", "1e\u0663", True, [1], {},
+]  # fmt: skip
+NOT_HELD: dict[str, list[Any]] = {
+    "text": [True, {}, {"of": "555"}, [], ["555"]],
+    "float": [*NO_NUMBERS, 8849.001, -430.5, "9000", b"1e400", b"1" + b"0" * 400, {"metres": 1}],
+    "int": [*NO_NUMBERS, 1 << 63, -(1 << 63) - 1, 1e18, "1.5", "9007199254740993.5", "9" * 5000],
+    "few": [-1, 10, (1 << 53) + 1, (1 << 63) - 1],
+    "bool": [0, 1, 1.0, "yes", "1", [True], {}],
+    "point": ["1.200,00", "12,00", "1,2000", ",200", "1,\u0662\u0660\u0660"],
+    "comma": ["1,200.00", "1.5", "1_0"],
+    "whole": ["1,200.5"],
+    "bit": [2, 0.5, "1.0", "yes", [1]],
+    "yes": [1, "1"],
+    "when": [
+        *["soon", "2023-02-29", "29.02.2024", "2024-02-29T25:00:00Z", "0001-01-01T00:00:00+23:00"],
+        *["9999-12-31T23:59:59-23:00", 1e15, 1e300, -1e15, 10**400, True, [], {}, "1712010101200"],
+        *["1712010101", "20240229", "2024-W09-4", "2024-02-29X12:30", "2024-02"],
+        *["2024-02-29\u066312:30", "2024-02-29T\u0661\u0662:30", "2024-02-29/2024-03-01"],
+    ],
+}
 
 
 @pytest.mark.parametrize(
-    ("column", "received"),
-    [
-        ("point", "1.200,00"), ("point", "12,00"), ("point", "1,2000"), ("point", ",200"),
-        ("point", "1,\u0662\u0660\u0660"), ("comma", "1,200.00"), ("comma", "1.5"),
-        ("comma", "1_0"), ("whole", "1,200.5"), ("bit", 2), ("bit", 0.5), ("bit", "1.0"),
-        ("bit", "yes"), ("bit", [1]), ("yes", 1), ("yes", "1"),
-    ],
-)  # fmt: skip
-def test_what_is_written_otherwise_is_counted(column, received):
-    row, counted = bare(**{column: received})
-    assert (row[column], counted) == (None, {column: 1})
-
-
-MOMENT = datetime(2024, 2, 29, 12, 30, 15, tzinfo=timezone.utc)
-
-
-@pytest.mark.parametrize(
-    ("received", "kept"),
-    [
-        ("2024-02-29T12:30:15Z", MOMENT),
-        ("2024-02-29T12:30:15z", MOMENT),
-        ("2024-02-29T12:30:15", MOMENT),
-        (" 2024-02-29 12:30:15 ", MOMENT),
-        ("2024-02-29T14:30:15+02:00", MOMENT),
-        ("2024-02-29T12:30:15.25Z", MOMENT.replace(microsecond=250_000)),
-        ("2024-02-29T12:30:15.123456789Z", MOMENT.replace(microsecond=123_456)),
-        ("2024-02-29", MOMENT.replace(hour=0, minute=0, second=0)),
-        (MOMENT.timestamp(), MOMENT),
-        (int(MOMENT.timestamp()), MOMENT),
-        (MOMENT.timestamp() + 0.5, MOMENT.replace(microsecond=500_000)),
-        (-1, datetime(1969, 12, 31, 23, 59, 59, tzinfo=timezone.utc)),
-        (None, None),
-        ("", None),
-    ],
+    ("column", "received"), [(name, value) for name, some in NOT_HELD.items() for value in some]
 )
-def test_a_timestamp_holds_these(received, kept):
-    row, counted = bare(when=received)
-    assert (row["when"], counted) == (kept, {})
+def test_a_value_that_a_column_cannot_hold_is_null_and_counted(column, received):
+    assert held(column, received) == (None, {column: 1})
 
 
-@pytest.mark.parametrize(
-    "received",
-    ["soon", "2023-02-29", "29.02.2024", "2024-02-29T25:00:00Z", "0001-01-01T00:00:00+23:00",
-     "9999-12-31T23:59:59-23:00", 1e15, 1e300, -1e15, 10**400, True, [], {},
-     "1712010101200", "1712010101", "20240229", "2024-W09-4", "2024-02-29X12:30", "2024-02",
-     "2024-02-29\u066312:30", "2024-02-29T\u0661\u0662:30", "2024-02-29/2024-03-01"],
-)  # fmt: skip
-def test_a_timestamp_cannot_hold_these(received):
-    row, counted = bare(when=received)
-    assert (row["when"], counted) == (None, {"when": 1})
-
-
-def test_a_number_is_a_timestamp_by_the_unit_of_its_column():
-    seconds = int(MOMENT.timestamp())
-    assert cell("opened_at", seconds * 1_000) == MOMENT
-    assert bare(when=seconds)[0]["when"] == MOMENT
-    assert bare(when_us=seconds * 1_000_000)[0]["many"] == MOMENT
+@pytest.mark.parametrize("column", NOT_HELD)
+@pytest.mark.parametrize("nothing", [None, "", " \u00a0 \u2003"])
+def test_nothing_is_null_in_a_column_of_any_type(column, nothing):
+    assert held(column, nothing) == (None, {})
 
 
 json_values = st.one_of(
@@ -348,33 +199,27 @@ json_values = st.one_of(
 written = st.text("0123456789.,+-eE_ \u0663\uff11TZ:", max_size=9)
 
 
-@given(
-    st.sampled_from(["count", "few", "when", "point", "comma", "whole", "bit", "yes"]),
-    json_values | written,
-)
+@given(st.sampled_from(sorted(NOT_HELD)), json_values | written)
 def test_any_value_is_held_or_counted(column, value):
-    value = json.loads(json.dumps(value), parse_constant=lambda _: None)
-    row, counted = bare(**{column: value})
+    value = finite(value)
+    kept, counted = held(column, value)
     nothing = value is None or (isinstance(value, str) and not value.strip())
-    assert nothing or (row[column] is None) == (counted == {column: 1})
+    assert nothing or (kept is None) == (counted == {column: 1})
 
 
 # Fields
 
 
 @pytest.mark.parametrize("nothing", [None, "", " \u00a0", {}, True])
-def test_another_field_stands_in(nothing):
+def test_another_field_stands_in_for_one_that_is_empty(nothing):
+    without = {name: value for name, value in RECORD.items() if name != "owner"}
     rows, _ = cleaned(
         {**RECORD, "owner": nothing, "operator": " Old "},
+        {**without, "operator": "Old"},
         {**RECORD, "owner": "New", "operator": "Old"},
         RECORD,
     )
-    assert [row["owner"] for row in rows] == ["Old", "New", "Institute"]
-
-
-def test_a_record_that_has_the_other_field_alone():
-    record = {name: value for name, value in RECORD.items() if name != "owner"}
-    assert row_of({**record, "operator": "Old"})["owner"] == "Old"
+    assert [row["owner"] for row in rows] == ["Old", "Old", "New", "Institute"]
 
 
 def test_a_value_in_another_field_of_the_column_is_enough():
@@ -404,7 +249,7 @@ def test_a_number_comes_from_the_first_of_its_fields_that_it_can_read():
         ({}, None),
     ],
 )
-def test_a_field_of_a_field(record, city):
+def test_a_field_of_a_field_is_read_by_its_path(record, city):
     without = {name: value for name, value in RECORD.items() if name != "place"}
     assert row_of({**without, **record})["city"] == city
 
@@ -432,7 +277,7 @@ LISTED = Table(
         (b'{"0": "key"}', '{"0":"key"}'),
     ],
 )  # fmt: skip
-def test_json_and_items_of_arrays(text, kept):
+def test_json_is_kept_as_text_and_items_of_arrays_are_read_by_their_numbers(text, kept):
     record = b'{"id":"1","tags":%s,"at":{"points":[[1],["2,5",3],[-7.5]]}}' % text
     table, rejected, seen = clean(
         Cleaner(LISTED, unchanged), [record, record.replace(b'"2,5"', b"2.5")]
@@ -510,38 +355,20 @@ def test_a_column_is_derived_from_a_timestamp_in_utc(opened, parts):
     assert (table["year"].fields, table.required) == ((), ("id", "year", "month", "day"))
 
 
-def test_a_partition_that_cannot_be_derived_is_a_reason():
-    _, (rejected,) = cleaned({**RECORD, "opened_at": "soon"})
-    assert rejected.reason == "no year"
-    assert unreadable({**RECORD, "opened_at": "soon"}) == {"opened_at": 1}
-
-
 # Rules of a dataset's own
 
 
-def shouted(columns):
-    return {
-        "name": pc.utf8_upper(columns["name"]),
-        "owner": pa.nulls(len(columns["name"]), "string"),
-    }
-
-
 def test_a_dataset_has_rules_of_its_own_before_what_is_derived():
-    def later(columns):
+    def own(columns):
+        year = pa.scalar(365 * 86400 * 10**6, "duration[us]")
         return {
-            "opened_at": pc.add(
-                columns["opened_at"], pa.scalar(365 * 86400 * 10**6, "duration[us]")
-            )
+            "name": pc.utf8_upper(columns["name"]),
+            "owner": pa.nulls(len(columns["name"]), "string"),
+            "opened_at": pc.add(columns["opened_at"], year),
         }
 
-    assert row_of(RECORD, Cleaner(TABLE, shouted))["name"] == "NORTH CAPE"
-    assert row_of(RECORD, Cleaner(TABLE, shouted))["owner"] is None
-    assert row_of(RECORD, Cleaner(TABLE, later))["year"] == 1988
-
-
-def test_a_cleaner_pickles():
-    cleaner = pickle.loads(pickle.dumps(Cleaner(TABLE, shouted)))  # noqa: S301 - our own bytes
-    assert row_of(RECORD, cleaner) == row_of(RECORD, Cleaner(TABLE, shouted))
+    row = row_of(RECORD, Cleaner(TABLE, own))
+    assert (row["name"], row["owner"], row["year"]) == ("NORTH CAPE", None, 1988)
 
 
 # What cannot be used
@@ -550,17 +377,14 @@ def test_a_cleaner_pickles():
 @pytest.mark.parametrize(
     ("record", "reason"),
     [
-        ("just a text", "not an object"),
         (None, "not an object"),
         ([RECORD], "not an object"),
         ({}, "no number"),
-        ({**RECORD, "number": None}, "no number"),
         ({**RECORD, "number": "seven"}, "no number"),
-        ({**RECORD, "number": True}, "no number"),
         ({**RECORD, "name": ""}, "no name"),
         ({**RECORD, "name": ["x"]}, "no name"),
         ({**RECORD, "country": None}, "no country"),
-        ({**RECORD, "opened_at": None}, "no year"),
+        ({**RECORD, "opened_at": "soon"}, "no year"),
         ({**RECORD, "country": "x" * 300}, "country too long for a key"),
         ({**RECORD, "country": "__HIVE_DEFAULT_PARTITION__"}, "country is the mark for null"),
     ],
@@ -571,8 +395,6 @@ def test_what_cannot_be_used_is_told_why_and_where(record, reason):
     assert json.loads(rejected.to_json()) == {"reason": reason, "position": 41, "record": record}
 
 
-FIELDS = [*RECORD, "operator", "place.city", "year", "unknown"]
-records = st.dictionaries(st.sampled_from(FIELDS), json_values) | json_values
 likely = st.fixed_dictionaries(
     {
         "number": st.integers(-(1 << 63), (1 << 63) - 1),
@@ -588,21 +410,12 @@ def finite(value):
     return json.loads(json.dumps(value), parse_constant=lambda _: None)
 
 
-@given(st.lists(records | likely, max_size=8))
-def test_every_record_is_a_row_or_rejected(received):
-    rows, rejected = cleaned(*finite(received))
-    positions = sorted([row["position"] for row in rows] + [r.position for r in rejected])
-    assert positions == list(range(len(received)))
-    for row in rows:
-        assert all(row[name] is not None for name in ("number", "name", "country", "year"))
-        for value in filter(lambda v: isinstance(v, str), row.values()):
-            assert value == unicodedata.normalize("NFC", value).strip() != ""
-
-
 @given(st.lists(likely, max_size=5))
 @example([{"number": 0, "name": "0", "country": "\x80Ã\xa0", "opened_at": 0}])
 def test_cleaning_twice_is_cleaning_once(received):
     once, _ = cleaned(*finite(received))
+    for value in (value for row in once for value in row.values() if isinstance(value, str)):
+        assert value == unicodedata.normalize("NFC", value).strip() != ""
     again, rejected = cleaned(
         *(
             {**row, "place": {"city": row["city"]}, "opened_at": row["opened_at"].isoformat()}

@@ -53,7 +53,7 @@ def test_a_signal_ends_it_with_a_sentence_after_its_clean_up(number, times):
     assert process.returncode == 128 + number
 
 
-def test_what_nohup_ignores_is_ignored():
+def test_a_signal_that_nohup_ignores_is_ignored():
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
         process = command("os.kill(os.getpid(), signal.SIGHUP)\nprint('on')")

@@ -27,7 +27,7 @@ SAYING = [
 ]
 
 
-def test_each_package_has_its_branch():
+def test_each_package_has_errors_of_its_own():
     packages = {module.__name__.split(".")[2] for module in MODULES}
     assert packages == {"errors", "lake", "layers", "read", "source", "work"}
     assert len(SAYING) > 40

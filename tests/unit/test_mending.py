@@ -20,7 +20,7 @@ def damaged(text, encoding):
 
 
 @pytest.mark.parametrize("text", RIGHT)
-def test_a_right_text_is_left(text):
+def test_a_right_text_is_left_as_it_is(text):
     assert silver(text) == [text]
 
 

@@ -23,22 +23,19 @@ def proxied(monkeypatch):
         yield asked
 
 
-@pytest.mark.parametrize(
-    "host",
-    ["127.0.0.1", "127.8.9.1:80", "[::1]:9", "[::ffff:127.0.0.1]", "[::]", "localhost",
-     "LocalHost.", "api.localhost:8", "minio:9000", "mage", "user:secret@exporter:1"],
-)  # fmt: skip
-def test_this_machine_and_the_stack_are_local(host):
-    assert is_local(f"http://{host}/path")
+LOCAL = (
+    "127.0.0.1 127.8.9.1:80 [::1]:9 [::ffff:127.0.0.1] [::] localhost LocalHost. api.localhost:8 "
+    "minio:9000 mage user:secret@exporter:1"
+)
+OTHERS = (
+    "api.example.org 10.0.0.1 [2001:db8::1] localhost.example.org 128.0.0.1 127.0.0.1.example.org "
+    "minio.example.org"
+)
 
 
-@pytest.mark.parametrize(
-    "host",
-    ["api.example.org", "10.0.0.1", "[2001:db8::1]", "localhost.example.org", "128.0.0.1",
-     "127.0.0.1.example.org", "minio.example.org"],
-)  # fmt: skip
-def test_others_are_not(host):
-    assert not is_local(f"https://{host}/localhost")
+def test_this_machine_and_the_stack_are_local_and_nobody_else():
+    assert all(is_local(f"http://{host}/path") for host in LOCAL.split())
+    assert not any(is_local(f"https://{host}/localhost") for host in OTHERS.split())
 
 
 def test_the_api_is_asked_through_the_proxy(proxied, monkeypatch):
@@ -49,7 +46,7 @@ def test_the_api_is_asked_through_the_proxy(proxied, monkeypatch):
     assert proxied == ["http://api.example.org/v1/meta"]
 
 
-def test_a_host_of_no_proxy_is_not(proxied, monkeypatch):
+def test_a_host_of_no_proxy_is_not_asked_through_it(proxied, monkeypatch):
     monkeypatch.setenv("NO_PROXY", "example.org")
     with session() as asking, pytest.raises(requests.ConnectionError):
         asking.get("http://api.example.org/", timeout=2)
@@ -57,7 +54,7 @@ def test_a_host_of_no_proxy_is_not(proxied, monkeypatch):
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:1/", "https://localhost:1/", "http://minio:1/"])
-def test_what_is_local_never_is(proxied, url):
+def test_what_is_local_is_never_asked_through_the_proxy(proxied, url):
     with session() as asking, pytest.raises(requests.ConnectionError):
         asking.get(url, timeout=5)
     with pytest.raises(urllib.error.URLError):

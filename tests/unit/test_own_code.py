@@ -28,25 +28,15 @@ def raising(columns):
     return pc.add(columns["number"], columns["nummer"])
 
 
-def in_words(columns):
-    raise ValueError("of two\n  lines. ")
-
-
-def silent(columns):
-    raise RuntimeError
-
-
-def long(columns):
-    raise ValueError("word " * 500)
-
-
 def deep(columns):
     return raising(columns)
 
 
-class Callable:
-    def __call__(self, columns):
-        return None
+def saying(error):
+    def own(columns):
+        raise error
+
+    return own
 
 
 def returning(found):
@@ -58,18 +48,15 @@ DERIVED = [
     (raising, "raised KeyError: 'nummer'"),
     (partial(raising), "raised KeyError: 'nummer'"),
     (deep, "raised KeyError: 'nummer'"),
-    (in_words, "raised ValueError: of two lines"),
-    (silent, "raised RuntimeError"),
-    (long, "raised ValueError: word word"),
+    (saying(ValueError("of two\n  lines. ")), "raised ValueError: of two lines"),
+    (saying(RuntimeError), "raised RuntimeError"),
+    (saying(ValueError("word " * 500)), "raised ValueError: word word"),
     (lambda: None, "raised TypeError: .* takes 0 positional arguments but 1 was given"),
-    (Callable(), "returned None where an Arrow array of more is needed"),
     (returning(None), "returned None where an Arrow array of more is needed"),
-    (returning([1, 2]), "returned list where an Arrow array of more is needed"),
     (returning(pa.scalar(1)), "returned Int64Scalar where an Arrow array of more is needed"),
     (returning(pa.array([1])), "returned 1 values of more for 2 rows"),
     (returning(pa.array(["1", "2"])), "returned more as string where int64 is needed"),
     (returning(pa.array([True, None])), "returned more as bool where int64 is needed"),
-    (returning(pa.array([1, 2], pa.timestamp("us"))), r"as timestamp\[us\] where int64 is needed"),
     (returning(pa.array([1.5, 2])), "raised ArrowInvalid: Float value 1.5.* was truncated"),
 ]
 CLEANED = [
@@ -133,17 +120,11 @@ def test_our_own_errors_pass_unchanged():
         raise KeyboardInterrupt
 
 
-def axes(table, caption):
-    from matplotlib import pyplot
-
-    return pyplot.subplots()[1]
-
-
 @pytest.mark.parametrize(
     ("draw", "problem"),
     [
         (print, "returned None where a figure of matplotlib is needed"),
-        (axes, "returned Axes where a figure of matplotlib is needed"),
+        (lambda table, caption: 1, "returned int where a figure of matplotlib is needed"),
         (lambda table, caption: table["taps"], "raised KeyError: 'taps'"),
     ],
 )

@@ -39,10 +39,8 @@ def told(user, group=None):
         (USER, USER, 0o755, True),
         (OTHER, USER, 0o775, True),
         (0, 0, 0o777, True),  # Docker Desktop shows all as root's, and lets everybody write
-        (OTHER, OTHER, 0o755, False),
         (OTHER, USER, 0o755, False),
         (OTHER, GROUP, 0o775, False),  # a group of who asks, but not of the user
-        (USER, USER, 0o555, False),
         (USER, USER, 0o655, False),
     ],
 )
@@ -58,21 +56,9 @@ def test_whether_a_user_can_write_is_tried_and_leaves_nothing_behind(
         assert prepare.refused(data, USER, USER) == ("" if can else "Permission denied")
     finally:
         os.setgroups(before)
+    assert prepare.refused(place / "gone", USER, USER) == "No such file or directory"
     assert list(data.iterdir()) == []
     assert (os.getuid(), os.geteuid(), os.getgid(), os.getegid()) == (0, 0, 0, 0)
-
-
-def test_where_a_folder_is_not_there_it_says_so(place):
-    assert prepare.refused(place / "gone", USER, USER) == "No such file or directory"
-
-
-def test_another_owner_is_named_as_the_remedy(place):
-    os.chown(place / "data", OTHER, GROUP)
-    (sentence,) = told(USER)
-    assert sentence == (
-        "./data cannot be written by user 4242, as which Mage runs (Permission denied): "
-        "put MAGE_UID=4343 and MAGE_GID=4444 in .env."
-    )
 
 
 @pytest.mark.parametrize("mode", [0o755, 0o555])
@@ -81,15 +67,13 @@ def test_nobody_is_told_to_be_root_or_to_be_who_cannot_write_either(place, owner
     os.chown(place / "data", owner, owner)
     (place / "data").chmod(mode)
     for sentence in told(USER, GROUP):
+        assert sentence.startswith("./data cannot be written by user 4242, as which Mage runs (Per")
         if owner == OTHER and mode == 0o755:
-            assert "put MAGE_UID=4343 and MAGE_GID=4343" in sentence
+            assert sentence.endswith(": put MAGE_UID=4343 and MAGE_GID=4343 in .env.")
         else:
             assert "MAGE_UID" not in sentence
             assert "sudo chown -R 4242:4444 data" in sentence
     assert bool(told(USER, GROUP)) == ((owner, mode) != (USER, 0o755))
-
-
-def test_root_is_taken_where_it_is_asked_for(place):
     assert told(0) == []
 
 

@@ -121,32 +121,6 @@ def test_many_odd_records_are_left_to_themselves_after_a_few_calls(monkeypatch):
     assert len(calls) < 20
 
 
-def test_one_kind_of_odd_records_costs_one_refusal(monkeypatch):
-    refused = []
-    read = reading._Reader._read
-
-    def counting(self, numbers):
-        rows, refusal = read(self, numbers)
-        refused.extend([refusal] if refusal else [])
-        return rows, refusal
-
-    monkeypatch.setattr(reading._Reader, "_read", counting)
-    odd = PLAIN.replace(b'"phone": "555"', b'"phone": 5')
-    texts = [odd if number % 50 == 30 else PLAIN for number in range(2_000)]
-    known = set[bytes]()
-    list(reading.read(Lines.joined(texts), TABLE, known))
-    assert len(refused) == 1
-    later = [odd if number % 50 == 7 else PLAIN for number in range(2_000)]
-    list(reading.read(Lines.joined(later), TABLE, known))
-    assert len(refused) == 1
-
-
-def test_what_was_refused_before_is_read_by_arrow_where_all_records_have_it():
-    texts = [b'{"number":%d,"name":"n","height":4.5}' % number for number in range(2_000)]
-    blocks = list(reading.read(Lines.joined(texts), TABLE, {b'"height":4'}))
-    assert sum(len(b.numbers) for b in blocks if isinstance(b, reading.ArrowBatch)) == 2_000
-
-
 def test_a_field_that_is_null_in_all_records_is_told_from_one_that_is_missing():
     table = Table((Column("id"), Column("a"), Column("b")), partitions=("a",))
     texts = [b'{"id":"1","a":null,"x":{"b":1},"y":"\\"b\\":"}'] * 20
@@ -155,7 +129,7 @@ def test_a_field_that_is_null_in_all_records_is_told_from_one_that_is_missing():
 
 
 @pytest.mark.parametrize("end", [b"\n", b",\n", b"\r\n", b" ,\r\n", b"\n\n"])
-def test_lines_end_as_they_like(end):
+def test_a_line_may_end_in_any_way(end):
     texts = [PLAIN, b"[]", b"7", b"{}"]
     lines = Lines.of(b"[\n" + end.join(texts) + b"\n]\n")
     assert [lines.text(number) for number in range(len(lines))] == texts

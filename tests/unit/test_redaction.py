@@ -7,10 +7,10 @@ import re
 from urllib.parse import quote, quote_plus
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
-from data.medallion.host.redaction import Redactor, forms, secrets_in
+from data.medallion.host.redaction import Redactor, secrets_in
 
 WAYS = {
     "as it is": str,
@@ -30,22 +30,14 @@ WAYS = {
 
 
 @pytest.mark.parametrize("way", WAYS)
-@pytest.mark.parametrize(
-    "secret", ["plain-Key-1", "clé/é+ß=", "a'b\"c<d>&", "line\nbreak\ttab", "秘密🍺"]
-)
-def test_a_secret_does_not_show(way, secret):
-    written = f"key={WAYS[way](secret)}!"
-    blanked = Redactor([secret, ""]).text(written)
-    assert "***" in blanked
-    assert not any(form in blanked for form in forms(secret))
-    assert blanked.startswith("key=")
-    assert blanked.endswith("!")
-
-
-@given(st.text(min_size=4), st.sampled_from(sorted(WAYS)))
-def test_no_form_of_any_secret_shows(secret, way):
-    written = WAYS[way](secret)
-    assert not Redactor([secret]).shows(Redactor([secret]).text(f"<{written}>").replace("***", ""))
+@given(secret=st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=4))
+@example(secret="clé/é+ß=")
+@example(secret="a'b\"c<d>&")
+@example(secret="line\nbreak\ttab")
+def test_no_form_of_any_secret_shows_and_what_is_around_it_stays(way, secret):
+    blanked = Redactor([secret, ""]).text(f"\0{WAYS[way](secret)}\0")
+    assert (blanked[0], blanked[-1]) == ("\0", "\0") and "***" in blanked
+    assert not Redactor([secret]).shows(blanked.replace("***", ""))
 
 
 def test_no_secret_blanks_nothing():
@@ -90,17 +82,5 @@ def test_secrets_are_known_by_their_names():
         "PATH": "/bin",
     }
     found = set(secrets_in(told)) - {""}
-    assert found == {
-        *(
-            "access\n",
-            "access",
-            "secret",
-            "reader",
-            "aws",
-            "token",
-            "lake",
-            "jwt",
-            "https://hooks/x",
-        ),
-        *("p%40ss", "p@ss"),
-    }
+    named = "access\n", "access", "secret", "reader", "aws", "token", "lake", "jwt"
+    assert found == {*named, "https://hooks/x", "p%40ss", "p@ss"}

@@ -62,9 +62,9 @@ def test_each_flow_has_settings_of_its_own(environment):
 @pytest.mark.parametrize("value", [None, ""])
 def test_a_missing_setting_is_named(environment, variable, value):
     environment.delenv(variable) if value is None else environment.setenv(variable, value)
-    with pytest.raises(SettingError, match=f"^{variable} is required and not set; ") as caught:
+    with pytest.raises(SettingError) as caught:
         load()
-    assert caught.value.variable == variable
+    assert caught.value.facts == {"variable": variable, "problem": "is required and not set"}
 
 
 @pytest.mark.parametrize(
@@ -87,65 +87,44 @@ def test_the_other_half_of_a_pair_is_named(environment, told, missing):
     [
         ("MINIO_ENDPOINT", "http://127.0.0.1:9000"),
         ("MINIO_ENDPOINT", "127.0.0.1:9000\n"),
-        ("MINIO_ACCESS_KEY", "canary-key\n"),
+        ("MINIO_ENDPOINT", "127.0.0.1:port"),
+        ("MINIO_ENDPOINT", "host/path"),
+        ("MINIO_ENDPOINT", "me:canary-secret@host:9000"),
         ("MINIO_ACCESS_KEY", "canary-key\r\n"),
         ("MINIO_ACCESS_KEY", " canary-key"),
         ("MINIO_ACCESS_KEY", "canary-clé"),
         ("MINIO_ACCESS_KEY", "canary,key"),
-        ("MINIO_ACCESS_KEY", "canary=key"),
-        ("MINIO_SECRET_KEY", "canary-secret\n"),
         ("MINIO_SECRET_KEY", "canary\tsecret"),
         ("MINIO_SECRET_KEY", "canary-secret "),
         ("MINIO_REGION", "sa east 1"),
-        ("MINIO_REGION", "São Paulo"),
-        ("STATIONS_API_URL", "https://api.test/stations\n"),
-        ("STATIONS_API_URL", "https://bücher.example/v1"),
-        ("LAKE_LEASE_SECONDS", "15\n"),
-        ("MINIO_ENDPOINT", "127.0.0.1:port"),
-        ("MINIO_ENDPOINT", "host/path"),
-        ("MINIO_ENDPOINT", "me:canary-secret@host:9000"),
         ("MINIO_SECURE", "perhaps"),
         ("MINIO_SESSION_TOKEN", "canary token"),
         ("AWS_ACCESS_KEY_ID", "canary,key"),
+        ("LAKE_BUCKET_PREFIX", "a/b"),
+        ("LAKE_BUCKET_PREFIX", "-acme"),
+        ("LAKE_BUCKET_PREFIX", "x" * 60),
         ("LAKE_CA_FILE", "/no/such/file.pem"),
-        ("LAKE_CA_FILE", "/"),
         ("LAKE_CA_FILE", __file__),
         ("LAKE_LEASE_SECONDS", "0"),
-        ("LAKE_TURN_LIMIT_SECONDS", "-1"),
-        ("STATIONS_HISTORY_VERSIONS", "-1"),
-        ("STATIONS_STOP_ON", "row_fall,storms"),
-        ("STATIONS_LARGEST_FALL_PERCENT", "101"),
-        ("STATIONS_API_URL", "api.test"),
+        ("LAKE_STORE_TIMEOUT_SECONDS", "soon"),
+        ("DASK_SCHEDULER_ADDRESS", "scheduler:8786"),
+        ("STATIONS_API_URL", "https://bücher.example/v1"),
         ("STATIONS_API_URL", "ftp://api.test"),
         ("STATIONS_API_URL", "https://me:canary-secret@api.test/v1"),
         ("STATIONS_API_URL", "https://api.test/v1?by_kind=sea"),
-        ("STATIONS_API_PAGE_SIZE", "0"),
         ("STATIONS_API_PAGE_SIZE", "101"),
-        ("STATIONS_API_PAGE_SIZE", "many"),
-        ("STATIONS_API_CONNECTIONS", "0"),
-        ("STATIONS_API_REQUESTS_PER_MINUTE", "-1"),
-        ("STATIONS_API_TIMEOUT_SECONDS", "0"),
-        ("STATIONS_API_ATTEMPTS", "0"),
-        ("STATIONS_API_BACKOFF_SECONDS", "-1"),
-        ("STATIONS_API_TIME_LIMIT_SECONDS", "0"),
-        ("STATIONS_API_CRAWLS", "0"),
         ("STATIONS_API_TOKEN", " canary-token"),
-        ("STATIONS_API_TOKEN", "canary-token\n"),
         ("STATIONS_API_TOKEN", "canary-clé"),
-        ("STATIONS_HISTORY_DAYS", "-1"),
-        ("LAKE_BUCKET_PREFIX", "Acme-"),
-        ("LAKE_BUCKET_PREFIX", "a/b"),
-        ("LAKE_THREADS", "-1"),
-        ("DASK_SCHEDULER_ADDRESS", "scheduler:8786"),
-        ("LAKE_STORE_CONNECTIONS", "0"),
-        ("LAKE_STORE_TIMEOUT_SECONDS", "soon"),
+        ("STATIONS_STOP_ON", "row_fall,storms"),
+        ("STATIONS_LARGEST_FALL_PERCENT", "101"),
     ],
 )
 def test_a_malformed_setting_is_named_and_not_shown(environment, variable, value):
     environment.setenv(variable, value)
-    with pytest.raises(SettingError, match=f"^{variable} is not usable: ") as caught:
+    with pytest.raises(SettingError) as caught:
         load()
-    assert str(caught.value).count(". ") <= 1
+    assert caught.value.variable == variable
+    assert caught.value.problem.startswith("is not usable: ")
     assert "canary" not in str(caught.value)
     assert caught.value.__context__ is None
 
@@ -153,17 +132,14 @@ def test_a_malformed_setting_is_named_and_not_shown(environment, variable, value
 def test_a_contradiction_names_both_settings(environment):
     environment.setenv("STATIONS_API_TIME_LIMIT_SECONDS", "10")
     environment.setenv("STATIONS_API_TIMEOUT_SECONDS", "20")
-    with pytest.raises(
-        SettingError,
-        match="STATIONS_API_TIMEOUT_SECONDS is longer than STATIONS_API_TIME_LIMIT_SECONDS",
-    ):
+    with pytest.raises(SettingError, match=r"_TIMEOUT_SECONDS is longer than STATIONS_API_TIME_L"):
         load()
 
 
 def test_the_environment_wins_over_the_file(environment, tmp_path):
     environment.delenv("MINIO_ACCESS_KEY")
-    lines = ["MINIO_ENDPOINT=file:9000", "MINIO_ACCESS_KEY='from file'", 'STATIONS_API_CRAWLS="5"']
-    (tmp_path / ".env").write_text("\r\n".join(lines))
+    lines = ["MINIO_ACCESS_KEY='from file'", "MINIO_ENDPOINT=file:9000", 'STATIONS_API_CRAWLS="5"']
+    (tmp_path / ".env").write_text("\r\n".join(lines), encoding="utf-8-sig")
     settings = load()
     assert settings.lake.endpoint == GOOD["MINIO_ENDPOINT"]
     assert settings.lake.access_key.get_secret_value() == "from file"
@@ -205,50 +181,22 @@ def test_a_secret_of_any_letters_is_taken_and_blanked(environment, secret):
     assert "canary" not in known_secrets().text(f"the key is {secret}")
 
 
-def test_an_empty_secret_blanks_nothing(environment):
-    environment.setenv("MINIO_ACCESS_KEY", "")
-    environment.setenv("MINIO_SECRET_KEY", "")
-    environment.setenv("STATIONS_API_TOKEN", "")
-    assert known_secrets().text("every letter stays") == "every letter stays"
-
-
-def test_a_file_that_begins_with_a_mark_is_read(environment, tmp_path):
-    environment.delenv("MINIO_ENDPOINT")
-    (tmp_path / ".env").write_text("MINIO_ENDPOINT=file:9000\n", encoding="utf-8-sig")
-    assert load().lake.endpoint == "file:9000"
-
-
 def test_a_file_that_is_no_text_is_named_with_its_line(environment, tmp_path):
     lines = "MINIO_REGION=x\n# São Paulo\nMINIO_SECRET_KEY=canary-of-the-file\n"
     (tmp_path / ".env").write_bytes(lines.encode("latin-1"))
-    with pytest.raises(
-        SettingsFileUnreadable, match=r"\.env cannot be read \(line 2 is not UTF-8\)"
-    ) as c:
+    with pytest.raises(SettingsFileUnreadable) as caught:
         load()
-    assert "canary" not in repr(c.value.facts)
-    assert c.value.__context__ is None
+    facts = {"variable": str(tmp_path / ".env"), "problem": "line 2 is not UTF-8"}
+    assert caught.value.facts == facts and caught.value.__context__ is None
     assert spool_folder().name == ".spool"
     assert known_secrets().shows("canary-secret")
 
 
-def test_a_file_that_is_not_for_this_user_is_named(environment, tmp_path):
-    (tmp_path / ".env").write_text("MINIO_REGION=x")
-
-    def refuse(*_, **__):
-        raise PermissionError(13, "Permission denied")
-
-    environment.setattr("pathlib.Path.read_text", refuse)
-    with pytest.raises(SettingsFileUnreadable, match=r"\(Permission denied\); save it as UTF-8"):
-        load()
-
-
 def test_a_folder_in_the_place_of_the_file_is_named(tmp_path):
     (tmp_path / ".env").mkdir()
-    with pytest.raises(SettingsFileUnreadable, match=r"\(Is a directory\)"):
+    with pytest.raises(SettingsFileUnreadable) as caught:
         load()
-
-
-# What of the past is kept
+    assert caught.value.problem == "Is a directory"
 
 
 @pytest.mark.parametrize(
@@ -259,24 +207,14 @@ def test_a_folder_in_the_place_of_the_file_is_named(tmp_path):
         ({"DAYS": "90"}, 0, 90),
         ({"DAYS": "90", "VERSIONS": "7"}, 7, 90),
         ({"DAYS": "90", "VERSIONS": ""}, 0, 90),
-        ({"DAYS": "90", "VERSIONS": "0"}, 0, 90),
         ({"DAYS": "0"}, HISTORY_VERSIONS, 0),
-        ({"DAYS": "", "VERSIONS": ""}, HISTORY_VERSIONS, 0),
     ],
 )
-def test_days_alone_mean_days_alone(environment, told, versions, days):
+def test_where_only_days_are_set_their_number_has_no_limit(environment, told, versions, days):
     for name, value in told.items():
         environment.setenv(f"STATIONS_HISTORY_{name}", value)
     settings = load().flow
     assert (settings.history_versions, settings.history_days) == (versions, days)
-
-
-# Names of the past
-
-
-def test_the_old_name_of_another_flow_is_not_ours_to_refuse(environment):
-    environment.setenv("BUOYS_SPOOL", "/x")
-    STATIONS.load_settings()
 
 
 def test_a_lake_s_settings_know_no_flow(environment, tmp_path):

@@ -56,7 +56,7 @@ def test_a_deprecated_field_stands_in(column, new, old, nothing):
     assert [row[column] for row in rows[:2]] == ["Old", "New"]
 
 
-def test_an_era_without_the_new_names():
+def test_records_from_before_the_new_names_are_cleaned():
     record = {"id": "1", "name": "A", "country": "Land", "state": "Old", "street": "1 Main St"}
     ((row,), _) = cleaned(record)
     assert (row["state"], row["address_1"]) == ("Old", "1 Main St")
@@ -72,5 +72,5 @@ def test_an_era_without_the_new_names():
         ("longitude", 180.5, None),
     ],
 )
-def test_degrees(column, received, kept):
+def test_degrees_outside_of_the_globe_are_null(column, received, kept):
     assert cell(column, received) == kept

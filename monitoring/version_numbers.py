@@ -15,7 +15,7 @@ from data.medallion.lake.store import Store
 Number = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
-class Summary(BaseModel):
+class VersionNumbers(BaseModel):
     """A version of a dataset in numbers; `seconds` is how long its step took."""
 
     model_config = ConfigDict(frozen=True)
@@ -37,7 +37,7 @@ class Summary(BaseModel):
         return all(check.held for check in self.checks)
 
     @classmethod
-    def read(cls, store: Store, dataset: Dataset, key: str) -> Summary:
+    def read(cls, store: Store, dataset: Dataset, key: str) -> VersionNumbers:
         """Read an entry of a log, or its copy; needs little more memory than its text.
 
         Raises:
@@ -56,7 +56,7 @@ class Summary(BaseModel):
             raise ManifestUnreadable(name, problem, dataset.block) from None
 
 
-KEPT = Summary.model_fields.keys() | Check.model_fields.keys()
+KEPT = VersionNumbers.model_fields.keys() | Check.model_fields.keys()
 
 
 def _kept(found: dict[str, Any]) -> dict[str, Any] | None:
