@@ -45,11 +45,7 @@ def named(path: str) -> tuple[Flow, Dataset]:
 
 
 def schema_of(flow: Flow, dataset: Dataset) -> pa.Schema:
-    """The columns of a dataset's table.
-
-    Raises:
-        DatasetUnknown: the dataset is a picture.
-    """
+    """The columns of a dataset's table; DatasetUnknown if it is a picture."""
     columns = columns_of(flow)
     if dataset.path not in columns:
         raise DatasetUnknown(dataset.path, [*columns])

@@ -44,11 +44,7 @@ class Total:
     """The header, if it is no field."""
 
     def read(self, response: Response) -> Totals:
-        """The total of a response.
-
-        Raises:
-            ValueError: it has none, or an impossible one.
-        """
+        """The total of a response; ValueError if it has none, or an impossible one."""
         found = response.headers.get(self.header) if self.header else response.field(self.path)
         if isinstance(found, bool) or not isinstance(found, (int, str)):
             raise ValueError(f"no total in {self.header or self.path or 'it'}")
@@ -119,11 +115,7 @@ class Api:
         return self.paging.first(request, settings.api_page_size).having(**self.parameters)
 
     def totals(self, client: Client, settings: FlowSettings) -> Totals | None:
-        """The totals that the API reports; None if it reports none.
-
-        Raises:
-            FatalApiError: the totals could not be fetched.
-        """
+        """The totals that the API reports, or None; FatalApiError if they cannot be fetched."""
         if self.total is None:
             return None
         total = Total(self.total) if isinstance(self.total, str) else self.total

@@ -110,11 +110,8 @@ class Client:
     ) -> T:
         """Send a request, and again until `read` accepts a response. Errors name the address.
 
-        Args:
-            request: the request.
-            read: parses a response; raises ValueError if its body cannot be used.
-            after_last: the result if the API says that there are no more pages. If it is None, a
-                404 is a refusal.
+        `read` parses a response, and raises ValueError if its body cannot be used. `after_last` is
+        the result if the API says that there are no more pages; if it is None, a 404 is a refusal.
         """
         # A page can link to the next one, but only the API of the settings may get the token.
         ours, theirs = urlsplit(self._settings.api_url), urlsplit(request.url)
@@ -248,8 +245,7 @@ class Client:
 def seconds_asked(headers: Mapping[str, str]) -> float | None:
     """The seconds to wait by `Retry-After` (a number or an HTTP date), else `X-RateLimit-Reset`.
 
-    Returns:
-        A finite number, 0 or more; None if both are missing or malformed.
+    They are finite, 0 or more; None if both are missing or malformed.
     """
     # Use the server's clock if it sends its time, because ours may be wrong.
     now = _moment(headers.get("Date", "")) or datetime.now(timezone.utc)
