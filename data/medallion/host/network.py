@@ -12,7 +12,6 @@ import ssl
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
-from urllib.request import OpenerDirector, ProxyHandler, Request, build_opener
 
 import requests
 from requests.adapters import DEFAULT_POOLSIZE, HTTPAdapter
@@ -77,13 +76,3 @@ def session(
     for scheme in ("http://", "https://"):
         made.mount(scheme, _Adapter(connections, authority))
     return made
-
-
-class _Proxies(ProxyHandler):
-    def proxy_open(self, req: Request, proxy: str, type: str) -> Any:
-        return None if is_local(req.full_url) else super().proxy_open(req, proxy, type)
-
-
-def opener() -> OpenerDirector:
-    """The same as `session`, for `urllib.request`."""
-    return build_opener(_Proxies())
