@@ -25,8 +25,9 @@ from .lake.versions import Lake
 from .layers import bronze, chart, gold
 from .layers.silver import compare, publish
 from .settings import LakeSettings, Settings, known_secrets, spool_folder
+from .step import Step
 from .work.engine import engine_of
-from .writer import Step, Writer
+from .writer import Writer
 
 logger = logging.getLogger(__name__)
 
@@ -172,9 +173,9 @@ class Stage:
             with engine_of(settings, lake, run + suffix, flow.package) as engine:
                 return work(FlowContext(lake, engine, flow), both, run)
         except Exception as error:
-            dataset, attempt = self.datasets(flow)[0], _attempt(variables)
-            where = {"flow": flow.name, "layer": dataset.layer, "block": dataset.block, "run": run}
-            log = logs.describe(error, dict(upstream or {}), **where, attempt=attempt)
+            attempt = _attempt(variables)
+            dataset, working_on = self.datasets(flow)[0], dict(upstream or {})
+            log = logs.describe(error, flow.name, dataset, run, attempt, working_on)
             if settings and isinstance(error, StoreUnreachable):
                 # We have already waited for the store.
                 lake = Lake.connect(settings, retry_more=False)

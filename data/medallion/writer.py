@@ -1,4 +1,4 @@
-"""A block in a run, and its writers: the objects of a version, then the entry that publishes it."""
+"""Writes one version of a dataset: its objects, then the log entry that publishes it."""
 
 from __future__ import annotations
 
@@ -26,13 +26,28 @@ from .lake.records import CONTENT_TYPE
 from .lake.runs import new_run, now
 from .lake.store import Listed
 from .lake.versions import Lake
-from .settings import Settings
 
 logger = logging.getLogger(__name__)
 
 DIGITS = len("0000000001.json")  # of the key of a log entry
 LIBRARIES = {"pyarrow": pa.__version__}
 """The libraries on which the bytes of silver and gold depend, and their versions."""
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """What a version was made from."""
+
+    snapshot: str
+    source: Source
+    rows_in: int
+    replay: bool = False
+
+    @classmethod
+    def of(cls, dataset: Dataset, version: Manifest) -> Self:
+        """The provenance of what is made from a version of another dataset."""
+        source = Source(key=dataset.entry(version.version), sha256=version.sha256)
+        return cls(version.snapshot, source, version.rows_out, version.replay)
 
 
 @dataclass
@@ -140,7 +155,7 @@ class Writer:
         """Whether an object of the layer is as it was written. It is read."""
         return self.lake.problem(self.dataset.layer, entry) is None
 
-    def manifest(self, **content: Any) -> Manifest:
+    def manifest(self, provenance: Provenance, **content: Any) -> Manifest:
         """The version of this step, ready to be published; `content` has the fields it knows."""
         moment = now()
         return Manifest(
@@ -155,6 +170,7 @@ class Writer:
             seconds=round(time.monotonic() - self.started, 3),
             code_version=code_version(self.context.flow.package),
             libraries=LIBRARIES,
+            **vars(provenance),
             **content,
         )
 
@@ -226,39 +242,9 @@ class Writer:
         return cast(Summary, summary)
 
 
-def made_from(source: Dataset, version: Manifest) -> dict[str, Any]:
-    """The fields of a version that is made from a version of another dataset."""
-    return {
-        "snapshot": version.snapshot,
-        "replay": version.replay,
-        "source": Source(key=source.entry(version.version), sha256=version.sha256),
-        "rows_in": version.rows_out,
-    }
-
-
 def made_from_expired(source: Dataset, newest: Manifest) -> Callable[[Manifest], bool]:
     """Whether the version that a version was made from is no longer in the log of its dataset.
 
     `newest` is the newest version of that dataset.
     """
     return lambda version: source.number(version.source.key) < newest.oldest
-
-
-@dataclass(frozen=True)
-class Step(FlowContext):
-    """A block in a run that holds the leases of its datasets."""
-
-    run: str
-    settings: Settings
-    writers: tuple[Writer, ...]  # one per dataset of the block
-    variables: Mapping[str, Any] = field(default_factory=dict)  # Mage's keyword arguments
-
-    @property
-    def writer(self) -> Writer:
-        """The writer of the block's first dataset."""
-        return self.writers[0]
-
-    @property
-    def snapshot_to_replay(self) -> str:
-        """The runtime variable `snapshot`: the id of the snapshot to publish again, or ""."""
-        return str(self.variables.get("snapshot") or "")

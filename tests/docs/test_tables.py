@@ -74,7 +74,7 @@ def test_every_column_is_told(section, path):
 
 
 def test_the_error_log_is_told_field_by_field():
-    log = logs.describe(ValueError(), {}, flow="", layer="", block="", run="", attempt=1)
+    log = logs.describe(ValueError(), FLOW.name, FLOW.silver, "run", 1, {})
     rows = table(LAKE.section("Logs, leases, scratch"))
     assert [name for row in rows for name in named(row[0])] == list(log)
 

@@ -10,7 +10,7 @@ from data.medallion.flow import Blocks
 from data.medallion.layers import gold
 from data.medallion.layers.errors import DriftStopped
 from data.medallion.read import __main__ as reader
-from data.medallion.read import sql
+from data.medallion.read import tables
 from data.medallion.source.errors import CrawlIncomplete
 from data.medallion.stages import BRONZE
 from data.medallion.table import Column, record_hash
@@ -125,7 +125,7 @@ def asked(chain, monkeypatch, capsys):
 
 @pytest.mark.server
 @pytest.mark.parametrize(
-    ("flow", "query", "tables", "shows"),
+    ("flow", "query", "named", "shows"),
     [
         ("stations", "SELECT count(*) + 4 FROM silver", "silver/stations", "7"),
         ("stations", "USE gold; FROM kind_heights", "gold/kind_heights", "sea"),
@@ -141,17 +141,17 @@ def asked(chain, monkeypatch, capsys):
         ("stations", "FROM silver.buoys", "silver/buoys", "run the block clean_buoys first"),
     ],
 )  # fmt: skip
-def test_only_the_tables_of_a_query_are_read(asked, monkeypatch, flow, query, tables, shows):
-    read, rows = [], sql.tables.rows
+def test_only_the_tables_of_a_query_are_read(asked, monkeypatch, flow, query, named, shows):
+    read, rows = [], tables.rows
 
     def recorded(lake, flow, dataset):
         read.append(dataset.path)
         return rows(lake, flow, dataset)
 
-    monkeypatch.setattr(sql.tables, "rows", recorded)
+    monkeypatch.setattr(tables, "rows", recorded)
     status, told = asked("sql", flow, "--query", query, "--format", "table")
     assert shows in told and status == ("no" in told.split()), told
-    assert read == tables.split()
+    assert read == named.split()
 
 
 @pytest.mark.server

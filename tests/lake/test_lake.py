@@ -19,7 +19,7 @@ from data.medallion.lake.errors import (
 )
 from data.medallion.lake.manifest import StoredObject, check_seal, sealed
 from data.medallion.stages import GOLD, SILVER
-from data.medallion.writer import Step
+from data.medallion.step import Step
 from tests.conftest import raw_get
 
 CONTENT = b"0123456789" * 100_000
@@ -103,8 +103,7 @@ def test_any_error_of_a_step_is_logged_with_its_attempt_and_without_secrets(worl
 def spooled(world, run, layer="silver"):
     """An error log that waits in the spool, and its file."""
     dataset = {"silver": FLOW.silver, "gold": FLOW.gold[0]}[layer]
-    where = {"flow": FLOW.name, "layer": layer, "block": dataset.block, "run": run}
-    log = logs.describe(ValueError("x"), {}, **where, attempt=1)
+    log = logs.describe(ValueError("x"), FLOW.name, dataset, run, 1, {})
     file = Path(logs.keep(log, world.folder / "spool", None))
     assert file == world.folder / "spool" / layer / f"{run}-{dataset.block}.json"
     return log, file

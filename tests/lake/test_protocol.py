@@ -24,7 +24,7 @@ from data.medallion.lake.manifest import Manifest, Source, StoredObject
 from data.medallion.lake.runs import new_run
 from data.medallion.lake.versions import Lake
 from data.medallion.layers.silver.plan import content_of
-from data.medallion.writer import Writer
+from data.medallion.writer import Provenance, Writer
 from tests.stations import STATIONS
 
 SILVER, PLACES = STATIONS.silver, ("A", "B", "C")
@@ -114,9 +114,7 @@ def publish(lake: Lake, run: str, data: Data, made_from: str, bronze: list[int])
         objects.append(writer.store(entry, content, "x", before.get((folder, entry.sha256))))
     copy = writer.store_copied(STATIONS.rejected, repr(data).encode(), 1, "x")
     version = writer.manifest(
-        snapshot=run,
-        source=source,
-        rows_in=len(data),
+        Provenance(run, source, len(data)),
         objects=tuple(objects),
         copies=(copy,),
         checks=(),

@@ -17,7 +17,7 @@ from data.medallion.lake.errors import (
     KeysMissing,
     KeysUnavailable,
     StoreBusy,
-    StoreRefused,
+    StoreTokenRefused,
 )
 from data.medallion.lake.versions import Lake
 from data.medallion.settings import LakeSettings
@@ -223,7 +223,7 @@ def test_a_pair_wins_and_nobody_else_is_asked(world, platform, root):
 
 def test_a_session_that_the_store_does_not_know_any_more_is_told_as_such(world, platform):
     world.set(**{**platform.settings("pair", world.folder), "MINIO_SESSION_TOKEN": "of-yesterday"})
-    with pytest.raises(StoreRefused, match="has expired or is not theirs: renew MINIO_ACCESS"):
+    with pytest.raises(StoreTokenRefused, match="has expired or is not theirs; renew MINIO_ACCESS"):
         connect().store.listed("gold", "")
 
 
@@ -248,7 +248,9 @@ def test_what_a_store_and_a_platform_refuse_is_told_without_a_secret(world, plat
         keys = platform.given[-1]
         told = f"{keys.access_key} {keys.secret_key} {keys.session_token}"
         proxy.answer(Refusal(400, "ExpiredToken", told))
-        with pytest.raises(StoreRefused, match="renew the role of AWS_WEB_IDENTITY") as refused:
+        with pytest.raises(
+            StoreTokenRefused, match="renew the role of AWS_WEB_IDENTITY"
+        ) as refused:
             store.listed("gold", "")
         proxy.answer(Refusal(503, "SlowDown", told))
         with pytest.raises(StoreBusy, match=r"SlowDown: \*\*\* \*\*\* \*\*\*") as busy:

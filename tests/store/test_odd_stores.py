@@ -216,8 +216,7 @@ def test_what_the_store_did_not_keep_is_never_published(world, proxy):
 
 @pytest.mark.parametrize(("status", "code"), [(507, "XMinioStorageFull"), (403, "QuotaExceeded")])
 def test_an_error_log_that_finds_no_room_stops_no_run(world, proxy, status, code):
-    block = FLOW.silver.block
-    log = logs.describe(ValueError("x"), {}, layer="silver", block=block, run=world.earlier_run)
+    log = logs.describe(ValueError("x"), FLOW.name, FLOW.silver, world.earlier_run, 1, {})
     logs.keep(log, world.folder / "spool" / FLOW.name, None)
     met = proxy.answer(Refusal(status, code, "Full"), "^PUT /[a-z]+/logs/")
     through_blocks(FLOW.datasets)

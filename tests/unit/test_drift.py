@@ -39,7 +39,10 @@ BEFORE = Profile(
 SEEN = Seen(BEFORE.fields, values=Counter({column.name: 1000 for column in TABLE.columns}))
 
 
-def compared(table, before, after, seen, largest_fall, changes=UNCHANGED, **more):
+UNCHANGED = Changes()
+
+
+def compared(table, before, after, seen, largest_fall=10, changes=UNCHANGED, **more):
     was = before and Outcome(before)
     return find_drifts(table, was, Outcome(after, **more), changes, seen, largest_fall)
 

@@ -51,14 +51,49 @@ class KeysUnavailable(StoreUnreachable):
     )
 
 
-class StoreRefused(StoreError):
-    """The store refused a request for a reason that a person can remedy (see `refusals`)."""
-
+class StoreFull(StoreError):
     action: str
-    code: str  # S3's, or the HTTP status
     reason: str
-    remedy: str
-    says = "The object store at {endpoint} refused to {action} ({reason}); {remedy}."
+    says = (
+        "The object store at {endpoint} has no space to {action} ({reason}); free some space "
+        "there or raise the bucket's quota, then run again."
+    )
+
+
+class StoreClockDiffers(StoreError):
+    action: str
+    reason: str
+    says = (
+        "The object store at {endpoint} refused to {action}, because its clock and this machine's "
+        "are more than 15 minutes apart ({reason}); set the clock that is wrong, then run again."
+    )
+
+
+class StoreRegionDiffers(StoreError):
+    action: str
+    region: str
+    reason: str
+    says = (
+        "The object store at {endpoint} refused to {action} in the region {region} ({reason}); set "
+        "MINIO_REGION to the store's own region."
+    )
+
+
+class StoreRefused(StoreError):
+    action: str
+    code: str
+    keys: str  # where they come from
+    says = (
+        "The object store at {endpoint} refused to {action} ({code}); check {keys} and the rights "
+        "they carry."
+    )
+
+
+class StoreTokenRefused(StoreRefused):
+    says = (
+        "The object store at {endpoint} refused to {action} ({code}), because the session token "
+        "of these keys has expired or is not theirs; renew {keys} with their token, then run again."
+    )
 
 
 class StoreRequestFailed(StoreError):

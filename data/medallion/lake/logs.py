@@ -14,7 +14,7 @@ from typing import Any
 
 from ..errors import MedallionError
 from ..host.workspace import write_whole
-from .datasets import LAYERS, LOGS, Layer
+from .datasets import LAYERS, LOGS, Dataset, Layer
 from .errors import StoreError
 from .records import CONTENT_TYPE
 from .runs import now
@@ -35,11 +35,22 @@ def key_of(run: str, block: str) -> str:
     return f"{LOGS}{run}-{block}.json"
 
 
-def describe(error: Exception, working_on: dict[str, Any], **where: Any) -> dict[str, Any]:
+def describe(
+    error: Exception,
+    flow: str,
+    dataset: Dataset,
+    run: str,
+    attempt: int,
+    working_on: dict[str, Any],
+) -> dict[str, Any]:
     """The content of an error log, ready for JSON; `facts` has the fields of our own errors."""
     return {
         "time": now().isoformat(),
-        **where,
+        "flow": flow,
+        "layer": dataset.layer,
+        "block": dataset.block,
+        "run": run,
+        "attempt": attempt,
         "exception_type": type(error).__name__,
         "message": str(error),
         "facts": error.facts if isinstance(error, MedallionError) else {},

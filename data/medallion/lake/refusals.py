@@ -12,37 +12,32 @@ from collections.abc import Mapping
 from . import errors
 
 LONGEST_MESSAGE = 300  # characters; a proxy's error page is longer
+KEYS = "MINIO_ACCESS_KEY, MINIO_SECRET_KEY"  # where most keys come from
 _CONNECTION = re.compile(r"^(?:<.*>|\w+\(host=[^)]*\)): ")  # what urllib3's messages begin with
 
-FULL = "it has no space for it: free some space there or raise the bucket's quota, then run again"
-KEYS = "check {keys} and the rights they carry"
-EXPIRED = (
-    "the session token of these keys has expired or is not theirs: renew {keys} with their token, "
-    "then run again"
-)
-REMEDIES: Mapping[str, str] = {
-    FULL: (
-        "InsufficientStorage QuotaExceeded XMinioAdminBucketQuotaExceeded XMinioStorageFull 507"
+CODES: Mapping[type[errors.StoreError], str] = {
+    errors.StoreFull: (
+        "InsufficientStorage QuotaExceeded XMinioAdminBucketQuotaExceeded XMinioStorageFull"
     ),
-    "its clock and this machine's are more than 15 minutes apart: set the clock that is wrong, "
-    "then run again": "RequestExpired RequestTimeTooSkewed",
-    "it was asked in the region {region}: set MINIO_REGION to the store's own region": (
+    errors.StoreClockDiffers: "RequestExpired RequestTimeTooSkewed",
+    errors.StoreRegionDiffers: (
         "AuthorizationHeaderMalformed IllegalLocationConstraintException InvalidLocationConstraint "
         "InvalidRegion PermanentRedirect Redirect TemporaryRedirect"
     ),
-    KEYS: (
+    errors.StoreRefused: (
         "AccessDenied AccountProblem AllAccessDisabled InvalidAccessKeyId SignatureDoesNotMatch "
-        "UnauthorizedAccess XMinioInvalidIAMCredentials 401 403"
+        "UnauthorizedAccess XMinioInvalidIAMCredentials"
     ),
-    EXPIRED: "ExpiredToken ExpiredTokenException InvalidToken InvalidTokenId TokenRefreshRequired",
+    errors.StoreTokenRefused: (
+        "ExpiredToken ExpiredTokenException InvalidToken InvalidTokenId TokenRefreshRequired"
+    ),
+    errors.StoreBusy: (
+        "InternalError OperationAborted RequestTimeout ServerBusy ServiceUnavailable SlowDown "
+        "SlowDownRead SlowDownWrite TooManyRequests XMinioBackendDown "
+        "XMinioBucketMetadataNotInitialized XMinioIAMNotInitialized XMinioServerNotInitialized"
+    ),
 }
-"""What a person can do, to the codes and the HTTP statuses after which it helps."""
-REMEDY_OF = {code: remedy for remedy, codes in REMEDIES.items() for code in codes.split()}
-BUSY = (
-    "InternalError OperationAborted RequestTimeout ServerBusy ServiceUnavailable SlowDown "
-    "SlowDownRead SlowDownWrite TooManyRequests XMinioBackendDown "
-    "XMinioBucketMetadataNotInitialized XMinioIAMNotInitialized XMinioServerNotInitialized"
-)
+KIND_OF = {code: kind for kind, codes in CODES.items() for code in codes.split()}
 
 
 def refusal(
@@ -52,7 +47,7 @@ def refusal(
     message: str = "",
     status: int = 0,
     region: str = "",
-    keys: str = "MINIO_ACCESS_KEY, MINIO_SECRET_KEY",
+    keys: str = KEYS,
 ) -> errors.StoreError:
     """Our error for an error response to a request, which `action` says in words.
 
@@ -62,14 +57,20 @@ def refusal(
     short = code or f"HTTP {status}"
     message = " ".join(message.split())[:LONGEST_MESSAGE]
     reason = f"{short}: {message}" if message else short
-    if remedy := REMEDY_OF.get(code) or REMEDY_OF.get(str(status)):
-        # What a store says of keys may show them.
-        said = short if remedy in {KEYS, EXPIRED} else reason
-        told = remedy.format(region=region, keys=keys)
-        return errors.StoreRefused(endpoint, action, short, said, told)
-    is_busy = code in BUSY.split() or status in {408, 429} or status >= 500
-    kind = errors.StoreBusy if is_busy else errors.StoreRequestFailed
-    return kind(endpoint, action, reason)
+    kind = KIND_OF.get(code)
+    if kind is errors.StoreFull or status == 507:
+        return errors.StoreFull(endpoint, action, reason)
+    if kind is errors.StoreClockDiffers:
+        return errors.StoreClockDiffers(endpoint, action, reason)
+    if kind is errors.StoreRegionDiffers:
+        return errors.StoreRegionDiffers(endpoint, action, region, reason)
+    if kind is errors.StoreTokenRefused:
+        return errors.StoreTokenRefused(endpoint, action, short, keys)
+    if kind is errors.StoreRefused or status in {401, 403}:
+        return errors.StoreRefused(endpoint, action, short, keys)
+    if kind is errors.StoreBusy or status in {408, 429} or status >= 500:
+        return errors.StoreBusy(endpoint, action, reason)
+    return errors.StoreRequestFailed(endpoint, action, reason)
 
 
 def reason_of(error: Exception) -> str:

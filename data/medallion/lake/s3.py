@@ -30,7 +30,7 @@ from ..settings import LakeSettings
 from . import errors
 from .datasets import Layer
 from .keys import keys_of
-from .refusals import EXPIRED, reason_of, refusal
+from .refusals import reason_of, refusal
 from .store import BINARY, CHUNK, Listed
 from .tries import BUSY_TRIES, TRIES, tries, tries_if
 
@@ -239,8 +239,7 @@ class S3Store:
 
     def _refusal(self, action: str, code: str, message: str, status: int = 0) -> errors.StoreError:
         if code == "InvalidAccessKeyId" and self._keys.expire:  # a store forgets what has expired
-            remedy = EXPIRED.format(keys=self._keys.source)
-            return errors.StoreRefused(self.endpoint, action, code, code, remedy)
+            return errors.StoreTokenRefused(self.endpoint, action, code, self._keys.source)
         region, said = self._settings.region or "us-east-1", self._keys.blank(message)
         return refusal(self.endpoint, action, code, said, status, region, self._keys.source)
 

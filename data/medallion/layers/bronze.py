@@ -32,7 +32,8 @@ from ..lake.records import CONTENT_TYPE, record_texts
 from ..lake.runs import RUN, new_run, now, time_of
 from ..settings import FlowSettings
 from ..source.crawl import crawl
-from ..writer import Step, Writer
+from ..step import Step
+from ..writer import Provenance, Writer
 from .errors import CheckFailed, DriftStopped
 from .silver.cleaner import Cleaner
 
@@ -65,10 +66,7 @@ def extract(step: Step) -> Summary:
     others = [one for one in earlier if one.snapshot != snapshot]
     retained = tuple(_whole(writer, _unexpired(step, others)))
     manifest = writer.manifest(
-        snapshot=snapshot,
-        replay=bool(replay),
-        source=source,
-        rows_in=local.rows,
+        Provenance(snapshot, source, local.rows, bool(replay)),
         objects=(entry,),
         copies=(Copy(key=str(writer.dataset.object), object=entry),),
         retained=retained,

@@ -22,7 +22,8 @@ from ..lake.runs import time_of
 from ..own_code import OwnCode
 from ..report.language import Language
 from ..report.publishing import keep_locally, keep_page, with_page
-from ..writer import Step, made_from, made_from_expired
+from ..step import Step
+from ..writer import Provenance, made_from_expired
 from . import gold
 from .errors import CheckFailed
 
@@ -58,7 +59,7 @@ def visualize(step: Step) -> Summary | None:
         for key, kind, content in pictures
     )
     manifest = writer.manifest(
-        **made_from(source, counted),
+        Provenance.of(source, counted),
         objects=(copies[0].object,),
         copies=copies,
         checks=(check,),

@@ -15,9 +15,10 @@ from ..lake.datasets import Dataset
 from ..lake.manifest import Check, Manifest
 from ..lake.versions import Lake
 from ..report.publishing import keep_page, with_page
+from ..step import Step
 from ..table import Table, declared
 from ..work.shuffle import buckets_for, segments_of
-from ..writer import Step, made_from, made_from_expired
+from ..writer import Provenance, made_from_expired
 from . import aggregation
 from .errors import AccountingBroken, CheckFailed
 from .silver.compare import check_keys
@@ -44,7 +45,7 @@ def aggregate(step: Step) -> Summary:
         content, fixed = parquet.encode(table), str(writer.dataset.object)
         copy = writer.store_copied(fixed, content, len(table), parquet.CONTENT_TYPE)
         manifest = writer.manifest(
-            **made_from(flow.silver, silver),
+            Provenance.of(flow.silver, silver),
             objects=(copy.object,),
             copies=(copy,),
             checks=(check,),

@@ -12,7 +12,7 @@ from ..host.workspace import write_whole
 from ..lake.manifest import Manifest
 from ..lake.versions import Lake
 from ..settings import LakeSettings, known_secrets
-from ..writer import Step
+from ..step import Step
 from .facts import Facts, gather
 from .language import Language
 from .page import render

@@ -19,7 +19,7 @@ from ..lake.manifest import code_version
 from ..lake.runs import began, now
 from ..lake.versions import Lake
 from ..settings import LakeSettings
-from .errors import ClusterUnavailable, ThreadsRefused, WorkerDiffers, WorkersFailed
+from .errors import ClusterEmpty, ClusterUnreachable, ThreadsRefused, WorkerDiffers, WorkersFailed
 from .shuffle import Folder, Prefix, TaskContext
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ class Cluster:
         """As `Machine.run`.
 
         Raises:
-            ClusterUnavailable: there is no scheduler, or no worker.
+            ClusterUnreachable, ClusterEmpty: there is no scheduler, or no worker.
             WorkersFailed: the cluster gave up a task, or disappeared.
             WorkerDiffers: a worker has different code.
         """
@@ -123,18 +123,16 @@ class Cluster:
     def _connected(self) -> Client:
         from distributed import Client
 
-        reason = f"no worker in {WORKER_SECONDS:g} s"
         try:
             client = Client(self._address, timeout=CONNECT_SECONDS, set_as_default=False)
-            try:
-                client.wait_for_workers(1, timeout=WORKER_SECONDS)
-            except TimeoutError:
-                client.close()
-            else:
-                return client
         except (OSError, TimeoutError, ValueError) as error:
-            reason = f"no scheduler: {type(error).__name__}"
-        raise ClusterUnavailable(self._address, reason)
+            raise ClusterUnreachable(self._address, type(error).__name__) from None
+        try:
+            client.wait_for_workers(1, timeout=WORKER_SECONDS)
+        except TimeoutError:
+            client.close()
+            raise ClusterEmpty(self._address, WORKER_SECONDS) from None
+        return client
 
 
 Engine = Machine | Cluster

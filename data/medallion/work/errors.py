@@ -11,14 +11,21 @@ class EngineError(MedallionError):
     """Base of the errors of the threads or the Dask cluster."""
 
 
-class ClusterUnavailable(EngineError):
-    """The cluster has no scheduler, or no worker."""
-
+class ClusterUnreachable(EngineError):
     address: str
     reason: str
     says = (
-        "The Dask cluster at {address} cannot be used ({reason}); check DASK_SCHEDULER_ADDRESS, "
-        "and that its scheduler and a worker are up, or unset it to run on this machine."
+        "No Dask scheduler can be reached at {address} ({reason}); check "
+        "DASK_SCHEDULER_ADDRESS and that it is up, or unset it to run on this machine."
+    )
+
+
+class ClusterEmpty(EngineError):
+    address: str
+    waited: float
+    says = (
+        "The Dask scheduler at {address} had no worker in {waited:g} s; start some, or unset "
+        "DASK_SCHEDULER_ADDRESS to run on this machine."
     )
 
 

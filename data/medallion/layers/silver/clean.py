@@ -18,6 +18,7 @@ from ...lake.errors import ObjectDiffers
 from ...lake.manifest import Manifest, PartHashes, StoredObject
 from ...lake.partitions import Partition
 from ...lake.records import lines_within
+from ...step import Step
 from ...table import POSITION, texts_of
 from ...work.regrouping import few_buckets
 from ...work.shuffle import (
@@ -30,7 +31,6 @@ from ...work.shuffle import (
     scatter,
     segments_of,
 )
-from ...writer import Step
 from . import drift
 from .cleaner import Rejected
 from .drift import Seen

@@ -18,10 +18,10 @@ from ...lake.errors import LakeError, StoreError
 from ...lake.manifest import Changes, Manifest, StoredObject
 from ...lake.partitions import Partitioning
 from ...lake.versions import Lake
+from ...step import Step
 from ...table import texts_of
 from ...work.regrouping import by_key, few_buckets
 from ...work.shuffle import Segment, ShuffleFile, TaskContext, buckets_of, gather, scatter
-from ...writer import Step
 from ..errors import CheckFailed
 from .changes import Comparison, compare_rows, join_comparisons, to_json
 from .plan import READ_AT_ONCE, Plan, content_of

@@ -13,7 +13,8 @@ from ...lake.datasets import Dataset
 from ...lake.errors import ObjectDiffers, ObjectMissing
 from ...lake.manifest import Changes, Check, Copy, Drift, Profile
 from ...lake.records import CONTENT_TYPE, array_lines
-from ...writer import Step, made_from, made_from_expired
+from ...step import Step
+from ...writer import Provenance, made_from_expired
 from ..errors import AccountingBroken, CheckFailed, DriftStopped
 from .clean import Cleaned, clean, rejected
 from .compare import partitions_in, report_changes
@@ -46,7 +47,7 @@ def transform(step: Step) -> Summary:
     drifts = _drifts_let_pass(step, cleaned, profile, changes, duplicates)
     writer.objects_written += sum(len(one.stored) for one in written)
     manifest = writer.manifest(
-        **made_from(flow.bronze, bronze),
+        Provenance.of(flow.bronze, bronze),
         objects=tuple(objects),
         copies=(_store_rejected(step, cleaned), _store_changes(step, changes, report)),
         checks=(check,),
