@@ -62,10 +62,7 @@ def hold(store: Store, dataset: Dataset, run: str, seconds: float, limit: float)
 
 
 def renewed(store: Store) -> dict[str, bool]:
-    """Every lease of the lake, as `<layer>/<key>`, to whether a run renews it.
-
-    A lease has expired if it is not renewed for its length, so this can take as long.
-    """
+    """Every lease, as `<layer>/<key>`, to whether it is renewed; waits as long as a lease lasts."""
 
     def contents() -> dict[tuple[Layer, str], bytes | None]:
         names = [(layer, key) for layer in LAYERS for key in store.listed(layer, LEASES)]

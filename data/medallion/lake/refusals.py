@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from typing import Any
 
 from . import errors
 
@@ -15,9 +16,9 @@ LONGEST_MESSAGE = 300  # characters; a proxy's error page is longer
 KEYS = "MINIO_ACCESS_KEY, MINIO_SECRET_KEY"  # where most keys come from
 _CONNECTION = re.compile(r"^(?:<.*>|\w+\(host=[^)]*\)): ")  # what urllib3's messages begin with
 
-CODES: Mapping[type[errors.StoreError], str] = {
+CODES: Mapping[type[Any], str] = {
     errors.StoreFull: (
-        "InsufficientStorage QuotaExceeded XMinioAdminBucketQuotaExceeded XMinioStorageFull"
+        "InsufficientStorage QuotaExceeded XMinioAdminBucketQuotaExceeded XMinioStorageFull 507"
     ),
     errors.StoreClockDiffers: "RequestExpired RequestTimeTooSkewed",
     errors.StoreRegionDiffers: (
@@ -26,7 +27,7 @@ CODES: Mapping[type[errors.StoreError], str] = {
     ),
     errors.StoreRefused: (
         "AccessDenied AccountProblem AllAccessDisabled InvalidAccessKeyId SignatureDoesNotMatch "
-        "UnauthorizedAccess XMinioInvalidIAMCredentials"
+        "UnauthorizedAccess XMinioInvalidIAMCredentials 401 403"
     ),
     errors.StoreTokenRefused: (
         "ExpiredToken ExpiredTokenException InvalidToken InvalidTokenId TokenRefreshRequired"
@@ -37,6 +38,7 @@ CODES: Mapping[type[errors.StoreError], str] = {
         "XMinioBucketMetadataNotInitialized XMinioIAMNotInitialized XMinioServerNotInitialized"
     ),
 }
+"""Our error to the codes and HTTP statuses that it stands for; a code tells more than a status."""
 KIND_OF = {code: kind for kind, codes in CODES.items() for code in codes.split()}
 
 
@@ -57,20 +59,16 @@ def refusal(
     short = code or f"HTTP {status}"
     message = " ".join(message.split())[:LONGEST_MESSAGE]
     reason = f"{short}: {message}" if message else short
-    kind = KIND_OF.get(code)
-    if kind is errors.StoreFull or status == 507:
-        return errors.StoreFull(endpoint, action, reason)
-    if kind is errors.StoreClockDiffers:
-        return errors.StoreClockDiffers(endpoint, action, reason)
-    if kind is errors.StoreRegionDiffers:
-        return errors.StoreRegionDiffers(endpoint, action, region, reason)
-    if kind is errors.StoreTokenRefused:
-        return errors.StoreTokenRefused(endpoint, action, short, keys)
-    if kind is errors.StoreRefused or status in {401, 403}:
-        return errors.StoreRefused(endpoint, action, short, keys)
-    if kind is errors.StoreBusy or status in {408, 429} or status >= 500:
-        return errors.StoreBusy(endpoint, action, reason)
-    return errors.StoreRequestFailed(endpoint, action, reason)
+    is_busy = status in {408, 429} or status >= 500
+    otherwise = errors.StoreBusy if is_busy else errors.StoreRequestFailed
+    kind: type[Any] = KIND_OF.get(code) or KIND_OF.get(str(status)) or otherwise
+    facts: tuple[str, ...] = (reason,)
+    if issubclass(kind, errors.StoreRefused):
+        facts = short, keys
+    elif kind is errors.StoreRegionDiffers:
+        facts = region, reason
+    error: errors.StoreError = kind(endpoint, action, *facts)
+    return error
 
 
 def reason_of(error: Exception) -> str:

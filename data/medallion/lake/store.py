@@ -48,11 +48,7 @@ class Store(Protocol):
     def stream(
         self, layer: Layer, key: str, start: int = 0, end: int | None = None
     ) -> Iterator[bytes]:
-        """Yield an object's content from `start` up to `end` or its end, in chunks of 1 MiB.
-
-        Raises:
-            ObjectMissing: the object is missing.
-        """
+        """Yield bytes `start` up to `end`, or the end, by 1 MiB; ObjectMissing if it is gone."""
 
     def put(self, layer: Layer, key: str, content: bytes | Path, kind: str = BINARY) -> None:
         """Store bytes or a file of any size as an object of a content type, atomically."""
