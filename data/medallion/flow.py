@@ -265,20 +265,12 @@ class Flow:
         return any(key.startswith((d.prefix, d.objects)) or key in d.sidecars for d in mine)
 
     def load_settings(self) -> FlowSettings:
-        """The flow's settings, from the environment and `.env`.
-
-        Raises:
-            SettingError: a setting is malformed or contradicts another.
-        """
+        """The flow's settings; errors as of `FlowSettings.load`."""
         api = self.api
         return FlowSettings.load(self.prefix, api.url, api.page_size, api.requests_per_minute)
 
     def check(self) -> None:
-        """Check the declaration.
-
-        Raises:
-            FlowUnusable: it is invalid; the message gives the reason and the remedy.
-        """
+        """Check the declaration; FlowUnusable, with the reason and the remedy, if it is invalid."""
         try:
             for problem, remedy in self._problems():
                 raise FlowUnusable(self.name, problem, remedy)

@@ -42,11 +42,7 @@ def load(name: str) -> Flow:
 
 
 def load_all() -> list[Flow]:
-    """All flows of the project.
-
-    Raises:
-        FlowUnusable: a declaration is invalid, or two flows have a dataset with the same name.
-    """
+    """All flows of the project; FlowUnusable if one is invalid, or two have one dataset."""
     flows = [load(name) for name in names()]
     owner: dict[str, str] = {}
     for flow in flows:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from typing import Any
-from urllib.request import install_opener
+from urllib.request import ProxyHandler, build_opener, install_opener
 
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 from zabbix_utils import APIRequestError, ProcessingError, ZabbixAPI
 
-from data.medallion.host.network import opener
+from data.medallion.host.network import is_local
 
 ADMIN = "Admin"
 KNOWN_TO_ALL = "zabbix"  # Admin's password in every new Zabbix
@@ -35,7 +35,8 @@ def log_in(url: str, password: str, patience: float = 0) -> ZabbixAPI:
     """
     if len(password) < SHORTEST:
         raise ZabbixRefused(f"ZABBIX_PASSWORD needs {SHORTEST} characters or more: set it in .env.")
-    install_opener(opener())  # zabbix_utils takes no other
+    # As of `session`, which zabbix_utils does not take: no proxy could reach what is local.
+    install_opener(build_opener(ProxyHandler({} if is_local(url) else None)))
     try:
         for attempt in Retrying(
             retry=retry_if_exception_type((ProcessingError, TimeoutError)),

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,7 @@ from hypothesis import strategies as st
 
 from data.breweries.flow import FLOW
 from data.medallion.lake.datasets import LAYERS
-from data.medallion.lake.manifest import NO_SEAL, Manifest, sealed, sha256
+from data.medallion.lake.manifest import NO_SEAL, Manifest, sealed
 from monitoring import look
 from sandbox import ROOT
 from tests.monitoring.stations import manifest, publish, put_version
@@ -44,7 +45,7 @@ def page(see):
 def sealed_text(text):
     """A JSON object that ends with the hash of itself."""
     head, tail = text.removesuffix("}") + ',\n"sha256": "', '"\n}\n'
-    return (head + sha256((head + NO_SEAL + tail).encode()) + tail).encode()
+    return (head + sha256((head + NO_SEAL + tail).encode()).hexdigest() + tail).encode()
 
 
 def manifest_with(**values):

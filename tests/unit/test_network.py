@@ -1,11 +1,9 @@
 """Who is asked by way of the environment's proxy, and who never is."""
 
-import urllib.error
-
 import pytest
 import requests
 
-from data.medallion.host.network import is_local, opener, session
+from data.medallion.host.network import is_local, session
 from data.medallion.source.client import Client
 from data.medallion.source.exchange import Request
 from tests.forward_proxy import forward_proxy
@@ -57,15 +55,7 @@ def test_a_host_of_no_proxy_is_not_asked_through_it(proxied, monkeypatch):
 def test_what_is_local_is_never_asked_through_the_proxy(proxied, url):
     with session() as asking, pytest.raises(requests.ConnectionError):
         asking.get(url, timeout=5)
-    with pytest.raises(urllib.error.URLError):
-        opener().open(url, timeout=5)
     assert proxied == []
-
-
-def test_urllib_asks_others_through_the_proxy(proxied):
-    with opener().open("http://zabbix.example.org/api", timeout=5) as answer:
-        assert answer.status == 200
-    assert proxied == ["http://zabbix.example.org/api"]
 
 
 def test_a_redirect_from_there_to_this_machine_is_followed_past_the_proxy(proxied):

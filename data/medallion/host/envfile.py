@@ -15,11 +15,7 @@ DOTENV = PROJECT.parent / ".env" if CHECKOUT else Path(".env")
 
 
 def environment() -> dict[str, str]:
-    """The variables of `.env` and the environment, which wins; without empty values.
-
-    Raises:
-        SettingsFileUnreadable: `.env` is not text, or this user may not read it.
-    """
+    """As `read_envfile` of `.env`, with the environment, which wins; without empty values."""
     found = {**read_envfile(DOTENV), **os.environ}
     return {name: value for name, value in found.items() if value}
 

@@ -12,7 +12,6 @@ import ssl
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
-from urllib.request import OpenerDirector, ProxyHandler, Request, build_opener
 
 import requests
 from requests.adapters import DEFAULT_POOLSIZE, HTTPAdapter
@@ -33,11 +32,7 @@ def is_local(url: str) -> bool:
 
 
 def trusting(authority: Path | None) -> ssl.SSLContext | None:
-    """What makes a client trust a private authority beside those that it trusts by itself.
-
-    Raises:
-        OSError: the file cannot be read, or is none of certificates in PEM (`ssl.SSLError`).
-    """
+    """Makes a client trust a private authority too; OSError (`ssl.SSLError`) if it is no PEM."""
     if not authority:
         return None
     context = create_urllib3_context()
@@ -69,12 +64,7 @@ def session(
     authority: Path | None = None,
     made: requests.Session | None = None,
 ) -> requests.Session:
-    """A session that keeps up to `connections` connections to a host open.
-
-    Args:
-        connections: how many.
-        authority: as of `trusting`.
-        made: a session of another kind, which is returned; by default a new one.
+    """A session, or `made` if it is of another kind; it keeps some connections to a host open.
 
     Raises:
         SettingError: the authority for `requests` is no file or folder.
@@ -86,13 +76,3 @@ def session(
     for scheme in ("http://", "https://"):
         made.mount(scheme, _Adapter(connections, authority))
     return made
-
-
-class _Proxies(ProxyHandler):
-    def proxy_open(self, req: Request, proxy: str, type: str) -> Any:
-        return None if is_local(req.full_url) else super().proxy_open(req, proxy, type)
-
-
-def opener() -> OpenerDirector:
-    """The same as `session`, for `urllib.request`."""
-    return build_opener(_Proxies())

@@ -33,11 +33,7 @@ def workspace() -> Iterator[Path]:
 
 
 def write_whole(file: Path, content: bytes) -> None:
-    """Write a file atomically; create its folder if it is missing.
-
-    Raises:
-        OSError: the folder or the file cannot be written.
-    """
+    """Write a file atomically, and its folder if it is missing; OSError if it cannot be written."""
     file.parent.mkdir(parents=True, exist_ok=True)
     draft = file.with_suffix(".draft")
     draft.write_bytes(content)

@@ -1,4 +1,4 @@
-"""Run ids: the time when a run began, and a short part that is half random. They sort as text."""
+"""Times, and run ids: the time when a run began and a half random part. They sort as text."""
 
 from __future__ import annotations
 
@@ -6,6 +6,11 @@ import secrets
 from datetime import datetime, timezone
 
 RUN = r"\d{8}T\d{6}Z-[0-9a-f]{6}"  # the pattern of an id
+
+
+def now() -> datetime:
+    """The current time in UTC, to the second."""
+    return datetime.now(timezone.utc).replace(microsecond=0)
 
 
 def new_run() -> str:
@@ -24,14 +29,5 @@ def began(time: datetime) -> str:
 
 
 def time_of(run: str) -> datetime:
-    """The time when a run began, to the second, in UTC: the inverse of `began`.
-
-    Raises:
-        ValueError: the id has no time.
-    """
+    """When a run began, to the second, in UTC; ValueError if its id has no time."""
     return datetime.strptime(run[:16], "%Y%m%dT%H%M%SZ").replace(tzinfo=timezone.utc)
-
-
-def day_of(run: str) -> str:
-    """The day when a run began, in UTC, as `YYYYMMDD`."""
-    return run.partition("T")[0]

@@ -103,16 +103,6 @@ class VersionLog:
             raise errors.StoreRequestFailed(self.store.endpoint, action, reason)
         return content if stands == content else None
 
-    def restore(self, content: bytes, number: int) -> None:
-        """Put the newest entry back, from its copy."""
-        self.store.put(self.dataset.layer, self.dataset.entry(number), content, CONTENT_TYPE)
-
-    def give_up(self, number: int) -> None:
-        """Write that a version is lost, where its entry is missing."""
-        dataset, key = self.dataset, self.dataset.entry(number)
-        lost = Head(layer=dataset.layer, dataset=dataset.name, version=number, lost=True)
-        self.store.create(dataset.layer, key, sealed(lost), CONTENT_TYPE)
-
     def problem(self, number: int) -> errors.LakeError | errors.StoreError | None:
         """As `Lake.problem`, of an entry; None too if the log says that the version is lost."""
         try:

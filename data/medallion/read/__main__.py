@@ -40,11 +40,7 @@ def _do(arguments: list[str] | None) -> int:
 
 
 def answer(chosen: argparse.Namespace) -> int:
-    """Do the chosen one of `reader_commands`; returns 1 if a check found something, else 0.
-
-    Raises:
-        MedallionError: it failed.
-    """
+    """Do the chosen one of `reader_commands`; returns 1 if a check found something, else 0."""
     show_messages("stderr")
     do, lake, flow = COMMANDS[chosen.command], Lake.connect(LakeSettings.load()), load(chosen.flow)
     with warnings.catch_warnings():

@@ -17,7 +17,6 @@ import pyarrow.parquet as pq
 from ..dictionary import columns_of, dictionary
 from ..flow import Flow
 from ..lake.versions import Lake
-from . import tables
 from .errors import DatasetUnknown, Refused
 from .past import Moment, Past
 
@@ -47,14 +46,8 @@ def tables_of(
         raise DatasetUnknown(table, known)
     several = {"duckdb": known, "xlsx": [path for path in known if path != flow.bronze.path]}
     wanted = [table] if table else several.get(form, [flow.silver.path])
-    datasets = {dataset.path: dataset for dataset in flow.datasets}
     with Past(lake, flow) as past:
-        return {
-            path: tables.rows(past.lake(datasets[path], at), flow, datasets[path])
-            if path in datasets
-            else tables.rejected(past.lake(flow.silver, at), flow)
-            for path in wanted
-        }
+        return {path: past.table(path, at) for path in wanted}
 
 
 def write(flow: Flow, found: Tables, file: Path, form: str) -> list[str]:

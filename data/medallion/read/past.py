@@ -15,6 +15,8 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta, timezone
 from typing import Any
 
+import pyarrow as pa
+
 from ..context import FlowContext
 from ..flow import Flow
 from ..host.workspace import workspace
@@ -29,7 +31,8 @@ from ..layers.silver.plan import content_of
 from ..settings import LakeSettings, Settings
 from ..stages import BRONZE, GOLD, SILVER
 from ..work.engine import Machine
-from ..writer import libraries
+from ..writer import LIBRARIES
+from . import tables
 from .errors import NoVersionThen, SnapshotExpired, TimeUnclear
 
 Moment = str | date
@@ -126,14 +129,19 @@ class Past(ExitStack):
         self._flow = flow
         self._rebuilt: dict[tuple[Snapshot, ...], Lake] = {}
 
+    def table(self, path: str, moment: Moment | None) -> pa.Table:
+        """Read a table by layer and name, one of `columns_of`, as it was at a moment."""
+        if path == f"rejected/{self._flow.name}":
+            return tables.rejected(self.lake(self._flow.silver, moment), self._flow)
+        (dataset,) = (dataset for dataset in self._flow.datasets if dataset.path == path)
+        return tables.rows(self.lake(dataset, moment), self._flow, dataset)
+
     def lake(self, dataset: Dataset, moment: Moment | None) -> Lake:
         """A lake whose version of a dataset is the one of a moment; None is the live lake.
 
         Warns with `MadeByOtherCode` if it had to be rebuilt, and an object differs.
 
-        Raises:
-            TimeUnclear, NoVersionThen, VersionLost: the version of the moment is unknown.
-            SnapshotExpired: it cannot be rebuilt any more.
+        Other errors than those of `version_at`: SnapshotExpired if it cannot be rebuilt any more.
         """
         if moment is None:
             return self._live
@@ -234,7 +242,7 @@ def _compare(flow: Flow, dataset: Dataset, published: Manifest, rebuilt: Manifes
     was, now = (_contents(flow, one) for one in (published, rebuilt))
     if was == now:
         return
-    own = {"code_version": code_version(flow.package), "libraries": libraries()}
+    own = {"code_version": code_version(flow.package), "libraries": LIBRARIES}
     ours = published.model_copy(update=own)
     warnings.warn(
         f"Version {published.version} of {dataset.path} was rebuilt from its snapshot, and "

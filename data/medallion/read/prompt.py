@@ -48,11 +48,9 @@ TICK_SECONDS = 0.05
 
 
 def talk(answer: Callable[[str], None], words: Callable[[], list[str]]) -> None:
-    """Read statements and commands from the terminal, and answer them, until the user ends that.
+    """Answer statements and commands from the terminal until the user ends that.
 
-    Args:
-        answer: runs SQL and prints its results.
-        words: the words that Tab completes.
+    `answer` runs SQL and prints its results; `words` are those that Tab completes.
     """
     session: PromptSession[str] = PromptSession(
         "lake> ",

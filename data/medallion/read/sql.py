@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from contextlib import ExitStack
 from functools import partial
-from typing import TypeVar
+from threading import Thread
+from typing import Any, TypeVar
 
 import duckdb
 import pyarrow as pa
 
+from ..dictionary import columns_of
 from ..flow import Flow
-from ..lake.datasets import Dataset
 from ..lake.versions import Lake
-from . import results, tables
+from . import results
 from .errors import Refused
 from .past import Moment, Past
 
@@ -24,7 +25,6 @@ AS_JSON = r"""coalesce(TRY_CAST(record AS JSON), TRY_CAST(
   ), to_json(record))"""
 """A record as JSON. DuckDB refuses half a surrogate pair, which JSON permits."""
 
-Read = Callable[[Lake], pa.Table]
 T = TypeVar("T")
 
 
@@ -41,16 +41,19 @@ class Database(ExitStack):
         self._duckdb = self.enter_context(duckdb.connect())
         # Else DuckDB would look for unknown table names among the variables of this code.
         self._duckdb.execute("SET python_enable_replacements = false")
-        self._empty: dict[tuple[str, str], tuple[Read, Callable[[], Lake]]] = {}
+        self._empty: dict[tuple[str, str], Callable[[], pa.Table]] = {}
+        self._views: dict[str, str] = {}
         for flow in flows:
             past = self.enter_context(Past(lake, flow))
-            for layer, name, dataset, schema, read in _tables(flow):
+            for path, columns in columns_of(flow).items():
+                layer, _, name = path.partition("/")
+                schema = pa.schema([column.declared for column in columns])
                 # An empty array would make pyarrow import pandas, which takes half a second.
                 put(self._duckdb, layer, name, pa.Table.from_batches([], schema))
-                self._empty[layer, name] = read, partial(past.lake, dataset, at)
-        self._views = {layer: name for layer, name, *_ in reversed([*_tables(main)])}
-        for layer, name in self._views.items():
-            self._duckdb.execute(f'CREATE VIEW {layer} AS FROM {layer}."{name}"')
+                self._empty[layer, name] = partial(past.table, path, at)
+                if flow == main and layer not in self._views:
+                    self._views[layer] = name
+                    self._duckdb.execute(f'CREATE VIEW {layer} AS FROM {layer}."{name}"')
 
     def answer(self, text: str, form: str) -> None:
         """Run some SQL, and print the result of each statement in one of `results.FORMATS`.
@@ -83,32 +86,42 @@ class Database(ExitStack):
         query = """SELECT DISTINCT unnest([table_schema, table_name, column_name])
             FROM information_schema.columns UNION SELECT upper(keyword_name) FROM duckdb_keywords()
             WHERE keyword_category = 'reserved' ORDER BY ALL"""
-        return self._do(lambda: [word for (word,) in self._duckdb.execute(query).fetchall()])
+        return [word for (word,) in self._rows(query)]
+
+    def _rows(self, query: str) -> list[tuple[Any, ...]]:
+        return self._do(lambda: self._duckdb.execute(query).fetchall())
 
     def _do(self, work: Callable[[], T]) -> T:
         """Do some work of DuckDB beside the main thread, which alone gets the signals.
 
         In the main thread, DuckDB would raise a RuntimeError in place of a signal's exception.
         """
-        with ThreadPoolExecutor(1) as beside:
-            done = beside.submit(work)
+        done = Future[T]()
+
+        def doing() -> None:
             try:
-                return done.result()
-            except BaseException:
-                while not done.done():
-                    self._duckdb.interrupt()
-                    wait([done], 0.05)
-                raise
+                done.set_result(work())
+            except BaseException as error:
+                done.set_exception(error)
+
+        beside = Thread(target=doing, daemon=True)
+        try:
+            beside.start()
+            return done.result()
+        except BaseException:
+            while beside.is_alive():
+                self._duckdb.interrupt()
+                beside.join(0.05)
+            raise
 
     def _fetch(self, text: str) -> None:
         """Fetch the tables that a statement names: `silver.stations`, or a view, or after USE."""
-        ((schema,),) = self._do(self._duckdb.execute("SELECT current_schema()").fetchall)
+        ((schema,),) = self._rows("SELECT current_schema()")
         words = re.findall(r'(\w+)(?:"?\s*\.\s*"?(?=(\w+)))?', text.lower())
         asked = {(one, other or self._views.get(one, "")) for one, other in words}
         asked |= {(schema, one) for one, _ in words}
         for named in asked & self._empty.keys():
-            read, lake = self._empty[named]
-            self._do(partial(put, self._duckdb, *named, read(lake())))
+            self._do(partial(put, self._duckdb, *named, self._empty[named]()))
             del self._empty[named]
 
 
@@ -134,11 +147,3 @@ def put(database: duckdb.DuckDBPyConnection, layer: str, name: str, table: pa.Ta
 def _quoted(text: str) -> str:
     doubled = text.replace("'", "''")
     return f"'{doubled}'" if text else "NULL"
-
-
-def _tables(flow: Flow) -> Iterator[tuple[str, str, Dataset, pa.Schema, Read]]:
-    """Each table's schema in the database, name, dataset, columns, and the function to read it."""
-    for dataset in (flow.bronze, flow.silver, *flow.gold):
-        read = partial(tables.rows, flow=flow, dataset=dataset)
-        yield dataset.layer, dataset.name, dataset, tables.schema_of(flow, dataset), read
-    yield "rejected", flow.name, flow.silver, tables.REJECTED, partial(tables.rejected, flow=flow)

@@ -9,8 +9,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from .. import dictionary
-from ..dictionary import columns_of
+from ..dictionary import RECORDS, REJECTED, columns_of
 from ..flow import Flow
 from ..lake import parquet
 from ..lake.datasets import Dataset
@@ -21,13 +20,9 @@ from ..lake.records import record_texts, rejected_records
 from ..lake.versions import Lake
 from ..layers.silver.compare import read_located
 from ..project import load_all
-from ..table import declared
+from ..table import Column, declared
 from .errors import ColumnUnknown, DatasetUnknown, ValueOfOtherType
 
-RECORDS, REJECTED = (
-    pa.schema([column.declared for column in columns])
-    for columns in (dictionary.RECORDS, dictionary.REJECTED)
-)
 BATCH = 5_000  # records to hold as Python objects at a time
 
 
@@ -44,18 +39,6 @@ def named(path: str) -> tuple[Flow, Dataset]:
     return known[path]
 
 
-def schema_of(flow: Flow, dataset: Dataset) -> pa.Schema:
-    """The columns of a dataset's table.
-
-    Raises:
-        DatasetUnknown: the dataset is a picture.
-    """
-    columns = columns_of(flow)
-    if dataset.path not in columns:
-        raise DatasetUnknown(dataset.path, [*columns])
-    return pa.schema([column.declared for column in columns[dataset.path]])
-
-
 def rows(
     lake: Lake,
     flow: Flow,
@@ -64,7 +47,11 @@ def rows(
     where: Mapping[str, Any] | None = None,
 ) -> pa.Table:
     """As `read.table`, for the published version of a lake."""
-    schema, where = schema_of(flow, dataset), where or {}
+    tables, where = columns_of(flow), where or {}
+    if dataset.path not in tables:  # a picture
+        raise DatasetUnknown(dataset.path, [*tables])
+    declarations = tables[dataset.path]
+    schema = pa.schema([column.declared for column in declarations])
     names = schema.names if columns is None else list(columns)
     for name in (*names, *where):
         if name not in schema.names:
@@ -76,7 +63,7 @@ def rows(
         found = _read(lake, flow, version, read, wanted)
         for name, values in wanted.items():
             found = found.filter(pc.is_in(found[name], value_set=values))
-        found = declared(found.select(names), columns_of(flow)[dataset.path])
+        found = declared(found.select(names), declarations)
         return found.replace_schema_metadata(_told(version))
 
     return lake.read_current(dataset, table)
@@ -129,11 +116,14 @@ def _read(
     if manifest.layer == "bronze":
         records = enumerate(record_texts(lake.lines("bronze", entry)))
         return _records(records, RECORDS, name, entry.rows).select(schema.names)
-    return parquet.read(name, lake.read("gold", entry), entry, schema)
+    return parquet.decode(name, lake.read("gold", entry), entry, schema)
 
 
-def _records(records: Iterator[Any], schema: pa.Schema, name: str, expected: int) -> pa.Table:
+def _records(
+    records: Iterator[Any], columns: Sequence[Column], name: str, expected: int
+) -> pa.Table:
     """Put records, as tuples, into a table, and check that it has the expected number of rows."""
+    schema = pa.schema([column.declared for column in columns])
     batches = [schema.empty_table()]
     while some := list(islice(records, BATCH)):
         batches.append(pa.table(list(zip(*some, strict=True)), schema))

@@ -44,13 +44,8 @@ class Total:
     """The header, if it is no field."""
 
     def read(self, response: Response) -> Totals:
-        """The total of a response.
-
-        Raises:
-            ValueError: it has none, or an impossible one.
-        """
-        named = response.headers.get(self.header) if self.header else None
-        found = named if self.header else response.field(self.path)
+        """The total of a response; ValueError if it has none, or an impossible one."""
+        found = response.headers.get(self.header) if self.header else response.field(self.path)
         if isinstance(found, bool) or not isinstance(found, (int, str)):
             raise ValueError(f"no total in {self.header or self.path or 'it'}")
         return Totals(int(found))
@@ -120,11 +115,7 @@ class Api:
         return self.paging.first(request, settings.api_page_size).having(**self.parameters)
 
     def totals(self, client: Client, settings: FlowSettings) -> Totals | None:
-        """The totals that the API reports; None if it reports none.
-
-        Raises:
-            FatalApiError: the totals could not be fetched.
-        """
+        """The totals that the API reports, or None; FatalApiError if they cannot be fetched."""
         if self.total is None:
             return None
         total = Total(self.total) if isinstance(self.total, str) else self.total
@@ -150,8 +141,12 @@ class Api:
         Raises:
             FatalApiError: a page could not be fetched.
         """
+
+        def detail(request: Request) -> Item:
+            return client.send(request, lambda response: (response.text, response.json))
+
         for page in self._walk(client, settings, total or 0):
-            yield list(client.in_order(partial(_detail, client), page.details)) or page.records
+            yield list(client.in_order(detail, page.details)) or page.records
 
     def _walk(self, client: Client, settings: FlowSettings, total: int) -> Iterator[Page]:
         """Yield the pages; those whose requests are known are requested ahead."""
@@ -188,16 +183,9 @@ class Api:
         with OwnCode(self.paging.after, f"what follows {request}", (ValueError,)) as own:
             following = self.paging.after(request, response, len(records), full)
             own.expect(following, (Request, type(None)), "a Request or None")
-        return Page(records, following, self._details(response, records))
-
-    def _details(self, response: Response, records: list[Item]) -> list[Request]:
-        """The request of each record, if the list only names them."""
         try:
             addresses = [self.detail.format_map(one) for _, one in records if self.detail]
         except (LookupError, TypeError, AttributeError) as error:
             raise ValueError(f"a record that does not say {self.detail!r}: {error!r}") from None
-        return [Request(urljoin(response.url, address)) for address in addresses]
-
-
-def _detail(client: Client, request: Request) -> Item:
-    return client.send(request, lambda response: (response.text, response.json))
+        details = [Request(urljoin(response.url, address)) for address in addresses]
+        return Page(records, following, details)

@@ -102,11 +102,7 @@ class Login(AuthBase):
         self._lock = threading.Lock()
 
     def __call__(self, request: PreparedRequest) -> PreparedRequest:
-        """As AuthBase says.
-
-        Raises:
-            ApiLoginFailed: there is no signature.
-        """
+        """As AuthBase says; ApiLoginFailed if there is no signature."""
         self.renew(0)
         with self._told():
             return self.signs(request) if self.signs else request

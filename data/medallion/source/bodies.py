@@ -22,11 +22,7 @@ class Body(ABC):
 
     @abstractmethod
     def records(self, response: Response) -> list[Item]:
-        """The records of a response, in order.
-
-        Raises:
-            ValueError: the body does not have this form.
-        """
+        """The records of a response, in order; ValueError if its body does not have this form."""
 
 
 @dataclass(frozen=True)

@@ -22,17 +22,8 @@ from typing import NoReturn, Protocol, TypeVar
 from urllib.parse import urlsplit
 
 import requests
+import tenacity
 import urllib3
-from tenacity import (
-    RetryCallState,
-    Retrying,
-    retry_if_exception_type,
-    sleep_using_event,
-    stop_after_attempt,
-    stop_when_event_set,
-    wait_exponential,
-    wait_random,
-)
 from typing_extensions import Self
 
 from .. import __version__
@@ -119,32 +110,31 @@ class Client:
     ) -> T:
         """Send a request, and again until `read` accepts a response. Errors name the address.
 
-        Args:
-            request: the request.
-            read: parses a response; raises ValueError if its body cannot be used.
-            after_last: the result if the API says that there are no more pages. If it is None, a
-                404 is a refusal.
+        `read` parses a response, and raises ValueError if its body cannot be used. `after_last` is
+        the result if the API says that there are no more pages; if it is None, a 404 is a refusal.
         """
         # A page can link to the next one, but only the API of the settings may get the token.
         ours, theirs = urlsplit(self._settings.api_url), urlsplit(request.url)
         if (ours.scheme, ours.netloc) != (theirs.scheme, theirs.netloc):
             raise CrossHostLink(ours.geturl(), request.url, self._settings.name_of("API_URL"))
-        doubling = wait_exponential(multiplier=self._settings.api_backoff, max=LONGEST_BACKOFF)
-        backoff = doubling + wait_random(0, self._settings.api_backoff)
+        doubling = tenacity.wait_exponential(
+            multiplier=self._settings.api_backoff, max=LONGEST_BACKOFF
+        )
+        backoff = doubling + tenacity.wait_random(0, self._settings.api_backoff)
 
-        def wait(state: RetryCallState) -> float:
+        def wait(state: tenacity.RetryCallState) -> float:
             error = state.outcome.exception() if state.outcome else None
             asked = error.retry_after if isinstance(error, ApiBusy) else None
             return max(asked or 0.0, backoff(state))
 
-        attempts = stop_after_attempt(self._settings.api_attempts)
-        enough = attempts | stop_when_event_set(self._stopped)
-        result: T = Retrying(
-            retry=retry_if_exception_type(RetriableApiError),
+        attempts = tenacity.stop_after_attempt(self._settings.api_attempts)
+        enough = attempts | tenacity.stop_when_event_set(self._stopped)
+        result: T = tenacity.Retrying(
+            retry=tenacity.retry_if_exception_type(RetriableApiError),
             wait=wait,
             stop=lambda state: enough(state) or state.upcoming_sleep > self._seconds_left(),
             before_sleep=self._log_retry,
-            sleep=sleep_using_event(self._stopped),
+            sleep=tenacity.sleep_using_event(self._stopped),
             retry_error_callback=partial(self._give_up, str(request)),
         )(self._try, request, read, after_last)
         return result
@@ -168,14 +158,14 @@ class Client:
         finally:
             pool.shutdown(cancel_futures=True)
 
-    def _log_retry(self, state: RetryCallState) -> None:
+    def _log_retry(self, state: tenacity.RetryCallState) -> None:
         error = state.outcome.exception() if state.outcome else None
         tries = f"try {state.attempt_number + 1} of {self._settings.api_attempts}"
         logger.warning(
             known_secrets().text(f"{error} Next is {tries}, in {state.upcoming_sleep:.1f} s.")
         )
 
-    def _give_up(self, address: str, state: RetryCallState) -> NoReturn:
+    def _give_up(self, address: str, state: tenacity.RetryCallState) -> NoReturn:
         settings = self._settings
         last = state.outcome.exception() if state.outcome else None
         limit = f"{settings.name_of('API_ATTEMPTS')} is {settings.api_attempts}"
@@ -255,8 +245,7 @@ class Client:
 def seconds_asked(headers: Mapping[str, str]) -> float | None:
     """The seconds to wait by `Retry-After` (a number or an HTTP date), else `X-RateLimit-Reset`.
 
-    Returns:
-        A finite number, 0 or more; None if both are missing or malformed.
+    They are finite, 0 or more; None if both are missing or malformed.
     """
     # Use the server's clock if it sends its time, because ours may be wrong.
     now = _moment(headers.get("Date", "")) or datetime.now(timezone.utc)

@@ -14,9 +14,6 @@ from ..lake.manifest import Check
 from ..lake.records import Item
 from ..table import BETWEEN, Table
 
-Facets = Mapping[str, str]
-"""An API's name of each facet, to the column of the table."""
-
 VALUES_OF = "values of the API's {}"
 """The name of a facet's check: each of its values has the count that the API reports."""
 
@@ -24,12 +21,6 @@ MOST_RECORDS = 10**12
 
 Identities = Callable[[list[Item]], Iterable[str | None]]
 """A function from the records of a page to their keys; None for a record without one."""
-
-Excuse = Callable[[Mapping[str, int], int], str]
-"""As `Api.excuse`."""
-
-Differences = dict[str, dict[str, int]]
-"""The name of a count to its values: `fetched` by us and `reported` by the API."""
 
 
 @dataclass(frozen=True)
@@ -49,15 +40,18 @@ class Totals:
 
 
 class Tally:
-    """Counts the fetched records. Their ids are in a file, so their number has no limit."""
+    """Counts the fetched records. Their ids are in a file, so their number has no limit.
+
+    `facets` is of `Api.facets`, and `excuse` as `Api.excuse`.
+    """
 
     def __init__(
         self,
-        facets: Facets,
+        facets: Mapping[str, str],
         table: Table,
         file: Path,
         identities: Identities | None = None,
-        excuse: Excuse = lambda spellings, reported: "",
+        excuse: Callable[[Mapping[str, int], int], str] = lambda spellings, reported: "",
     ) -> None:
         self.records = 0
         self.repeated = ""
@@ -114,8 +108,11 @@ class Tally:
         (named,) = self._ids.execute("SELECT count(*) FROM ids").fetchone()
         return int(named) + self._nameless
 
-    def differences(self, totals: Totals) -> Differences:
-        """The differences between the records and the API's totals, without the excused ones."""
+    def differences(self, totals: Totals) -> dict[str, dict[str, int]]:
+        """The counts that differ from the API's totals and are not excused.
+
+        Each name has the values `fetched` by us and `reported` by the API.
+        """
         found = {}
         if self.distinct != totals.records:
             found["total"] = {"fetched": self.distinct, "reported": totals.records}

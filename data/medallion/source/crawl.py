@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 from ..host.console import progress
@@ -17,10 +16,6 @@ from .api import Api
 from .client import Client
 from .completeness import Identities, Tally, Totals
 from .errors import CONSTANT, UNSETTLED, ApiEmpty, CrawlIncomplete
-
-New = Callable[[], Tally]
-Fetch = Callable[[int | None], Tally]
-"""Fetches all records, of which the API reports so many, if it does."""
 
 
 @dataclass(frozen=True)
@@ -49,70 +44,77 @@ def crawl(
         FatalApiError: no complete crawl was possible.
     """
     with Client(api, settings) as client:
-        tally = partial(Tally, api.facets, table, path.with_suffix(".ids"), identities, api.excuse)
-        fetch = partial(_fetch, api, tally, settings, client, path)
-        totals = _totals(api, client, settings)
-        if totals is None:
-            return _agreed(api, settings, fetch)
-        return _added_up(api, settings, client, fetch, totals)
+        crawler = _Crawler(api, table, settings, path, identities, client)
+        totals = crawler.totals()
+        return crawler.agreed() if totals is None else crawler.added_up(totals)
 
 
-def _totals(api: Api, client: Client, settings: FlowSettings) -> Totals | None:
-    with OwnCode(api.totals, "the totals") as own:
-        found = api.totals(client, settings)
-        return found and own.expect(found, Totals, "Totals or None")
+@dataclass(frozen=True)
+class _Crawler:
+    api: Api
+    table: Table
+    settings: FlowSettings
+    path: Path
+    identities: Identities | None
+    client: Client
 
+    def totals(self) -> Totals | None:
+        with OwnCode(self.api.totals, "the totals") as own:
+            found = self.api.totals(self.client, self.settings)
+            return found and own.expect(found, Totals, "Totals or None")
 
-def _added_up(
-    api: Api, settings: FlowSettings, client: Client, fetch: Fetch, before: Totals
-) -> Crawl:
-    met, remedy = None, UNSETTLED
-    for _ in range(settings.api_crawls):
-        if before.records == 0:
-            raise ApiEmpty(settings.api_url, api.unit, settings.name_of("API_URL"))
-        tally = fetch(before.records)
-        after = _totals(api, client, settings) or Totals(0)
-        differences = tally.differences(after)
-        if not differences and before == after:
-            return Crawl(tally.records, tally.checks(after))
-        told = {"fetched": before.records, "reported": after.records}
-        differences = differences or {"total before and after": told}
-        if (tally.ids, before) == (met, after):
-            remedy = CONSTANT.format(repeated=tally.repeated or "none")
-        met, before = tally.ids, after
-    raise CrawlIncomplete(settings.api_url, settings.api_crawls, differences, remedy)
+    def added_up(self, before: Totals) -> Crawl:
+        met, remedy = None, UNSETTLED
+        for _ in range(self.settings.api_crawls):
+            if before.records == 0:
+                raise self._empty()
+            tally = self._fetch(before.records)
+            after = self.totals() or Totals(0)
+            differences = tally.differences(after)
+            if not differences and before == after:
+                return Crawl(tally.records, tally.checks(after))
+            told = {"fetched": before.records, "reported": after.records}
+            differences = differences or {"total before and after": told}
+            if (tally.ids, before) == (met, after):
+                remedy = CONSTANT.format(repeated=tally.repeated or "none")
+            met, before = tally.ids, after
+        crawls = self.settings.api_crawls
+        raise CrawlIncomplete(self.settings.api_url, crawls, differences, remedy)
 
+    def agreed(self) -> Crawl:
+        before = self._fetch(None).ids
+        for _ in range(self.settings.api_crawls):
+            tally = self._fetch(None)
+            if tally.ids == before and tally.records == 0:
+                raise self._empty()
+            if tally.ids == before:
+                name = "distinct records of two walks that met the same ids"
+                check = Check(name=name, expected=tally.distinct, found=tally.distinct)
+                return Crawl(tally.records, (check,))
+            (reported, _), before = before, tally.ids
+        differences = {"ids of two walks": {"fetched": tally.distinct, "reported": reported}}
+        crawls = self.settings.api_crawls + 1
+        raise CrawlIncomplete(self.settings.api_url, crawls, differences, UNSETTLED)
 
-def _agreed(api: Api, settings: FlowSettings, fetch: Fetch) -> Crawl:
-    before = fetch(None).ids
-    for _ in range(settings.api_crawls):
-        tally = fetch(None)
-        if tally.ids == before and tally.records == 0:
-            raise ApiEmpty(settings.api_url, api.unit, settings.name_of("API_URL"))
-        if tally.ids == before:
-            name = "distinct records of two walks that met the same ids"
-            check = Check(name=name, expected=tally.distinct, found=tally.distinct)
-            return Crawl(tally.records, (check,))
-        (reported, _), before = before, tally.ids
-    differences = {"ids of two walks": {"fetched": tally.distinct, "reported": reported}}
-    crawls, remedy = settings.api_crawls + 1, UNSETTLED
-    raise CrawlIncomplete(settings.api_url, crawls, differences, remedy)
+    def _empty(self) -> ApiEmpty:
+        settings = self.settings
+        return ApiEmpty(settings.api_url, self.api.unit, settings.name_of("API_URL"))
 
+    def _fetch(self, total: int | None) -> Tally:
+        """Fetch all records, of which the API reports so many, if it does."""
+        api = self.api
+        file = self.path.with_suffix(".ids")
+        tally = Tally(api.facets, self.table, file, self.identities, api.excuse)
 
-def _fetch(
-    api: Api, new: New, settings: FlowSettings, client: Client, path: Path, total: int | None
-) -> Tally:
-    tally = new()
+        def texts() -> Iterator[str]:
+            with progress(doing=api.title, total=total, unit=api.unit) as bar:
+                for page in api.pages(self.client, self.settings, total):
+                    # JSON allows line breaks only between tokens, so a space can replace one.
+                    lines = [(t.replace("\n", " ").replace("\r", " "), one) for t, one in page]
+                    tally.add(lines)
+                    yield from (text for text, _ in lines)
+                    bar.update(len(page))
 
-    def texts() -> Iterator[str]:
-        with progress(doing=api.title, total=total, unit=api.unit) as bar:
-            for page in api.pages(client, settings, total):
-                # JSON allows line breaks only between tokens, so a space can replace one.
-                lines = [(t.replace("\n", " ").replace("\r", " "), record) for t, record in page]
-                tally.add(lines)
-                yield from (text for text, _ in lines)
-                bar.update(len(page))
-
-    with path.open("wb") as file:
-        file.writelines(array_lines(texts()))
-    return tally
+        with self.path.open("wb") as out:
+            out.writelines(array_lines(texts()))
+        return tally

@@ -82,19 +82,11 @@ class Response:
 
     @cached_property
     def json(self) -> Any:
-        """The value of the body.
-
-        Raises:
-            ValueError: it is not one JSON value.
-        """
+        """The value of the body; ValueError if it is not one JSON value."""
         return parse_whole(self.text.strip())
 
     def field(self, path: str) -> Any:
-        """A field of the body (`meta.count`, `0.count`), or the body for ""; None if it is missing.
-
-        Raises:
-            ValueError: as `json`.
-        """
+        """As `json`, for a field of it (`meta.count`, `0.count`; "" is all); None if missing."""
         return field_of({"": self.json}, f".{path}") if path else self.json
 
 

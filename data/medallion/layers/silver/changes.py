@@ -51,7 +51,7 @@ class Comparison:
         return {**self.rows, "partitions": partitions}
 
 
-def compare(table: Table, before: pa.Table, after: pa.Table) -> Comparison:
+def compare_rows(table: Table, before: pa.Table, after: pa.Table) -> Comparison:
     """Count and list the rows that differ.
 
     Both tables of rows have the located schema. Unchanged partitions are in neither.
@@ -85,7 +85,7 @@ def compare(table: Table, before: pa.Table, after: pa.Table) -> Comparison:
     )
 
 
-def joined(table: Table, parts: Iterable[Comparison]) -> Comparison:
+def join_comparisons(table: Table, parts: Iterable[Comparison]) -> Comparison:
     """Join the comparisons of several sets of keys into one."""
     counts, was, now = Counter[str](), Counter[Partition](), Counter[Partition]()
     rows: dict[str, list[dict[str, Any]]] = {}

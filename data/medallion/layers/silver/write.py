@@ -20,7 +20,7 @@ import pyarrow.compute as pc
 
 from ...lake import parquet
 from ...lake.batches import grouped, in_threads
-from ...lake.manifest import Profile, StoredObject, sha256
+from ...lake.manifest import Profile, StoredObject
 from ...lake.partitions import Partition
 from ...lake.versions import Lake
 from ...table import POSITION, Table, declared, texts_of
@@ -67,7 +67,7 @@ class Written:
     """The rows of objects that the previous version lacks, by key; empty for the first version."""
 
 
-def write(
+def write_rows(
     engine: Engine,
     plan: Plan,
     ranges: Sequence[CleanedRange],
@@ -253,8 +253,8 @@ def write_partitions(
 def _made(plan: Plan, partition: Partition, rows: pa.Table) -> File:
     """The file of some rows of a partition, named by the hash of its content and its writer."""
     stored = rows.select(plan.table.schema.names)
-    content = parquet.write(declared(stored, plan.table.located))
-    digest = sha256(content)
+    content = parquet.encode(declared(stored, plan.table.located))
+    digest = hashlib.sha256(content).hexdigest()
     key = f"{plan.folder(partition)}/{digest[:32]}-{plan.writer}.parquet"
     entry = StoredObject(key=key, rows=len(rows), bytes=len(content), sha256=digest)
     return entry, content, rows
