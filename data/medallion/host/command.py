@@ -6,7 +6,6 @@ This module imports little, so that Ctrl-C during the later, heavy imports gives
 from __future__ import annotations
 
 import argparse
-import gc
 import io
 import os
 import signal
@@ -62,23 +61,6 @@ def run(main: Callable[[], int], interrupted: str = "Interrupted.") -> int:
 def _flush() -> None:
     if sys.stdout:  # print would write even nothing, which a full disk may refuse
         sys.stdout.flush()
-
-
-@contextmanager
-def importing(interrupted: str) -> Iterator[None]:
-    """During imports, a signal ends the process at once: half-loaded C modules cannot unwind."""
-
-    def end(number: int) -> None:
-        say(interrupted)
-        os._exit(128 + number)
-
-    before = when_ended(end)
-    gc.disable()  # it would take a fifth of the time, and there is no garbage
-    yield
-    gc.freeze()
-    gc.enable()
-    for number, handler in before.items():
-        signal.signal(number, handler)
 
 
 def say(sentence: object) -> None:

@@ -21,7 +21,7 @@ from ..lake.versions import Lake
 from ..layers.silver.compare import read_located
 from ..project import load_all
 from ..table import Column, declared
-from .errors import ColumnUnknown, DatasetUnknown, ValueOfOtherType
+from .errors import DatasetUnknown, Refused
 
 BATCH = 5_000  # records to hold as Python objects at a time
 
@@ -55,7 +55,8 @@ def rows(
     names = schema.names if columns is None else list(columns)
     for name in (*names, *where):
         if name not in schema.names:
-            raise ColumnUnknown(dataset.path, name, schema.names)
+            known = ", ".join(schema.names)
+            raise Refused(f"{dataset.path} has no column {name!r}; choose some of {known}")
     wanted = {name: _values(schema.field(name), value) for name, value in where.items()}
     read = pa.schema([(f.name, f.type) for f in schema if f.name in {*names, *where}])
 
@@ -92,7 +93,8 @@ def _values(field: pa.Field, value: Any) -> pa.Array:
     try:
         return pa.array(list(value) if many else [value], field.type)
     except (pa.ArrowException, TypeError, ValueError) as error:
-        raise ValueOfOtherType(field.name, str(field.type), str(error)) from None
+        problem = f"{field.name} cannot be compared with that ({error})"
+        raise Refused(f"{problem}; give values of its type, {field.type}") from None
 
 
 def _read(

@@ -101,11 +101,7 @@ class Api:
         return "wait" if status >= 500 else STATUSES.get(status, "refusal")
 
     def read(self, response: Response) -> list[Item]:
-        """The records of a response, each with its text as received.
-
-        Raises:
-            ValueError: the body cannot be used; the request is tried again.
-        """
+        """The records of a response, as received; after a ValueError, it is requested again."""
         body = Json(self.records) if isinstance(self.records, str) else self.records
         return body.records(response)
 
@@ -134,12 +130,9 @@ class Api:
     def pages(
         self, client: Client, settings: FlowSettings, total: int | None
     ) -> Iterator[list[Item]]:
-        """Yield all records, page by page.
+        """Yield all records, page by page; FatalApiError if a page could not be fetched.
 
         `total` is the number of records that the API reports; None if it reports no total.
-
-        Raises:
-            FatalApiError: a page could not be fetched.
         """
 
         def detail(request: Request) -> Item:

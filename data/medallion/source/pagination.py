@@ -39,12 +39,9 @@ class Paginator(ABC):
 
     @abstractmethod
     def after(self, request: Request, response: Response, records: int, full: int) -> Next:
-        """The request of the page after this one.
+        """The request of the page after this one; ValueError if the response cannot be read.
 
         `records` is the number of this page's records. A page with fewer than `full` is the last.
-
-        Raises:
-            ValueError: the response cannot be read.
         """
 
 
