@@ -117,8 +117,7 @@ def _follow_make(finished: threading.Event) -> None:
     make = os.getppid()
     handled = _handled_signals(make)
     while not finished.wait(LOOK_SECONDS):
-        left = _handled_signals(make)
-        ending = list(handled - left)
+        ending = list(handled - _handled_signals(make))
         if os.getppid() != make:
             ending = [signal.SIGTERM]
         if ending:

@@ -57,7 +57,15 @@ def rows(
         if name not in schema.names:
             known = ", ".join(schema.names)
             raise Refused(f"{dataset.path} has no column {name!r}; choose some of {known}")
-    wanted = {name: _values(schema.field(name), value) for name, value in where.items()}
+    wanted = {}
+    for name, value in where.items():
+        many = isinstance(value, (list, tuple, set, frozenset))
+        of = schema.field(name).type
+        try:
+            wanted[name] = pa.array(list(value) if many else [value], of)
+        except (pa.ArrowException, TypeError, ValueError) as error:
+            problem = f"{name} cannot be compared with that ({error})"
+            raise Refused(f"{problem}; give values of its type, {of}") from None
     read = pa.schema([(f.name, f.type) for f in schema if f.name in {*names, *where}])
 
     def table(version: Manifest) -> pa.Table:
@@ -86,15 +94,6 @@ def rejected(lake: Lake, flow: Flow) -> pa.Table:
 
 def _told(version: Manifest) -> dict[str, str]:
     return {name: str(getattr(version, name)) for name in ("version", "run", "snapshot")}
-
-
-def _values(field: pa.Field, value: Any) -> pa.Array:
-    many = isinstance(value, (list, tuple, set, frozenset))
-    try:
-        return pa.array(list(value) if many else [value], field.type)
-    except (pa.ArrowException, TypeError, ValueError) as error:
-        problem = f"{field.name} cannot be compared with that ({error})"
-        raise Refused(f"{problem}; give values of its type, {field.type}") from None
 
 
 def _read(

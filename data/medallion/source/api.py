@@ -19,16 +19,6 @@ from .errors import ApiLooped
 from .exchange import Meaning, Page, Request, Response
 from .pagination import HeaderLink, Paginator
 
-STATUSES: Mapping[int, Meaning] = {
-    200: "answer",
-    204: "end",
-    404: "end",
-    408: "wait",
-    425: "wait",
-    429: "wait",
-}
-"""What the usual statuses mean. Every status from 500 on means `wait`, and the others `refusal`."""
-
 
 @dataclass(frozen=True)
 class Total:
@@ -76,7 +66,7 @@ class Api:
     """Set it if the list only names the records. It is the address of one, relative to the list's,
     with fields of the listed record: `{url}`, `items/{id}`."""
     statuses: Mapping[int, Meaning] = field(default_factory=dict)
-    """What statuses mean here, if not as in `STATUSES`."""
+    """What statuses mean here, if not as `meaning` says."""
     encoding: str = ""
     """The charset of bodies, if no response names it; "" for UTF-8."""
     page_size: int = 100
@@ -92,13 +82,16 @@ class Api:
     def meaning(self, response: Response) -> Meaning:
         """What a response means by its status and headers."""
         status, headers = response.status, response.headers
+        limited = "Retry-After" in headers or headers.get("X-RateLimit-Remaining") == "0"
         if status in self.statuses:
             return self.statuses[status]
-        if status == 403 and (
-            "Retry-After" in headers or headers.get("X-RateLimit-Remaining") == "0"
-        ):
+        if status == 200:
+            return "answer"
+        if status in {204, 404}:
+            return "end"
+        if status in {408, 425, 429} or status >= 500 or (status == 403 and limited):
             return "wait"
-        return "wait" if status >= 500 else STATUSES.get(status, "refusal")
+        return "refusal"
 
     def read(self, response: Response) -> list[Item]:
         """The records of a response, as received; after a ValueError, it is requested again."""

@@ -20,8 +20,6 @@ LARGEST_TEXT = 512 << 20  # bytes, unpacked
 Meaning = Literal["answer", "end", "wait", "refusal"]
 """What a status means: an answer, no more pages, try again later, or no."""
 
-GZIP = b"\x1f\x8b"
-
 
 @dataclass(frozen=True)
 class Request:
@@ -72,7 +70,7 @@ class Response:
             ValueError: it is not text of its charset, or not a whole gzip file.
         """
         content = self.content
-        if content.startswith(GZIP):
+        if content.startswith(b"\x1f\x8b"):
             try:
                 content = gzip.GzipFile(fileobj=io.BytesIO(content)).read(LARGEST_TEXT + 1)
             except (OSError, EOFError, zlib.error) as error:
