@@ -45,10 +45,7 @@ TAKES = {"sum": NUMBERS, "mean": NUMBERS, "min": ORDERED, "max": ORDERED}
 
 @dataclass(frozen=True)
 class Measure:
-    """One number of a gold table: a function of a column over the rows of a group.
-
-    `count` counts all rows; the others ignore rows without a value in the column.
-    """
+    """A number of a gold table; `count` counts all rows, others those with a value."""
 
     name: str
     function: Literal["count", "sum", "mean", "min", "max"]

@@ -1,7 +1,4 @@
-"""The flows of this project, by their folders.
-
-A flow is a folder of the Mage project with a `flow.py` that defines `FLOW`.
-"""
+"""The flows of this project: folders of the Mage project whose `flow.py` defines `FLOW`."""
 
 from __future__ import annotations
 

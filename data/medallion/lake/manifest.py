@@ -268,10 +268,7 @@ def first_problem(error: ValueError) -> str:
 
 @cache
 def code_version(package: str) -> str:
-    """The release, and a hash of the code of the machinery and of a flow's package.
-
-    It has all files on which the bytes of a version depend.
-    """
+    """The release, and a hash of all code, ours and a flow's, on which a version's bytes depend."""
     digest = hashlib.sha256()
     for name in (MACHINERY, package):
         spec = find_spec(name)

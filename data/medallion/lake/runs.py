@@ -14,11 +14,7 @@ def now() -> datetime:
 
 
 def new_run() -> str:
-    """The id of a run that begins now.
-
-    The last part begins with the fraction of the second. So of two runs in the same second, the
-    later one has the greater id.
-    """
+    """The id of a run that begins now; it sorts by time, also within a second."""
     time = datetime.now(timezone.utc)
     return f"{began(time)}-{time.microsecond * 4096 // 1_000_000:03x}{secrets.randbelow(4096):03x}"
 

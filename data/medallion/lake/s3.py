@@ -47,10 +47,7 @@ Headers = dict[str, str | list[str] | tuple[str]]  # the type that minio-py expe
 
 
 class S3Store:
-    """An S3-compatible store: MinIO, SeaweedFS, AWS S3 and others.
-
-    The name of a layer's bucket is `LAKE_BUCKET_PREFIX` and the name of the layer.
-    """
+    """An S3-compatible store; a layer's bucket is `LAKE_BUCKET_PREFIX` and the layer's name."""
 
     def __init__(self, settings: LakeSettings, retry_more: bool = True) -> None:
         """Make the store of the settings, without a request; unless `retry_more`, it retries once.

@@ -62,13 +62,7 @@ class VersionLog:
         return self._read(self.dataset.entry(last))
 
     def entry(self, number: int) -> Manifest:
-        """A version by its number.
-
-        Raises:
-            ManifestMissing: it has no entry, or none any more.
-            ManifestUnreadable, ManifestTooNew: as `newest`.
-            VersionLost: it was lost.
-        """
+        """A version by its number; VersionLost if it was lost; other errors as of `newest`."""
         return self._read(self.dataset.entry(number))[0]
 
     def entries(self) -> Iterator[tuple[int, Manifest | None]]:

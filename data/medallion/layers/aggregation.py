@@ -51,8 +51,7 @@ def group_objects(
     """
     named = [name for a in aggregates for name in (*a.keys, *(m.column for m in a.measures))]
     used = dict.fromkeys((*filter(None, named), *table.keys))
-    # At least one column is read, to count the rows.
-    inside = [name for name in used if name not in table.partitions] or table.schema.names[:1]
+    inside = [name for name in used if name not in table.partitions]
     schema = pa.schema(map(table.schema.field, inside))
     partitioning = Partitioning(table.partition_schema)
 

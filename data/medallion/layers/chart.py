@@ -106,10 +106,7 @@ def _to_bytes(figure: Figure, kind: str) -> bytes:
 
 
 def _show(summary: Summary, figure: Figure) -> Summary | None:
-    """Show the figure under the block in Mage's editor; returns the block's return value.
-
-    In the editor it is None, because Mage's page shows either the value or the picture.
-    """
+    """Show the figure in Mage's editor, or else return the value: its page shows one of them."""
     import matplotlib
     from matplotlib import pyplot
 

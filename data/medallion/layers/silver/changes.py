@@ -52,10 +52,7 @@ class Comparison:
 
 
 def compare_rows(table: Table, before: pa.Table, after: pa.Table) -> Comparison:
-    """Count and list the rows that differ.
-
-    Both tables of rows have the located schema. Unchanged partitions are in neither.
-    """
+    """Count and list the rows that differ, of changed partitions, in the located schema."""
     rows = _sides(table, before, after)
     first = table.partitions[0]
     added, removed = (pc.is_null(rows[first + side]) for side in (LEFT, RIGHT))

@@ -1,7 +1,4 @@
-"""Silver's tasks that clean: bronze's records become rows, scattered into hash buckets.
-
-Each range of bronze is scattered twice: its rows by partition, its keys by hash.
-"""
+"""Silver's tasks that clean: ranges of bronze become rows by partition, and keys by hash."""
 
 from __future__ import annotations
 

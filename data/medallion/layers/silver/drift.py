@@ -74,10 +74,7 @@ def profile_of(table: Table, rows: pa.Table) -> Profile:
 
 
 def cells_of(rows: pa.Table) -> Cells:
-    """Count rows by map cell. Their two columns are longitude and latitude in degrees.
-
-    Rows that lack one of them, or that are not on the globe, are not counted.
-    """
+    """Count rows on the globe by map cell; their columns are longitude and latitude in degrees."""
     east, north = rows.columns
     on_globe = pc.and_(pc.less_equal(pc.abs(east), 180), pc.less_equal(pc.abs(north), 90))
     columns = rows.filter(on_globe).columns

@@ -69,11 +69,7 @@ def transform(step: Step) -> Summary:
 
 
 def _check_stored(step: Step, written: Sequence[Written]) -> None:
-    """Check what was stored by a listing: the size and the MD5. Where they differ, it is read.
-
-    Raises:
-        LakeError: an object is missing, or differs from what was stored.
-    """
+    """Check what was stored, by its listed size and MD5, else by reading it; LakeError if not."""
     listed = step.lake.store.listed("silver", step.writer.dataset.prefix)
     found = {key: (one.bytes, one.etag) for key, one in listed.items()}
     stored = [(entry, one.stored.get(entry.key)) for one in written for entry in one.objects]
@@ -83,11 +79,7 @@ def _check_stored(step: Step, written: Sequence[Written]) -> None:
 
 
 def verify(context: FlowContext, dataset: Dataset) -> None:
-    """Check that every object of the manifest is there, in its size. Gold's block reads them all.
-
-    Raises:
-        CheckFailed, LakeError: silver differs from its manifest.
-    """
+    """Check that each object is listed, in its size; CheckFailed or LakeError if not."""
     store = context.lake.store
     listed = store.listed("silver", dataset.prefix)
     version, _ = context.lake.log(dataset).newest_content(listed)
