@@ -78,7 +78,7 @@ def test_a_store_that_lets_two_racing_writers_win_is_refused(shaky, tell):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("seconds", "times", "status"), [(1, 6, 0), (20, 3, 1)])
-def test_a_store_that_dies_for_a_while(shaky, tell, every, seconds, times, status):
+def test_a_store_that_dies_for_a_while_loses_nothing(shaky, tell, every, seconds, times, status):
     chance, logs, times = random.Random(7), error_logs(shaky.world.lake), times if every else 1
 
     def die(_):

@@ -6,7 +6,6 @@ This module imports little, so that Ctrl-C during the later, heavy imports gives
 from __future__ import annotations
 
 import argparse
-import gc
 import io
 import os
 import signal
@@ -64,23 +63,6 @@ def _flush() -> None:
         sys.stdout.flush()
 
 
-@contextmanager
-def importing(interrupted: str) -> Iterator[None]:
-    """During imports, a signal ends the process at once: half-loaded C modules cannot unwind."""
-
-    def end(number: int) -> None:
-        say(interrupted)
-        os._exit(128 + number)
-
-    before = when_ended(end)
-    gc.disable()  # it would take a fifth of the time, and there is no garbage
-    yield
-    gc.freeze()
-    gc.enable()
-    for number, handler in before.items():
-        signal.signal(number, handler)
-
-
 def say(sentence: object) -> None:
     """Print a sentence to stderr, unless it is closed."""
     with suppress(OSError):
@@ -135,8 +117,7 @@ def _follow_make(finished: threading.Event) -> None:
     make = os.getppid()
     handled = _handled_signals(make)
     while not finished.wait(LOOK_SECONDS):
-        left = _handled_signals(make)
-        ending = list(handled - left)
+        ending = list(handled - _handled_signals(make))
         if os.getppid() != make:
             ending = [signal.SIGTERM]
         if ending:

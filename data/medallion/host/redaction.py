@@ -10,8 +10,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 from urllib.parse import quote, quote_plus, unquote, urlsplit
 
-BLANK = "***"
-
 SECRET_VARIABLE = re.compile(
     r"(?:MINIO|AWS|LAKE|DEFAULT_OWNER|GRAFANA|ZABBIX|ALERT|[A-Z]\w*_API)_(?:\w+_)?"
     r"(?:KEY(?:_ID)?|PASSWORD|SECRET|TOKEN)|JWT_SECRET|ALERT_(?:SLACK|WEBHOOK)_URL"
@@ -33,7 +31,7 @@ class Redactor:
 
     def text(self, text: str) -> str:
         """A text without the secrets."""
-        return self._forms.sub(BLANK, text)
+        return self._forms.sub("***", text)
 
     def shows(self, text: str) -> bool:
         """Whether a text contains a secret."""

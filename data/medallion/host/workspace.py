@@ -17,19 +17,18 @@ LOCAL = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, err
 
 @contextmanager
 def workspace() -> Iterator[Path]:
-    """A temporary folder, removed when the context ends.
-
-    Raises:
-        TemporaryFolderUnusable: the folder cannot be created, or there is no space in it.
-    """
+    """A temporary folder, for the context; TemporaryFolderUnusable if there is no space for it."""
     try:
         with tempfile.TemporaryDirectory(prefix="medallion-", ignore_cleanup_errors=True) as folder:
             yield Path(folder)
     except (OSError, sqlite3.OperationalError) as error:  # the latter has no code in Python 3.10
-        if isinstance(error, OSError) and not _is_ours(error):
-            raise
+        where = tempfile.tempdir  # None if this machine has no folder for it
+        if isinstance(error, OSError) and where:
+            elsewhere = error.filename and not str(error.filename).startswith(where)
+            if error.errno not in LOCAL or elsewhere:
+                raise
         reason = getattr(error, "strerror", None) or str(error)
-        raise TemporaryFolderUnusable(_where(), reason) from error
+        raise TemporaryFolderUnusable(where or "of this machine", reason) from error
 
 
 def write_whole(file: Path, content: bytes) -> None:
@@ -38,17 +37,3 @@ def write_whole(file: Path, content: bytes) -> None:
     draft = file.with_suffix(".draft")
     draft.write_bytes(content)
     draft.replace(file)
-
-
-def _is_ours(error: OSError) -> bool:
-    if "No usable temporary directory" in str(error):  # the message of `tempfile`
-        return True
-    elsewhere = error.filename and not str(error.filename).startswith(_where())
-    return error.errno in LOCAL and not elsewhere
-
-
-def _where() -> str:
-    try:
-        return tempfile.gettempdir()
-    except OSError:
-        return "of this machine"

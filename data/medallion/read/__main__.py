@@ -11,6 +11,7 @@ from dataclasses import asdict
 from functools import partial
 from itertools import chain
 from pathlib import Path
+from typing import Any
 
 from .. import reader_commands
 from ..errors import MedallionError
@@ -21,6 +22,12 @@ from ..lake.versions import Lake
 from ..project import load, load_all
 from ..settings import LakeSettings, known_secrets
 from .errors import Refused
+
+FIRST = 20  # rows of each kind of change
+REST = (
+    "FORMAT=json lists the first 1,000 rows of each kind; make sql AT=<run> has all rows of a "
+    "version."
+)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -104,12 +111,46 @@ def _versions(lake: Lake, flow: Flow, chosen: argparse.Namespace) -> None:
 def _changes(lake: Lake, flow: Flow, chosen: argparse.Namespace) -> None:
     from ..layers.silver.changes import to_json
     from .past import changes
-    from .summary import lines_of
 
     form = _format(chosen, ("text", "json"), "text")
     report = changes(lake, flow, chosen.start or None, chosen.end or None)
-    text = to_json(report).decode() if form == "json" else "\n".join(lines_of(flow, report)) + "\n"
-    sys.stdout.write(text)
+    if form == "json":
+        sys.stdout.write(to_json(report).decode())
+        return
+    counts, before, columns = report.get("counts", {}), report.get("before"), flow.table.columns
+    print(f"{flow.silver.path}, from {before or 'nothing'} to {report['snapshot']}")
+    if not before and counts.get("added"):
+        print("This is the first version, or the one before is not known: all rows count as added.")
+    known = [column.name for column in columns if column.accepted_values is not None]
+    kinds = {
+        "added": "",
+        "removed": "",
+        "moved": f"to another {' or '.join(flow.table.partitions)}",
+        "recategorized": f"another {' or '.join(known)}",
+        "changed": "another value in some other column",
+    }
+    for kind, meaning in kinds.items():
+        print(f"  {kind:14}{counts.get(kind, 0):>10,}  {meaning}".rstrip())
+    for kind in filter(report.get, kinds):
+        print(f"\n{kind}:")
+        for row in report[kind][:FIRST]:
+            _print_row(row)
+        if more := counts[kind] - len(report[kind][:FIRST]):
+            print(f"  and {more:,} more")
+    if any(counts.get(kind, 0) > FIRST for kind in kinds):
+        print(f"\n{REST}")
+
+
+def _print_row(row: Mapping[str, Any]) -> None:
+    """Print a row, and each of its values that changed."""
+    dumps = partial(json.dumps, ensure_ascii=False)
+    values = (value for name, value in row.items() if name not in ("from", "to"))
+    # Without the quotes of a text, and escaped even so: it must not move a terminal's cursor.
+    print("  " + ", ".join(dumps(v).strip('"') if isinstance(v, str) else dumps(v) for v in values))
+    old = row.get("from", {})
+    for name, new in row.get("to", {}).items():
+        if old[name] != new:  # reports of earlier releases list equal values too
+            print(f"      {name}: {dumps(old[name])} -> {dumps(new)}")
 
 
 def _check(lake: Lake, flow: Flow, chosen: argparse.Namespace) -> bool:

@@ -38,7 +38,6 @@ def tables_of(
     Excel has no bronze unless it is asked for, because a cell cannot hold every record.
 
     Raises:
-        DatasetUnknown: there is no such table.
         ReadError, LakeError, StoreError: as `read.table`.
     """
     known = [*columns_of(flow)]

@@ -106,8 +106,7 @@ def _history() -> History:
         state = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
         file = Path(state, "medallion", "sql_history")
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.touch(mode=0o600)
-        file.open("a").close()
+        os.close(os.open(file, os.O_WRONLY | os.O_CREAT, 0o600))
         return FileHistory(file)
     return InMemoryHistory()
 

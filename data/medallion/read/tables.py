@@ -21,7 +21,7 @@ from ..lake.versions import Lake
 from ..layers.silver.compare import read_located
 from ..project import load_all
 from ..table import Column, declared
-from .errors import ColumnUnknown, DatasetUnknown, ValueOfOtherType
+from .errors import DatasetUnknown, Refused
 
 BATCH = 5_000  # records to hold as Python objects at a time
 
@@ -55,8 +55,17 @@ def rows(
     names = schema.names if columns is None else list(columns)
     for name in (*names, *where):
         if name not in schema.names:
-            raise ColumnUnknown(dataset.path, name, schema.names)
-    wanted = {name: _values(schema.field(name), value) for name, value in where.items()}
+            known = ", ".join(schema.names)
+            raise Refused(f"{dataset.path} has no column {name!r}; choose some of {known}")
+    wanted = {}
+    for name, value in where.items():
+        many = isinstance(value, (list, tuple, set, frozenset))
+        of = schema.field(name).type
+        try:
+            wanted[name] = pa.array(list(value) if many else [value], of)
+        except (pa.ArrowException, TypeError, ValueError) as error:
+            problem = f"{name} cannot be compared with that ({error})"
+            raise Refused(f"{problem}; give values of its type, {of}") from None
     read = pa.schema([(f.name, f.type) for f in schema if f.name in {*names, *where}])
 
     def table(version: Manifest) -> pa.Table:
@@ -85,14 +94,6 @@ def rejected(lake: Lake, flow: Flow) -> pa.Table:
 
 def _told(version: Manifest) -> dict[str, str]:
     return {name: str(getattr(version, name)) for name in ("version", "run", "snapshot")}
-
-
-def _values(field: pa.Field, value: Any) -> pa.Array:
-    many = isinstance(value, (list, tuple, set, frozenset))
-    try:
-        return pa.array(list(value) if many else [value], field.type)
-    except (pa.ArrowException, TypeError, ValueError) as error:
-        raise ValueOfOtherType(field.name, str(field.type), str(error)) from None
 
 
 def _read(

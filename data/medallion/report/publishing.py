@@ -54,9 +54,7 @@ def write(
 ) -> tuple[Path, Facts]:
     """Make the page of the lake's current state, only on this machine; returns path and facts.
 
-    Raises:
-        StoreError: the store does not respond or refuses.
-        OSError: the file cannot be written.
+    Errors are those of `gather`, and OSError if the file cannot be written.
     """
     facts, file = gather(lake, flow, read=True), local_file(flow, settings.visualizations)
     write_whole(file, render(facts, Language.load(settings.report_language, flow), made))

@@ -19,16 +19,6 @@ from .errors import ApiLooped
 from .exchange import Meaning, Page, Request, Response
 from .pagination import HeaderLink, Paginator
 
-STATUSES: Mapping[int, Meaning] = {
-    200: "answer",
-    204: "end",
-    404: "end",
-    408: "wait",
-    425: "wait",
-    429: "wait",
-}
-"""What the usual statuses mean. Every status from 500 on means `wait`, and the others `refusal`."""
-
 
 @dataclass(frozen=True)
 class Total:
@@ -76,7 +66,7 @@ class Api:
     """Set it if the list only names the records. It is the address of one, relative to the list's,
     with fields of the listed record: `{url}`, `items/{id}`."""
     statuses: Mapping[int, Meaning] = field(default_factory=dict)
-    """What statuses mean here, if not as in `STATUSES`."""
+    """What statuses mean here, if not as `meaning` says."""
     encoding: str = ""
     """The charset of bodies, if no response names it; "" for UTF-8."""
     page_size: int = 100
@@ -92,20 +82,19 @@ class Api:
     def meaning(self, response: Response) -> Meaning:
         """What a response means by its status and headers."""
         status, headers = response.status, response.headers
+        limited = "Retry-After" in headers or headers.get("X-RateLimit-Remaining") == "0"
         if status in self.statuses:
             return self.statuses[status]
-        if status == 403 and (
-            "Retry-After" in headers or headers.get("X-RateLimit-Remaining") == "0"
-        ):
+        if status == 200:
+            return "answer"
+        if status in {204, 404}:
+            return "end"
+        if status in {408, 425, 429} or status >= 500 or (status == 403 and limited):
             return "wait"
-        return "wait" if status >= 500 else STATUSES.get(status, "refusal")
+        return "refusal"
 
     def read(self, response: Response) -> list[Item]:
-        """The records of a response, each with its text as received.
-
-        Raises:
-            ValueError: the body cannot be used; the request is tried again.
-        """
+        """The records of a response, as received; after a ValueError, it is requested again."""
         body = Json(self.records) if isinstance(self.records, str) else self.records
         return body.records(response)
 
@@ -134,12 +123,9 @@ class Api:
     def pages(
         self, client: Client, settings: FlowSettings, total: int | None
     ) -> Iterator[list[Item]]:
-        """Yield all records, page by page.
+        """Yield all records, page by page; FatalApiError if a page could not be fetched.
 
         `total` is the number of records that the API reports; None if it reports no total.
-
-        Raises:
-            FatalApiError: a page could not be fetched.
         """
 
         def detail(request: Request) -> Item:

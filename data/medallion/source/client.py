@@ -13,6 +13,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
 from functools import partial
@@ -24,24 +25,13 @@ from urllib.parse import urlsplit
 import requests
 import tenacity
 import urllib3
-from typing_extensions import Self
 
 from .. import __version__
 from ..host.network import session
 from ..own_code import OwnCode
 from ..settings import FlowSettings, known_secrets
+from . import errors
 from .auth import Auth, Login
-from .errors import (
-    ApiBodyMalformed,
-    ApiBusy,
-    ApiGaveUp,
-    ApiRefused,
-    ApiTokenRefused,
-    ApiUnreachable,
-    CrossHostLink,
-    FatalApiError,
-    RetriableApiError,
-)
 from .exchange import Meaning, Request, Response
 
 logger = logging.getLogger(__name__)
@@ -70,7 +60,7 @@ class Dialect(Protocol):
     def meaning(self, response: Response) -> Meaning: ...  # noqa: D102
 
 
-class Client:
+class Client(ExitStack):
     """Sends requests to an API within the limits of the settings; a context manager.
 
     Public methods raise `FatalApiError`.
@@ -79,6 +69,7 @@ class Client:
     def __init__(self, api: Dialect, settings: FlowSettings) -> None:
         from pyrate_limiter import Duration, Limiter, Rate  # readers import this module only
 
+        super().__init__()
         self._api = api
         self._settings = settings
         self._deadline = time.monotonic() + settings.api_time_limit
@@ -87,6 +78,8 @@ class Client:
         self._limiter = Limiter(Rate(rate, Duration.MINUTE)) if rate else None
         self._login = Login(api.auth, settings)
         self._session = session(settings.api_connections, settings.ca_file)
+        self.enter_context(self._session)
+        self.callback(self._stopped.set)
         self._session.headers.update(
             {
                 # Without this header, the server redirects errors to a page with status 200.
@@ -97,13 +90,6 @@ class Client:
                 **api.headers,
             }
         )
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stopped.set()
-        self._session.close()
 
     def send(
         self, request: Request, read: Callable[[Response], T], after_last: T | None = None
@@ -116,7 +102,9 @@ class Client:
         # A page can link to the next one, but only the API of the settings may get the token.
         ours, theirs = urlsplit(self._settings.api_url), urlsplit(request.url)
         if (ours.scheme, ours.netloc) != (theirs.scheme, theirs.netloc):
-            raise CrossHostLink(ours.geturl(), request.url, self._settings.name_of("API_URL"))
+            raise errors.CrossHostLink(
+                ours.geturl(), request.url, self._settings.name_of("API_URL")
+            )
         doubling = tenacity.wait_exponential(
             multiplier=self._settings.api_backoff, max=LONGEST_BACKOFF
         )
@@ -124,13 +112,13 @@ class Client:
 
         def wait(state: tenacity.RetryCallState) -> float:
             error = state.outcome.exception() if state.outcome else None
-            asked = error.retry_after if isinstance(error, ApiBusy) else None
+            asked = error.retry_after if isinstance(error, errors.ApiBusy) else None
             return max(asked or 0.0, backoff(state))
 
         attempts = tenacity.stop_after_attempt(self._settings.api_attempts)
         enough = attempts | tenacity.stop_when_event_set(self._stopped)
         result: T = tenacity.Retrying(
-            retry=tenacity.retry_if_exception_type(RetriableApiError),
+            retry=tenacity.retry_if_exception_type(errors.RetriableApiError),
             wait=wait,
             stop=lambda state: enough(state) or state.upcoming_sleep > self._seconds_left(),
             before_sleep=self._log_retry,
@@ -174,7 +162,7 @@ class Client:
         setting = settings.name_of("API_URL")
         if "CERTIFICATE_VERIFY_FAILED" in str(last):
             setting += " and LAKE_CA_FILE"
-        raise ApiGaveUp(address, state.attempt_number, str(last), limit, setting) from last
+        raise errors.ApiGaveUp(address, state.attempt_number, str(last), limit, setting) from last
 
     def _seconds_left(self) -> float:
         return max(0.0, self._deadline - time.monotonic())
@@ -193,7 +181,7 @@ class Client:
         if response.status == HTTPStatus.UNAUTHORIZED and not renewed and self._login.renew(login):
             return self._try(request, read, after_last, renewed=True)
         if meaning == "wait":
-            raise ApiBusy(str(request), response.status, seconds_asked(response.headers))
+            raise errors.ApiBusy(str(request), response.status, seconds_asked(response.headers))
         if meaning == "end" and after_last is not None:
             return after_last
         if meaning != "answer":
@@ -203,14 +191,14 @@ class Client:
         except ValueError as error:
             kind = response.headers.get("Content-Type", "no type").split(";")[0]
             problem = f"a body that cannot be used: {error} ({kind}, {len(response.content)} bytes)"
-            raise ApiBodyMalformed(str(request), problem) from None
+            raise errors.ApiBodyMalformed(str(request), problem) from None
 
     def _answer(self, request: Request) -> Response:
         """Send a request once."""
         left = self._seconds_left()
         if self._limiter and not self._limiter.try_acquire("requests", timeout=left):
             setting = self._settings.name_of("API_REQUESTS_PER_MINUTE")
-            raise ApiUnreachable(str(request), f"{setting} allows no request in time")
+            raise errors.ApiUnreachable(str(request), f"{setting} allows no request in time")
         timeout = min(self._settings.api_timeout, max(left, 0.001))
         end = time.monotonic() + timeout
         unique = {self._api.unique: secrets.token_hex(8)} if self._api.unique else {}
@@ -226,20 +214,22 @@ class Client:
                 early = response.status_code < HTTPStatus.OK
                 body = b"" if early else _body(response, str(request), end)
         except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
-            raise ApiUnreachable(str(request), _cause(error)) from None
+            raise errors.ApiUnreachable(str(request), _cause(error)) from None
         status, encoding = response.status_code, self._api.encoding
         return Response(body, response.headers, request.url, status, encoding)
 
-    def _refusal(self, request: Request, response: Response) -> FatalApiError:
+    def _refusal(self, request: Request, response: Response) -> errors.FatalApiError:
         status, settings = response.status, self._settings
         answer = " ".join(response.content[:200].decode("utf-8", "replace").split())
         if where := response.headers.get("Location"):
             answer = f"a redirect to {where}"
         if status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
             problem = "accepted" if self._login.signs else "set"
-            return ApiTokenRefused(str(request), status, answer, self._login.settings, problem)
+            return errors.ApiTokenRefused(
+                str(request), status, answer, self._login.settings, problem
+            )
         names = settings.name_of("API_URL"), settings.name_of("API_PAGE_SIZE")
-        return ApiRefused(str(request), status, answer, " and ".join(names))
+        return errors.ApiRefused(str(request), status, answer, " and ".join(names))
 
 
 def seconds_asked(headers: Mapping[str, str]) -> float | None:
@@ -276,9 +266,9 @@ def _body(response: requests.Response, url: str, end: float) -> bytes:
         body += piece
         if time.monotonic() > end:
             reason = f"its response had not ended after {len(body):,} bytes, in time"
-            raise ApiUnreachable(url, reason)
+            raise errors.ApiUnreachable(url, reason)
         if len(body) > LARGEST_BODY:
-            raise ApiBodyMalformed(url, f"a body of more than {LARGEST_BODY:,} bytes")
+            raise errors.ApiBodyMalformed(url, f"a body of more than {LARGEST_BODY:,} bytes")
     return bytes(body)
 
 

@@ -25,11 +25,7 @@ Identities = Callable[[list[Item]], Iterable[str | None]]
 
 @dataclass(frozen=True)
 class Totals:
-    """The API's totals: its records, and the records per (folded) value of each facet.
-
-    Raises:
-        ValueError: there cannot be so many records.
-    """
+    """The API's totals: its records, and the records per (folded) value of each facet."""
 
     records: int
     facets: Mapping[str, Counter[str]] = field(default_factory=dict)

@@ -20,8 +20,6 @@ LARGEST_TEXT = 512 << 20  # bytes, unpacked
 Meaning = Literal["answer", "end", "wait", "refusal"]
 """What a status means: an answer, no more pages, try again later, or no."""
 
-GZIP = b"\x1f\x8b"
-
 
 @dataclass(frozen=True)
 class Request:
@@ -71,7 +69,14 @@ class Response:
         Raises:
             ValueError: it is not text of its charset, or not a whole gzip file.
         """
-        content = _unpacked(self.content) if self.content.startswith(GZIP) else self.content
+        content = self.content
+        if content.startswith(b"\x1f\x8b"):
+            try:
+                content = gzip.GzipFile(fileobj=io.BytesIO(content)).read(LARGEST_TEXT + 1)
+            except (OSError, EOFError, zlib.error) as error:
+                raise ValueError(f"a gzip file that cannot be unpacked: {error}") from None
+        if len(content) > LARGEST_TEXT:
+            raise ValueError(f"a gzip file of more than {LARGEST_TEXT:,} bytes")
         kind = Message()
         kind["Content-Type"] = self.headers.get("Content-Type", "")
         charset = kind.get_content_charset() or self.encoding or "utf-8"
@@ -99,13 +104,3 @@ class Page:
     """The request of the next page; None if this is the last one."""
     details: list[Request] = field(default_factory=list)
     """The request of each record, if the page only names them."""
-
-
-def _unpacked(content: bytes) -> bytes:
-    try:
-        found = gzip.GzipFile(fileobj=io.BytesIO(content)).read(LARGEST_TEXT + 1)
-    except (OSError, EOFError, zlib.error) as error:
-        raise ValueError(f"a gzip file that cannot be unpacked: {error}") from None
-    if len(found) > LARGEST_TEXT:
-        raise ValueError(f"a gzip file of more than {LARGEST_TEXT:,} bytes")
-    return found

@@ -39,12 +39,9 @@ class Paginator(ABC):
 
     @abstractmethod
     def after(self, request: Request, response: Response, records: int, full: int) -> Next:
-        """The request of the page after this one.
+        """The request of the page after this one; ValueError if the response cannot be read.
 
         `records` is the number of this page's records. A page with fewer than `full` is the last.
-
-        Raises:
-            ValueError: the response cannot be read.
         """
 
 
@@ -57,17 +54,16 @@ class SinglePage(Paginator):
 
 
 @dataclass(frozen=True)
-class _Counted(Paginator):
-    """A page has a position. The page after the last one is empty, or it is not there."""
+class Offset(Paginator):
+    """A page begins at a record, by the number of records before it.
 
-    position: str = ""
-    size: str = ""
+    The page after the last one is empty, or it is not there.
+    """
+
+    position: str = "offset"
+    size: str = "limit"
     start: int = 0
     """The position of the first page."""
-
-    @abstractmethod
-    def _step(self, records: int) -> int:
-        """How far the next page is from a page of so many records."""
 
     def first(self, request: Request, size: int) -> Request:
         return super().first(request.having(**{self.position: self.start}), size)
@@ -80,9 +76,13 @@ class _Counted(Paginator):
         position = request.parameters[self.position] + self._step(records)
         return request.having(**{self.position: position}) if records >= full else None
 
+    def _step(self, records: int) -> int:
+        """How far the next page is from a page of so many records."""
+        return records
+
 
 @dataclass(frozen=True)
-class PageNumber(_Counted):
+class PageNumber(Offset):
     """Pages have numbers."""
 
     position: str = "page"
@@ -91,18 +91,6 @@ class PageNumber(_Counted):
 
     def _step(self, records: int) -> int:
         return 1
-
-
-@dataclass(frozen=True)
-class Offset(_Counted):
-    """A page begins at a record, by the number of records before it."""
-
-    position: str = "offset"
-    size: str = "limit"
-    start: int = 0
-
-    def _step(self, records: int) -> int:
-        return records
 
 
 @dataclass(frozen=True)
