@@ -214,12 +214,8 @@ class Flow:
     @property
     def datasets(self) -> tuple[Dataset, ...]:
         """All datasets, in the order in which a run writes them."""
-        return (
-            self.bronze,
-            self.silver,
-            *self.gold,
-            *((self.chart_dataset,) if self.chart_dataset else ()),
-        )
+        chart = (self.chart_dataset,) if self.chart_dataset else ()
+        return (self.bronze, self.silver, *self.gold, *chart)
 
     def source_of(self, dataset: Dataset) -> Dataset | None:
         """The dataset that another one is made from; None for bronze, which the API gives."""

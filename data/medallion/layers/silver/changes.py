@@ -63,14 +63,13 @@ def compare_rows(table: Table, before: pa.Table, after: pa.Table) -> Comparison:
     recategorized = pc.and_(both, _differ(rows, *known))
     touched = pc.or_(moved, recategorized)
     changed = pc.and_(pc.and_(both, _differ(rows, *others)), pc.invert(touched))
-    kinds = {
-        "added": added,
-        "removed": removed,
-        "moved": moved,
-        "recategorized": recategorized,
-        "changed": changed,
+    found = {
+        "added": rows.filter(added),
+        "removed": rows.filter(removed),
+        "moved": rows.filter(moved),
+        "recategorized": rows.filter(recategorized),
+        "changed": rows.filter(changed),
     }
-    found = {kind: rows.filter(mask) for kind, mask in kinds.items()}
     return Comparison(
         counts=Counter({kind: len(some) for kind, some in found.items()}),
         rows={

@@ -11,7 +11,7 @@ from ...context import FlowContext, Summary
 from ...host.workspace import workspace
 from ...lake.datasets import Dataset
 from ...lake.errors import ObjectDiffers, ObjectMissing
-from ...lake.manifest import Changes, Check, Copy, Drift, Profile
+from ...lake.manifest import Changes, Check, Copy, Drift
 from ...lake.records import CONTENT_TYPE, array_lines
 from ...step import Step
 from ...writer import Provenance, made_from_expired
@@ -41,19 +41,23 @@ def transform(step: Step) -> Summary:
     bronze, plan = cleaned.version, cleaned.plan
     written, duplicates = write_rows(step.engine, plan, cleaned.ranges, previous)
     _check_stored(step, written)
-    check, profile = _checked(cleaned, written, duplicates)
+    profile = whole((one.profile for one in written), cleaned.seen)
+    outcome = Outcome(profile, cleaned.rejected, duplicates)
+    found = profile.rows + outcome.rejected + outcome.duplicate
+    if found != bronze.rows_out:
+        raise AccountingBroken(EQUATION, found, bronze.rows_out)
     objects = sorted((entry for one in written for entry in one.objects), key=attrgetter("key"))
     changes, report = report_changes(step, plan, written, bronze.snapshot)
-    drifts = _drifts_let_pass(step, cleaned, profile, changes, duplicates)
+    drifts = _drifts_let_pass(step, cleaned, outcome, changes)
     writer.objects_written += sum(len(one.stored) for one in written)
     manifest = writer.manifest(
         Provenance.of(flow.bronze, bronze),
         objects=tuple(objects),
         copies=(_store_rejected(step, cleaned), _store_changes(step, changes, report)),
-        checks=(check,),
+        checks=(Check(name=EQUATION, expected=bronze.rows_out, found=found),),
         rows_out=profile.rows,
-        rows_rejected=cleaned.rejected,
-        rows_duplicate=duplicates,
+        rows_rejected=outcome.rejected,
+        rows_duplicate=outcome.duplicate,
         profile=profile,
         drift=drifts,
         changes=changes,
@@ -95,27 +99,15 @@ def verify(context: FlowContext, dataset: Dataset) -> None:
             raise ObjectDiffers(f"silver/{entry.key}", "bytes", entry.bytes, found.bytes)
 
 
-def _checked(
-    cleaned: Cleaned, written: Sequence[Written], duplicates: int
-) -> tuple[Check, Profile]:
-    """Check that all of bronze's records are accounted for; returns the check and the profile."""
-    expected = cleaned.version.rows_out
-    profile = whole((one.profile for one in written), cleaned.seen)
-    found = profile.rows + cleaned.rejected + duplicates
-    if found != expected:
-        raise AccountingBroken(EQUATION, found, expected)
-    return Check(name=EQUATION, expected=expected, found=found), profile
-
-
 def _drifts_let_pass(
-    step: Step, cleaned: Cleaned, profile: Profile, changed: Changes, duplicates: int
+    step: Step, cleaned: Cleaned, outcome: Outcome, changes: Changes
 ) -> tuple[Drift, ...]:
     """The drifts since the previous version. A person asks for a replay, so no drift stops it."""
     settings, previous, before = step.settings.flow, step.writer.previous, None
     if previous and previous.profile:
         before = Outcome(previous.profile, previous.rows_rejected, previous.rows_duplicate)
-    after, table = Outcome(profile, cleaned.rejected, duplicates), step.flow.table
-    drifts = find_drifts(table, before, after, changed, cleaned.seen, settings.largest_fall)
+    seen, table = cleaned.seen, step.flow.table
+    drifts = find_drifts(table, before, outcome, changes, seen, settings.largest_fall)
     stopping = [found.model_dump() for found in drifts if found.rule in settings.stop_on]
     if stopping and cleaned.version.snapshot != step.snapshot_to_replay:
         raise DriftStopped(stopping, settings.prefix)
