@@ -118,10 +118,7 @@ def _time(moment: Moment) -> datetime:
 
 
 class Past(ExitStack):
-    """The versions of a flow at moments, while the context lasts. Each is rebuilt once.
-
-    The live lake is only read.
-    """
+    """The versions of a flow at moments, while the context lasts. Each is rebuilt once."""
 
     def __init__(self, live: Lake, flow: Flow) -> None:
         super().__init__()
@@ -139,9 +136,8 @@ class Past(ExitStack):
     def lake(self, dataset: Dataset, moment: Moment | None) -> Lake:
         """A lake whose version of a dataset is the one of a moment; None is the live lake.
 
-        Warns with `MadeByOtherCode` if it had to be rebuilt, and an object differs.
-
-        Other errors than those of `version_at`: SnapshotExpired if it cannot be rebuilt any more.
+        Warns with `MadeByOtherCode` if it had to be rebuilt, and an object differs. Errors are
+        those of `version_at`, and SnapshotExpired if it cannot be rebuilt any more.
         """
         if moment is None:
             return self._live
