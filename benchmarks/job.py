@@ -42,7 +42,7 @@ def ours() -> list[tuple[Any, ...]]:
     # Only a run's first block lets writers race, once a day; silver is not the first.
     done = SILVER.run(FLOW, {}, upstream={"run": new_run()})
     GOLD.run(FLOW, {}, upstream=done)
-    table, _ = gold.read(Lake.connect(LakeSettings.load()), FLOW, FLOW.gold[0].name)
+    table, _ = gold.read_table(Lake.connect(LakeSettings.load()), FLOW, FLOW.gold[0].name)
     return [tuple(row.values()) for row in table.to_pylist()]
 
 

@@ -11,22 +11,23 @@ import pstats
 import tempfile
 import time
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 
 from data.breweries.flow import FLOW
-from data.medallion.layers.silver.clean import clean_range
+from data.medallion.lake.manifest import PartHashes
+from data.medallion.layers.silver.clean import clean_range, ranges
 from data.medallion.layers.silver.plan import Plan, files_for
-from data.medallion.layers.silver.ranges import ranges
 from data.medallion.layers.silver.write import Work, write_partitions
-from data.medallion.work.shuffle import Folder, TaskContext
+from data.medallion.work.shuffle import Folder, TaskContext, segments_of
 
 from .results import Result, keep
 from .workload import Workload, workload
 
 TIMES = 8  # as many copies of the breweries fill the first range
 ROUNDS = 5
-FETCH, LINES, PARSE = "ranges._content", "records.lines_within", "reading._read"
+FETCH, LINES, PARSE = "clean._content", "records.lines_within", "reading._read"
 TIDY, CLEAN, SCATTER = "tidying.tidied", "cleaner.__call__", "shuffle.scatter"
 STAGES = {
     "fetch the range and check its hash": (FETCH,),
@@ -36,7 +37,7 @@ STAGES = {
     "all other cleaning": (CLEAN, PARSE, TIDY),
     "divide the rows by partition, into the scratch": (SCATTER,),
     "sort them": ("write._files",),
-    "make the Parquet files": ("parquet.write",),
+    "make the Parquet files": ("parquet.encode",),
 }
 """Stage to a function, and to the functions inside it that are other stages."""
 
@@ -59,7 +60,7 @@ def measured(work: Workload) -> tuple[int, dict[str, float]]:
     plan = Plan.of(FLOW, writer="run", buckets=2)
     manifest = work.lake.version(FLOW.bronze)
     entry = manifest.only_object()
-    span = ranges(entry.key, entry.bytes, manifest.parts)[0]
+    span = ranges(entry, cast(PartHashes, manifest.parts))[0]
     work.empty()
     with tempfile.TemporaryDirectory() as scratch, cProfile.Profile(time.thread_time) as profile:
         context = TaskContext(work.lake, Folder(Path(scratch)))
@@ -69,7 +70,7 @@ def measured(work: Workload) -> tuple[int, dict[str, float]]:
             write_partitions(
                 context,
                 plan,
-                Work([cleaned.rows.segment(bucket)], files),
+                Work(segments_of([cleaned.rows], bucket), files),
                 f"new-{bucket}",
                 np.array([], np.int64),
                 None,

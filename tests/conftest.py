@@ -156,6 +156,20 @@ def world(site: Site) -> Iterator[World]:
     yield from world_of(site)
 
 
+@pytest.fixture(scope="module")
+def lasting_world(
+    store: dict[str, str], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[World]:
+    """A world for all tests of a file."""
+    from tests.world import world_on
+
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        contextmanager(world_on)(store, tmp_path_factory.mktemp("lasting"), patch) as world,
+    ):
+        yield world
+
+
 @pytest.fixture(scope="session")
 def first_run(store: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> list[Stored]:
     """Every object of a world in which the pipeline has run once."""

@@ -107,7 +107,7 @@ def tests_of(flow: Flow, in_project: bool = True) -> type:
                 assert len(rejected) == cleaned.rows_rejected
                 assert all(kept[one["position"]] == one["record"] for one in rejected)
                 for aggregate in flow.aggregates:
-                    table, version = gold.read(chain.lake, flow, aggregate.name)
+                    table, version = gold.read_table(chain.lake, flow, aggregate.name)
                     assert sum(table[aggregate.count].to_pylist()) == cleaned.rows_out
                     assert version.snapshot == cleaned.snapshot == raw.snapshot
 

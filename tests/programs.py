@@ -10,11 +10,15 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 import pytest
+
+from sandbox import ROOT
 
 OLD_PYTHON = "this Python is older than 3.11: PYTHON=python3.11 make setup"
 
@@ -28,6 +32,13 @@ MAKE = {
 def environment() -> dict[str, str]:
     """The variables of a user's terminal."""
     return {name: value for name, value in os.environ.items() if name not in MAKE}
+
+
+def mage_run(*arguments: str, **how: Any) -> subprocess.CompletedProcess[Any]:
+    """`mage run data breweries`, and what it printed."""
+    command = [Path(sys.executable).with_name("mage"), "run", "data", "breweries", *arguments]
+    told = {"cwd": ROOT, "timeout": 300, "capture_output": True, "check": False, **how}
+    return subprocess.run(command, **told)
 
 
 @contextmanager

@@ -44,9 +44,9 @@ def columns_of(flow: Flow) -> dict[str, tuple[Column, ...]]:
 
 def dictionary(flow: Flow) -> list[tuple[str, list[ColumnEntry]]]:
     """The tables of a flow by layer and name, and the entries of their columns, in their order."""
-    return [(path, [*map(_entry, columns)]) for path, columns in columns_of(flow).items()]
 
+    def entry(column: Column) -> ColumnEntry:
+        source = "" if column in REJECTED else ", ".join(column.fields)
+        return ColumnEntry(column.name, column.type, column.about, source, not column.required)
 
-def _entry(column: Column) -> ColumnEntry:
-    source = "" if column in REJECTED else ", ".join(column.fields)
-    return ColumnEntry(column.name, column.type, column.about, source, not column.required)
+    return [(path, [*map(entry, columns)]) for path, columns in columns_of(flow).items()]

@@ -45,10 +45,7 @@ TAKES = {"sum": NUMBERS, "mean": NUMBERS, "min": ORDERED, "max": ORDERED}
 
 @dataclass(frozen=True)
 class Measure:
-    """One number of a gold table: a function of a column over the rows of a group.
-
-    `count` counts all rows; the others ignore rows without a value in the column.
-    """
+    """A number of a gold table; `count` counts all rows, others those with a value."""
 
     name: str
     function: Literal["count", "sum", "mean", "min", "max"]
@@ -265,20 +262,12 @@ class Flow:
         return any(key.startswith((d.prefix, d.objects)) or key in d.sidecars for d in mine)
 
     def load_settings(self) -> FlowSettings:
-        """The flow's settings, from the environment and `.env`.
-
-        Raises:
-            SettingError: a setting is malformed or contradicts another.
-        """
+        """The flow's settings; errors as of `FlowSettings.load`."""
         api = self.api
         return FlowSettings.load(self.prefix, api.url, api.page_size, api.requests_per_minute)
 
     def check(self) -> None:
-        """Check the declaration.
-
-        Raises:
-            FlowUnusable: it is invalid; the message gives the reason and the remedy.
-        """
+        """Check the declaration; FlowUnusable, with the reason and the remedy, if it is invalid."""
         try:
             for problem, remedy in self._problems():
                 raise FlowUnusable(self.name, problem, remedy)

@@ -1,7 +1,4 @@
-"""The flows of this project, by their folders.
-
-A flow is a folder of the Mage project with a `flow.py` that defines `FLOW`.
-"""
+"""The flows of this project: folders of the Mage project whose `flow.py` defines `FLOW`."""
 
 from __future__ import annotations
 
@@ -42,11 +39,7 @@ def load(name: str) -> Flow:
 
 
 def load_all() -> list[Flow]:
-    """All flows of the project.
-
-    Raises:
-        FlowUnusable: a declaration is invalid, or two flows have a dataset with the same name.
-    """
+    """All flows of the project; FlowUnusable if one is invalid, or two have one dataset."""
     flows = [load(name) for name in names()]
     owner: dict[str, str] = {}
     for flow in flows:

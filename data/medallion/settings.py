@@ -96,11 +96,7 @@ class Folders(_Model):
 
     @classmethod
     def load(cls) -> Self:
-        """Read the environment and `.env`.
-
-        Raises:
-            SettingError: a setting is missing, malformed or contradicts another.
-        """
+        """Read the environment and `.env`; SettingError if a setting is missing or not usable."""
         return cls._read(environment())
 
 
@@ -167,18 +163,23 @@ class LakeSettings(Folders, Trust):
             raise ValueError("must be tcp://host:port or tls://host:port")
         return value
 
+    @property
+    def key_pairs(self) -> Mapping[tuple[str, str], tuple[SecretStr, SecretStr, SecretStr]]:
+        """The variables of each pair of keys, to the pair and its session token."""
+        ours = self.access_key, self.secret_key, self.session_token
+        of_aws = self.aws_access_key, self.aws_secret_key, self.aws_session_token
+        return {
+            ("MINIO_ACCESS_KEY", "MINIO_SECRET_KEY"): ours,
+            ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"): of_aws,
+        }
+
     @model_validator(mode="after")
     def _whole_pair(self) -> Self:
-        if not self.access_key and (self.secret_key or self.session_token):
-            raise ValueError("MINIO_ACCESS_KEY is required and not set")
-        if self.access_key and not self.secret_key:
-            raise ValueError("MINIO_SECRET_KEY is required and not set")
-        if self.access_key:
-            return self  # what AWS's variables say is nothing to us
-        if not self.aws_access_key and (self.aws_secret_key or self.aws_session_token):
-            raise ValueError("AWS_ACCESS_KEY_ID is required and not set")
-        if self.aws_access_key and not self.aws_secret_key:
-            raise ValueError("AWS_SECRET_ACCESS_KEY is required and not set")
+        for names, (access, secret, token) in self.key_pairs.items():
+            if ((secret or token) and not access) or (access and not secret):
+                raise ValueError(f"{names[bool(access)]} is required and not set")
+            if access:
+                break  # what AWS's variables say is nothing to us
         return self
 
     @property
@@ -234,11 +235,7 @@ class FlowSettings(_Model):
         return settings
 
     def own(self, setting: str, default: str = "") -> str:
-        """The value of a setting that this flow alone has.
-
-        Raises:
-            SettingError: it is not set, and has no default.
-        """
+        """The value of a setting that this flow alone has; SettingError if it has none."""
         value = self.others.get(setting, SecretStr(default)).get_secret_value()
         if not value:
             raise SettingError(self.name_of(setting), "is required and not set")

@@ -180,10 +180,10 @@ class Stage:
                 # We have already waited for the store.
                 lake = Lake.connect(settings, retry_more=False)
             secrets = known_secrets()
-            where = logs.keep(secrets.value(log), spool, lake.store if lake else None)
+            kept = logs.keep(secrets.value(log), spool, lake.store if lake else None)
             kind, message = type(error).__name__, secrets.text(str(error))
             remedy = "" if isinstance(error, MedallionError) else f"\n{UNEXPECTED}"
-            logger.error(f"The error log is {where}\n{kind}: {message}{remedy}")
+            logger.error(f"The error log is {kept}\n{kind}: {message}{remedy}")
             if not secrets.shows("\n".join((log["traceback"], str(log["facts"]), log["message"]))):
                 raise
         # Outside the `except`, so that it does not contain the original error.

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, cast
 
@@ -20,15 +21,17 @@ from .lake import upkeep
 from .lake.datasets import Dataset
 from .lake.errors import LakeError, ManifestTooNew, ObjectMissing, StoreError, VersionTaken
 from .lake.lease import Lease
-from .lake.manifest import Copy, Manifest, Source, StoredObject, code_version, now, sha256
+from .lake.manifest import Copy, Manifest, Source, StoredObject, code_version
 from .lake.records import CONTENT_TYPE
-from .lake.runs import new_run
+from .lake.runs import new_run, now
 from .lake.store import Listed
 from .lake.versions import Lake
 
 logger = logging.getLogger(__name__)
 
 DIGITS = len("0000000001.json")  # of the key of a log entry
+LIBRARIES = {"pyarrow": pa.__version__}
+"""The libraries on which the bytes of silver and gold depend, and their versions."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +94,8 @@ class Writer:
             previous, content = log.newest_content(stored)
             last = max(last, previous.version)
             if log.problem(previous.version):
-                log.restore(content, previous.version)
+                key = dataset.entry(previous.version)
+                lake.store.put(dataset.layer, key, content, CONTENT_TYPE)
         except ManifestTooNew:
             raise
         except LakeError:
@@ -127,13 +131,11 @@ class Writer:
     def store_copied(
         self, fixed: str, content: bytes | Path, rows: int, kind: str, digest: str = ""
     ) -> Copy:
-        """As `store`, for an object that is copied to a fixed name after the publish.
-
-        `digest` is the sha256 of a file, if it is known.
-        """
+        """As `store`, for an object that is copied to a fixed name; `digest` is a file's sha256."""
         before = self.previous.copy_at(fixed) if self.previous else None
         size = content.stat().st_size if isinstance(content, Path) else len(content)
-        digest = digest or sha256(content if isinstance(content, bytes) else content.read_bytes())
+        if isinstance(content, bytes):
+            digest = sha256(content).hexdigest()
         key = self.dataset.named(fixed, digest, self.writer_id)
         entry = StoredObject(key=key, rows=rows, bytes=size, sha256=digest)
         stored = self.store(entry, content, kind, before.object if before else None)
@@ -167,7 +169,7 @@ class Writer:
             published_at=moment,
             seconds=round(time.monotonic() - self.started, 3),
             code_version=code_version(self.context.flow.package),
-            libraries=libraries(),
+            libraries=LIBRARIES,
             **vars(provenance),
             **content,
         )
@@ -233,6 +235,7 @@ class Writer:
             "manifest": f"{self.dataset.layer}/{self.dataset.manifest}",
             "entry": self.dataset.entry(manifest.version),
             **{name: getattr(manifest, name) for name in counts},
+            "objects_written": self.objects_written,
             **more,
             "seconds": manifest.seconds,
         }
@@ -245,8 +248,3 @@ def made_from_expired(source: Dataset, newest: Manifest) -> Callable[[Manifest],
     `newest` is the newest version of that dataset.
     """
     return lambda version: source.number(version.source.key) < newest.oldest
-
-
-def libraries() -> dict[str, str]:
-    """The libraries on which the bytes of silver and gold depend, and their versions."""
-    return {"pyarrow": pa.__version__}

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import html
 import re
-from dataclasses import fields
 from datetime import date, datetime
 from types import UnionType
 from typing import Any, Literal, Union, get_args, get_origin
@@ -84,7 +83,7 @@ def test_the_error_log_is_told_field_by_field():
     ("before", "names"),
     [
         ("breweries_rejected.json` is", re.findall(r'"(\w+)":', Rejected("0", "", 0).to_json())),
-        ("leases/<dataset>.json` is", [field.name for field in fields(lease.Holder)]),
+        ("leases/<dataset>.json` is", [*lease.Holder.model_fields]),
     ],
     ids=["rejected", "lease"],
 )

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 from distributed import Client
 
 from data.medallion.host.envfile import PROJECT
+from tests.programs import running
 from tests.waiting import wait_for
 
 
@@ -27,9 +28,13 @@ class Cluster:
         self._file = folder / "scheduler.json"
         options = ["--host=127.0.0.1", "--port=0", "--no-dashboard"]
         self.scheduler = self._start("dask_scheduler", *options)
-        # The scheduler makes the file first, and then writes it.
-        text = wait_for(lambda: self._file.exists() and self._file.read_text(), pause=0.1)
-        self.address = str(json.loads(text)["address"])
+        self.address = wait_for(self._written, pause=0.1)
+
+    def _written(self) -> str | None:
+        """The address, once the scheduler has made the file, and then written it."""
+        with suppress(OSError, ValueError):
+            return str(json.loads(self._file.read_text())["address"])
+        return None
 
     def wait_for_worker(self) -> None:
         """Wait until there is one."""
@@ -43,20 +48,11 @@ class Cluster:
 
     def _start(self, module: str, *options: str) -> subprocess.Popen[bytes]:
         log = self._stack.enter_context((self._folder / f"{module}.log").open("ab"))
-        process = subprocess.Popen(
-            [
-                *(sys.executable, "-m", f"distributed.cli.{module}"),
-                *(f"--scheduler-file={self._file}", *options),
-            ],
-            cwd=PROJECT.parent,
-            env={**os.environ, "DASK_DISTRIBUTED__WORKER__PROFILE__ENABLED": "False"},
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-        )
-        self._stack.callback(_end, process)
-        return process
+        command = [sys.executable, "-m", f"distributed.cli.{module}", *options]
+        command.append(f"--scheduler-file={self._file}")
+        told = {**os.environ, "DASK_DISTRIBUTED__WORKER__PROFILE__ENABLED": "False"}
+        how: dict[str, Any] = {"cwd": PROJECT.parent, "env": told, "stdin": subprocess.DEVNULL}
+        return self._stack.enter_context(running(command, stdout=log, stderr=log, **how))
 
 
 @contextmanager
@@ -89,13 +85,3 @@ def cluster(world, tmp_path: Path) -> Iterator[Cluster]:
     with cluster_in(tmp_path) as started:
         world.set(DASK_SCHEDULER_ADDRESS=started.address)
         yield started
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    if process.poll() is None:
-        os.killpg(process.pid, signal.SIGTERM)
-        try:
-            process.wait(20)
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()

@@ -6,7 +6,7 @@ import time
 import pytest
 
 from data.breweries.flow import FLOW
-from data.medallion.source.errors import ApiGaveUp, CrawlIncomplete, FatalApiError
+from data.medallion.source.errors import CrawlIncomplete, FatalApiError
 from sandbox.faults import Faults
 from tests.conftest import raw_get
 from tests.world import breweries
@@ -101,24 +101,6 @@ def test_without_an_address_of_its_own_each_crawl_would_be_answered_by_the_cache
     world.patch.setattr(FLOW.api, "unique", "")
     world.fails(CrawlIncomplete, "bronze")
     assert sum(request.cached for request in world.api.requests) > 20
-
-
-def test_spellings_that_the_api_counts_as_one_are_published_with_a_note(world):
-    world.api.records = [
-        {**record, "brewery_type": "Micro" if number == 0 else "micro"}
-        for number, record in enumerate(breweries(301))
-    ]
-    world.run()
-    (noted,) = (check for check in world.manifest(FLOW.bronze).checks if check.note)
-    assert (noted.expected, noted.found) == (300, 301)
-
-
-def test_a_page_that_is_broken_for_good_is_named(world):
-    world.set(BREWERIES_API_PAGE_SIZE=50, BREWERIES_API_ATTEMPTS=2)
-    world.api.faults = Faults(rate_limit=0, broken_pages=frozenset({4}))
-    log = world.fails(ApiGaveUp, "bronze")
-    assert log["facts"]["url"] == f"{world.api.url}?page=4&per_page=50&sort=id%3Aasc"
-    assert log["facts"]["url"] in log["message"]
 
 
 def test_a_wait_of_a_minute_is_honoured_within_the_time_limit(world, tell, every):

@@ -3,22 +3,16 @@
 import os
 import random
 import signal
-import subprocess
-import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from itertools import count
-from pathlib import Path
 
 import pytest
 
 from data.breweries.flow import FLOW
 from data.medallion.layers.silver.plan import content_of
-from sandbox import ROOT
-from tests.faults.conftest import LEASE_SECONDS
 from tests.faults.proxy import StoreProxy
-from tests.programs import running
 
 
 @pytest.mark.parametrize("moment", ["before", pytest.param("after", marks=pytest.mark.slow)])
@@ -49,34 +43,6 @@ def killed_at(shaky, number, moment):
     process.join(60)
     assert process.exitcode == (-signal.SIGKILL if killed.is_set() else 0), shaky.output()
     return killed.is_set()
-
-
-@pytest.mark.slow
-def test_mage_killed_at_random_moments(shaky, tell, every):
-    chance, kills, times = random.Random(11), [], 10 if every else 1
-    started = time.monotonic()
-    with mage(shaky) as whole:
-        assert whole.wait() == 0
-    length = time.monotonic() - started
-
-    def kill(_):
-        with mage(shaky) as process:
-            time.sleep(chance.uniform(0.4, 1) * length)
-            os.killpg(process.pid, signal.SIGKILL)
-            # One that had ended before was not killed.
-            kills.extend([True] * (process.wait() == -signal.SIGKILL))
-        return len(kills) <= times
-
-    shaky.rounds(count(), kill)
-    ends = "killed; the next run completes"
-    tell("SIGKILL of the whole `mage run` at a random moment", times, ends)
-
-
-def mage(shaky):
-    """The real command, in a process group of its own."""
-    command = [Path(sys.executable).with_name("mage"), "run", "data", "breweries", "--test"]
-    own = {"MINIO_ENDPOINT": shaky.proxy.endpoint, "LAKE_LEASE_SECONDS": str(LEASE_SECONDS)}
-    return running(command, cwd=ROOT, env={**os.environ, **own}, stdout=subprocess.DEVNULL)
 
 
 # Where two runs could hurt each other most: each publish, and the removal of the version before.

@@ -14,7 +14,7 @@ from data.medallion.read import check
 from data.medallion.read.errors import ReadError
 from tests.conftest import empty
 from tests.story import SILVER, Story, publish, rows
-from tests.world import World, restore, stored, world_on
+from tests.world import World, restore, stored
 
 
 def flipped(content: bytes) -> bytes:
@@ -36,14 +36,11 @@ TOLD = re.compile(r"is damaged, and|is missing, and|is missing: what|is lost: re
 
 
 @pytest.fixture(scope="module")
-def ten(store, tmp_path_factory):
+def ten(lasting_world):
     """The objects of a lake of ten versions, and its story."""
-    with pytest.MonkeyPatch.context() as patch:
-        folder = tmp_path_factory.mktemp("story")
-        for world in world_on(store, folder, patch):
-            story = Story(world)
-            story.tell(drawn=True)
-            yield stored(world.lake), story
+    story = Story(lasting_world)
+    story.tell(drawn=True)
+    return stored(lasting_world.lake), story
 
 
 def kind_of(world: World, layer: str, key: str) -> str:

@@ -10,7 +10,7 @@ from data.medallion.flow import Blocks
 from data.medallion.layers import gold
 from data.medallion.layers.errors import DriftStopped
 from data.medallion.read import __main__ as reader
-from data.medallion.read import sql
+from data.medallion.read import tables
 from data.medallion.source.errors import CrawlIncomplete
 from data.medallion.stages import BRONZE
 from data.medallion.table import Column, record_hash
@@ -41,7 +41,7 @@ def some(*numbers):
 def test_the_row_received_last_is_kept_of_those_with_one_number(chain):
     chain.run([*some(1, 2), {**RECORD, "number": "1", "kind": "land"}])
     assert chain.manifest(STATIONS.silver).rows_duplicate == 1
-    heights, _ = gold.read(chain.lake, STATIONS, "kind_heights")
+    heights, _ = gold.read_table(chain.lake, STATIONS, "kind_heights")
     assert {row["kind"]: row["stations"] for row in heights.to_pylist()} == {"land": 1, "sea": 1}
 
 
@@ -56,7 +56,7 @@ def test_of_versions_of_a_record_the_newest_is_kept(chain):
     newest.run([{**RECORD, "opened_at": "1970-01-01"}, {**new, "kind": "air"}, old, *some(8)])
     manifest = newest.manifest(STATIONS.silver)
     assert (manifest.rows_out, manifest.rows_duplicate) == (2, 2)
-    heights, _ = gold.read(newest.lake, STATIONS, "kind_heights")
+    heights, _ = gold.read_table(newest.lake, STATIONS, "kind_heights")
     assert {row["kind"] for row in heights.to_pylist()} == {"air", "sea"}
 
 
@@ -125,7 +125,7 @@ def asked(chain, monkeypatch, capsys):
 
 @pytest.mark.server
 @pytest.mark.parametrize(
-    ("flow", "query", "tables", "shows"),
+    ("flow", "query", "named", "shows"),
     [
         ("stations", "SELECT count(*) + 4 FROM silver", "silver/stations", "7"),
         ("stations", "USE gold; FROM kind_heights", "gold/kind_heights", "sea"),
@@ -141,17 +141,17 @@ def asked(chain, monkeypatch, capsys):
         ("stations", "FROM silver.buoys", "silver/buoys", "run the block clean_buoys first"),
     ],
 )  # fmt: skip
-def test_only_the_tables_of_a_query_are_read(asked, monkeypatch, flow, query, tables, shows):
-    read, rows = [], sql.tables.rows
+def test_only_the_tables_of_a_query_are_read(asked, monkeypatch, flow, query, named, shows):
+    read, rows = [], tables.rows
 
     def recorded(lake, flow, dataset):
         read.append(dataset.path)
         return rows(lake, flow, dataset)
 
-    monkeypatch.setattr(sql.tables, "rows", recorded)
+    monkeypatch.setattr(tables, "rows", recorded)
     status, told = asked("sql", flow, "--query", query, "--format", "table")
     assert shows in told and status == ("no" in told.split()), told
-    assert read == tables.split()
+    assert read == named.split()
 
 
 @pytest.mark.server

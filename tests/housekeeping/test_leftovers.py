@@ -194,7 +194,7 @@ def test_mage_comes_to_its_database_between_two_batches(mage):
     assert len(commits) >= 5
 
 
-def test_how_long_is_a_setting(monkeypatch):
+def test_how_long_runs_are_kept_is_a_setting(monkeypatch):
     monkeypatch.delenv("MAGE_RETENTION_DAYS", raising=False)
     assert str(retention_days()) == read_envfile(ROOT / ".env.example")["MAGE_RETENTION_DAYS"]
     monkeypatch.setenv("MAGE_RETENTION_DAYS", "0")

@@ -17,13 +17,13 @@ from data.medallion.lake.errors import (
     ManifestTooNew,
     ObjectUnreadable,
 )
-from data.medallion.lake.manifest import StoredObject, check_seal, sealed, sha256
+from data.medallion.lake.manifest import StoredObject, check_seal, sealed
 from data.medallion.stages import GOLD, SILVER
 from data.medallion.step import Step
 from tests.conftest import raw_get
 
 CONTENT = b"0123456789" * 100_000
-ENTRY = StoredObject(key="data/x.bin", rows=10, bytes=len(CONTENT), sha256=sha256(CONTENT))
+ENTRY = StoredObject.of("data/x.bin", 10, CONTENT)
 
 
 @pytest.mark.usefixtures("filled")

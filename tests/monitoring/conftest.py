@@ -11,6 +11,7 @@ from data.breweries.flow import FLOW
 from monitoring import look as looking
 from monitoring.look import LakeLook
 from monitoring.watch import Watch
+from tests.faults.proxy import StoreProxy
 from tests.monitoring.seen import Seen
 
 
@@ -40,3 +41,13 @@ def see(request):
 @pytest.fixture
 def seen(world, see):
     return see()
+
+
+@pytest.fixture
+def operations(world, store):
+    """What the store is asked from now on, by those who connect to it."""
+    asked = []
+    with StoreProxy(store["MINIO_ENDPOINT"]) as proxy:
+        proxy.after = asked.append
+        world.set(MINIO_ENDPOINT=proxy.endpoint)
+        yield asked

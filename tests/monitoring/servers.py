@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -124,10 +123,8 @@ class Pipeline:
     def run(self) -> int:
         """`mage run data breweries`, in a process of its own; its exit status."""
         with self.log.open("ab") as log:
-            return subprocess.run(
-                [str(Path(sys.executable).with_name("mage")), "run", "data", "breweries"],
-                cwd=ROOT, stdout=log, stderr=subprocess.STDOUT, timeout=300, check=False,
-            ).returncode  # fmt: skip
+            how = {"capture_output": False, "stdout": log, "stderr": log}
+            return programs.mage_run(**how).returncode
 
     @property
     def log(self) -> Path:

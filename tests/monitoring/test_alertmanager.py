@@ -43,7 +43,7 @@ def amtool(*arguments):
     return subprocess.run(["amtool", *arguments], capture_output=True, text=True, check=False)
 
 
-def test_what_is_shipped_is_well():
+def test_the_shipped_configuration_is_valid():
     assert amtool("check-config", str(CONFIGURATION)).returncode == 0
 
 
@@ -100,7 +100,7 @@ def unusable(settings):
         ({"ALERT_WEBHOOK_URL": "https:///x"}, "ALERT_WEBHOOK_URL does not begin with https://"),
     ],
 )
-def test_what_cannot_be_used_is_named(settings, said):
+def test_a_setting_that_cannot_be_used_is_named(settings, said):
     assert not unusable({**SECRETS, **ALL})
     assert any(said in sentence for sentence in unusable({**SECRETS, **settings}))
 

@@ -9,7 +9,6 @@ from data.medallion import project
 from data.medallion.lake.datasets import LAYERS
 from monitoring import __main__
 from sandbox import ROOT
-from tests.faults.proxy import StoreProxy
 from tests.monitoring.seen import log_of, next_second, only_failed, only_unreadable, put, run
 from tests.monitoring.stations import STATIONS, publish, put_version
 
@@ -72,12 +71,8 @@ def test_what_is_wrong_with_one_dataset_is_not_the_other_s(world, both):
     assert only_unreadable(both.metrics()) == {"silver"}
 
 
-def test_each_bucket_is_listed_once_whatever_the_number_of_datasets(world, see, store):
-    with StoreProxy(store["MINIO_ENDPOINT"]) as proxy:
-        operations = []
-        proxy.after = operations.append
-        world.set(MINIO_ENDPOINT=proxy.endpoint)
-        see(*ALL).metrics()
+def test_each_bucket_is_listed_once_whatever_the_number_of_datasets(operations, see):
+    see(*ALL).metrics()
     lists = [o.path for o in operations if "list-type" in o.path]
     assert len(lists) == len(set(lists)) == 4 * len(LAYERS), "its four parts"
 
@@ -100,12 +95,7 @@ def test_what_is_no_dataset_s_is_counted(world, seen):
 
 @pytest.mark.parametrize(
     ("text", "said"),
-    [
-        ("import no_such_module", "No module named 'no_such_module'"),
-        ("FLOW = (", "SyntaxError"),
-        ("from data.breweries.flow import FLOW", "its FLOW is called 'breweries'"),
-        (None, "no folder of data/ has a flow.py"),
-    ],
+    [("FLOW = (", "stations"), (None, "no folder of data/ has a flow.py")],
 )
 def test_a_flow_that_cannot_be_is_a_sentence(world, monkeypatch, tmp_path, capsys, text, said):
     monkeypatch.setattr(project, "PROJECT", tmp_path / "lake_of_a_test")
@@ -117,7 +107,6 @@ def test_a_flow_that_cannot_be_is_a_sentence(world, monkeypatch, tmp_path, capsy
     assert __main__.main(["--port=0"]) == 1
     told = capsys.readouterr()
     assert said in told.err and len(told.err.splitlines()) == 1 and not told.out
-    assert "stations" in told.err or text is None
 
 
 def test_the_monitoring_names_no_dataset():

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -18,10 +19,9 @@ from hypothesis import strategies as st
 
 from data.breweries.flow import FLOW
 from data.medallion.lake.datasets import LAYERS
-from data.medallion.lake.manifest import NO_SEAL, Manifest, sealed, sha256
+from data.medallion.lake.manifest import NO_SEAL, Manifest, sealed
 from monitoring import look
 from sandbox import ROOT
-from tests.faults.proxy import StoreProxy
 from tests.monitoring.stations import manifest, publish, put_version
 from tests.programs import running
 from tests.waiting import wait_for
@@ -45,7 +45,7 @@ def page(see):
 def sealed_text(text):
     """A JSON object that ends with the hash of itself."""
     head, tail = text.removesuffix("}") + ',\n"sha256": "', '"\n}\n'
-    return (head + sha256((head + NO_SEAL + tail).encode()) + tail).encode()
+    return (head + sha256((head + NO_SEAL + tail).encode()).hexdigest() + tail).encode()
 
 
 def manifest_with(**values):
@@ -128,16 +128,11 @@ def test_no_manifest_and_no_log_keeps_it_from_answering(world, seen, fields, val
     assert seen.health()["store"] == "ok"
 
 
-def test_a_version_is_read_once(world, see, store):
-    with StoreProxy(store["MINIO_ENDPOINT"]) as proxy:
-        operations = []
-        proxy.after = operations.append
-        world.set(MINIO_ENDPOINT=proxy.endpoint)
-        seen = see()
-        for rows in (5, 6):
-            publish(world.lake, FLOW.silver, rows)
-            for _ in range(2):
-                assert seen.metrics()["run_output_rows", "silver"] == rows
+def test_a_version_is_read_once(world, operations, seen):
+    for rows in (5, 6):
+        publish(world.lake, FLOW.silver, rows)
+        for _ in range(2):
+            assert seen.metrics()["run_output_rows", "silver"] == rows
     read = [o.path for o in operations if "?" not in o.path]
     assert read == [f"/silver/{FLOW.silver.entry(number)}" for number in (1, 2)]
 
@@ -209,13 +204,10 @@ REQUESTS = {
     "a path of other letters": ("GET /métrics?é HTTP/1.1\r\n\r\n".encode(), 404),
     "a query": (b"GET /metrics?name[]=x HTTP/1.1\r\n\r\n", 200),
     "a header of 60,000 characters": (NAMED + b"Accept: " + b"a," * 30_000 + b"\r\n\r\n", 200),
-    "an empty Accept": (NAMED + b"Accept:\r\n\r\n", 200),
-    "bytes in Accept": (NAMED + b"Accept: \xff\xfe\0\r\n\r\n", 200),
     "a folded Accept": (
         NAMED + b"Accept: application/openmetrics-text;\r\n version=1.0.0\r\n x\r\n\r\n",
         200,
     ),
-    "a version that is none": (NAMED + b"Accept: text/plain;version=x.y\r\n\r\n", 200),
 }
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from monitoring.zabbix.api import ask, log_in
+from monitoring.zabbix.setup import TEMPLATE_NAME
 from sandbox import ROOT
 from tests.monitoring.servers import running
 from tests.programs import free_port
@@ -175,6 +176,16 @@ class Zabbix:
     def host(self, name: str) -> str:
         (found,) = self.ask("host.get", filter={"host": name}, output=["hostid"])
         return str(found["hostid"])
+
+    def add_host(self, name: str, exporter: str) -> None:
+        """Another host with the template, on an exporter."""
+        (group,) = self.ask("hostgroup.get", filter={"name": "Lake"}, output=["groupid"])
+        (template,) = self.ask(
+            "template.get", filter={"host": TEMPLATE_NAME}, output=["templateid"]
+        )
+        macros = [{"macro": "{$LAKE.EXPORTER}", "value": exporter}]
+        more = {"groups": [group], "templates": [template], "macros": macros}
+        self.ask("host.create", host=name, **more)
 
     def problems(self, host: str) -> dict[str, str]:
         """The problems that last, by their event's number."""

@@ -19,16 +19,27 @@ def page():
         yield page
 
 
+@pytest.fixture
+def file(tmp_path):
+    """Writes the page in a language: its address."""
+
+    def write(language="en"):
+        file = tmp_path / "page.html"
+        file.write_text(page_of(facts(), language), encoding="utf-8")
+        return file.as_uri()
+
+    return write
+
+
 @pytest.mark.parametrize("width", [320, 390, 1440])
 @pytest.mark.parametrize("language", ["en", "pt-BR"])
-def test_it_fits_and_loads_nothing(page, tmp_path, language, width):
-    file = tmp_path / "page.html"
-    file.write_text(page_of(facts(), language), encoding="utf-8")
+def test_it_fits_and_loads_nothing(page, file, language, width):
+    address = file(language)
     told, asked = [], []
     page.on("console", lambda message: told.append(message.text))
     page.on("request", lambda request: asked.append(request.url))
     page.set_viewport_size({"width": width, "height": 900})
-    page.goto(file.as_uri())
+    page.goto(address)
     assert page.evaluate("document.documentElement.scrollWidth") == width
     shown = [page.locator(f".way.{shape}").is_visible() for shape in ("tall", "wide")]
     assert shown == [width < 720, width > 720]
@@ -36,13 +47,11 @@ def test_it_fits_and_loads_nothing(page, tmp_path, language, width):
     page.locator("details").evaluate_all("all => all.forEach(one => one.open = true)")
     assert page.evaluate("document.documentElement.scrollWidth") == width
     assert not told
-    assert [url for url in asked if not url.startswith("data:")] == [file.as_uri()]
+    assert [url for url in asked if not url.startswith("data:")] == [address]
 
 
-def test_it_is_told_to_those_who_do_not_see_it(page, tmp_path):
-    file = tmp_path / "page.html"
-    file.write_text(page_of(facts()), encoding="utf-8")
-    page.goto(file.as_uri())
+def test_it_is_told_to_those_who_do_not_see_it(page, file):
+    page.goto(file())
     levels = page.evaluate("[...document.querySelectorAll('h1,h2,h3')].map(h => +h.tagName[1])")
     assert levels[0] == 1 and all(after - before < 2 for before, after in pairwise(levels))
     assert not page.locator("th:not([scope]), table:not(:has(caption))").count()
@@ -55,13 +64,12 @@ def test_it_is_told_to_those_who_do_not_see_it(page, tmp_path):
     assert page.url.endswith("#columns")
 
 
-def test_it_is_dark_where_the_reader_is(page, tmp_path):
-    file = tmp_path / "page.html"
-    file.write_text(page_of(facts()), encoding="utf-8")
+def test_it_is_dark_where_the_reader_is(page, file):
+    address = file()
     paper = {}
     for scheme in ("light", "dark"):
         page.emulate_media(color_scheme=scheme)
-        page.goto(file.as_uri())
+        page.goto(address)
         colour = page.evaluate("getComputedStyle(document.body).backgroundColor")
         paper[scheme] = sum(map(int, colour.removeprefix("rgb(").removesuffix(")").split(",")))
     assert paper["dark"] < 150 < 700 < paper["light"]

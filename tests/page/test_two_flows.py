@@ -6,7 +6,6 @@ import sys
 
 import pytest
 import requests
-from prometheus_client.parser import text_string_to_metric_families
 
 from data.medallion.host.envfile import read_envfile
 from sandbox.breweries.api import LocalBreweryApi
@@ -14,9 +13,11 @@ from sandbox.breweries.generator import generate
 from sandbox.faults import Faults
 from tests.compose.stack import copy
 from tests.page.web import web
+from tests.programs import running
 from tests.waiting import wait_for
 
 ENDED = {"completed", "failed"}
+FLOWS = ("breweries", "stations")
 
 
 @pytest.fixture(scope="module")
@@ -37,26 +38,13 @@ def run(server, pipeline):
 
 
 def metrics(server, checkout):
-    """The exporter's, started in the checkout, by name, dataset and layer."""
-    store = read_envfile(server.store)
+    """What the exporter tells, started in the checkout, by name and labels."""
+    told = {"env": {**os.environ, **read_envfile(server.store)}, "text": True}
     command = [sys.executable, "-m", "monitoring", "--port", "0"]
-    with subprocess.Popen(
-        command, cwd=checkout, env={**os.environ, **store}, stdout=subprocess.PIPE, text=True
-    ) as process:
-        try:
-            address = process.stdout.readline().split()[-1]
-            text = requests.get(address, timeout=60).text
-        finally:
-            process.terminate()
-    return {
-        (
-            sample.name,
-            sample.labels.get("dataset", ""),
-            sample.labels.get("layer", ""),
-        ): sample.value
-        for family in text_string_to_metric_families(text)
-        for sample in family.samples
-    }
+    with running(command, cwd=checkout, stdout=subprocess.PIPE, **told) as process:
+        text = requests.get(process.stdout.readline().split()[-1], timeout=60).text
+    lines = (line for line in text.splitlines() if not line.startswith("#"))
+    return {name: float(value) for name, _, value in (line.rpartition(" ") for line in lines)}
 
 
 @pytest.mark.slow
@@ -76,11 +64,14 @@ def test_one_fails_and_the_other_does_not(checkout, tmp_path):
         assert run(server, "breweries") == "completed"
         found = metrics(server, checkout)
     for layer in ("bronze", "silver", "gold"):
-        assert found["lake_layer_failed", "breweries", layer] == 0
-        assert found["lake_run_output_rows", "breweries", layer] > 0
-        assert found["lake_layer_failed", "stations", layer] == (layer == "bronze")
-        assert found["lake_layer_up", "stations", layer] == 1
-    assert found["lake_schedule_interval_seconds", "stations", ""] == 86_400
+        ours, theirs = (
+            f'{{dataset="{name}",layer="{layer}"}}' for name in ("breweries", "stations")
+        )
+        assert found[f"lake_layer_failed{ours}"] == 0
+        assert found[f"lake_run_output_rows{ours}"] > 0
+        assert found[f"lake_layer_failed{theirs}"] == (layer == "bronze")
+        assert found[f"lake_layer_up{theirs}"] == 1
+    assert found['lake_schedule_interval_seconds{dataset="stations"}'] == 86_400
 
 
 @pytest.mark.slow

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -16,6 +15,7 @@ from compose.trigger import MageApi, MageRefused
 from data.medallion.host.envfile import read_envfile
 from sandbox import ROOT
 from sandbox.breweries.api import LocalBreweryApi
+from tests.programs import free_port
 from tests.waiting import wait_for
 
 
@@ -45,9 +45,7 @@ def web(
     **settings: str,
 ) -> Iterator[Web]:
     """Mage's page as `make web` serves it in a checkout, on an API, with all state in a folder."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     lake = lake or f"page-{port}"
     environment = {
         **os.environ,

@@ -19,7 +19,7 @@ from data.medallion.lake.errors import (
     SnapshotMissing,
     StoreUnreachable,
 )
-from data.medallion.lake.manifest import sha256
+from data.medallion.lake.manifest import StoredObject
 from data.medallion.layers.errors import CheckFailed
 from data.medallion.source.errors import ApiEmpty, ApiGaveUp, ApiRefused, CrawlIncomplete
 from data.medallion.stages import BRONZE, GOLD, SILVER
@@ -92,8 +92,8 @@ def test_a_source_that_is_not_what_its_manifest_says_is_not_used(world, source, 
 def test_gold_refuses_silver_without_a_column(world):
     manifest = world.manifest(FLOW.silver)
     (first, *rest) = manifest.objects
-    content = parquet.write(pa.table({"id": ["1"] * first.rows}))
-    poorer = first.model_copy(update={"sha256": sha256(content), "bytes": len(content)})
+    content = parquet.encode(pa.table({"id": ["1"] * first.rows}))
+    poorer = StoredObject.of(first.key, first.rows, content)
     world.lake.store.put("silver", first.key, content)
     world.publish_manifest(FLOW.silver, manifest.model_copy(update={"objects": (poorer, *rest)}))
     with pytest.raises(ColumnsDiffer, match=r"lacks brewery_type \(string\)"):

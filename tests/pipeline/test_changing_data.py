@@ -207,8 +207,8 @@ def test_a_version_of_a_release_with_other_columns_is_compared_all_the_same(worl
     manifest = world.manifest(FLOW.silver)
     entries = []
     for entry in manifest.objects:
-        table = parquet.read(entry.key, world.lake.read("silver", entry), entry, TABLE.schema)
-        content = parquet.write(table.drop_columns("phone").append_column("fax", table["phone"]))
+        table = parquet.decode(entry.key, world.lake.read("silver", entry), entry, TABLE.schema)
+        content = parquet.encode(table.drop_columns("phone").append_column("fax", table["phone"]))
         key = entry.key.replace(".parquet", "-old.parquet")
         entries.append(StoredObject.of(key, entry.rows, content))
         world.lake.store.put("silver", key, content)

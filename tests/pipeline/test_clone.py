@@ -44,7 +44,7 @@ def test_a_picture_is_as_it_was(clone):
         assert picture.read_bytes() == (clone.parent / "origin/image" / picture.name).read_bytes()
 
 
-def test_its_scripts_run(clone):
+def test_its_scripts_run_and_write_a_whole_env(clone):
     run(clone, "sh", "compose/env.sh")
     written = read_envfile(clone / ".env")
     assert written["JWT_SECRET"]

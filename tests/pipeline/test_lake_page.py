@@ -2,7 +2,6 @@
 
 import json
 import re
-from contextlib import contextmanager
 
 import pytest
 
@@ -14,7 +13,6 @@ from data.medallion.source.errors import ApiEmpty
 from tests.conftest import raw_get
 from tests.docs.code import fits
 from tests.docs.pages import named, page, table
-from tests.world import world_on
 
 PAGE = page("docs/lake.md")
 UNUSABLE = {
@@ -32,13 +30,7 @@ CHANGED = table(PAGE.text.partition("breweries_changes.json` describes")[2])
 
 
 @pytest.fixture(scope="module")
-def patch():
-    with pytest.MonkeyPatch.context() as patch:
-        yield patch
-
-
-@pytest.fixture(scope="module")
-def written(patch):
+def written(lasting_world):
     """The name of each object that is stored, to its content; a copy's is its object's key."""
     found = {}
     for method, place in (("put", 0), ("create", 0), ("copy", 1)):
@@ -49,18 +41,14 @@ def written(patch):
             found[f"{layer}/{key}"] = content
             return _real(store, layer, *names, **others)
 
-        patch.setattr(S3Store, method, store)
+        lasting_world.patch.setattr(S3Store, method, store)
     return found
 
 
 @pytest.fixture(scope="module")
-def lake(store, patch, written, tmp_path_factory):
+def lake(lasting_world, written):
     """A lake after a first run, one on data that changed, and one that failed."""
-    with contextmanager(world_on)(store, tmp_path_factory.mktemp("lake"), patch) as world:
-        yield _worked_on(world)
-
-
-def _worked_on(world):
+    world = lasting_world
     world.run(test=False)
     first, second, _, *others = world.api.records
     again = {**second, "id": f" {second['id']}"}  # another id to the API

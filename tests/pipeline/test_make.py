@@ -131,7 +131,7 @@ def test_the_demo_is_asked_in_sql(checkout, demo, served):
     assert "The lake is whole" in run(checkout, "make check LAKE=demo")
 
 
-def test_run_and_replay(checkout, world):
+def test_a_run_can_be_replayed_without_the_api(checkout, world):
     run(checkout, "make run")
     first = world.manifest(FLOW.chart_dataset)
     world.api.records = []
@@ -212,7 +212,7 @@ def test_dashboards_are_those_that_are_committed(checkout):
 @pytest.mark.parametrize(
     "command", ["make test-fast ARGS='-k test_partitions'", "make test-faults ARGS='-k reset'"]
 )
-def test_a_part_of_the_tests(checkout, command):
+def test_a_part_of_the_tests_can_be_chosen(checkout, command):
     assert re.search(r"^\d+ passed, \d+ deselected", run(checkout, command), re.MULTILINE)
 
 

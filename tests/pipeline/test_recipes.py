@@ -37,12 +37,6 @@ def run(world, store):
     return run
 
 
-def test_the_readme_reads_the_lake(run, capsys):
-    names = run(README)
-    assert names["silver"].column_names == ["name", "city"] and names["silver"].num_rows > 100
-    assert capsys.readouterr().out.endswith(" 600\n")
-
-
 def test_the_notebook_reads_the_lake(run, capsys, monkeypatch):
     monkeypatch.setenv("MPLBACKEND", "agg")
     with mock.patch.dict(os.environ):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager, redirect_stdout
+from contextlib import redirect_stdout
 from io import StringIO
 
 import pytest
@@ -20,27 +20,19 @@ from sandbox import __main__ as sandbox
 from sandbox.breweries.generator import generate
 from tests.conftest import raw_get
 from tests.reports import Elements
-from tests.world import world_on
 
 EVIL = "<script>alert(1)</script>"
 STATES = ("California", "Ohio", "Bayern")
 
 
 @pytest.fixture(scope="module")
-def patch():
-    with pytest.MonkeyPatch.context() as patch:
-        yield patch
-
-
-@pytest.fixture(scope="module")
-def world(store, patch, tmp_path_factory):
+def world(lasting_world):
     """A lake that one run has made, of few records."""
-    with contextmanager(world_on)(store, tmp_path_factory.mktemp("report"), patch) as world:
-        first, *others = [r for r in generate(600, seed=1) if r["state_province"] in STATES]
-        world.api.records = [*others, {**first, "name": EVIL}, {"id": "1"}, {"id": "2"}]
-        world.set(BREWERIES_STOP_ON="none", BREWERIES_API_ATTEMPTS=1)
-        world.run(test=False)
-        yield world
+    first, *others = [r for r in generate(600, seed=1) if r["state_province"] in STATES]
+    lasting_world.api.records = [*others, {**first, "name": EVIL}, {"id": "1"}, {"id": "2"}]
+    lasting_world.set(BREWERIES_STOP_ON="none", BREWERIES_API_ATTEMPTS=1)
+    lasting_world.run(test=False)
+    return lasting_world
 
 
 def made():

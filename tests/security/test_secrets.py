@@ -2,10 +2,7 @@
 
 import io
 import os
-import subprocess
-import sys
 import threading
-from pathlib import Path
 
 import psutil
 import pyarrow.parquet as pq
@@ -15,8 +12,7 @@ from data.medallion.host.envfile import PROJECT
 from data.medallion.lake.datasets import LAYERS
 from sandbox.faults import Faults
 from tests.conftest import raw_get
-
-MAGE = Path(sys.executable).with_name("mage")
+from tests.programs import mage_run
 
 
 def run(world, folder):
@@ -30,14 +26,8 @@ def run(world, folder):
 
     watcher = threading.Thread(target=watch)
     watcher.start()
-    done = subprocess.run(
-        [MAGE, "run", "data", "breweries", "--test"],
-        cwd=PROJECT.parent,
-        env={**os.environ, "MAGE_DATA_DIR": str(folder), "LOG_LEVEL": "DEBUG"},
-        capture_output=True,
-        check=False,
-        timeout=120,
-    )
+    own = {"MAGE_DATA_DIR": str(folder), "LOG_LEVEL": "DEBUG"}
+    done = mage_run("--test", env={**os.environ, **own})
     ended.set()
     watcher.join()
     left = {"stdout": done.stdout, "stderr": done.stderr, "commands": "\n".join(commands).encode()}

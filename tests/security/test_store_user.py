@@ -67,14 +67,14 @@ REFUSED_TO_A_READER = {
 
 @pytest.mark.parametrize("action", REFUSED)
 @pytest.mark.parametrize("user", ["store-policy", "store-policy-read"])
-def test_nothing_else_is_allowed(users, root, user, action):
+def test_neither_user_may_do_anything_else(users, root, user, action):
     with pytest.raises(S3Error) as caught:
         REFUSED[action](client(users[user]))
     assert caught.value.code == "AccessDenied"
 
 
 @pytest.mark.parametrize("action", REFUSED_TO_A_READER)
-def test_a_reader_reads(users, root, action):
+def test_a_reader_may_read_and_neither_write_nor_remove(users, root, action):
     root.put_object("gold", "data/state_brewery_type/_manifest.json", io.BytesIO(b"{}"), 2)
     reader = client(users["store-policy-read"])
     assert [o.object_name for o in reader.list_objects("gold", recursive=True)]

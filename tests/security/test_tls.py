@@ -84,23 +84,19 @@ def test_one_authority_is_trusted_of_store_and_api(world, https, authority):
     assert world.manifest(FLOW.silver).rows_out == 600
 
 
-def test_an_unknown_authority_is_refused_and_named(world, https):
-    world.set(**https)
-    with pytest.raises(StoreUnreachable, match=r"CERTIFICATE_VERIFY_FAILED.*LAKE_CA_FILE"):
+@pytest.mark.parametrize(
+    ("of_https", "secure", "said"),
+    [
+        (True, "true", r"CERTIFICATE_VERIFY_FAILED.*LAKE_CA_FILE"),
+        (True, "false", "MINIO_SECURE"),
+        (False, "true", r"(?i)wrong.version.*MINIO_SECURE"),
+    ],
+)
+def test_wrong_https_to_the_store_is_named(world, https, store, of_https, secure, said):
+    world.set(**{**(https if of_https else store), "MINIO_SECURE": secure})
+    with pytest.raises(StoreUnreachable, match=said):
         world.run()
     assert len(world.spooled()) == 1
-
-
-def test_http_to_a_store_of_https_is_told(world, https):
-    world.set(**{**https, "MINIO_SECURE": "false"})
-    with pytest.raises(StoreUnreachable, match="MINIO_SECURE"):
-        world.run()
-
-
-def test_https_to_a_store_of_http_is_told(world, store):
-    world.set(MINIO_SECURE="true")
-    with pytest.raises(StoreUnreachable, match=r"(?i)wrong.version.*MINIO_SECURE"):
-        world.run()
 
 
 def test_the_authority_is_trusted_of_a_login_and_beside_those_of_the_machine(

@@ -17,7 +17,7 @@ from data.medallion.flow import Aggregate, Measure, count
 from data.medallion.lake import parquet
 from data.medallion.lake.manifest import StoredObject
 from data.medallion.lake.partitions import Partitioning
-from data.medallion.layers.aggregation import count_distinct, group_objects, joined
+from data.medallion.layers.aggregation import count_distinct, group_objects, join_groups
 from data.medallion.layers.errors import MeasureTooLarge
 from data.medallion.layers.gold import schema_of
 from data.medallion.table import Column, Table
@@ -72,7 +72,7 @@ class InMemoryLake:
         partition_of = itemgetter(*flow.table.partitions)
         for values, group in groupby(sorted(received, key=partition_of), partition_of):
             table = pa.Table.from_pylist(list(group), flow.table.schema)
-            content = parquet.write(table)
+            content = parquet.encode(table)
             partition = values if isinstance(values, tuple) else (values,)
             key = f"{flow.silver.prefix}{partitioning.path(partition)}/0.parquet"
             self.content[key] = content
@@ -96,7 +96,7 @@ def grouped(received, aggregates, tasks=1, flow=STATIONS):
         distinct = sum(count_distinct(context, segments_of(pieces, bucket)) for bucket in range(2))
     assert distinct == len({tuple(row[key] for key in flow.table.keys) for row in received})
     return [
-        joined(schema_of(flow.table, a), a, [groups[n] for groups, _ in found])
+        join_groups(schema_of(flow.table, a), a, [groups[n] for groups, _ in found])
         for n, a in enumerate(aggregates)
     ]
 
@@ -132,7 +132,7 @@ def test_each_group_is_what_a_plain_count_gives(received, tasks):
     """The same bytes, however the rows are divided, and whatever else is counted at once."""
     aggregates = ALL, HEIGHTS, YEARS, BY_KEY
     for aggregate, table in zip(aggregates, grouped(received, aggregates, tasks), strict=True):
-        assert parquet.write(table) == parquet.write(grouped(received, [aggregate])[0])
+        assert parquet.encode(table) == parquet.encode(grouped(received, [aggregate])[0])
         assert table.schema == schema_of(TABLE, aggregate)
         keys = table.select(aggregate.keys)
         assert keys.equals(keys.sort_by([(name, "ascending") for name in aggregate.keys]))

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from data.medallion.layers.silver.changes import LISTED, compare, joined, to_json
+from data.medallion.layers.silver.changes import LISTED, compare_rows, join_comparisons, to_json
 from data.medallion.table import Column, Table
 from tests.stations import TABLE
 
@@ -39,7 +39,7 @@ def test_each_kind_of_change_is_counted_and_listed():
         {"number": 6, "open": False},
         {"number": 7, "height": 1.25},
     )
-    found = compare(TABLE, before, after)
+    found = compare_rows(TABLE, before, after)
     counts, rows = found.changes, found.report(TABLE)
     assert counts.model_dump() == {
         "added": 1,
@@ -78,17 +78,17 @@ def test_each_kind_of_change_is_counted_and_listed():
     ],
 )
 def test_a_change_of_any_type_is_one(before, after):
-    found = compare(TABLE, rows_of({"number": 1, **before}), rows_of({"number": 1, **after}))
+    found = compare_rows(TABLE, rows_of({"number": 1, **before}), rows_of({"number": 1, **after}))
     assert (found.changes.changed, found.changes.moved, found.changes.recategorized) == (1, 0, 0)
     same = rows_of({"number": 1, **after})
-    assert not any(compare(TABLE, same, same).counts.values())
+    assert not any(compare_rows(TABLE, same, same).counts.values())
 
 
 def test_a_table_without_known_values_has_rows_recategorized_never():
     table = Table((Column("id"), Column("flag", "bool"), Column("part", "bool")), ("part",))
     before = rows_of({"id": "1", "flag": True, "part": True}, table=table)
     after = rows_of({"id": "1", "flag": None, "part": False}, table=table)
-    found = compare(table, before, after)
+    found = compare_rows(table, before, after)
     assert (found.changes.moved, found.changes.recategorized, found.changes.partitions) == (1, 0, 2)
     assert found.report(table)["moved"] == [
         {
@@ -120,14 +120,16 @@ def test_a_key_may_be_several_columns_and_one_of_them_a_partition():
         )
 
     before = rows(("A", 1, True, 0), ("A", 10, True, 0), ("B", 1, True, 0))
-    found = compare(table, before, rows(("A", 1, False, 0), ("A", 9, True, 0), ("B", 1, True, 1)))
+    found = compare_rows(
+        table, before, rows(("A", 1, False, 0), ("A", 9, True, 0), ("B", 1, True, 1))
+    )
     counts = {name: n for name, n in found.changes.model_dump().items() if n}
     assert counts == {"added": 2, "removed": 2, "changed": 1, "partitions": 2}
     assert found.report(table)["added"] == [
         {"station": "A", "day": 9, "year": 0},
         {"station": "B", "day": 1, "year": 1},
     ]
-    assert joined(table, [found, found]).rows["removed"][0] == {
+    assert join_comparisons(table, [found, found]).rows["removed"][0] == {
         "station": "A",
         "day": 10,
         "year": 0,
@@ -135,7 +137,7 @@ def test_a_key_may_be_several_columns_and_one_of_them_a_partition():
 
 
 def test_long_lists_are_cut_and_counts_are_not():
-    found = compare(TABLE, rows_of(), rows_of(*({"number": n} for n in range(LISTED + 7))))
+    found = compare_rows(TABLE, rows_of(), rows_of(*({"number": n} for n in range(LISTED + 7))))
     assert found.changes.added == LISTED + 7
     assert len(found.rows["added"]) == LISTED
 
@@ -158,7 +160,7 @@ def made(rows, part=None, parts=1):
 
 @given(numbers, numbers)
 def test_the_counts_are_those_of_any_difference(was, now):
-    found = compare(TABLE, made(was), made(now))
+    found = compare_rows(TABLE, made(was), made(now))
     counts, rows = found.changes, found.report(TABLE)
     assert counts.added == len(now.keys() - was.keys())
     assert counts.removed == len(was.keys() - now.keys())
@@ -173,17 +175,17 @@ def test_the_counts_are_those_of_any_difference(was, now):
 
 @given(numbers, numbers, st.integers(1, 4))
 def test_a_comparison_in_parts_is_that_of_the_whole(was, now, parts):
-    whole = compare(TABLE, made(was), made(now))
-    in_parts = joined(
+    whole = compare_rows(TABLE, made(was), made(now))
+    in_parts = join_comparisons(
         TABLE,
-        (compare(TABLE, made(was, n, parts), made(now, n, parts)) for n in range(parts)),
+        (compare_rows(TABLE, made(was, n, parts), made(now, n, parts)) for n in range(parts)),
     )
     assert (in_parts.changes, in_parts.report(TABLE)) == (whole.changes, whole.report(TABLE))
 
 
 def test_a_report_is_json_with_a_row_a_line_and_times_as_text():
     shown = replace(TABLE, shown=("name", "opened_at"))
-    found = compare(shown, rows_of({"number": 1, "name": "Ä"}), rows_of())
+    found = compare_rows(shown, rows_of({"number": 1, "name": "Ä"}), rows_of())
     text = to_json({"run": "r", "counts": {"added": 0}, **found.report(shown)}).decode()
     ((row,),) = (json.loads(text)["removed"],)
     assert (row["name"], row["opened_at"]) == ("Ä", "1987-06-05T00:00:00+00:00")

@@ -203,8 +203,9 @@ written = st.text("0123456789.,+-eE_ \u0663\uff11TZ:", max_size=9)
 def test_any_value_is_held_or_counted(column, value):
     value = finite(value)
     kept, counted = held(column, value)
-    nothing = value is None or (isinstance(value, str) and not value.strip())
-    assert nothing or (kept is None) == (counted == {column: 1})
+    # A text may be tidied away as a whole.
+    nothing = value is None or (isinstance(value, str) and (column == "text" or not value.strip()))
+    assert counted == {} if nothing else (kept is None) == (counted == {column: 1})
 
 
 # Fields
@@ -395,6 +396,7 @@ def test_what_cannot_be_used_is_told_why_and_where(record, reason):
     assert json.loads(rejected.to_json()) == {"reason": reason, "position": 41, "record": record}
 
 
+SPACES = "".join(one for one in map(chr, range(1 << 16)) if one.isspace() and one != "\x85")
 likely = st.fixed_dictionaries(
     {
         "number": st.integers(-(1 << 63), (1 << 63) - 1),
@@ -415,7 +417,8 @@ def finite(value):
 def test_cleaning_twice_is_cleaning_once(received):
     once, _ = cleaned(*finite(received))
     for value in (value for row in once for value in row.values() if isinstance(value, str)):
-        assert value == unicodedata.normalize("NFC", value).strip() != ""
+        # Half of a letter that was damaged is left whole: it ends in what Python takes for a space.
+        assert value == unicodedata.normalize("NFC", value).strip(SPACES) != ""
     again, rejected = cleaned(
         *(
             {**row, "place": {"city": row["city"]}, "opened_at": row["opened_at"].isoformat()}

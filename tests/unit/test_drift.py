@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 from data.medallion.layers.silver.cleaner import Cleaner
 from data.medallion.layers.silver.drift import (
     Changes,
+    Outcome,
     Profile,
     Seen,
-    compare,
     fields_of,
+    find_drifts,
     profile_of,
     seen_in_all,
     whole,
@@ -25,6 +26,7 @@ from tests.cleaning import clean
 from tests.flow_tests import records_of
 from tests.stations import RECORD, TABLE
 
+UNCHANGED = Changes()
 COUNTS = {"country": {"Ireland": 70, "Ukraine": 1}, "kind": {"sea": 900, "air": 100}}
 BEFORE = Profile(
     rows=1000,
@@ -37,9 +39,17 @@ BEFORE = Profile(
 SEEN = Seen(BEFORE.fields, values=Counter({column.name: 1000 for column in TABLE.columns}))
 
 
+UNCHANGED = Changes()
+
+
+def compared(table, before, after, seen, largest_fall=10, changes=UNCHANGED, **more):
+    was = before and Outcome(before)
+    return find_drifts(table, was, Outcome(after, **more), changes, seen, largest_fall)
+
+
 def drifts(table=TABLE, before=BEFORE, after=BEFORE, seen=SEEN, largest_fall=10, **more):
     """The rule and the subject of each drift."""
-    found = compare(table, before, after, seen, largest_fall, **more)
+    found = compared(table, before, after, seen, largest_fall, **more)
     return [(drift.rule, drift.subject) for drift in found]
 
 
@@ -163,8 +173,8 @@ def test_each_rule_has_a_sentence_with_its_numbers():
     table = replace(TABLE, columns=(*TABLE.columns, Column("zip")))
     after = but(after, values={**after.values, "zip": 0})
     found = [
-        *compare(table, BEFORE, after, seen, 10, moved, rejected=142, duplicate=6),
-        *compare(TABLE, None, but(values={"phone": 9}), seen, 1, rejected=60_000),
+        *compared(table, BEFORE, after, seen, 10, moved, rejected=142, duplicate=6),
+        *compared(TABLE, None, but(values={"phone": 9}), seen, 1, rejected=60_000),
     ]
     assert {drift.rule for drift in found} == RULES.keys() - {"api_changed"}
     assert {drift.what for drift in found} >= {

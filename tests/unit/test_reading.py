@@ -46,7 +46,7 @@ def test_an_odd_record_is_read_as_it_is_and_the_others_by_arrow(odd, place):
     texts = [PLAIN] * 40
     texts[place] = odd
     clean(CLEANER, texts)
-    blocks = list(reading.read(Lines.joined(texts), TABLE, set()))
+    blocks = list(reading.read_batches(Lines.joined(texts), TABLE, set()))
     by_arrow = sum(len(b.numbers) for b in blocks if isinstance(b, reading.ArrowBatch))
     # A few beside it are not worth a call of Arrow.
     assert by_arrow >= 40 - 2 * reading.FEW
@@ -116,7 +116,7 @@ def test_many_odd_records_are_left_to_themselves_after_a_few_calls(monkeypatch):
 
     monkeypatch.setattr(reading.arrow_json, "read_json", counting)
     texts = [b'{"number":1,"name":%d}' % number for number in range(5_000)]
-    (block,) = reading.read(Lines.joined(texts), TABLE, set())
+    (block,) = reading.read_batches(Lines.joined(texts), TABLE, set())
     assert isinstance(block, reading.PythonBatch)
     assert len(calls) < 20
 

@@ -11,13 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from data.medallion.lake.batches import grouped
-from data.medallion.lake.manifest import PART_BYTES, PartHashes
+from data.medallion.lake.manifest import PartHashes, StoredObject
 from data.medallion.lake.partitions import text_of
 from data.medallion.lake.records import array_lines, lines_within
-from data.medallion.layers.silver.clean import _by_partition
+from data.medallion.layers.silver.clean import _by_partition, ranges
 from data.medallion.layers.silver.cleaner import Cleaner
 from data.medallion.layers.silver.plan import ROWS_PER_FILE, Plan, bucket_of, files_for
-from data.medallion.layers.silver.ranges import ranges
 from data.medallion.layers.silver.write import superseded
 from data.medallion.table import unchanged
 from data.medallion.work.shuffle import (
@@ -76,6 +75,11 @@ def test_groups_are_all_items_in_order_within_the_limit(sizes, limit):
     assert all(sum(before) + after[0] > limit for before, after in pairwise(groups))
 
 
+def ranges_of(size, each):
+    entry = StoredObject(key="key", rows=0, bytes=size, sha256="")
+    return ranges(entry, PartHashes(size=each, sha256=tuple(map(str, range(-(-size // each))))))
+
+
 @given(
     st.lists(st.dictionaries(texts, texts, max_size=3)),
     *(st.integers(1, 40) for _ in range(3)),
@@ -83,7 +87,7 @@ def test_groups_are_all_items_in_order_within_the_limit(sizes, limit):
 def test_ranges_of_any_size_hold_each_record_once(records, size, chunk, at_once):
     content = b"".join(array_lines(json.dumps(record) for record in records))
     found = []
-    for part in ranges("key", len(content), PartHashes(size=size, sha256=())):
+    for part in ranges_of(len(content), size):
         given_from = max(part.start - 1, 0)
         chunks = [content[at : at + chunk] for at in range(given_from, len(content), chunk)]
         for lines in lines_within(chunks, part.start, part.end, at_once):
@@ -94,13 +98,10 @@ def test_ranges_of_any_size_hold_each_record_once(records, size, chunk, at_once)
 @given(st.integers(0, 10**10), st.integers(1, 10**9))
 def test_ranges_cover_an_object_without_gap_or_overlap(size, each):
     size = min(size, each * 1_000)
-    found = ranges("key", size, PartHashes(size=each, sha256=("0",) * -(-size // each)))
-    assert found[0].start == 0
-    assert found[-1].end == size
+    found = ranges_of(size, each)
+    assert [found[0].start, found[-1].end] == [0, size] if size else not found
     assert all(before.end == after.start for before, after in pairwise(found))
-    assert all(part.sha256 == "0" for part in found) or size == 0
-    # An older bronze has no hashes of its parts, and is read all the same.
-    assert [part.sha256 for part in ranges("key", 3 * PART_BYTES, None)] == [None] * 3
+    assert [part.sha256 for part in found] == [str(number) for number in range(len(found))]
 
 
 @given(st.integers(0, 40), st.integers(0, 2))

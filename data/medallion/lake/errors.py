@@ -228,23 +228,13 @@ class ColumnsDiffer(LakeError):
     """A Parquet object lacks a column, or the column has another type."""
 
     object: str
-    expected: dict[str, str]
-    found: dict[str, str]
-
-    def __str__(self) -> str:
-        """The message, with the missing columns."""
-        wanted = self.expected.items()
-        lacking = ", ".join(f"{c} ({t})" for c, t in wanted if self.found.get(c) != t)
-        return f"{self.object} lacks {lacking}; run the pipeline again, which writes it."
+    lacking: list[str]  # columns, with their types
+    says = "{object} lacks {lacking}; run the pipeline again, which writes it."
 
 
 class SnapshotMissing(LakeError):
     """Bronze has no snapshot with the id in the runtime variable `snapshot`."""
 
     snapshot: str
-    kept: list[str]
-
-    def __str__(self) -> str:
-        """The message, with the newest snapshots in bronze."""
-        newest = ", ".join(self.kept[-5:]) or "none"
-        return f"bronze keeps no snapshot {self.snapshot!r}; the newest kept are: {newest}."
+    newest: list[str]
+    says = "bronze keeps no snapshot {snapshot!r}; the newest kept are: {newest}."

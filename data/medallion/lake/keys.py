@@ -25,8 +25,6 @@ ROLES = {
 }
 """The variables by which a platform says that a program has a role, in minio-py's order, to that by
 which another host gives its keys."""
-LOOKED_FOR = "MINIO_ACCESS_KEY", "AWS_ACCESS_KEY_ID", "AWS_PROFILE"  # before the roles
-INSTANCE = "AWS_EC2_METADATA_SERVICE_ENDPOINT"  # the same for MINIO_INSTANCE_ROLE
 _FAILED = (
     ValueError, KeyError, ParseError, OSError, configparser.Error, urllib3.exceptions.HTTPError
 )  # fmt: skip
@@ -47,11 +45,7 @@ class Keys(Provider):
         self._lock = threading.Lock()
 
     def retrieve(self) -> Credentials:
-        """The keys for a request.
-
-        Raises:
-            KeysUnavailable: the source gave none.
-        """
+        """The keys for a request; KeysUnavailable if the source gave none."""
         with self._lock:
             try:
                 keys = self._provider.retrieve()
@@ -79,26 +73,17 @@ def keys_of(settings: LakeSettings, http: urllib3.PoolManager) -> Keys:
         KeysMissing: there are none.
         SettingError: the profile has none.
     """
-    pairs = {
-        "MINIO_ACCESS_KEY, MINIO_SECRET_KEY": (
-            settings.access_key, settings.secret_key, settings.session_token
-        ),
-        "AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY": (
-            settings.aws_access_key, settings.aws_secret_key, settings.aws_session_token
-        ),
-    }  # fmt: skip
-    for names, pair in pairs.items():
+    for names, pair in settings.key_pairs.items():
         access, secret, token = (value.get_secret_value() for value in pair)
         if access:
-            return Keys(settings.endpoint, names, StaticProvider(access, secret, token or None))
+            provider = StaticProvider(access, secret, token or None)
+            return Keys(settings.endpoint, ", ".join(names), provider)
     role = next((name for name in ROLES if os.environ.get(name)), "")
     if settings.aws_profile or not (role or settings.instance_role):
         return _of_profile(settings.endpoint, settings.aws_profile)
-    host = os.environ.get(ROLES.get(role, INSTANCE), "").rstrip("/")
-    provider = IamAwsProvider(
-        custom_endpoint=host or None, region=settings.region, http_client=http
-    )
-    return Keys(settings.endpoint, f"the role of {role or 'MINIO_INSTANCE_ROLE'}", provider)
+    host = os.environ.get(ROLES.get(role, "AWS_EC2_METADATA_SERVICE_ENDPOINT"), "").rstrip("/")
+    of_role = IamAwsProvider(custom_endpoint=host or None, region=settings.region, http_client=http)
+    return Keys(settings.endpoint, f"the role of {role or 'MINIO_INSTANCE_ROLE'}", of_role)
 
 
 def _of_profile(endpoint: str, name: str) -> Keys:
@@ -112,4 +97,5 @@ def _of_profile(endpoint: str, name: str) -> Keys:
         return keys
     if name:
         raise SettingError("AWS_PROFILE", f"is not usable: {reason}")
-    raise errors.KeysMissing(", ".join((*LOOKED_FOR, *ROLES, "MINIO_INSTANCE_ROLE")), reason)
+    pairs = "MINIO_ACCESS_KEY", "AWS_ACCESS_KEY_ID", "AWS_PROFILE"
+    raise errors.KeysMissing(", ".join((*pairs, *ROLES, "MINIO_INSTANCE_ROLE")), reason)

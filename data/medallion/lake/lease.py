@@ -7,20 +7,19 @@ run watches whether the other run renews its lease.
 
 from __future__ import annotations
 
-import json
 import logging
-import math
 import secrets
 import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
+from functools import partial
+
+from pydantic import BaseModel, Field, FiniteFloat
 
 from .datasets import LAYERS, LEASES, Dataset, Layer
 from .errors import ConditionsUnsupported, LeaseHeld, RaceWonTwice, StoreError
-from .runs import day_of
 from .store import Store
 
 logger = logging.getLogger(__name__)
@@ -44,7 +43,14 @@ def hold(store: Store, dataset: Dataset, run: str, seconds: float, limit: float)
     if store.create(dataset.layer, dataset.lease, lease.content()):
         raise ConditionsUnsupported(store.endpoint)
     ended = threading.Event()
-    renewing = threading.Thread(target=lease.keep_renewed, args=(ended,), daemon=True)
+
+    def keep_renewed() -> None:
+        while not ended.wait(seconds / 4):
+            with suppress(StoreError):  # the block will get the same error when it needs the store
+                if not lease.renew():
+                    return
+
+    renewing = threading.Thread(target=keep_renewed, daemon=True)
     renewing.start()
     try:
         yield lease
@@ -66,9 +72,8 @@ def renewed(store: Store) -> dict[str, bool]:
         return {name: store.get(*name) for name in names if name[1].endswith(".json")}
 
     first = last = contents()
-    end = time.monotonic() + max(
-        (Holder.parse(c or b"").seconds for c in first.values()), default=0
-    )
+    lengths = [Holder.parse(content or b"").seconds for content in first.values()]
+    end = time.monotonic() + max(lengths, default=0)
     while first.items() & last.items() and time.monotonic() < end:
         time.sleep(LOOK_SECONDS / 2)
         last = contents()
@@ -90,8 +95,8 @@ class Lease:
 
     def content(self) -> bytes:
         """The content of the lease; each renewal has another one."""
-        holder = Holder(self._run, self._seconds, self._holder, secrets.token_hex(8))
-        return json.dumps(asdict(holder)).encode()
+        holder = Holder(run=self._run, seconds=self._seconds, holder=self._holder)
+        return holder.model_dump_json().encode()
 
     def renew(self) -> bool:
         """Renew the lease; returns whether it was still ours."""
@@ -103,8 +108,8 @@ class Lease:
     def verify_conditional_writes(self) -> None:
         """As `race`, unless a run of the same day (UTC) did it in this lake."""
         layer, key = self._dataset.layer, self._dataset.race
-        proved = self._store.get(layer, key)
-        if not proved or day_of(proved.decode(errors="replace")) != day_of(self._run):
+        day = self._run.partition("T")[0].encode()
+        if not (self._store.get(layer, key) or b"").startswith(day):
             self.race()
             self._store.put(layer, key, self._run.encode())
 
@@ -135,13 +140,9 @@ class Lease:
             raise RaceWonTwice(self._store.endpoint, RACERS, winners)
 
     def acquire(self, limit: float) -> None:
-        """Wait until the lease is released or has expired, and acquire it.
-
-        Raises:
-            LeaseHeld: another run held it for longer than the limit, in seconds.
-        """
+        """Acquire the lease once it is free or expired; LeaseHeld if that takes over `limit` s."""
         end = time.monotonic() + limit
-        last, since, holder, alive = b"", time.monotonic(), Holder("nobody"), False
+        last, since, holder, alive = b"", time.monotonic(), Holder(run="nobody"), False
         layer, key = self._dataset.layer, self._dataset.lease
         while not (self._store.create(layer, key, self.content()) or self._is_ours()):
             content = self._store.get(layer, key) or last
@@ -162,13 +163,6 @@ class Lease:
                 raise LeaseHeld(self._dataset.path, theirs.run, limit)
             time.sleep(min(LOOK_SECONDS, self._seconds / 4))
 
-    def keep_renewed(self, ended: threading.Event) -> None:
-        """Renew the lease regularly, until `ended` is set or another run has the lease."""
-        while not ended.wait(self._seconds / 4):
-            with suppress(StoreError):  # the block will get the same error when it needs the store
-                if not self.renew():
-                    return
-
     def release(self) -> None:
         """Release the lease, so that others can acquire it."""
         if self._is_ours():
@@ -179,23 +173,18 @@ class Lease:
         return content is not None and Holder.parse(content).holder == self._holder
 
 
-@dataclass(frozen=True)
-class Holder:
+class Holder(BaseModel):
     """The content of a lease: the run that holds it, and its length in seconds."""
 
     run: str
-    seconds: float = 0.0
+    seconds: FiniteFloat = 0.0
     holder: str = ""
-    renewal: str = ""
+    renewal: str = Field(default_factory=partial(secrets.token_hex, 8))
 
     @classmethod
     def parse(cls, content: bytes) -> Holder:
         """Parse a stored lease; an unreadable one has no holder."""
         try:
-            fields = json.loads(content)
-            seconds = float(fields["seconds"])
-            if not math.isfinite(seconds):
-                return cls("unknown")
-            return cls(str(fields["run"]), seconds, str(fields["holder"]))
-        except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
-            return cls("unknown")
+            return cls.model_validate_json(content)
+        except ValueError:
+            return cls(run="unknown")

@@ -16,8 +16,8 @@ from ..errors import MedallionError
 from ..host.workspace import write_whole
 from .datasets import LAYERS, LOGS, Dataset, Layer
 from .errors import StoreError
-from .manifest import now
 from .records import CONTENT_TYPE
+from .runs import now
 from .store import Listed, Store
 
 logger = logging.getLogger(__name__)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from datetime import datetime, timezone
+from datetime import datetime
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -47,7 +47,8 @@ class StoredObject(Frozen):
     @classmethod
     def of(cls, key: str, rows: int, content: Content) -> StoredObject:
         """The entry of some content."""
-        return cls(key=key, rows=rows, bytes=len(content), sha256=sha256(content))
+        digest = hashlib.sha256(content).hexdigest()
+        return cls(key=key, rows=rows, bytes=len(content), sha256=digest)
 
     @property
     def weight(self) -> int:
@@ -243,11 +244,7 @@ def sealed(entry: BaseModel) -> bytes:
 
 
 def check_seal(content: bytes) -> None:
-    """Check that a stored entry is as it was written.
-
-    Raises:
-        ValueError: it is cut, or a byte of it has changed.
-    """
+    """Check that a stored entry is as written; ValueError if it is cut or a byte has changed."""
     if _resealed(content) != content:
         raise ValueError("it differs from its own sha256")
 
@@ -256,7 +253,8 @@ def _resealed(content: bytes) -> bytes:
     if not (found := _SEAL.search(content)):
         raise ValueError("it does not end with its sha256")
     before, after = content[: found.start(1)], content[found.end(1) :]
-    return before + sha256(before + NO_SEAL.encode() + after).encode() + after
+    digest = hashlib.sha256(before + NO_SEAL.encode() + after).hexdigest()
+    return before + digest.encode() + after
 
 
 def first_problem(error: ValueError) -> str:
@@ -268,22 +266,9 @@ def first_problem(error: ValueError) -> str:
     return f"{place}: {first['msg']}" if place else first["msg"]
 
 
-def now() -> datetime:
-    """The current time in UTC, to the second."""
-    return datetime.now(timezone.utc).replace(microsecond=0)
-
-
-def sha256(content: bytes) -> str:
-    """The sha256 in hex; it names and compares objects."""
-    return hashlib.sha256(content).hexdigest()
-
-
 @cache
 def code_version(package: str) -> str:
-    """The release, and a hash of the code of the machinery and of a flow's package.
-
-    It has all files on which the bytes of a version depend.
-    """
+    """The release, and a hash of all code, ours and a flow's, on which a version's bytes depend."""
     digest = hashlib.sha256()
     for name in (MACHINERY, package):
         spec = find_spec(name)

@@ -13,7 +13,7 @@ from .manifest import StoredObject
 CONTENT_TYPE = "application/vnd.apache.parquet"
 
 
-def write(table: pa.Table) -> bytes:
+def encode(table: pa.Table) -> bytes:
     """A zstd Parquet file of a table; it does not depend on the table's chunks."""
     sink = pa.BufferOutputStream()
     # Files are small, and dictionaries would make them larger.
@@ -21,7 +21,7 @@ def write(table: pa.Table) -> bytes:
     return bytes(sink.getvalue())
 
 
-def read(
+def decode(
     name: str,
     content: bytes,
     entry: StoredObject,
@@ -40,18 +40,18 @@ def read(
     schema = pa.schema(columns)
     try:
         file = pq.ParquetFile(pa.BufferReader(content))
-        found = {field.name: str(field.type) for field in file.schema_arrow}
+        found = {field.name: field.type for field in file.schema_arrow}
         needed = [field for field in schema if field.name in found or not missing_as_null]
-        expected = {field.name: str(field.type) for field in needed}
-        if any(found.get(column) != kind for column, kind in expected.items()):
-            raise ColumnsDiffer(name, expected, found)
+        wrong = [field for field in needed if found.get(field.name) != field.type]
+        if wrong:
+            raise ColumnsDiffer(name, [f"{field.name} ({field.type})" for field in wrong])
         # Objects are small, and several are read at a time, so Arrow's own threads only cost time.
-        table = file.read(columns=list(expected), use_threads=False)
+        table = file.read(columns=[field.name for field in needed], use_threads=False)
     except (pa.ArrowException, OSError) as error:
         raise ObjectUnreadable(name, str(error)) from None
     if len(table) != entry.rows:
         raise ObjectDiffers(name, "rows", entry.rows, len(table))
     for field in schema:
-        if field.name not in expected:
+        if field not in needed:
             table = table.append_column(field, pa.nulls(len(table), field.type))
     return pa.table(table.select(schema.names).columns, schema)

@@ -36,11 +36,7 @@ class Partitioning:
         return "/".join(map(_segment, self.schema.names, map(_text, partition)))
 
     def of_key(self, key: str) -> Partition:
-        """The partition of an object's key: the inverse of `path`.
-
-        Raises:
-            ObjectUnreadable: the key has no partition.
-        """
+        """The partition of an object's key, as of `path`; ObjectUnreadable if it has none."""
         found = dict(segment.partition("=")[::2] for segment in key.split("/"))
         encoded = [found.get(name, PYARROW_NULL) for name in self.schema.names]
         with suppress(ValueError):

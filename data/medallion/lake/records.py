@@ -36,11 +36,7 @@ _DECODER = json.JSONDecoder(parse_constant=_no_constant)
 
 
 def parse(text: str, at: int = 0) -> tuple[Any, int]:
-    """Parse the JSON value that begins at `at`; returns the value and its end.
-
-    Raises:
-        ValueError: there is no JSON value, or it is nested too deeply.
-    """
+    """The JSON value that begins at `at`, and its end; ValueError if it is none or too deep."""
     try:
         return _DECODER.raw_decode(text, at)
     except RecursionError:
@@ -172,11 +168,7 @@ def record_texts(lines: Iterable[bytes]) -> Iterator[bytes]:
 
 
 def rejected_records(lines: Iterable[bytes], name: str) -> Iterator[tuple[str, int, bytes]]:
-    """Yield the reason, the position in bronze and the JSON text of each reject of a file.
-
-    Raises:
-        ObjectUnreadable: a line is not a reject.
-    """
+    """Yield each reject's reason, position in bronze and JSON; ObjectUnreadable if it is none."""
     for number, text in enumerate(record_texts(lines)):
         found = _REJECTED.fullmatch(text)
         if not found:

@@ -1,4 +1,4 @@
-"""Run ids: the time when a run began, and a short part that is half random. They sort as text."""
+"""Times, and run ids: the time when a run began and a half random part. They sort as text."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ from datetime import datetime, timezone
 RUN = r"\d{8}T\d{6}Z-[0-9a-f]{6}"  # the pattern of an id
 
 
-def new_run() -> str:
-    """The id of a run that begins now.
+def now() -> datetime:
+    """The current time in UTC, to the second."""
+    return datetime.now(timezone.utc).replace(microsecond=0)
 
-    The last part begins with the fraction of the second. So of two runs in the same second, the
-    later one has the greater id.
-    """
+
+def new_run() -> str:
+    """The id of a run that begins now; it sorts by time, also within a second."""
     time = datetime.now(timezone.utc)
     return f"{began(time)}-{time.microsecond * 4096 // 1_000_000:03x}{secrets.randbelow(4096):03x}"
 
@@ -24,14 +25,5 @@ def began(time: datetime) -> str:
 
 
 def time_of(run: str) -> datetime:
-    """The time when a run began, to the second, in UTC: the inverse of `began`.
-
-    Raises:
-        ValueError: the id has no time.
-    """
+    """When a run began, to the second, in UTC; ValueError if its id has no time."""
     return datetime.strptime(run[:16], "%Y%m%dT%H%M%SZ").replace(tzinfo=timezone.utc)
-
-
-def day_of(run: str) -> str:
-    """The day when a run began, in UTC, as `YYYYMMDD`."""
-    return run.partition("T")[0]

@@ -8,7 +8,7 @@ import os
 import re
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 from pathlib import Path
@@ -21,7 +21,7 @@ from minio import Minio
 from minio.commonconfig import CopySource
 from minio.deleteobjects import DeleteObject
 from minio.error import InvalidResponseError, MinioException, S3Error, ServerError
-from typing_extensions import Self
+from tenacity import retry_if_exception, retry_if_exception_type
 
 from ..errors import SettingError
 from ..host.network import trusting
@@ -29,7 +29,7 @@ from ..host.workspace import workspace
 from ..settings import LakeSettings
 from . import errors
 from .datasets import Layer
-from .keys import Keys, keys_of
+from .keys import keys_of
 from .refusals import reason_of, refusal
 from .store import BINARY, CHUNK, Listed
 from .tries import BUSY_TRIES, TRIES, tries, tries_if
@@ -39,49 +39,41 @@ KEYS_TIMEOUT = urllib3.Timeout(connect=2.0, read=10.0)  # seconds; where a role'
 SKEW_SECONDS = 900.0  # S3 refuses a request if its time differs by more
 LARGEST_SINGLE_PUT = 16 << 20  # bytes; larger files are uploaded in parts
 _LACKING = {"NotImplemented", "MethodNotAllowed", "UnsupportedOperation"}  # an operation
+_TOO_LARGE = {"EntityTooLarge", "InvalidRequest"}  # over 5 GiB, to a copy
+_CUT = retry_if_exception_type(urllib3.exceptions.ProtocolError)  # a body
 _FAILED = (MinioException, urllib3.exceptions.HTTPError, OSError)  # if no response came
 
 Headers = dict[str, str | list[str] | tuple[str]]  # the type that minio-py expects
 
 
 class S3Store:
-    """An S3-compatible store: MinIO, SeaweedFS, AWS S3 and others.
+    """An S3-compatible store; a layer's bucket is `LAKE_BUCKET_PREFIX` and the layer's name."""
 
-    The name of a layer's bucket is `LAKE_BUCKET_PREFIX` and the name of the layer.
-    """
-
-    def __init__(self, client: Minio, keys: Keys, settings: LakeSettings) -> None:
-        self._client = client
-        self._keys = keys
-        self.endpoint = settings.endpoint
-        self.connections = settings.store_connections
-        self._settings = settings
-
-    @classmethod
-    def connect(cls, settings: LakeSettings, retry_more: bool = True) -> Self:
-        """The store of the settings; it sends no request yet. Unless `retry_more`, it retries once.
+    def __init__(self, settings: LakeSettings, retry_more: bool = True) -> None:
+        """Make the store of the settings, without a request; unless `retry_more`, it retries once.
 
         Raises:
             SettingError: the address or region is not valid.
         """
+        self.endpoint = settings.endpoint
+        self.connections = settings.store_connections
+        self._settings = settings
+        self._keys = keys_of(settings, _http(settings, KEYS_TIMEOUT, tries(1, 2)))
         connect = min(CONNECT_SECONDS, settings.store_timeout)
         timeout = urllib3.Timeout(connect=connect, read=settings.store_timeout)
-        keys = keys_of(settings, _http(settings, KEYS_TIMEOUT, tries(1, 2)))
+        retries = tries(TRIES, BUSY_TRIES) if retry_more else tries(1, 1)
         try:
-            client = Minio(
+            self._client = Minio(
                 settings.endpoint,
-                credentials=keys,
+                credentials=self._keys,
                 secure=settings.secure,
                 region=settings.region or None,  # without one, the client asks for each bucket's
-                http_client=_http(
-                    settings, timeout, tries(TRIES, BUSY_TRIES) if retry_more else tries(1, 1)
-                ),
+                http_client=_http(settings, timeout, retries),
             )
         except ValueError as error:
             raise SettingError("MINIO_ENDPOINT", f"is not usable: {error}") from None
         if settings.virtual_host_style:
-            client.enable_virtual_style_endpoint()  # type: ignore[no-untyped-call]
-        return cls(client, keys, settings)
+            self._client.enable_virtual_style_endpoint()  # type: ignore[no-untyped-call]
 
     def _bucket(self, layer: Layer) -> str:
         return self._settings.bucket_prefix + layer
@@ -103,8 +95,7 @@ class S3Store:
             # Without a delimiter, because some stores list an empty prefix for a while. Not by
             # minio-py, which takes an error page for an empty list, and one form of time alone.
             query: Headers = {"list-type": "2", "prefix": prefix, "delimiter": ""}
-            query |= {"max-keys": "1000", "encoding-type": "url"}
-            query |= {"continuation-token": token} if token else {}
+            query |= {"encoding-type": "url"} | ({"continuation-token": token} if token else {})
             with self._asking(action):
                 body = self._client._execute("GET", self._bucket(layer), query_params=query)
                 page = fromstring(body.data)  # noqa: S314 - the store is trusted
@@ -133,7 +124,7 @@ class S3Store:
     ) -> Iterator[bytes]:
         name = f"{layer}/{key}"
         with self._asking(f"read {name}", missing=name):
-            for attempt in tries_if(_is_cut, waits=False):
+            for attempt in tries_if(_CUT, waits=False):
                 with attempt:
                     if start == end:
                         return
@@ -159,7 +150,8 @@ class S3Store:
         with self._asking(f"create {layer}/{key}"):
             try:
                 # While another write of the same name is under way, AWS says to try again.
-                for attempt in tries_if(lambda error: _status(error) == 409, waits=True):
+                conflict = retry_if_exception(lambda error: _status(error) == 409)
+                for attempt in tries_if(conflict, waits=True):
                     with attempt:
                         self._put(layer, key, content, headers)
             except MinioException as error:
@@ -180,7 +172,7 @@ class S3Store:
                 if fromstring(done.data).tag.endswith("CopyObjectResult"):  # noqa: S314 - as above
                     return  # a response of 200 can have an error in its body
             except MinioException as error:
-                if not (_is_lacking(error) or _is_large(error)):
+                if not (_is_lacking(error) or getattr(error, "code", "") in _TOO_LARGE):
                     raise
             except ParseError:
                 pass
@@ -268,16 +260,8 @@ def _http(
     )
 
 
-def _is_cut(error: BaseException) -> bool:
-    return isinstance(error, urllib3.exceptions.ProtocolError)
-
-
 def _is_lacking(error: MinioException) -> bool:
     return _status(error) in {405, 501} or getattr(error, "code", "") in _LACKING
-
-
-def _is_large(error: MinioException) -> bool:
-    return getattr(error, "code", "") in {"EntityTooLarge", "InvalidRequest"}  # over 5 GiB
 
 
 def _status(error: BaseException) -> int:
@@ -296,10 +280,9 @@ def _text(element: Element, name: str) -> str:
 def _seconds(time: str) -> float:
     """The time in a listing, in Unix seconds; 0 if it is none. Stores write it in several forms."""
     plain = re.sub(r"\.(\d{1,6})\d*", lambda found: f".{found[1]:0<6}", time)
-    try:
+    with suppress(ValueError, OverflowError):
         return datetime.fromisoformat(re.sub("[zZ]$", "+00:00", plain)).timestamp()
-    except (ValueError, OverflowError):
-        return 0.0
+    return 0.0
 
 
 def _start(body: bytes) -> str:
@@ -308,8 +291,6 @@ def _start(body: bytes) -> str:
 
 def _seconds_apart(date: str | None) -> float:
     """Seconds between the time of a response and ours; 0 if the response has no time."""
-    try:
-        theirs = parsedate_to_datetime(date or "").timestamp()
-    except ValueError:
-        return 0.0
-    return abs(theirs - time.time())
+    with suppress(ValueError):
+        return abs(parsedate_to_datetime(date or "").timestamp() - time.time())
+    return 0.0

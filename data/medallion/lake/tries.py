@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import urllib3
-from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
+from tenacity import Retrying, retry_base, stop_after_attempt, wait_random_exponential
 
 TRIES = 5  # retries if no response comes
 BUSY_TRIES = 8  # retries if the store responds that it is busy
@@ -39,8 +37,7 @@ def tries(unanswered: int, busy: int) -> urllib3.Retry:
     )
 
 
-def tries_if(is_passing: Callable[[BaseException], bool], waits: bool) -> Retrying:
+def tries_if(passes: retry_base, waits: bool) -> Retrying:
     """The retries after an error that passes, at once or after longer and longer waits."""
     wait = wait_random_exponential(BACKOFF_SECONDS * waits, LONGEST_BACKOFF_SECONDS)
-    retry = retry_if_exception(is_passing)
-    return Retrying(stop=stop_after_attempt(TRIES), retry=retry, wait=wait, reraise=True)
+    return Retrying(stop=stop_after_attempt(TRIES), retry=passes, wait=wait, reraise=True)

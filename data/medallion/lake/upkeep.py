@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 
 from .errors import LakeError, ManifestMissing, StoreError
-from .manifest import Manifest
+from .manifest import Head, Manifest, sealed
+from .records import CONTENT_TYPE
 from .store import Listed
 from .version_log import VersionLog
 
@@ -54,19 +55,18 @@ def remove_unneeded(log: VersionLog, stored: Stored, version: Manifest) -> None:
 
 def look_at(log: VersionLog, stored: Stored, version: Manifest) -> None:
     """Read some of the older entries again, in turns, and tell of those that are lost."""
-    older, size = range(version.oldest, version.version), 0
+    dataset, older, size = log.dataset, range(version.oldest, version.version), 0
     turn = version.version * LOOKED_AT % max(len(older), 1)
     for number in [*older[turn:], *older[:turn]][:LOOKED_AT]:
         if size > LOOKED_AT_BYTES:
             break
-        name = f"{log.dataset.layer}/{log.dataset.entry(number)}"
-        lost = f"what version {number} of {log.dataset.path} was is lost"
-        if listed := stored.get(log.dataset.entry(number)):
+        key, lost = dataset.entry(number), f"what version {number} of {dataset.path} was is lost"
+        if listed := stored.get(key):
             size += listed.bytes
             if isinstance(log.problem(number), LakeError):
-                logger.warning(
-                    f"{name} is damaged, and {lost}: remove it, and the next run notes that."
-                )
+                remedy = "remove it, and the next run notes that."
+                logger.warning(f"{dataset.layer}/{key} is damaged, and {lost}: {remedy}")
         elif isinstance(log.problem(number), ManifestMissing):
-            log.give_up(number)
-            logger.warning(f"{name} is missing: {lost}.")
+            gone = Head(layer=dataset.layer, dataset=dataset.name, version=number, lost=True)
+            log.store.create(dataset.layer, key, sealed(gone), CONTENT_TYPE)
+            logger.warning(f"{dataset.layer}/{key} is missing: {lost}.")

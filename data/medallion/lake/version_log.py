@@ -62,13 +62,7 @@ class VersionLog:
         return self._read(self.dataset.entry(last))
 
     def entry(self, number: int) -> Manifest:
-        """A version by its number.
-
-        Raises:
-            ManifestMissing: it has no entry, or none any more.
-            ManifestUnreadable, ManifestTooNew: as `newest`.
-            VersionLost: it was lost.
-        """
+        """A version by its number; VersionLost if it was lost; other errors as of `newest`."""
         return self._read(self.dataset.entry(number))[0]
 
     def entries(self) -> Iterator[tuple[int, Manifest | None]]:
@@ -102,16 +96,6 @@ class VersionLog:
             reason = "that it did, and it is not there" if created else "a conflict, with no object"
             raise errors.StoreRequestFailed(self.store.endpoint, action, reason)
         return content if stands == content else None
-
-    def restore(self, content: bytes, number: int) -> None:
-        """Put the newest entry back, from its copy."""
-        self.store.put(self.dataset.layer, self.dataset.entry(number), content, CONTENT_TYPE)
-
-    def give_up(self, number: int) -> None:
-        """Write that a version is lost, where its entry is missing."""
-        dataset, key = self.dataset, self.dataset.entry(number)
-        lost = Head(layer=dataset.layer, dataset=dataset.name, version=number, lost=True)
-        self.store.create(dataset.layer, key, sealed(lost), CONTENT_TYPE)
 
     def problem(self, number: int) -> errors.LakeError | errors.StoreError | None:
         """As `Lake.problem`, of an entry; None too if the log says that the version is lost."""

@@ -34,8 +34,8 @@ class Lake:
 
     @classmethod
     def connect(cls, settings: LakeSettings, retry_more: bool = True) -> Self:
-        """The lake of the settings. Arguments and errors are those of `S3Store.connect`."""
-        return cls(S3Store.connect(settings, retry_more))
+        """The lake of the settings. Arguments and errors are those of `S3Store`."""
+        return cls(S3Store(settings, retry_more))
 
     def log(self, dataset: Dataset) -> VersionLog:
         """The log of a dataset."""
@@ -52,11 +52,7 @@ class Lake:
         return None
 
     def read(self, layer: Layer, entry: StoredObject) -> bytes:
-        """Read an object that a version names, and check its hash.
-
-        Raises:
-            ObjectMissing, ObjectDiffers: the object is missing or differs from the version.
-        """
+        """Read an object of a version; ObjectMissing or ObjectDiffers if it is not whole."""
         return b"".join(self.chunks(layer, entry))
 
     def contents(
@@ -95,11 +91,7 @@ class Lake:
         return None
 
     def read_current(self, dataset: Dataset, read: Callable[[Manifest], R]) -> R:
-        """Read a dataset's version; read again if a newer one replaces it meanwhile.
-
-        Raises:
-            LakeError: the dataset is not published, or differs from its version.
-        """
+        """Read a version, again if a newer one replaces it; LakeError if it is damaged."""
         version = self.version(dataset)
         while True:
             try:

@@ -43,7 +43,7 @@ def group_objects(
     name: str,
     buckets: int,
 ) -> tuple[list[pa.Table], ShuffleFile]:
-    """Group the rows of some silver objects; errors as of `Lake.read` and `parquet.read`.
+    """Group the rows of some silver objects; errors as of `Lake.read` and `parquet.decode`.
 
     Returns:
         One table per aggregate: its keys, and the partial values of each group. And a shuffle file
@@ -51,14 +51,13 @@ def group_objects(
     """
     named = [name for a in aggregates for name in (*a.keys, *(m.column for m in a.measures))]
     used = dict.fromkeys((*filter(None, named), *table.keys))
-    # At least one column is read, to count the rows.
-    inside = [name for name in used if name not in table.partitions] or table.schema.names[:1]
+    inside = [name for name in used if name not in table.partitions]
     schema = pa.schema(map(table.schema.field, inside))
     partitioning = Partitioning(table.partition_schema)
 
     tables = []
     for number, (entry, content) in enumerate(context.lake.contents("silver", entries)):
-        rows = parquet.read(f"silver/{entry.key}", content, entry, schema)
+        rows = parquet.decode(f"silver/{entry.key}", content, entry, schema)
         index = pa.repeat(pa.scalar(number, pa.int32()), len(rows))
         tables.append(rows.append_column(PARTITION, index))
     rows = pa.concat_tables(tables)
@@ -77,12 +76,8 @@ def count_distinct(context: TaskContext, segments: Sequence[Segment]) -> int:
     return len(np.unique(gather(context.scratch, segments, HASHES)["hash"].to_numpy()))
 
 
-def joined(schema: pa.Schema, aggregate: Aggregate, partial: Sequence[pa.Table]) -> pa.Table:
-    """Join partial groups into the gold table of a schema, sorted by its keys.
-
-    Raises:
-        MeasureTooLarge: a measure does not fit its type.
-    """
+def join_groups(schema: pa.Schema, aggregate: Aggregate, partial: Sequence[pa.Table]) -> pa.Table:
+    """The gold table of partial groups, by key; MeasureTooLarge if a type is too small."""
     if not partial:
         return schema.empty_table()
     groups = _regrouped(aggregate, pa.concat_tables(partial))

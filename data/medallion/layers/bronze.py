@@ -27,12 +27,9 @@ from ..lake.manifest import (
     Snapshot,
     Source,
     StoredObject,
-    now,
-    sha256,
 )
 from ..lake.records import CONTENT_TYPE, record_texts
-from ..lake.runs import RUN, new_run, time_of
-from ..lake.versions import Lake
+from ..lake.runs import RUN, new_run, now, time_of
 from ..settings import FlowSettings
 from ..source.crawl import crawl
 from ..step import Step
@@ -79,11 +76,7 @@ def extract(step: Step) -> Summary:
     )
     known = {snapshot, *(one.snapshot for one in retained)}
     manifest = writer.publish(manifest, lambda entry: entry.snapshot not in known)
-    return writer.summary(
-        manifest,
-        objects_written=writer.objects_written,
-        snapshots_removed=len(others) - len(retained),
-    )
+    return writer.summary(manifest, snapshots_removed=len(others) - len(retained))
 
 
 @dataclass(frozen=True)
@@ -131,18 +124,18 @@ def _replayed(
         versions = writer.lake.log(writer.dataset).entries()
         of_run = (one.snapshot for _, one in versions if one and one.run == snapshot)
         snapshot = next(of_run, snapshot)
+    problem: Exception = SnapshotMissing(snapshot, [*known][-5:] or ["none"])
     if (wanted := known.get(snapshot)) is None:
-        raise SnapshotMissing(snapshot, [*known])
-    problem: Exception | None = None
+        raise problem
     for entry in _equal(writer, wanted, earlier):
         try:
             with path.open("wb") as file:
                 file.writelines(writer.lake.chunks("bronze", entry))
         except (LakeError, StoreError) as error:
-            problem = problem or error
+            problem = error if isinstance(problem, SnapshotMissing) else problem
         else:
             return LocalSnapshot(wanted.rows, snapshot, entry.key)
-    raise problem or SnapshotMissing(snapshot, [*known])
+    raise problem
 
 
 def snapshots_of(version: Manifest) -> list[Snapshot]:
@@ -202,29 +195,20 @@ def _adopted(writer: Writer, key: str) -> list[Snapshot]:
         logger.warning(f"bronze/{key} is no snapshot, by its name, and is removed.")
         return []
     try:
-        entry = _counted(writer.lake, key)
+        with workspace() as folder:
+            path = folder / "snapshot.json"
+            with path.open("wb") as file:
+                file.writelines(writer.lake.store.stream("bronze", key))
+            with path.open("rb") as lines:
+                rows = sum(1 for _ in record_texts(lines))
+            entry, _ = _hashed(path, key, rows)
     except (LakeError, StoreBusy):  # each run will tell that it is damaged
         entry = StoredObject(key=key, rows=0, bytes=0, sha256="unknown")
     return [Snapshot(snapshot=snapshot, object=entry, version=0, published_at=began)]
 
 
-def _counted(lake: Lake, key: str) -> StoredObject:
-    """The entry of a file of records, by reading it."""
-    with workspace() as folder:
-        path = folder / "snapshot.json"
-        with path.open("wb") as file:
-            file.writelines(lake.store.stream("bronze", key))
-        with path.open("rb") as lines:
-            rows = sum(1 for _ in record_texts(lines))
-        return _hashed(path, key, rows)[0]
-
-
 def verify(context: FlowContext, bronze: Dataset) -> None:
-    """Read bronze as a reader would, and count its records.
-
-    Raises:
-        CheckFailed, LakeError: bronze differs from its manifest.
-    """
+    """Count bronze's records, as a reader would; CheckFailed or LakeError if it differs."""
 
     def count(version: Manifest) -> tuple[int, int]:
         lines = context.lake.lines("bronze", version.only_object())
@@ -336,7 +320,7 @@ def _hashed(path: Path, key: str, rows: int) -> tuple[StoredObject, PartHashes]:
     with path.open("rb") as file:
         while part := file.read(PART_BYTES):
             whole.update(part)
-            parts.append(sha256(part))
+            parts.append(hashlib.sha256(part).hexdigest())
         size = file.tell()
     entry = StoredObject(key=key, rows=rows, bytes=size, sha256=whole.hexdigest())
     return entry, PartHashes(size=PART_BYTES, sha256=tuple(parts))

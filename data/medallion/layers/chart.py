@@ -15,10 +15,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ..context import FlowContext, Summary
-from ..errors import FlowUnusable
-from ..flow import MEDIA_TYPES, Chart, Flow
+from ..flow import MEDIA_TYPES, Chart
 from ..lake.datasets import Dataset
-from ..lake.manifest import Check, Manifest
+from ..lake.manifest import Check
 from ..lake.runs import time_of
 from ..own_code import OwnCode
 from ..report.language import Language
@@ -27,7 +26,6 @@ from ..step import Step
 from ..writer import Provenance, made_from_expired
 from . import gold
 from .errors import CheckFailed
-from .lettering import Lettering
 
 if TYPE_CHECKING:  # the import costs half a second, so only the block that draws does it
     from matplotlib.figure import Figure
@@ -39,23 +37,19 @@ EDITOR_DPI = 60
 
 
 def visualize(step: Step) -> Summary | None:
-    """Draw a gold table, publish the picture to the lake and the local folder, then the page.
-
-    Returns:
-        The block's summary, as of `_show`.
-
-    Raises:
-        LakeError: gold is missing or differs from its manifest.
-    """
-    drawing, dataset = _chart_of(step.flow)
-    table, counted = gold.read(step.lake, step.flow, drawing.of)
+    """Draw a gold table, publish picture and page; LakeError if gold is not whole."""
+    writer, drawing, dataset = step.writer, step.flow.chart, step.writer.dataset
+    if drawing is None:
+        return None
+    table, counted = gold.read_table(step.lake, step.flow, drawing.of)
     language = Language.load(step.settings.lake.report_language, step.flow)
-    figure = _drawn(drawing, table, _caption(step, counted, language), language)
+    host = urlsplit(step.settings.flow.api_url).hostname
+    day, api = language.day(time_of(counted.snapshot)), step.flow.api.title
+    caption = language("chart_caption", date=day, api=api, host=host)
+    figure = _drawn(drawing, table, caption, language)
     aggregate, source = gold.named(step.flow, drawing.of)
     drawn = sum(table[aggregate.count].to_pylist())
     check = Check(name="rows drawn = silver", expected=counted.rows_in, found=drawn)
-
-    writer = step.writer
     keys = (str(dataset.object), *dataset.sidecars)  # the last one is that of the page
     with OwnCode(drawing.draw, "the chart as a picture"):
         contents = to_pictures(figure, drawing.formats)
@@ -76,26 +70,21 @@ def visualize(step: Step) -> Summary | None:
     folder = step.settings.lake.visualizations
     files = [keep_locally("chart", folder / Path(k).name, c) for k, _, c in pictures]
     more = {"picture": files[0], "report": keep_page(step, page)}
-    return _show(writer.summary(manifest, objects_written=writer.objects_written, **more), figure)
+    return _show(writer.summary(manifest, **more), figure)
 
 
 def verify(context: FlowContext, dataset: Dataset) -> None:
-    """Read the picture as a reader would.
-
-    Raises:
-        CheckFailed, LakeError: the picture is missing, or the file is not a picture.
-    """
-    drawing, _ = _chart_of(context.flow)
-    content = context.lake.read_current(
-        dataset, lambda v: context.lake.read("gold", v.only_object())
-    )
-    start = STARTS[drawing.formats[0]]
+    """Read the picture as a reader would; CheckFailed or LakeError if it is none."""
+    lake, start = context.lake, STARTS[str(dataset.object).rpartition(".")[2]]
+    content = lake.read_current(dataset, lambda version: lake.read("gold", version.only_object()))
     if not content.startswith(start):
         raise CheckFailed("the start of the chart's file", start, content[: len(start)])
 
 
 def to_pictures(figure: Figure, kinds: Sequence[str]) -> list[bytes]:
     """The content of the figure's files, whatever texts are in it. Equal figures, equal bytes."""
+    from .lettering import Lettering  # imports matplotlib too
+
     lettering = Lettering(figure)
     contents = [_to_bytes(figure, kind) for kind in kinds]
     while lettering.fit():  # as drawn, because only then all texts have their places
@@ -117,12 +106,7 @@ def _to_bytes(figure: Figure, kind: str) -> bytes:
 
 
 def _show(summary: Summary, figure: Figure) -> Summary | None:
-    """Show the figure under the block in Mage's editor; elsewhere, show nothing.
-
-    Returns:
-        The block's return value. It is None in the editor, because Mage's page shows either
-        the value or the picture.
-    """
+    """Show the figure in Mage's editor, or else return the value: its page shows one of them."""
     import matplotlib
     from matplotlib import pyplot
 
@@ -133,19 +117,6 @@ def _show(summary: Summary, figure: Figure) -> Summary | None:
         logger.info(str(summary))
     pyplot.close(figure)
     return None if in_editor else summary
-
-
-def _chart_of(flow: Flow) -> tuple[Chart, Dataset]:
-    if flow.chart is None or flow.chart_dataset is None:
-        raise FlowUnusable(flow.name, "it has no chart to draw", "declare one")
-    return flow.chart, flow.chart_dataset
-
-
-def _caption(step: Step, counted: Manifest, language: Language) -> str:
-    """The date of the data and their source."""
-    day, api = language.day(time_of(counted.snapshot)), step.flow.api.title
-    host = urlsplit(step.settings.flow.api_url).hostname
-    return language("chart_caption", date=day, api=api, host=host)
 
 
 def _drawn(drawing: Chart, table: pa.Table, caption: str, language: Language) -> Figure:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import partial
 from operator import attrgetter
 
@@ -18,7 +17,7 @@ from ..lake.versions import Lake
 from ..report.publishing import keep_page, with_page
 from ..step import Step
 from ..table import Table, declared
-from ..work.shuffle import ShuffleFile, buckets_for, segments_of
+from ..work.shuffle import buckets_for, segments_of
 from ..writer import Provenance, made_from_expired
 from . import aggregation
 from .errors import AccountingBroken, CheckFailed
@@ -39,15 +38,14 @@ def aggregate(step: Step) -> Summary:
     checks = [
         _added_up(a, t, silver.rows_out) for a, t in zip(flow.aggregates, tables, strict=True)
     ]
-    provenance = Provenance.of(flow.silver, silver)
     is_over = made_from_expired(flow.silver, silver)
     manifests, more = list[Manifest](), dict[str, str]()
     # The page belongs to the first table, so it is made when the others are published.
     for writer, table, check in reversed(list(zip(step.writers, tables, checks, strict=True))):
-        content, fixed = parquet.write(table), str(writer.dataset.object)
+        content, fixed = parquet.encode(table), str(writer.dataset.object)
         copy = writer.store_copied(fixed, content, len(table), parquet.CONTENT_TYPE)
         manifest = writer.manifest(
-            provenance,
+            Provenance.of(flow.silver, silver),
             objects=(copy.object,),
             copies=(copy,),
             checks=(check,),
@@ -67,7 +65,7 @@ def schema_of(table: Table, aggregate: Aggregate) -> pa.Schema:
     return pa.schema([column.field for column in aggregate.columns(table)])
 
 
-def read(lake: Lake, flow: Flow, name: str) -> tuple[pa.Table, Manifest]:
+def read_table(lake: Lake, flow: Flow, name: str) -> tuple[pa.Table, Manifest]:
     """Read a published gold table; returns it and its version. Errors as of `Lake.read_current`."""
     aggregate, dataset = named(flow, name)
     schema = schema_of(flow.table, aggregate)
@@ -75,19 +73,15 @@ def read(lake: Lake, flow: Flow, name: str) -> tuple[pa.Table, Manifest]:
     def table(version: Manifest) -> tuple[pa.Table, Manifest]:
         entry = version.only_object()
         content = lake.read("gold", entry)
-        return parquet.read(f"gold/{entry.key}", content, entry, schema), version
+        return parquet.decode(f"gold/{entry.key}", content, entry, schema), version
 
     return lake.read_current(dataset, table)
 
 
 def verify(context: FlowContext, dataset: Dataset) -> None:
-    """Read a table as a reader would; check its total and that its groups are distinct.
-
-    Raises:
-        CheckFailed, LakeError: gold differs from its manifest.
-    """
+    """Check a table's total, and that its groups are distinct; CheckFailed or LakeError if not."""
     aggregate, _ = named(context.flow, dataset.name)
-    table, version = read(context.lake, context.flow, aggregate.name)
+    table, version = read_table(context.lake, context.flow, aggregate.name)
     total = sum(table[aggregate.count].to_pylist())
     if total != version.rows_in:
         what = f"the sum of {aggregate.count} in {aggregate.name}"
@@ -109,22 +103,22 @@ def _tables(step: Step, version: Manifest) -> tuple[Manifest, list[pa.Table]]:
         for number, entries in enumerate(batches)
     ]
     found = list(step.engine.run(tasks, "grouping silver"))
-    _check_keys(step, version, [keys for _, keys in found], buckets)
+    keys = [file for _, file in found]
+    tasks_of_keys = [
+        partial(aggregation.count_distinct, segments=segments_of(keys, bucket))
+        for bucket in range(buckets)
+    ]
+    if sum(step.engine.run(tasks_of_keys, "counting silver's keys")) != version.rows_out:
+        check_keys(step, version)  # two keys may share a hash
     return version, [
         declared(
-            aggregation.joined(schema_of(flow.table, one), one, [groups[n] for groups, _ in found]),
+            aggregation.join_groups(
+                schema_of(flow.table, one), one, [groups[n] for groups, _ in found]
+            ),
             one.columns(flow.table),
         )
         for n, one in enumerate(tables)
     ]
-
-
-def _check_keys(step: Step, version: Manifest, keys: Sequence[ShuffleFile], buckets: int) -> None:
-    """Check that silver's keys are distinct: they are if their hashes are."""
-    segments = (segments_of(keys, bucket) for bucket in range(buckets))
-    tasks = [partial(aggregation.count_distinct, segments=some) for some in segments]
-    if sum(step.engine.run(tasks, "counting silver's keys")) != version.rows_out:
-        check_keys(step, version)
 
 
 def _added_up(aggregate: Aggregate, table: pa.Table, rows: int) -> Check:

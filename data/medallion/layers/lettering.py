@@ -9,38 +9,40 @@ from __future__ import annotations
 import math
 import unicodedata
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:  # the imports are slow, so only a block that draws does them
-    from matplotlib.axis import Axis
-    from matplotlib.figure import Figure
-    from matplotlib.ft2font import FT2Font
-    from matplotlib.text import Text
+from matplotlib.axis import Axis
+from matplotlib.backends.backend_agg import RendererAgg
+from matplotlib.category import StrCategoryFormatter
+from matplotlib.figure import Figure
+from matplotlib.font_manager import findfont, get_font
+from matplotlib.ft2font import FT2Font
+from matplotlib.legend import Legend
+from matplotlib.text import Text
+from matplotlib.ticker import FixedFormatter, FixedLocator, FuncFormatter
 
 LONGEST = 40  # letters of a label; longer ones leave a chart no room for its bars
 SLACK = 0.5  # pixels that rounding may put a text outside
+OF_NAMES = (FixedFormatter, FuncFormatter, StrCategoryFormatter)  # of an axis's labels
 
 
 class Lettering:
     """The texts of a figure, after all else is in it; labels of numbers are left alone."""
 
     def __init__(self, figure: Figure) -> None:
-        from matplotlib.axis import Axis
-        from matplotlib.backends.backend_agg import RendererAgg
-        from matplotlib.legend import Legend
-        from matplotlib.text import Text
-
         self._picture = figure.bbox
         # A text remembers the last renderer, which may be that of an SVG with its own resolution.
         self._renderer = RendererAgg(1, 1, figure.dpi)  # type: ignore[no-untyped-call]
         self._axes: list[Axis] = []
         labels, numbers = set[Text](), set[Text]()
         for axis in figure.findobj(Axis):
-            if _has_names(axis):
+            if isinstance(axis.get_major_formatter(), OF_NAMES):
                 self._axes.append(axis)
                 labels.update(_fixed_labels(axis))
             else:
-                numbers.update(_labels(axis), (axis.offsetText,))
+                ticks = (*axis.get_major_ticks(), *axis.get_minor_ticks())
+                numbers.update(label for tick in ticks for label in (tick.label1, tick.label2))
+                numbers.add(axis.offsetText)
         self._legends: list[Legend] = figure.findobj(Legend)
         labels.update(text for legend in self._legends for text in legend.get_texts())
         self._labels = labels
@@ -94,18 +96,8 @@ class Lettering:
             axis.get_major_formatter().seq = labels  # type: ignore[attr-defined]
 
 
-def _has_names(axis: Axis) -> bool:
-    from matplotlib.category import StrCategoryFormatter
-    from matplotlib.ticker import FixedFormatter, FuncFormatter
-
-    kinds = (FixedFormatter, FuncFormatter, StrCategoryFormatter)
-    return isinstance(axis.get_major_formatter(), kinds)
-
-
 def _fixed_labels(axis: Axis) -> Iterator[Text]:
     """Fix the places of an axis's labels, and yield the texts that show them."""
-    from matplotlib.ticker import FixedFormatter, FixedLocator
-
     low, high = sorted(axis.get_view_interval())
     close = (high - low) * 1e-9
     places = [p for p in axis.get_majorticklocs() if low - close <= p <= high + close]
@@ -116,11 +108,6 @@ def _fixed_labels(axis: Axis) -> Iterator[Text]:
         for text in (tick.label1, tick.label2):
             text.set_text(label)
             yield text
-
-
-def _labels(axis: Axis) -> Iterator[Text]:
-    for tick in (*axis.get_major_ticks(), *axis.get_minor_ticks()):
-        yield from (tick.label1, tick.label2)
 
 
 def _cut(text: str, most: int) -> str:
@@ -140,7 +127,11 @@ def _drawable(words: str, text: Text) -> str:
     """Words in letters that a text's fonts have, in the order in which they are drawn."""
     if words.isascii() and words.isprintable():
         return words
-    fonts = list(_fonts(text))
+    style, fonts = text.get_fontproperties(), []
+    for family in style.get_family():
+        one = style.copy()
+        one.set_family(family)
+        fonts.append(get_font(findfont(one)))
     return "\n".join(_drawable_line(line, fonts) for line in words.split("\n"))
 
 
@@ -169,14 +160,3 @@ def _drawable_letter(letter: str, fonts: list[FT2Font]) -> str:
 
 def _is_right_to_left(letter: str) -> bool:
     return unicodedata.bidirectional(letter) in ("R", "AL")
-
-
-def _fonts(text: Text) -> Iterator[FT2Font]:
-    """The fonts that a text is drawn in, by the families of its style."""
-    from matplotlib.font_manager import findfont, get_font
-
-    style = text.get_fontproperties()
-    for family in style.get_family():
-        one = style.copy()
-        one.set_family(family)
-        yield get_font(findfont(one))

@@ -31,7 +31,7 @@ from ..layers.silver.plan import content_of
 from ..settings import LakeSettings, Settings
 from ..stages import BRONZE, GOLD, SILVER
 from ..work.engine import Machine
-from ..writer import libraries
+from ..writer import LIBRARIES
 from . import tables
 from .errors import NoVersionThen, SnapshotExpired, TimeUnclear
 
@@ -238,7 +238,7 @@ def _compare(flow: Flow, dataset: Dataset, published: Manifest, rebuilt: Manifes
     was, now = (_contents(flow, one) for one in (published, rebuilt))
     if was == now:
         return
-    own = {"code_version": code_version(flow.package), "libraries": libraries()}
+    own = {"code_version": code_version(flow.package), "libraries": LIBRARIES}
     ours = published.model_copy(update=own)
     warnings.warn(
         f"Version {published.version} of {dataset.path} was rebuilt from its snapshot, and "

@@ -115,7 +115,7 @@ def _read(
     if manifest.layer == "bronze":
         records = enumerate(record_texts(lake.lines("bronze", entry)))
         return _records(records, RECORDS, name, entry.rows).select(schema.names)
-    return parquet.read(name, lake.read("gold", entry), entry, schema)
+    return parquet.decode(name, lake.read("gold", entry), entry, schema)
 
 
 def _records(

@@ -9,14 +9,14 @@ from contextlib import closing, contextmanager, suppress
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from ..host.console import progress
 from ..host.workspace import workspace
 from ..lake.datasets import SCRATCH
 from ..lake.errors import StoreError
-from ..lake.manifest import code_version, now
-from ..lake.runs import began
+from ..lake.manifest import code_version
+from ..lake.runs import began, now
 from ..lake.versions import Lake
 from ..settings import LakeSettings
 from .errors import ClusterEmpty, ClusterUnreachable, ThreadsRefused, WorkerDiffers, WorkersFailed
@@ -70,7 +70,7 @@ class Machine:
                 results = pool.map(lambda task: task(self.context), tasks)
             except RuntimeError as error:
                 raise ThreadsRefused(str(error)) from None
-            yield from _shown(results, tasks, doing)
+            yield from progress(results, doing=doing, total=len(tasks), unit="tasks", delay=2)
 
 
 class Cluster:
@@ -100,7 +100,8 @@ class Cluster:
             futures = client.map(work, tasks, pure=False)
             try:
                 results = (_result(client, future) for future in futures)
-                yield from _shown(results, tasks, doing)
+                total = len(tasks)
+                yield from progress(results, doing=doing, total=total, unit="tasks", delay=2)
             finally:
                 client.cancel(futures)
         except (KilledWorker, CancelledError, CommClosedError, TimeoutError) as error:
@@ -155,8 +156,3 @@ def _on_worker(prefix: str, package: str, version: str, task: Task[R]) -> R:
         raise WorkerDiffers(ours, version)
     lake = Lake.connect(LakeSettings.load())
     return task(TaskContext(lake, Prefix(lake, prefix)))
-
-
-def _shown(results: Iterator[R], tasks: Sequence[Any], doing: str) -> Iterator[R]:
-    """Yield results as they come; show a progress bar if they take long."""
-    return iter(progress(results, doing=doing, total=len(tasks), unit="tasks", delay=2))

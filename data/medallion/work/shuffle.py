@@ -47,12 +47,12 @@ class Folder:
 
     def read(self, segments: Sequence[Segment]) -> list[bytes]:
         """The bytes of each segment."""
-        return [self._segment(*segment) for segment in segments]
-
-    def _segment(self, name: str, start: int, end: int) -> bytes:
-        with (self.path / name).open("rb") as file:
-            file.seek(start)
-            return file.read(end - start)
+        found = []
+        for name, start, end in segments:
+            with (self.path / name).open("rb") as file:
+                file.seek(start)
+                found.append(file.read(end - start))
+        return found
 
 
 @dataclass(frozen=True)
@@ -92,10 +92,6 @@ class ShuffleFile:
     name: str
     offsets: tuple[int, ...]
 
-    def segment(self, bucket: int) -> Segment:
-        """The segment of a bucket."""
-        return self.name, self.offsets[bucket], self.offsets[bucket + 1]
-
 
 def buckets_for(size: int, each: int) -> int:
     """The number of buckets, if each holds about `each` of `size`."""
@@ -127,7 +123,8 @@ def size(segment: Segment) -> int:
 
 def segments_of(shuffle_files: Iterable[ShuffleFile], bucket: int) -> list[Segment]:
     """The segments of a bucket in some shuffle files, without empty ones."""
-    return [found for one in shuffle_files if size(found := one.segment(bucket))]
+    found = [(one.name, one.offsets[bucket], one.offsets[bucket + 1]) for one in shuffle_files]
+    return [segment for segment in found if size(segment)]
 
 
 def gather(scratch: Scratch, segments: Sequence[Segment], schema: pa.Schema) -> pa.Table:

@@ -51,11 +51,8 @@ class Comparison:
         return {**self.rows, "partitions": partitions}
 
 
-def compare(table: Table, before: pa.Table, after: pa.Table) -> Comparison:
-    """Count and list the rows that differ.
-
-    Both tables of rows have the located schema. Unchanged partitions are in neither.
-    """
+def compare_rows(table: Table, before: pa.Table, after: pa.Table) -> Comparison:
+    """Count and list the rows that differ, of changed partitions, in the located schema."""
     rows = _sides(table, before, after)
     first = table.partitions[0]
     added, removed = (pc.is_null(rows[first + side]) for side in (LEFT, RIGHT))
@@ -85,7 +82,7 @@ def compare(table: Table, before: pa.Table, after: pa.Table) -> Comparison:
     )
 
 
-def joined(table: Table, parts: Iterable[Comparison]) -> Comparison:
+def join_comparisons(table: Table, parts: Iterable[Comparison]) -> Comparison:
     """Join the comparisons of several sets of keys into one."""
     counts, was, now = Counter[str](), Counter[Partition](), Counter[Partition]()
     rows: dict[str, list[dict[str, Any]]] = {}

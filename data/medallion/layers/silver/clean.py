@@ -1,10 +1,8 @@
-"""Silver's tasks that clean: bronze's records become rows, scattered into hash buckets.
-
-Each range of bronze is scattered twice: its rows by partition, its keys by hash.
-"""
+"""Silver's tasks that clean: ranges of bronze become rows by partition, and keys by hash."""
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,11 +11,12 @@ from itertools import accumulate
 
 import pyarrow as pa
 
-from ...lake.manifest import Manifest
+from ...lake.errors import ObjectDiffers
+from ...lake.manifest import Manifest, PartHashes, StoredObject
 from ...lake.partitions import Partition
+from ...lake.records import lines_within
 from ...step import Step
 from ...table import POSITION, texts_of
-from ...work.engine import Task
 from ...work.regrouping import few_buckets
 from ...work.shuffle import (
     TASK_BYTES,
@@ -33,7 +32,10 @@ from . import drift
 from .cleaner import Rejected
 from .drift import Seen
 from .plan import READ_AT_ONCE, Plan
-from .ranges import Range, check_object, lines_of, ranges
+
+# The system allocates and frees larger blocks every time.
+AT_ONCE = 8 << 20  # bytes of records to read at a time
+PIECE_OF_A_LINE = 64 << 10  # bytes to read at a time to find the end of a range's last line
 
 # More than the records of any range. The first position of each range is a multiple of it.
 RANGE_POSITIONS = 1 << 32
@@ -41,6 +43,17 @@ RANGE_POSITIONS = 1 << 32
 REJECTED_SCHEMA = pa.schema(
     [("record", pa.string()), ("reason", pa.string()), (POSITION, pa.int64())]
 )
+
+
+@dataclass(frozen=True)
+class Range:
+    """A part of bronze's object: the lines that begin at the bytes from `start` up to `end`."""
+
+    key: str
+    size: int
+    start: int
+    end: int
+    sha256: str
 
 
 @dataclass(frozen=True)
@@ -72,22 +85,20 @@ class Cleaned:
 
 
 def clean(step: Step, version: Manifest) -> Cleaned:
-    """Clean the records of a version of bronze; errors as of `lines_of`."""
+    """Clean the records of a version of bronze; errors as of `clean_range`."""
     entry, writer, rows = version.only_object(), step.writer, version.rows_out
     # The rows of both versions may differ.
     rows += writer.previous.rows_out if writer.previous else 0
     key_buckets = few_buckets(rows, READ_AT_ONCE)
     buckets = few_buckets(entry.bytes, TASK_BYTES)
     plan = Plan.of(step.flow, writer.writer_id, buckets, key_buckets)
-    spans = ranges(entry.key, entry.bytes, version.parts)
+    spans = ranges(entry, version.parts) if version.parts else []
     name = entry.sha256[:16]
-    tasks: list[Task[CleanedRange | None]] = [
+    tasks = [
         partial(clean_range, plan=plan, span=span, name=f"{name}-{n:06}", first=n * RANGE_POSITIONS)
         for n, span in enumerate(spans)
     ]
-    if any(span.sha256 is None for span in spans):
-        tasks.insert(0, partial(check_object, entry=entry))
-    cleaned = [done for done in step.engine.run(tasks, "cleaning bronze") if done]
+    cleaned = list(step.engine.run(tasks, "cleaning bronze"))
     return Cleaned(version, plan, cleaned, drift.seen_in_all(one.seen for one in cleaned))
 
 
@@ -106,12 +117,16 @@ def clean_range(
 ) -> CleanedRange:
     """Clean the records of a range, into shuffle files of a name.
 
-    `first` is the position of its first record; later ranges have greater positions. Errors as of
-    `lines_of`.
+    `first` is the position of its first record; later ranges have greater positions.
+
+    Raises:
+        ObjectMissing: the object is gone.
+        ObjectDiffers: the range differs from the manifest.
     """
     tables, rejected, batches, records = [plan.table.clean_schema.empty_table()], [], [], 0
     refused = set[bytes]()
-    for lines in lines_of(context, span):
+    content = _content(context, span)
+    for lines in lines_within(content, span.start, span.end, AT_ONCE):
         table, some, seen = plan.cleaner(lines, first + records, refused)
         tables.append(table)
         rejected += [vars(row) for row in some]
@@ -124,13 +139,15 @@ def clean_range(
     columns = [texts_of(rows, plan.table.keys), rows[POSITION], partitions, *newest]
     keys = pa.table(columns, plan.keys_schema)
     scratch, buckets, of_text = context.scratch, plan.buckets, plan.partitioning.of_text
-    by_partition, one = _by_partition(partitions, buckets), buckets_of(unusable[POSITION], 1)
+    by_partition = _by_partition(partitions, buckets)
     counted = partitions.value_counts().to_pylist()
     return CleanedRange(
         records=records,
         rows=scatter(scratch, f"{name}-rows", rows, by_partition, buckets),
         keys=scatter(scratch, f"{name}-keys", keys, buckets_of(keys["key"], buckets), buckets),
-        rejected=scatter(scratch, f"{name}-rejected", unusable, one, 1),
+        rejected=scatter(
+            scratch, f"{name}-rejected", unusable, buckets_of(unusable[POSITION], 1), 1
+        ),
         unusable=len(rejected),
         by_partition=Counter({of_text(found["values"]): found["counts"] for found in counted}),
         seen=drift.seen_in_all(batches),
@@ -140,3 +157,31 @@ def clean_range(
 def _by_partition(partitions: pa.DictionaryArray, buckets: int) -> Buckets:
     found: Buckets = buckets_of(partitions.dictionary, buckets)[partitions.indices.to_numpy()]
     return found
+
+
+def ranges(entry: StoredObject, parts: PartHashes) -> list[Range]:
+    """Divide bronze's object into the parts of which its manifest has the hashes."""
+    starts = range(0, entry.bytes, parts.size)
+    return [
+        Range(entry.key, entry.bytes, start, min(start + parts.size, entry.bytes), digest)
+        for start, digest in zip(starts, parts.sha256, strict=True)
+    ]
+
+
+def _content(context: TaskContext, span: Range) -> Iterator[bytes]:
+    """Read the object from one byte before a range, and past its end while the caller reads."""
+    digest, before, held = hashlib.sha256(), min(span.start, 1), b""
+    start = span.start - before
+    for chunk in context.lake.store.stream("bronze", span.key, start, span.end):
+        digest.update(memoryview(chunk)[before:])
+        before = 0
+        if held:
+            yield held
+        held = chunk
+    if span.sha256 != digest.hexdigest():
+        what = f"sha256 of bytes {span.start} to {span.end}"
+        raise ObjectDiffers(f"bronze/{span.key}", what, span.sha256, digest.hexdigest())
+    yield held
+    for start in range(span.end, span.size, PIECE_OF_A_LINE):
+        end = min(start + PIECE_OF_A_LINE, span.size)
+        yield from context.lake.store.stream("bronze", span.key, start, end)

@@ -18,7 +18,7 @@ from ...lake.records import Item, Lines
 from ...own_code import OwnCode
 from ...table import POSITION, RECORD, Clean, Column, Table, record_hash, texts_of
 from .drift import Seen, seen_in_all
-from .reading import read
+from .reading import read_batches
 from .record_batches import RecordBatch, as_object
 from .tidying import tidied
 
@@ -52,14 +52,14 @@ class Cleaner:
         Args:
             lines: the records' JSON, as received, in UTF-8.
             start: the position of the first record in bronze, from 0.
-            refused: the state that `reading.read` keeps between the lines of a range.
+            refused: the state that `read_batches` keeps between the lines of a range.
 
         Returns:
             The usable rows as a table of `clean_schema`, in no order; the rejects by position;
             and what the records look like.
         """
         tables, rejected, seen = [self.table.clean_schema.empty_table()], [], []
-        for batch in read(lines, self.table, set() if refused is None else refused):
+        for batch in read_batches(lines, self.table, set() if refused is None else refused):
             columns, look = self._columns(batch)
             columns[POSITION] = pa.array(batch.numbers + start, pa.int64())
             schema = self.table.clean_schema
@@ -80,7 +80,7 @@ class Cleaner:
         """The key of each record as one text; None for a record without one."""
         lines = Lines.joined(text.encode() for text, _ in items)
         found: list[str | None] = [None] * len(lines)
-        for batch in read(lines, self.table, set()):
+        for batch in read_batches(lines, self.table, set()):
             keys = pa.table(self._columns(batch)[0])
             for number, key in zip(batch.numbers, texts_of(keys, self.table.keys), strict=True):
                 found[number] = key.as_py()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from functools import partial
 from operator import attrgetter
 from typing import Any
@@ -24,8 +23,7 @@ from ...table import texts_of
 from ...work.regrouping import by_key, few_buckets
 from ...work.shuffle import Segment, ShuffleFile, TaskContext, buckets_of, gather, scatter
 from ..errors import CheckFailed
-from . import changes
-from .changes import Comparison
+from .changes import Comparison, compare_rows, join_comparisons, to_json
 from .plan import READ_AT_ONCE, Plan, content_of
 from .write import Written
 
@@ -36,11 +34,7 @@ def verify(context: FlowContext, dataset: Dataset) -> None:
 
 
 def check_keys(context: FlowContext, version: Manifest) -> None:
-    """Count the distinct keys of a version of silver, which must be as many as its rows.
-
-    Raises:
-        CheckFailed, LakeError: silver differs from its manifest.
-    """
+    """Count a version's distinct keys; CheckFailed or LakeError if they are not its rows."""
     plan = Plan.of(context.flow, key_buckets=few_buckets(version.rows_out, READ_AT_ONCE))
     keys, buckets = plan.table.keys, plan.key_buckets
     schema = pa.schema([plan.table[name].field for name in keys])
@@ -55,50 +49,41 @@ def check_keys(context: FlowContext, version: Manifest) -> None:
         raise CheckFailed(what, version.rows_out, found)
 
 
-@dataclass(frozen=True)
-class Report:
-    """The changes since the previous version: their counts, and the report of them as JSON."""
+def report_changes(
+    step: Step, plan: Plan, written: Sequence[Written], snapshot: str
+) -> tuple[Changes, bytes]:
+    """Compare what is written of a snapshot with the previous version.
 
-    changes: Changes
-    content: bytes
-    is_same: bool
-    """Whether both versions have the same objects."""
-
-
-def report(step: Step, plan: Plan, written: Sequence[Written], snapshot: str) -> Report:
-    """Compare what is written of a snapshot with the previous version."""
+    Returns:
+        The counts, which are zero if both have the same objects; and the report of them as JSON.
+    """
     objects = [entry for one in written for entry in one.objects]
-    previous = step.writer.previous
+    previous, schema, counts = step.writer.previous, plan.table.located_schema, Changes()
     before = {content_of(entry): entry for entry in (previous.objects if previous else ())}
     after = {content_of(entry) for entry in objects}
-    is_same = before.keys() == after
-    gone = [entry for content, entry in before.items() if content not in after]
-    head: dict[str, Any] = {"run": step.run, "snapshot": snapshot}
-    head["before"] = previous.snapshot if previous else None
-
-    def of(counts: Changes, **more: Any) -> Report:
-        content = changes.to_json({**head, "counts": counts.model_dump(), **more})
-        return Report(counts, content, is_same)
-
-    if is_same:
-        return of(Changes())
-    schema = plan.table.located_schema
-    try:
-        was = _scattered(step, plan, "before", gone, schema)
-    except (LakeError, StoreError):
-        # A damaged version is replaced too; its rows are unknown.
-        head["before_readable"], before = False, {}
-    if not before:
-        rows = sum(entry.rows for entry in objects)
-        return of(Changes(added=rows, partitions=partitions_in(objects)))
-    keys, buckets, now = plan.table.keys, plan.key_buckets, [one.new for one in written]
-    tasks = [
-        partial(compare, plan=plan, before=earlier, after=later)
-        for earlier, later in by_key(step.engine, schema, keys, buckets, was, now)
-    ]
-    compared = step.engine.run(tasks, "comparing with the previous version")
-    found = changes.joined(plan.table, compared)
-    return of(found.changes, **found.report(plan.table))
+    report: dict[str, Any] = {"run": step.run, "snapshot": snapshot}
+    report |= {"before": previous.snapshot if previous else None}
+    rows: dict[str, Any] = {}
+    if before.keys() != after:
+        gone = [entry for content, entry in before.items() if content not in after]
+        try:
+            was = _scattered(step, plan, "before", gone, schema)
+        except (LakeError, StoreError):
+            # A damaged version is replaced too; its rows are unknown.
+            report["before_readable"], before = False, {}
+        if before:
+            keys, buckets, now = plan.table.keys, plan.key_buckets, [one.new for one in written]
+            tasks = [
+                partial(compare_bucket, plan=plan, before=earlier, after=later)
+                for earlier, later in by_key(step.engine, schema, keys, buckets, was, now)
+            ]
+            compared = step.engine.run(tasks, "comparing with the previous version")
+            found = join_comparisons(plan.table, compared)
+            counts, rows = found.changes, found.report(plan.table)
+        else:
+            added = sum(entry.rows for entry in objects)
+            counts = Changes(added=added, partitions=partitions_in(objects))
+    return counts, to_json({**report, "counts": counts.model_dump(), **rows})
 
 
 def scatter_objects(
@@ -117,15 +102,11 @@ def scatter_objects(
 def read_located(
     lake: Lake, partitioning: Partitioning, schema: pa.Schema, entries: Iterable[StoredObject]
 ) -> Iterator[pa.Table]:
-    """Read columns of silver objects; partition columns come from their object keys.
-
-    Raises:
-        LakeError: an object differs from its manifest.
-    """
+    """Columns of silver objects, those of partitions from their keys; errors as of `Lake.read`."""
     for entry, content in lake.contents("silver", entries):
         located = partitioning.values(entry.key)
         stored = [field for field in schema if field.name not in located]
-        found = parquet.read(f"silver/{entry.key}", content, entry, stored, missing_as_null=True)
+        found = parquet.decode(f"silver/{entry.key}", content, entry, stored, missing_as_null=True)
         columns = [
             pa.repeat(pa.scalar(located[field.name], field.type), entry.rows)
             if field.name in located
@@ -135,13 +116,13 @@ def read_located(
         yield pa.table(columns, schema) if columns else found
 
 
-def compare(
+def compare_bucket(
     context: TaskContext, plan: Plan, before: Sequence[Segment], after: Sequence[Segment]
 ) -> Comparison:
     """Compare two versions, for the keys of one hash bucket."""
     schema = plan.table.located_schema
     was, now = (gather(context.scratch, segments, schema) for segments in (before, after))
-    return changes.compare(plan.table, was, now)
+    return compare_rows(plan.table, was, now)
 
 
 def count_keys(context: TaskContext, schema: pa.Schema, segments: Sequence[Segment]) -> int:

@@ -27,7 +27,6 @@ JSON_TYPES = {
     dict: ("object",),
     list: ("array",),
 }
-UNCHANGED = Changes()
 
 
 @dataclass(frozen=True)
@@ -43,6 +42,15 @@ class Seen:
     """Reason to its number of rejects."""
     examples: dict[str, str] = field(default_factory=dict, compare=False)
     """Column to one of its unreadable values."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a version's records: the profile of the rows, and the other records."""
+
+    profile: Profile
+    rejected: int = 0
+    duplicate: int = 0
 
 
 Found = tuple[str, str, str]
@@ -66,10 +74,7 @@ def profile_of(table: Table, rows: pa.Table) -> Profile:
 
 
 def cells_of(rows: pa.Table) -> Cells:
-    """Count rows by map cell. Their two columns are longitude and latitude in degrees.
-
-    Rows that lack one of them, or that are not on the globe, are not counted.
-    """
+    """Count rows on the globe by map cell; their columns are longitude and latitude in degrees."""
     east, north = rows.columns
     on_globe = pc.and_(pc.less_equal(pc.abs(east), 180), pc.less_equal(pc.abs(north), 90))
     columns = rows.filter(on_globe).columns
@@ -104,13 +109,13 @@ def fields_of(records: Iterable[Mapping[str, Any]]) -> Fields:
     # Records share few shapes, and to compare a shape is much faster than to analyse it.
     shapes: set[tuple[Any, ...]] = {(*record, *map(type, record.values())) for record in records}
     halves = ((shape[: len(shape) // 2], shape[len(shape) // 2 :]) for shape in shapes)
-    return joined(
+    return join_fields(
         {name: JSON_TYPES.get(kind, ()) for name, kind in zip(*both, strict=True)}
         for both in halves
     )
 
 
-def joined(parts: Iterable[Fields]) -> Fields:
+def join_fields(parts: Iterable[Fields]) -> Fields:
     """Join the fields of several batches."""
     found: dict[str, set[str]] = {}
     for part in parts:
@@ -122,7 +127,7 @@ def joined(parts: Iterable[Fields]) -> Fields:
 def seen_in_all(parts: Iterable[Seen]) -> Seen:
     """Join what several batches look like."""
     every = list(parts)
-    seen = Seen(joined(part.fields for part in every))
+    seen = Seen(join_fields(part.fields for part in every))
     for part in every:
         seen.unreadable.update(part.unreadable)
         seen.values.update(part.values)
@@ -131,40 +136,36 @@ def seen_in_all(parts: Iterable[Seen]) -> Seen:
     return seen
 
 
-def compare(
+def find_drifts(
     table: Table,
-    before: Profile | None,
-    after: Profile,
+    before: Outcome | None,
+    after: Outcome,
+    changes: Changes,
     seen: Seen,
     largest_fall: float,
-    changes: Changes = UNCHANGED,
-    rejected: int = 0,
-    duplicate: int = 0,
 ) -> tuple[Drift, ...]:
-    """Find the drifts between two versions, by their profiles; the first version has none before.
+    """Find the drifts between two versions; the first version has none before.
 
-    `seen` is what all records look like. `largest_fall` is the percentage of the previous rows that
-    may be missing; of a first version, of the records and values that may be lost. `changes` counts
-    the rows that differ; `rejected` and `duplicate` are by how many those records have increased.
+    `changes` counts the rows that differ, and `seen` is what all records look like. `largest_fall`
+    is the percentage of the previous rows that may be missing; of a first version, of the records
+    and values that may be lost.
     """
-    found = [*_unknown(table, after), *_lost(table, before, after, seen, largest_fall / 100)]
-    rows = before.rows if before else after.rows + rejected + duplicate
+    was, now = before.profile if before else None, after.profile
+    found = [*_unknown(table, now), *_lost(table, was, now, seen, largest_fall / 100)]
+    rejected = after.rejected - (before.rejected if before else 0)
+    duplicate = after.duplicate - (before.duplicate if before else 0)
+    rows = was.rows if was else now.rows + rejected + duplicate
     many, leap = rows * largest_fall / 100, rows * LEAP
     if rejected > leap:
-        rule = "rejected_leap" if before or rejected <= many else "many_rejected"
-        said = "more records than before" if before else f"of {rows:,} records"
+        rule = "rejected_leap" if was or rejected <= many else "many_rejected"
+        said = "more records than before" if was else f"of {rows:,} records"
         (reason, _), *_ = seen.reasons.most_common(1)
         is_partition = reason.removeprefix("no ") in table.partitions
         what = f"{rejected:,} {said} are rejected, most often with the reason {reason!r}"
         what += " (partition columns are required)" * is_partition
         found.append((rule, "rejected", what))
-    if before:
-        found += [
-            *_rows(before, after, changes, many),
-            *_alerting(table, before, after),
-            *_columns(before, after),
-            *_fields(before, after),
-        ]
+    if was:
+        found += [*_rows(was, now, changes, many), *_values(table, was, now), *_fields(was, now)]
         if duplicate > leap:
             what = f"{duplicate:,} more records than before have an id that comes again"
             found.append(("duplicate_leap", "duplicate", what))
@@ -209,7 +210,11 @@ def _lost(
             yield "column_null", name, f"{name} is null in every row"
 
 
-def _alerting(table: Table, before: Profile, after: Profile) -> Iterator[Found]:
+def _values(table: Table, before: Profile, after: Profile) -> Iterator[Found]:
+    for name, values in before.values.items():
+        # If silver's table no longer has the column, the data did not drift.
+        if values > before.rows * RARE and after.values.get(name) == 0:
+            yield "column_gone", name, f"{name} had {values:,} values and has none"
     for column in table.columns:
         # An older release may not have counted this column, so its values are unknown.
         if not column.alert_on_change or column.name not in before.counts:
@@ -221,13 +226,6 @@ def _alerting(table: Table, before: Profile, after: Profile) -> Iterator[Found]:
         for value in now.keys() - was.keys():
             what = f"the {column.name} {value} is new, with {now[value]:,} rows"
             yield "new_value", value, what
-
-
-def _columns(before: Profile, after: Profile) -> Iterator[Found]:
-    for name, values in before.values.items():
-        # If silver's table no longer has the column, the data did not drift.
-        if values > before.rows * RARE and after.values.get(name) == 0:
-            yield "column_gone", name, f"{name} had {values:,} values and has none"
 
 
 def _fields(before: Profile, after: Profile) -> Iterator[Found]:
@@ -243,9 +241,7 @@ def _fields(before: Profile, after: Profile) -> Iterator[Found]:
 
 def _unknown(table: Table, after: Profile) -> Iterator[Found]:
     for column in table.columns:
-        counted = after.counts.get(column.name, {})
-        for value in (
-            counted.keys() - column.accepted_values if column.accepted_values is not None else ()
-        ):
-            what = f"{counted[value]:,} rows have the unknown {column.name} {value!r}"
-            yield "unknown_value", value, what
+        for value, rows in after.counts.get(column.name, {}).items():
+            if column.accepted_values is not None and value not in column.accepted_values:
+                what = f"{rows:,} rows have the unknown {column.name} {value!r}"
+                yield "unknown_value", value, what

@@ -1,7 +1,4 @@
-"""How silver is divided: its rows into hash buckets, its partitions into files.
-
-The files depend only on the data: not on the ranges, the buckets or the machines.
-"""
+"""How silver is divided, by its data alone: rows into hash buckets, partitions into files."""
 
 from __future__ import annotations
 

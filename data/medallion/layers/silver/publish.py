@@ -16,10 +16,10 @@ from ...lake.records import CONTENT_TYPE, array_lines
 from ...step import Step
 from ...writer import Provenance, made_from_expired
 from ..errors import AccountingBroken, CheckFailed, DriftStopped
-from . import drift
 from .clean import Cleaned, clean, rejected
-from .compare import Report, partitions_in, report
-from .write import Written, write
+from .compare import partitions_in, report_changes
+from .drift import Outcome, find_drifts, whole
+from .write import Written, write_rows
 
 logger = logging.getLogger(__name__)
 
@@ -39,42 +39,37 @@ def transform(step: Step) -> Summary:
     previous = writer.previous.objects if writer.previous else None
     cleaned = step.lake.read_current(flow.bronze, lambda version: clean(step, version))
     bronze, plan = cleaned.version, cleaned.plan
-    written, duplicates = write(step.engine, plan, cleaned.ranges, previous)
+    written, duplicates = write_rows(step.engine, plan, cleaned.ranges, previous)
     _check_stored(step, written)
     check, profile = _checked(cleaned, written, duplicates)
     objects = sorted((entry for one in written for entry in one.objects), key=attrgetter("key"))
-    changes = report(step, plan, written, bronze.snapshot)
-    drifts = _drifts_let_pass(step, cleaned, profile, changes.changes, duplicates)
+    changes, report = report_changes(step, plan, written, bronze.snapshot)
+    drifts = _drifts_let_pass(step, cleaned, profile, changes, duplicates)
     writer.objects_written += sum(len(one.stored) for one in written)
     manifest = writer.manifest(
         Provenance.of(flow.bronze, bronze),
         objects=tuple(objects),
-        copies=(_store_rejected(step, cleaned), _store_changes(step, changes)),
+        copies=(_store_rejected(step, cleaned), _store_changes(step, changes, report)),
         checks=(check,),
         rows_out=profile.rows,
         rows_rejected=cleaned.rejected,
         rows_duplicate=duplicates,
         profile=profile,
         drift=drifts,
-        changes=changes.changes,
+        changes=changes,
     )
     manifest = writer.publish(manifest, made_from_expired(flow.bronze, bronze))
     return writer.summary(
         manifest,
         partitions=partitions_in(objects),
-        objects_written=writer.objects_written,
         objects_removed=len(set(previous or ()) - set(manifest.objects)),
-        **changes.changes.model_dump(exclude={"changed", "partitions"}),
+        **changes.model_dump(exclude={"changed", "partitions"}),
         drift=[noted.what for noted in drifts],
     )
 
 
 def _check_stored(step: Step, written: Sequence[Written]) -> None:
-    """Check what was stored by a listing: the size and the MD5. Where they differ, it is read.
-
-    Raises:
-        LakeError: an object is missing, or differs from what was stored.
-    """
+    """Check what was stored, by its listed size and MD5, else by reading it; LakeError if not."""
     listed = step.lake.store.listed("silver", step.writer.dataset.prefix)
     found = {key: (one.bytes, one.etag) for key, one in listed.items()}
     stored = [(entry, one.stored.get(entry.key)) for one in written for entry in one.objects]
@@ -84,11 +79,7 @@ def _check_stored(step: Step, written: Sequence[Written]) -> None:
 
 
 def verify(context: FlowContext, dataset: Dataset) -> None:
-    """Check that every object of the manifest is there, in its size. Gold's block reads them all.
-
-    Raises:
-        CheckFailed, LakeError: silver differs from its manifest.
-    """
+    """Check that each object is listed, in its size; CheckFailed or LakeError if not."""
     store = context.lake.store
     listed = store.listed("silver", dataset.prefix)
     version, _ = context.lake.log(dataset).newest_content(listed)
@@ -109,7 +100,7 @@ def _checked(
 ) -> tuple[Check, Profile]:
     """Check that all of bronze's records are accounted for; returns the check and the profile."""
     expected = cleaned.version.rows_out
-    profile = drift.whole((one.profile for one in written), cleaned.seen)
+    profile = whole((one.profile for one in written), cleaned.seen)
     found = profile.rows + cleaned.rejected + duplicates
     if found != expected:
         raise AccountingBroken(EQUATION, found, expected)
@@ -120,17 +111,11 @@ def _drifts_let_pass(
     step: Step, cleaned: Cleaned, profile: Profile, changed: Changes, duplicates: int
 ) -> tuple[Drift, ...]:
     """The drifts since the previous version. A person asks for a replay, so no drift stops it."""
-    settings, previous = step.settings.flow, step.writer.previous
-    drifts = drift.compare(
-        step.flow.table,
-        previous.profile if previous else None,
-        profile,
-        cleaned.seen,
-        settings.largest_fall,
-        changed,
-        cleaned.rejected - (previous.rows_rejected if previous else 0),
-        duplicates - (previous.rows_duplicate if previous else 0),
-    )
+    settings, previous, before = step.settings.flow, step.writer.previous, None
+    if previous and previous.profile:
+        before = Outcome(previous.profile, previous.rows_rejected, previous.rows_duplicate)
+    after, table = Outcome(profile, cleaned.rejected, duplicates), step.flow.table
+    drifts = find_drifts(table, before, after, changed, cleaned.seen, settings.largest_fall)
     stopping = [found.model_dump() for found in drifts if found.rule in settings.stop_on]
     if stopping and cleaned.version.snapshot != step.snapshot_to_replay:
         raise DriftStopped(stopping, settings.prefix)
@@ -151,14 +136,14 @@ def _store_rejected(step: Step, cleaned: Cleaned) -> Copy:
         )
 
 
-def _store_changes(step: Step, report: Report) -> Copy:
+def _store_changes(step: Step, changes: Changes, report: bytes) -> Copy:
     """Store the change report; if nothing changed, the last one stays."""
     writer, key = step.writer, step.flow.changes
-    if report.is_same:
+    if changes == Changes():
         if copy := writer.carry(key):
             return copy
         if writer.previous and writer.previous.copy_at(key):
             logger.warning(
                 f"silver/{key} was damaged, and is lost: it says now that nothing changed."
             )
-    return writer.store_copied(key, report.content, report.changes.partitions, CONTENT_TYPE)
+    return writer.store_copied(key, report, changes.partitions, CONTENT_TYPE)

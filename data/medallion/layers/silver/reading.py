@@ -36,7 +36,7 @@ REFUSED = re.compile(r"(?:Column\(/(?P<field>.*)\) changed from .*)?in row (?P<r
 """The end of Arrow's message, if it names the record."""
 
 
-def read(lines: Lines, table: Table, refused: set[bytes]) -> Iterator[RecordBatch]:
+def read_batches(lines: Lines, table: Table, refused: set[bytes]) -> Iterator[RecordBatch]:
     """Parse some lines into batches of the fields that a table declares, in no order.
 
     `refused` has texts of fields, such as `"id":4`, that Arrow refused in earlier lines. New ones

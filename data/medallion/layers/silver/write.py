@@ -1,7 +1,4 @@
-"""Silver's tasks that write: they find superseded rows, divide what is large, and store files.
-
-A bucket of keys shows which rows are superseded by a later one. A bucket of rows becomes files.
-"""
+"""Silver's tasks that write: find superseded rows by key, divide large buckets, store files."""
 
 from __future__ import annotations
 
@@ -20,7 +17,7 @@ import pyarrow.compute as pc
 
 from ...lake import parquet
 from ...lake.batches import grouped, in_threads
-from ...lake.manifest import Profile, StoredObject, sha256
+from ...lake.manifest import Profile, StoredObject
 from ...lake.partitions import Partition
 from ...lake.versions import Lake
 from ...table import POSITION, Table, declared, texts_of
@@ -67,7 +64,7 @@ class Written:
     """The rows of objects that the previous version lacks, by key; empty for the first version."""
 
 
-def write(
+def write_rows(
     engine: Engine,
     plan: Plan,
     ranges: Sequence[CleanedRange],
@@ -202,10 +199,7 @@ def split_bucket(
     slots: Mapping[Partition, range],
     number: int,
 ) -> ShuffleFile:
-    """Scatter segments of a bucket, too large for one task, into `number` slots of whole files.
-
-    `slots` has the slots of each partition, one per file.
-    """
+    """Scatter segments of a large bucket into `number` slots; `slots` has those of a partition."""
     rows = gather(context.scratch, segments, plan.table.clean_schema)
     texts = plan.partitions_of(rows)
     known = [slots[plan.partitioning.of_text(text)] for text in texts.dictionary.to_pylist()]
@@ -253,8 +247,8 @@ def write_partitions(
 def _made(plan: Plan, partition: Partition, rows: pa.Table) -> File:
     """The file of some rows of a partition, named by the hash of its content and its writer."""
     stored = rows.select(plan.table.schema.names)
-    content = parquet.write(declared(stored, plan.table.located))
-    digest = sha256(content)
+    content = parquet.encode(declared(stored, plan.table.located))
+    digest = hashlib.sha256(content).hexdigest()
     key = f"{plan.folder(partition)}/{digest[:32]}-{plan.writer}.parquet"
     entry = StoredObject(key=key, rows=len(rows), bytes=len(content), sha256=digest)
     return entry, content, rows
@@ -263,11 +257,7 @@ def _made(plan: Plan, partition: Partition, rows: pa.Table) -> File:
 def _store(
     lake: Lake, known: Mapping[tuple[str, str], StoredObject] | None, file: File
 ) -> tuple[StoredObject, str, pa.Table | None]:
-    """Store a file, unless the previous version has it and it is whole.
-
-    Returns:
-        The object; its MD5 if it was stored; its rows if the previous version does not have them.
-    """
+    """Store a file, unless it is there; its object, its MD5 if stored, its rows if they are new."""
     entry, content, rows = file
     before = known.get(content_of(entry)) if known else None
     if before and lake.problem("silver", before) is None:
@@ -278,10 +268,7 @@ def _store(
 
 
 def _file(keys: pa.ChunkedArray, files: int | Buckets) -> Buckets:
-    """The number of each row's file within its partition, by the CRC-32 of its key.
-
-    It is the same in every release, so that files change only with the data.
-    """
+    """Each row's file in its partition, by the CRC-32 of its key: the same in every release."""
     texts = keys.cast(pa.binary()).to_pylist()
     return np.fromiter(map(zlib.crc32, texts), np.int64, len(texts)) & (files - 1)
 
