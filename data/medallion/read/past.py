@@ -235,7 +235,11 @@ def _stored(lake: Lake, flow: Flow, version: Manifest) -> dict[str, Any]:
 
 def _compare(flow: Flow, dataset: Dataset, published: Manifest, rebuilt: Manifest) -> None:
     """Compare a rebuilt version with the published one, object by object, and warn."""
-    was, now = (_contents(flow, one) for one in (published, rebuilt))
+    was, now = (
+        {content_of(entry) for entry in one.objects}
+        | {content_of(copy.object) for copy in one.copies if copy.key == flow.rejected}
+        for one in (published, rebuilt)
+    )
     if was == now:
         return
     own = {"code_version": code_version(flow.package), "libraries": LIBRARIES}
@@ -247,9 +251,3 @@ def _compare(flow: Flow, dataset: Dataset, published: Manifest, rebuilt: Manifes
         MadeByOtherCode,
         stacklevel=3,
     )
-
-
-def _contents(flow: Flow, version: Manifest) -> set[tuple[str, str]]:
-    """What is in the objects of a version, the rejects among them."""
-    beside = [copy.object for copy in version.copies if copy.key == flow.rejected]
-    return {content_of(entry) for entry in (*version.objects, *beside)}
