@@ -37,11 +37,10 @@ class Json(Body):
 
     def records(self, response: Response) -> list[Item]:  # noqa: D102 - as Body says
         text = response.text.strip()
-        value = parse_whole(text)
-        if value is None:
-            raise ValueError("null in place of JSON records")
+        if text[:1] not in ("[", "{"):
+            raise ValueError("not a JSON array or object")
         path = self.path if EACH in self.path else self.path + EACH
-        found = [("", (text, value))]
+        found = [("", (text, parse_whole(text)))]
         for step in filter(None, path.replace(EACH, f".{EACH}").split(".")):
             if step == EACH:
                 found = [member for _, item in found for member in self._each(*item)]
