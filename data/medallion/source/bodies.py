@@ -37,10 +37,14 @@ class Json(Body):
 
     def records(self, response: Response) -> list[Item]:  # noqa: D102 - as Body says
         text = response.text.strip()
-        if text[:1] not in ("[", "{"):
-            raise ValueError("not a JSON array or object")
+        try:
+            value = parse_whole(text)
+        except json.JSONDecodeError as error:
+            raise ValueError(f"not JSON: {error}") from None
+        if value is None:
+            raise ValueError("null in place of JSON records")
         path = self.path if EACH in self.path else self.path + EACH
-        found = [("", (text, parse_whole(text)))]
+        found = [("", (text, value))]
         for step in filter(None, path.replace(EACH, f".{EACH}").split(".")):
             if step == EACH:
                 found = [member for _, item in found for member in self._each(*item)]

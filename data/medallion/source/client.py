@@ -60,10 +60,7 @@ class Dialect(Protocol):
 
 
 class Client(ExitStack):
-    """Sends requests to an API within the limits of the settings; a context manager.
-
-    Public methods raise `FatalApiError`.
-    """
+    """Sends requests to an API within the limits of the settings; methods raise `FatalApiError`."""
 
     def __init__(self, api: Dialect, settings: FlowSettings) -> None:
         from pyrate_limiter import Duration, Limiter, Rate  # readers import this module only

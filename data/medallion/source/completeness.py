@@ -102,10 +102,7 @@ class Tally:
         return int(named) + self._nameless
 
     def differences(self, totals: Totals) -> dict[str, dict[str, int]]:
-        """The counts that differ from the API's totals and are not excused.
-
-        Each name has the values `fetched` by us and `reported` by the API.
-        """
+        """The counts, `fetched` and `reported` by the API, that differ and are not excused."""
         found = {}
         if self.distinct != totals.records:
             found["total"] = {"fetched": self.distinct, "reported": totals.records}
