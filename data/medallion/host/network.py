@@ -64,11 +64,7 @@ def session(
     authority: Path | None = None,
     made: requests.Session | None = None,
 ) -> requests.Session:
-    """A session, or `made` if it is of another kind; it keeps some connections to a host open.
-
-    Raises:
-        SettingError: the authority for `requests` is no file or folder.
-    """
+    """Prepare a session, by default a new one; SettingError if an authority is no file."""
     for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
         if (path := os.environ.get(name)) and not Path(path).exists():
             raise SettingError(name, f"must be a file or a folder, and {path} is none")

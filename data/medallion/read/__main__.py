@@ -24,10 +24,6 @@ from ..settings import LakeSettings, known_secrets
 from .errors import Refused
 
 FIRST = 20  # rows of each kind of change
-REST = (
-    "FORMAT=json lists the first 1,000 rows of each kind; make sql AT=<run> has all rows of a "
-    "version."
-)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -63,8 +59,7 @@ def answer(chosen: argparse.Namespace) -> int:
 
 
 def _sql(lake: Lake, flow: Flow, chosen: argparse.Namespace) -> None:
-    from .results import FORMATS
-    from .sql import Database
+    from .sql import FORMATS, Database
 
     terminal, typed = sys.stdout.isatty(), sys.stdin.isatty() and not chosen.query
     form = _format(chosen, FORMATS, "table" if terminal else "csv")
@@ -93,7 +88,8 @@ def _versions(lake: Lake, flow: Flow, chosen: argparse.Namespace) -> None:
     from .past import versions
 
     if _format(chosen, ("table", "json"), "table") == "json":
-        _print_json([asdict(one) for one in versions(lake, flow)])
+        listed = [asdict(one) for one in versions(lake, flow)]
+        print(json.dumps(listed, default=str, indent=1))
         return
     counts = ("records", "added", "removed", "changed")
     print(f"{'version':>7}  {'published (UTC)':20}{'run':24}" + "".join(f"{c:>10}" for c in counts))
@@ -138,7 +134,8 @@ def _changes(lake: Lake, flow: Flow, chosen: argparse.Namespace) -> None:
         if more := counts[kind] - len(report[kind][:FIRST]):
             print(f"  and {more:,} more")
     if any(counts.get(kind, 0) > FIRST for kind in kinds):
-        print(f"\n{REST}")
+        every = "FORMAT=json lists the first 1,000 rows of each kind"
+        print(f"\n{every}; make sql AT=<run> has all rows of a version.")
 
 
 def _print_row(row: Mapping[str, Any]) -> None:
@@ -162,7 +159,7 @@ def _check(lake: Lake, flow: Flow, chosen: argparse.Namespace) -> bool:
     checked, others = check(lake, here)
     findings = [*chain.from_iterable(found for *_, found in checked), *others]
     if form == "json":
-        _print_json(findings)
+        print(json.dumps(findings, indent=1, ensure_ascii=False))
         return bool(findings)
     print(f"{'':28}{'rows':>11}{'objects':>9}{'MiB':>9}  snapshot")
     for dataset, manifest, found in checked:
@@ -193,10 +190,6 @@ def _export(lake: Lake, flow: Flow, chosen: argparse.Namespace) -> None:
         version, run = (rows.schema.metadata[name].decode() for name in (b"version", b"run"))
         print(f"{path:28}{len(rows):>11,} rows, version {version} of the run {run}")
     print("\n".join([*notes, f"{file}  {file.stat().st_size:,} bytes"]))
-
-
-def _print_json(found: object) -> None:
-    print(json.dumps(found, default=str, indent=1, ensure_ascii=False))
 
 
 COMMANDS: Mapping[str, Callable[[Lake, Flow, argparse.Namespace], bool | None]] = {

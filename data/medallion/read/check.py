@@ -33,10 +33,8 @@ Checked = tuple[Dataset, Manifest | None, list[str]]
 def check(lake: Lake, flows: Sequence[Flow]) -> tuple[list[Checked], list[str]]:
     """Check all datasets of some flows; returns the result per dataset, and other problems.
 
-    If a lease is not renewed, this takes as long as the lease lasts.
-
-    Raises:
-        StoreError: the store does not respond or refuses.
+    If a lease is not renewed, this takes as long as the lease lasts. StoreError is raised if the
+    store does not respond or refuses.
     """
 
     def numbers() -> list[list[int]]:

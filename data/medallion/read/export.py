@@ -35,10 +35,8 @@ def tables_of(
 ) -> dict[str, pa.Table]:
     """Read what a format holds: one table, by default silver; DuckDB and Excel hold several.
 
-    Excel has no bronze unless it is asked for, because a cell cannot hold every record.
-
-    Raises:
-        ReadError, LakeError, StoreError: as `read.table`.
+    Excel has no bronze unless it is asked for, because a cell cannot hold every record. Errors are
+    those of `read.table`.
     """
     known = [*columns_of(flow)]
     if table and table not in known:
@@ -52,9 +50,8 @@ def tables_of(
 def write(flow: Flow, found: Tables, file: Path, form: str) -> list[str]:
     """Write tables as one whole file; returns what must be said of it.
 
-    Raises:
-        Refused: the file cannot be written, as when the disk is full, and nothing of it is left;
-            or the format cannot hold the table.
+    Refused is raised if the format cannot hold the table, or the file cannot be written, as when
+    the disk is full; nothing of it is left.
     """
     try:
         file.parent.mkdir(parents=True, exist_ok=True)

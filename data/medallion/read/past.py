@@ -118,10 +118,7 @@ def _time(moment: Moment) -> datetime:
 
 
 class Past(ExitStack):
-    """The versions of a flow at moments, while the context lasts. Each is rebuilt once.
-
-    The live lake is only read.
-    """
+    """The versions of a flow at moments, while the context lasts. Each is rebuilt once."""
 
     def __init__(self, live: Lake, flow: Flow) -> None:
         super().__init__()
@@ -139,9 +136,8 @@ class Past(ExitStack):
     def lake(self, dataset: Dataset, moment: Moment | None) -> Lake:
         """A lake whose version of a dataset is the one of a moment; None is the live lake.
 
-        Warns with `MadeByOtherCode` if it had to be rebuilt, and an object differs.
-
-        Other errors than those of `version_at`: SnapshotExpired if it cannot be rebuilt any more.
+        Warns with `MadeByOtherCode` if it had to be rebuilt, and an object differs. Errors are
+        those of `version_at`, and SnapshotExpired if it cannot be rebuilt any more.
         """
         if moment is None:
             return self._live
@@ -239,7 +235,11 @@ def _stored(lake: Lake, flow: Flow, version: Manifest) -> dict[str, Any]:
 
 def _compare(flow: Flow, dataset: Dataset, published: Manifest, rebuilt: Manifest) -> None:
     """Compare a rebuilt version with the published one, object by object, and warn."""
-    was, now = (_contents(flow, one) for one in (published, rebuilt))
+    was, now = (
+        {content_of(entry) for entry in one.objects}
+        | {content_of(copy.object) for copy in one.copies if copy.key == flow.rejected}
+        for one in (published, rebuilt)
+    )
     if was == now:
         return
     own = {"code_version": code_version(flow.package), "libraries": LIBRARIES}
@@ -251,9 +251,3 @@ def _compare(flow: Flow, dataset: Dataset, published: Manifest, rebuilt: Manifes
         MadeByOtherCode,
         stacklevel=3,
     )
-
-
-def _contents(flow: Flow, version: Manifest) -> set[tuple[str, str]]:
-    """What is in the objects of a version, the rejects among them."""
-    beside = [copy.object for copy in version.copies if copy.key == flow.rejected]
-    return {content_of(entry) for entry in (*version.objects, *beside)}

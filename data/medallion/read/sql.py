@@ -1,12 +1,20 @@
-"""The lake in SQL, by DuckDB. A table is fetched when a statement first names it."""
+"""The lake in SQL, by DuckDB. A table is fetched when a statement first names it.
+
+Data go to stdout alone and whole, a few rows at a time. CSV is RFC 4180 in UTF-8, without a byte
+order mark: most programs would take that for a part of the first column's name.
+"""
 
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import Callable, Sequence
+import shutil
+import sys
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import ExitStack
 from functools import partial
+from itertools import chain
 from threading import Thread
 from typing import Any, TypeVar
 
@@ -15,10 +23,17 @@ import pyarrow as pa
 
 from ..dictionary import columns_of
 from ..flow import Flow
+from ..host.command import say
+from ..host.workspace import workspace
 from ..lake.versions import Lake
-from . import results
 from .errors import Refused
 from .past import Moment, Past
+
+COPIED = {"csv": "FORMAT csv, HEADER", "json": "FORMAT json, ARRAY", "parquet": "FORMAT parquet"}
+"""The formats that DuckDB's own COPY writes."""
+FORMATS = ("table", *COPIED, "markdown")
+ROWS = 1_000  # of a table in a terminal, at most
+UNLIMITED = 1 << 30
 
 AS_JSON = r"""coalesce(TRY_CAST(record AS JSON), TRY_CAST(
     regexp_replace(record, '\\u[dD][89a-fA-F][0-9a-fA-F]{2}', '�', 'g') AS JSON
@@ -56,17 +71,16 @@ class Database(ExitStack):
                     self._duckdb.execute(f'CREATE VIEW {layer} AS FROM {layer}."{name}"')
 
     def answer(self, text: str, form: str) -> None:
-        """Run some SQL, and print the result of each statement in one of `results.FORMATS`.
+        """Run some SQL, and print the result of each statement in one of `FORMATS`.
 
         An exception by a signal, such as KeyboardInterrupt, ends the query.
 
-        Raises:
-            Refused: DuckDB refuses the SQL, its results are too many, or stdout cannot be written.
-            ReadError, LakeError, StoreError: a table in the SQL cannot be read.
+        Errors are those of `read.table`, and Refused if DuckDB refuses the SQL, its results are too
+        many, or stdout cannot be written.
         """
         try:
             statements = self._duckdb.extract_statements(text)
-            many = sum(map(results.has_result, statements))
+            many = sum(map(_has_result, statements))
             if many > 1 and form != "table":
                 raise Refused(
                     f"{form} is the format of one result, and these are {many} queries; give one "
@@ -74,7 +88,7 @@ class Database(ExitStack):
                 )
             for statement in statements:
                 self._fetch(statement.query)
-                self._do(partial(results.show, self._duckdb, statement, form))
+                self._do(partial(_show, self._duckdb, statement, form))
         except duckdb.Error as error:
             problem = " ".join(str(error).partition("\n\nLINE")[0].split()).rstrip(".")
             if isinstance(error, (duckdb.CatalogException, duckdb.BinderException)):
@@ -147,3 +161,72 @@ def put(database: duckdb.DuckDBPyConnection, layer: str, name: str, table: pa.Ta
 def _quoted(text: str) -> str:
     doubled = text.replace("'", "''")
     return f"'{doubled}'" if text else "NULL"
+
+
+def _has_result(statement: duckdb.Statement) -> bool:
+    """Whether a statement returns rows."""
+    rows = statement.expected_result_type == [duckdb.ExpectedResultType.QUERY_RESULT]
+    return rows or statement.type == duckdb.StatementType.MULTI  # a PIVOT
+
+
+def _show(database: duckdb.DuckDBPyConnection, statement: duckdb.Statement, form: str) -> None:
+    """Run a statement and print its result; a table has all rows, or the width of a terminal."""
+    if not _has_result(statement):
+        database.execute(statement.query)
+        if form == "table":
+            say("ok")
+        return
+    query = _bare(statement)
+    found = database.sql(query)
+    if form != "table":
+        rows = f"({query}\n)"
+        if statement.type != duckdb.StatementType.SELECT:  # no query takes it in, such as EXPLAIN
+            database.register("_result", found.to_arrow_table())
+            rows = "_result"
+        types = dict(zip(found.columns, map(str, found.types), strict=True))
+        _write(database, rows, types, form)
+    elif sys.stdout.isatty():
+        found.show(max_width=shutil.get_terminal_size().columns, max_rows=ROWS)
+    else:
+        found.show(max_width=UNLIMITED, max_rows=UNLIMITED, max_col_width=UNLIMITED)
+
+
+def _bare(statement: duckdb.Statement) -> str:
+    """A statement without its semicolon, and the comments behind that."""
+    text = statement.query.encode()
+    ends = [at for at, _ in duckdb.tokenize(statement.query) if text[at : at + 1] == b";"]
+    return text[: ends[-1]].decode() if ends else statement.query
+
+
+def _write(
+    database: duckdb.DuckDBPyConnection, rows: str, types: dict[str, str], form: str
+) -> None:
+    """Write the rows of a table or subquery, whose columns have these types, to stdout."""
+    if form == "markdown":
+        cells = database.execute(f"FROM {rows} SELECT COLUMNS(*)::VARCHAR")
+        lines: Iterator[tuple[str | None, ...]] = iter(cells.fetchone, None)
+        for line in chain([[*types], ["---"] * len(types)], lines):
+            texts = (" ".join((cell or "").replace("|", "\\|").split()) for cell in line)
+            print(f"| {' | '.join(texts)} |")
+        return
+    floats = [name for name, type in types.items() if type in ("FLOAT", "DOUBLE")]
+    names = ['"' + name.replace('"', '""') + '"' for name in floats]
+    # JSON has no infinity.
+    finite = ", ".join(f"CASE WHEN isfinite({one}) THEN {one} END AS {one}" for one in names)
+    columns = f"* REPLACE ({finite})" if finite and form == "json" else "*"
+    with workspace() as folder:
+        file = folder / "result"
+        database.execute(
+            f"COPY (FROM {rows} SELECT {columns}) TO {_quoted(str(file))} ({COPIED[form]})"
+        )
+        try:
+            # A buffer of its own, because that of sys.stdout would fail again when Python ends.
+            with file.open("rb") as found, os.fdopen(os.dup(sys.stdout.fileno()), "wb") as out:
+                shutil.copyfileobj(found, out)
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            problem = error.strerror or error
+            raise Refused(
+                f"The output cannot be written ({problem}); free some space there, and ask again"
+            ) from None

@@ -29,9 +29,7 @@ BATCH = 5_000  # records to hold as Python objects at a time
 def named(path: str) -> tuple[Flow, Dataset]:
     """Find a dataset and its flow by layer and name, such as "silver/stations".
 
-    Raises:
-        DatasetUnknown: there is no such dataset.
-        FlowError: a flow of the project is invalid.
+    DatasetUnknown is raised if there is none, and FlowError if a flow of the project is invalid.
     """
     known = {dataset.path: (flow, dataset) for flow in load_all() for dataset in flow.datasets}
     if path not in known:

@@ -75,10 +75,8 @@ def gather(
 ) -> Facts:
     """Read the facts of a page; with `read`, also every object of the versions, to check it.
 
-    A run gives the versions that it has made, and the chart of them.
-
-    Raises:
-        StoreError: the store does not respond or refuses.
+    A run gives the versions that it has made, and the chart of them. StoreError is raised if the
+    store does not respond or refuses.
     """
     missing: dict[str, None] = {}
     known = {f"{one.layer}/{one.dataset}": one for one in made}

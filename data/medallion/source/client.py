@@ -16,10 +16,9 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
-from functools import partial
 from http import HTTPStatus
 from http.client import HTTPException
-from typing import NoReturn, Protocol, TypeVar
+from typing import Protocol, TypeVar
 from urllib.parse import urlsplit
 
 import requests
@@ -61,10 +60,7 @@ class Dialect(Protocol):
 
 
 class Client(ExitStack):
-    """Sends requests to an API within the limits of the settings; a context manager.
-
-    Public methods raise `FatalApiError`.
-    """
+    """Sends requests to an API within the limits of the settings; methods raise `FatalApiError`."""
 
     def __init__(self, api: Dialect, settings: FlowSettings) -> None:
         from pyrate_limiter import Duration, Limiter, Rate  # readers import this module only
@@ -99,33 +95,35 @@ class Client(ExitStack):
         `read` parses a response, and raises ValueError if its body cannot be used. `after_last` is
         the result if the API says that there are no more pages; if it is None, a 404 is a refusal.
         """
+        settings = self._settings
         # A page can link to the next one, but only the API of the settings may get the token.
-        ours, theirs = urlsplit(self._settings.api_url), urlsplit(request.url)
+        ours, theirs = urlsplit(settings.api_url), urlsplit(request.url)
         if (ours.scheme, ours.netloc) != (theirs.scheme, theirs.netloc):
-            raise errors.CrossHostLink(
-                ours.geturl(), request.url, self._settings.name_of("API_URL")
-            )
-        doubling = tenacity.wait_exponential(
-            multiplier=self._settings.api_backoff, max=LONGEST_BACKOFF
-        )
-        backoff = doubling + tenacity.wait_random(0, self._settings.api_backoff)
+            setting = settings.name_of("API_URL")
+            raise errors.CrossHostLink(ours.geturl(), request.url, setting)
+        doubling = tenacity.wait_exponential(multiplier=settings.api_backoff, max=LONGEST_BACKOFF)
+        backoff = doubling + tenacity.wait_random(0, settings.api_backoff)
 
         def wait(state: tenacity.RetryCallState) -> float:
             error = state.outcome.exception() if state.outcome else None
             asked = error.retry_after if isinstance(error, errors.ApiBusy) else None
             return max(asked or 0.0, backoff(state))
 
-        attempts = tenacity.stop_after_attempt(self._settings.api_attempts)
+        attempts = tenacity.stop_after_attempt(settings.api_attempts)
         enough = attempts | tenacity.stop_when_event_set(self._stopped)
-        result: T = tenacity.Retrying(
+        retrying = tenacity.Retrying(
             retry=tenacity.retry_if_exception_type(errors.RetriableApiError),
             wait=wait,
             stop=lambda state: enough(state) or state.upcoming_sleep > self._seconds_left(),
             before_sleep=self._log_retry,
             sleep=tenacity.sleep_using_event(self._stopped),
-            retry_error_callback=partial(self._give_up, str(request)),
-        )(self._try, request, read, after_last)
-        return result
+            reraise=True,
+        )
+        try:
+            result: T = retrying(self._try, request, read, after_last)
+            return result
+        except errors.RetriableApiError as last:
+            raise self._given_up(request, retrying.statistics["attempt_number"], last) from last
 
     def in_order(self, ask: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
         """Yield the result of each item, in order; a few items are requested ahead."""
@@ -149,20 +147,18 @@ class Client(ExitStack):
     def _log_retry(self, state: tenacity.RetryCallState) -> None:
         error = state.outcome.exception() if state.outcome else None
         tries = f"try {state.attempt_number + 1} of {self._settings.api_attempts}"
-        logger.warning(
-            known_secrets().text(f"{error} Next is {tries}, in {state.upcoming_sleep:.1f} s.")
-        )
+        pause = f"in {state.upcoming_sleep:.1f} s."
+        logger.warning(known_secrets().text(f"{error} Next is {tries}, {pause}"))
 
-    def _give_up(self, address: str, state: tenacity.RetryCallState) -> NoReturn:
+    def _given_up(self, request: Request, attempts: int, last: Exception) -> errors.ApiGaveUp:
         settings = self._settings
-        last = state.outcome.exception() if state.outcome else None
         limit = f"{settings.name_of('API_ATTEMPTS')} is {settings.api_attempts}"
-        if state.attempt_number < settings.api_attempts:
+        if attempts < settings.api_attempts:
             limit = f"{settings.name_of('API_TIME_LIMIT_SECONDS')} is {settings.api_time_limit:g}"
         setting = settings.name_of("API_URL")
         if "CERTIFICATE_VERIFY_FAILED" in str(last):
             setting += " and LAKE_CA_FILE"
-        raise errors.ApiGaveUp(address, state.attempt_number, str(last), limit, setting) from last
+        return errors.ApiGaveUp(str(request), attempts, str(last), limit, setting)
 
     def _seconds_left(self) -> float:
         return max(0.0, self._deadline - time.monotonic())

@@ -70,9 +70,14 @@ class Tally:
         for (_, record), identity in zip(items, self._identities(items), strict=True):
             if identity is None:
                 self._nameless += 1
-            elif not self._is_new(identity):
-                self.repeated = self.repeated or identity.replace(BETWEEN, " ")
-                continue
+            else:
+                # As bytes, because an id may contain half a surrogate pair.
+                key = identity.encode("utf-8", "surrogatepass")
+                added = self._ids.execute("INSERT OR IGNORE INTO ids VALUES (?)", (key,))
+                if not added.rowcount:
+                    self.repeated = self.repeated or identity.replace(BETWEEN, " ")
+                    continue
+                self._sum += int.from_bytes(blake2b(key, digest_size=16).digest(), "big")
             for name, column in self._columns.items():
                 found = self._table.value(record, column)
                 if found is not None:
@@ -84,14 +89,6 @@ class Tally:
             values = [self._table.value(record, name) for name in self._table.keys]
             named = (isinstance(v, (str, int)) and not isinstance(v, bool) for v in values)
             yield BETWEEN.join(map(str, values)) if all(named) and "" not in values else None
-
-    def _is_new(self, identity: str) -> bool:
-        # As bytes, because an id may contain half a surrogate pair.
-        key = identity.encode("utf-8", "surrogatepass")
-        is_new = self._ids.execute("INSERT OR IGNORE INTO ids VALUES (?)", (key,)).rowcount == 1
-        if is_new:
-            self._sum += int.from_bytes(blake2b(key, digest_size=16).digest(), "big")
-        return is_new
 
     @property
     def ids(self) -> tuple[int, int]:
@@ -105,10 +102,7 @@ class Tally:
         return int(named) + self._nameless
 
     def differences(self, totals: Totals) -> dict[str, dict[str, int]]:
-        """The counts that differ from the API's totals and are not excused.
-
-        Each name has the values `fetched` by us and `reported` by the API.
-        """
+        """The counts, `fetched` and `reported` by the API, that differ and are not excused."""
         found = {}
         if self.distinct != totals.records:
             found["total"] = {"fetched": self.distinct, "reported": totals.records}

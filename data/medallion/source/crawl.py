@@ -38,10 +38,7 @@ def crawl(
     The data may change during a crawl. A crawl is complete only if the API's totals are the same
     before and after it, and the records add up to them. If the API reports no totals, the crawl
     must find the same ids as the previous one. Else it is repeated, up to `<FLOW>_API_CRAWLS`
-    times.
-
-    Raises:
-        FatalApiError: no complete crawl was possible.
+    times; FatalApiError if none was complete.
     """
     with Client(api, settings) as client:
         crawler = _Crawler(api, table, settings, path, identities, client)

@@ -66,8 +66,7 @@ class Response:
     def text(self) -> str:
         """The body as text: unpacked if it is a gzip file, without a byte order mark.
 
-        Raises:
-            ValueError: it is not text of its charset, or not a whole gzip file.
+        ValueError is raised if it is not text of its charset, or not a whole gzip file.
         """
         content = self.content
         if content.startswith(b"\x1f\x8b"):
