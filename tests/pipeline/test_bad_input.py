@@ -31,7 +31,7 @@ NOWHERE = "127.0.0.1:9"
 @pytest.mark.parametrize(
     ("faults", "settings", "kind", "says"),
     [
-        ({"body": "html"}, {}, ApiGaveUp, "not "),
+        ({"body": "html"}, {}, ApiGaveUp, "not JSON: Expecting value"),
         ({"body": "half"}, {}, ApiGaveUp, "body that cannot be used"),
         ({"body": "empty"}, {}, CrawlIncomplete, "total: 0 fetched"),
         ({}, {"URL": f"http://{NOWHERE}/v1/breweries"}, ApiGaveUp, "Connection refused"),
