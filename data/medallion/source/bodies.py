@@ -37,7 +37,10 @@ class Json(Body):
 
     def records(self, response: Response) -> list[Item]:  # noqa: D102 - as Body says
         text = response.text.strip()
-        value = parse_whole(text)
+        try:
+            value = parse_whole(text)
+        except json.JSONDecodeError as error:
+            raise ValueError(f"not JSON: {error}") from None
         if value is None:
             raise ValueError("null in place of JSON records")
         path = self.path if EACH in self.path else self.path + EACH
