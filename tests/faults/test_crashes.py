@@ -3,16 +3,23 @@
 import os
 import random
 import signal
+import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from itertools import count
+from pathlib import Path
+from subprocess import DEVNULL, TimeoutExpired
 
 import pytest
 
 from data.breweries.flow import FLOW
 from data.medallion.layers.silver.plan import content_of
+from sandbox import ROOT
+from tests.faults.conftest import LEASE_SECONDS
 from tests.faults.proxy import StoreProxy
+from tests.programs import running
 
 
 @pytest.mark.parametrize("moment", ["before", pytest.param("after", marks=pytest.mark.slow)])
@@ -43,6 +50,29 @@ def killed_at(shaky, number, moment):
     process.join(60)
     assert process.exitcode == (-signal.SIGKILL if killed.is_set() else 0), shaky.output()
     return killed.is_set()
+
+
+@pytest.mark.slow
+def test_mage_killed_at_random_moments_harms_nothing(shaky, tell, every):
+    chance, wanted, kills = random.Random(11), 10 if every else 1, []
+    own = {"MINIO_ENDPOINT": shaky.proxy.endpoint, "LAKE_LEASE_SECONDS": str(LEASE_SECONDS)}
+    mage = [Path(sys.executable).with_name("mage"), "run", "data", "breweries", "--test"]
+
+    def run(seconds):
+        """One that ends before is not killed."""
+        how = {"cwd": ROOT, "env": {**os.environ, **own}, "stdout": DEVNULL, "stderr": DEVNULL}
+        with running(mage, signal.SIGKILL, **how) as process, suppress(TimeoutExpired):
+            process.wait(seconds)
+        kills.append(process.returncode == -signal.SIGKILL)
+        return sum(kills) < wanted
+
+    started = time.monotonic()
+    run(None)
+    length = time.monotonic() - started
+    shaky.rounds((chance.uniform(0.4, 1) * length for _ in count()), run)
+    shaky.heal()
+    ends = "killed; the next run completes"
+    tell("SIGKILL of the whole `mage run` at a random moment", wanted, ends)
 
 
 # Where two runs could hurt each other most: each publish, and the removal of the version before.

@@ -54,6 +54,29 @@ def test_a_store_that_fails_now_and_then(shaky, tell, every, name):
     tell(f"the store: {name}", len(injected), ends)
 
 
+@pytest.mark.slow
+def test_a_store_that_asks_for_a_minute_costs_none(shaky, tell):
+    """A run and its renewals wait as they see fit: one 503 is no minute, nor is a lease lost."""
+
+    def refuse(chosen):
+        refused = []
+
+        def answer(operation):
+            if chosen in operation.path and operation.method == "PUT" and len(refused) < 3:
+                refused.append(operation)
+                return SLOW_DOWN
+            return ""
+
+        shaky.proxy.before = answer
+        process = shaky.start(LAKE_LEASE_SECONDS=15)
+        process.join(30)
+        return process.exitcode == 0 and len(refused) == 3
+
+    refusals = ("leases/", "/silver/data/breweries/_versions/", "breweries_raw.json")
+    assert shaky.rounds(refusals, refuse) == len(refusals), shaky.output()
+    tell("the store: three 503 of a minute each to one PUT", 9, "completes at once")
+
+
 def test_a_store_that_lets_two_racing_writers_win_is_refused(shaky, tell):
     """It honours conditions one after the other: seaweedfs#8800, rustfs#1659, versitygw#2288."""
     started, passed = threading.Barrier(2), []
