@@ -33,8 +33,8 @@ def main(name: str, bronze: Path, folder: Path) -> None:
 def ours() -> list[tuple[Any, ...]]:
     """The pipeline's two blocks, without Mage: from bronze in the store to gold in the store."""
     from data.breweries.flow import FLOW
+    from data.medallion.lake.lake import Lake
     from data.medallion.lake.runs import new_run
-    from data.medallion.lake.versions import Lake
     from data.medallion.layers import gold
     from data.medallion.settings import LakeSettings
     from data.medallion.stages import GOLD, SILVER

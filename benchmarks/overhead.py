@@ -17,8 +17,8 @@ from pathlib import Path
 
 from data.medallion.host.envfile import PROJECT
 from data.medallion.lake.datasets import LAYERS
-from data.medallion.lake.store import Listed
-from data.medallion.lake.versions import Lake
+from data.medallion.lake.lake import Lake
+from data.medallion.lake.store import ObjectInfo
 from data.medallion.settings import LakeSettings
 from sandbox.breweries.api import LocalBreweryApi
 from sandbox.breweries.generator import generate
@@ -130,7 +130,7 @@ def seconds(project: Path, pipeline: str) -> float:
     return time.perf_counter() - start
 
 
-def data_objects(lake: Lake) -> dict[str, Listed]:
+def data_objects(lake: Lake) -> dict[str, ObjectInfo]:
     """Every object of data, without the logs and the manifests."""
     return {
         f"{layer}/{key}": found

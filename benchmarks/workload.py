@@ -11,9 +11,9 @@ from pathlib import Path
 
 from data.breweries.flow import FLOW
 from data.medallion.lake.datasets import LAYERS
+from data.medallion.lake.lake import Lake
 from data.medallion.lake.records import CONTENT_TYPE, array_lines
 from data.medallion.lake.runs import new_run
-from data.medallion.lake.versions import Lake
 from data.medallion.settings import LakeSettings
 from data.medallion.stages import BRONZE
 from sandbox.breweries.generator import generate

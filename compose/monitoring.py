@@ -21,7 +21,7 @@ from minio.credentials.providers import StaticProvider
 
 from compose.passwords import FILES, weak, write
 from data.medallion.host.command import run
-from data.medallion.lake.tries import tries
+from data.medallion.lake.retries import retries
 
 POLICIES = Path("/app/policies")
 ALERTS = Path("/app/monitoring/alertmanager/alertmanager.yml")
@@ -63,7 +63,7 @@ def make_reader(settings: Mapping[str, str], policies: Path) -> None:
         credentials=StaticProvider(settings["MINIO_ACCESS_KEY"], settings["MINIO_SECRET_KEY"]),
         region=settings.get("MINIO_REGION", ""),
         secure=False,
-        http_client=urllib3.PoolManager(retries=tries(10, 10)),
+        http_client=urllib3.PoolManager(retries=retries(10, 10)),
     )
     found = sorted(policies.glob("*.json"))
     for file in found:

@@ -20,7 +20,7 @@ from playwright.sync_api import Page
 from compose.trigger import ENDED
 from data.breweries.flow import FLOW
 from data.medallion.host.envfile import read_envfile
-from data.medallion.lake.versions import Lake
+from data.medallion.lake.lake import Lake
 from data.medallion.report.publishing import local_file
 from data.medallion.settings import LakeSettings
 from sandbox import ROOT, runner

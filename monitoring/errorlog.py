@@ -9,8 +9,8 @@ from functools import partial
 from typing import Any
 
 from data.medallion.lake.datasets import Layer
-from data.medallion.lake.logs import LARGEST, newest
-from data.medallion.lake.store import Listed, Store
+from data.medallion.lake.error_logs import LARGEST, newest
+from data.medallion.lake.store import ObjectInfo, Store
 
 LONGEST_TEXT = 2000  # characters of a message
 LONGEST_LINE = 400  # characters of a title
@@ -39,7 +39,7 @@ NO_ERROR = ErrorLog()
 
 
 def read_newest(
-    store: Store, layer: Layer, logs: Mapping[str, Listed], before: ErrorLog
+    store: Store, layer: Layer, logs: Mapping[str, ObjectInfo], before: ErrorLog
 ) -> ErrorLog:
     """Read the newest error log, by the store's clock; the others are only listed."""
     key = newest(logs)

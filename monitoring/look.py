@@ -15,11 +15,11 @@ from typing import TypeVar
 
 from data.medallion.flow import Flow
 from data.medallion.lake.datasets import DATA, LAYERS, LEASES, LOGS, OBJECTS, Dataset, Layer
+from data.medallion.lake.error_logs import newest
 from data.medallion.lake.errors import BucketMissing, LakeError, StoreUnreachable
-from data.medallion.lake.logs import newest
+from data.medallion.lake.lake import Lake
 from data.medallion.lake.manifest import Content
-from data.medallion.lake.store import Listed, Store
-from data.medallion.lake.versions import Lake
+from data.medallion.lake.store import ObjectInfo, Store
 from data.medallion.settings import LakeSettings
 
 from .errorlog import NO_ERROR, ErrorLog, read_newest
@@ -30,7 +30,7 @@ LARGEST_MANIFEST = 128 << 20  # bytes, for half a million objects; reading it ta
 
 NOBODY = ""  # the owner of objects that belong to no flow
 
-NO_ENTRY = Listed(0, 0.0)
+NO_ENTRY = ObjectInfo(0, 0.0)
 
 K = TypeVar("K")
 
@@ -40,9 +40,9 @@ class VersionLook:
     """A dataset's newest version; the defaults mean that there is none."""
 
     number: int = 0
-    entry: Listed = NO_ENTRY
+    entry: ObjectInfo = NO_ENTRY
     """Its log entry in the listing; it was stored when the version was published."""
-    summary: VersionNumbers | None = None
+    numbers: VersionNumbers | None = None
     problem: str = ""
     """Why the entry cannot be read; "" if it can."""
 
@@ -60,7 +60,7 @@ class LayerLook:
     error_logs: int = 0
     error: ErrorLog = NO_ERROR
     versions: Mapping[Dataset, VersionLook] = field(default_factory=dict)
-    summary: VersionNumbers | None = None
+    numbers: VersionNumbers | None = None
     """The last readable version of the layer's main dataset."""
     leases: Mapping[str, Content | None] = field(default_factory=dict)
     """The key of each lease to its content; each renewal changes the content."""
@@ -88,7 +88,7 @@ class LayerLook:
     @property
     def complete(self) -> bool:
         """Whether there is a version, and all its checks held."""
-        return self.summary is not None and self.summary.complete
+        return self.numbers is not None and self.numbers.complete
 
 
 @dataclass(frozen=True)
@@ -172,12 +172,12 @@ def _compared(
     compared, snapshot = dict(layers), ""
     for layer, seen in layers.items():
         own = {
-            version.summary.snapshot if version.summary else ""
+            version.numbers.snapshot if version.numbers else ""
             for version in seen.versions.values()
         }
         behind = bool(snapshot) and not under_way and own != {snapshot}
         compared[layer] = replace(seen, behind=behind)
-        snapshot = seen.summary.snapshot if seen.summary else ""
+        snapshot = seen.numbers.snapshot if seen.numbers else ""
     return compared
 
 
@@ -220,7 +220,7 @@ class Bucket:
         self.layer, self.data, self.leases = layer, data, leases
         self.objects: Counter[str] = Counter()
         self.bytes: Counter[str] = Counter()
-        self.logs: dict[str, dict[str, Listed]] = {NOBODY: {}, **{f.name: {} for f in flows}}
+        self.logs: dict[str, dict[str, ObjectInfo]] = {NOBODY: {}, **{f.name: {} for f in flows}}
         self._flows = flows
         for key, listed in (data | objects).items():
             owner = self._owner(key)
@@ -267,13 +267,13 @@ def _look_at_flow(lake: Lake, bucket: Bucket, flow: Flow, before: LayerLook) -> 
         error_logs=len(logs),
         error=error,
         versions=versions,
-        summary=before.summary if problem else versions[datasets[0]].summary,
+        numbers=before.numbers if problem else versions[datasets[0]].numbers,
         leases=leases,
     )
 
 
 def _version(
-    lake: Lake, dataset: Dataset, listed: Mapping[str, Listed], before: VersionLook | None
+    lake: Lake, dataset: Dataset, listed: Mapping[str, ObjectInfo], before: VersionLook | None
 ) -> VersionLook:
     """A dataset's newest version. Its log entry never changes, so it is read once."""
     number = max(lake.log(dataset).numbers(listed), default=0)
@@ -287,12 +287,12 @@ def _version(
         size = f"{seen.entry.bytes:,} bytes: the exporter reads {LARGEST_MANIFEST:,}"
         return replace(seen, problem=f"{dataset.layer}/{key} has {size}.")
     try:
-        return replace(seen, summary=VersionNumbers.read(lake.store, dataset, key))
+        return replace(seen, numbers=VersionNumbers.read(lake.store, dataset, key))
     except LakeError as error:
         with suppress(LakeError):  # as `VersionLog.newest`
             copy = VersionNumbers.read(lake.store, dataset, dataset.manifest)
             if copy.version >= number:
-                return replace(seen, summary=copy)
+                return replace(seen, numbers=copy)
         return replace(seen, problem=str(error))
 
 

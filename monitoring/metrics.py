@@ -26,7 +26,7 @@ class Metric(Generic[T]):
 
 def _version(value: Callable[[VersionNumbers], float]) -> Callable[[LayerLook], float]:
     """A value of the layer's version; 0 if there is none."""
-    return lambda layer: value(layer.summary) if layer.summary else 0.0
+    return lambda layer: value(layer.numbers) if layer.numbers else 0.0
 
 
 LAKE_METRICS: tuple[Metric[LakeLook], ...] = (

@@ -12,8 +12,8 @@ from data.medallion import project
 from data.medallion.flow import Flow
 from data.medallion.host.command import Interrupted
 from data.medallion.lake.errors import BucketMissing
+from data.medallion.lake.lake import Lake
 from data.medallion.lake.runs import now
-from data.medallion.lake.versions import Lake
 from data.medallion.read import __main__ as reader
 from data.medallion.settings import Folders, LakeSettings
 

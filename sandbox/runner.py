@@ -11,8 +11,8 @@ from pathlib import Path
 from data.medallion.errors import MedallionError
 from data.medallion.flow import Flow
 from data.medallion.lake.datasets import LAYERS, LOGS
+from data.medallion.lake.lake import Lake
 from data.medallion.lake.manifest import Changes, Manifest
-from data.medallion.lake.versions import Lake
 from data.medallion.report.publishing import local_file
 from data.medallion.settings import Folders, LakeSettings
 

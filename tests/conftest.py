@@ -21,8 +21,8 @@ from data.medallion import project
 from data.medallion.host import envfile
 from data.medallion.host.envfile import PROJECT
 from data.medallion.lake.datasets import LAYERS, Layer
+from data.medallion.lake.lake import Lake
 from data.medallion.lake.runs import RUN
-from data.medallion.lake.versions import Lake
 from data.medallion.settings import LakeSettings
 from sandbox.store import embedded_store
 from tests.forward_proxy import NAMES

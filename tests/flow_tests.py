@@ -18,9 +18,9 @@ from hypothesis import strategies as st
 from data.medallion import project
 from data.medallion.flow import Flow
 from data.medallion.host.envfile import PROJECT
+from data.medallion.lake.lake import Lake
 from data.medallion.lake.manifest import Manifest
 from data.medallion.lake.partitions import Partitioning
-from data.medallion.lake.versions import Lake
 from data.medallion.layers import gold
 from data.medallion.layers.silver.cleaner import Cleaner
 from data.medallion.stages import BRONZE, GOLD, SILVER

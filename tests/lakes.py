@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from data.medallion.lake import tries
+from data.medallion.lake import retries
 from data.medallion.lake.datasets import Dataset, Layer
+from data.medallion.lake.lake import Lake
 from data.medallion.lake.manifest import Manifest
-from data.medallion.lake.versions import Lake
 from data.medallion.settings import LakeSettings
 from tests.conftest import empty, raw_get
 
@@ -69,7 +69,7 @@ def site_on(store: dict[str, str], folder: Path, patch: pytest.MonkeyPatch) -> I
         patch.setenv(name, value)
     patch.setenv("LAKE_SPOOL", str(folder / "spool"))
     patch.setenv("LAKE_VISUALIZATIONS", str(folder / "visualizations"))
-    patch.setattr(tries, "BACKOFF_SECONDS", 0.02)  # nobody else needs the store
+    patch.setattr(retries, "BACKOFF_SECONDS", 0.02)  # nobody else needs the store
     lake = Lake.connect(LakeSettings.load())
     empty(lake)
     yield Site(lake, folder, patch)

@@ -15,7 +15,7 @@ from data.breweries.flow import FLOW
 from data.medallion.context import FlowContext
 from data.medallion.host.envfile import PROJECT
 from data.medallion.lake.datasets import LAYERS, Layer
-from data.medallion.lake.versions import Lake
+from data.medallion.lake.lake import Lake
 from data.medallion.settings import LakeSettings
 from data.medallion.work.engine import Machine
 from sandbox.breweries.api import LocalBreweryApi

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TypedDict
 
 from .flow import Flow
-from .lake.versions import Lake
+from .lake.lake import Lake
 from .work.engine import Engine
 
 

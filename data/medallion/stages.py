@@ -16,12 +16,12 @@ from .context import FlowContext, Summary
 from .errors import MedallionError, SecretBlanked
 from .flow import Flow
 from .host.console import show_messages
-from .lake import lease, logs
+from .lake import error_logs, lease
 from .lake.datasets import Dataset
 from .lake.errors import BucketMissing, StoreError, StoreUnreachable
+from .lake.lake import Lake
 from .lake.runs import new_run
 from .lake.store import Store
-from .lake.versions import Lake
 from .layers import bronze, chart, gold
 from .layers.silver import compare, publish
 from .settings import LakeSettings, Settings, known_secrets, spool_folder
@@ -136,7 +136,7 @@ class Stage:
     ) -> str | None:
         """As in `Writer.of`: "" if the block failed before in this run."""
         store, dataset = context.lake.store, self.datasets(context.flow)[0]
-        failed, log = _attempt(variables) > 1, logs.key_of(run, dataset.block)
+        failed, log = _attempt(variables) > 1, error_logs.key_of(run, dataset.block)
         try:
             failed |= log in store.listed(dataset.layer, log)
         except BucketMissing:
@@ -175,12 +175,12 @@ class Stage:
         except Exception as error:
             attempt = _attempt(variables)
             dataset, working_on = self.datasets(flow)[0], dict(upstream or {})
-            log = logs.describe(error, flow.name, dataset, run, attempt, working_on)
+            log = error_logs.describe(error, flow.name, dataset, run, attempt, working_on)
             if settings and isinstance(error, StoreUnreachable):
                 # We have already waited for the store.
                 lake = Lake.connect(settings, retry_more=False)
             secrets = known_secrets()
-            kept = logs.keep(secrets.value(log), spool, lake.store if lake else None)
+            kept = error_logs.keep(secrets.value(log), spool, lake.store if lake else None)
             kind, message = type(error).__name__, secrets.text(str(error))
             remedy = "" if isinstance(error, MedallionError) else f"\n{UNEXPECTED}"
             logger.error(f"The error log is {kept}\n{kind}: {message}{remedy}")
@@ -198,7 +198,7 @@ def _attempt(variables: Mapping[str, Any]) -> int:
 def _deliver(spool: Path, lake: Lake) -> None:
     """Deliver the error logs that wait; if the store does not accept them, the run continues."""
     try:
-        logs.deliver(spool, lake.store)
+        error_logs.deliver(spool, lake.store)
     except StoreError as error:
         logger.warning(f"The error logs in {spool} are not delivered yet. {error}")
 

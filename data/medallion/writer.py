@@ -17,15 +17,15 @@ from typing_extensions import Self
 
 from .context import FlowContext, Summary
 from .errors import DatasetTaken
-from .lake import upkeep
+from .lake import maintenance
 from .lake.datasets import Dataset
 from .lake.errors import LakeError, ManifestTooNew, ObjectMissing, StoreError, VersionTaken
+from .lake.lake import Lake
 from .lake.lease import Lease
 from .lake.manifest import Copy, Manifest, Source, StoredObject, code_version
 from .lake.records import CONTENT_TYPE
 from .lake.runs import new_run, now
-from .lake.store import Listed
-from .lake.versions import Lake
+from .lake.store import ObjectInfo
 
 logger = logging.getLogger(__name__)
 
@@ -65,7 +65,7 @@ class Writer:
     # here before. A removal of what it wrote then may still be under way.
     writer_id: str
     lease: Lease
-    stored: Mapping[str, Listed]  # the dataset's objects, listed before the first write
+    stored: Mapping[str, ObjectInfo]  # the dataset's objects, listed before the first write
     previous: Manifest | None  # None if there is none, or it cannot be read
     number: int  # of the version to publish
     started: float = field(default_factory=time.monotonic)
@@ -184,7 +184,7 @@ class Writer:
         """
         before = [self.previous.published_at] if self.previous else []
         log = self.lake.log(self.dataset)
-        oldest = upkeep.oldest_entry(log, self.stored, self.previous, self.number, is_over)
+        oldest = maintenance.oldest_entry(log, self.stored, self.previous, self.number, is_over)
         own = {"published_at": max([datetime.now(timezone.utc), *before]), "oldest": oldest}
         self.may_be_published = True
         content = log.append(manifest.model_copy(update=own))
@@ -198,8 +198,8 @@ class Writer:
             if was != copy or not self.is_whole(copy.as_stored):
                 with suppress(ObjectMissing):  # another run has published meanwhile
                     self.lake.store.copy(self.dataset.layer, copy.object.key, copy.key)
-        upkeep.remove_unneeded(log, self.stored, self.published)
-        upkeep.look_at(log, self.stored, self.published)
+        maintenance.remove_unneeded(log, self.stored, self.published)
+        maintenance.reread_some(log, self.stored, self.published)
         return self.published
 
     def withdraw(self) -> None:

@@ -16,7 +16,7 @@ from typing_extensions import Self
 from compose.trigger import ENDED, MageApi
 from data.medallion import project
 from data.medallion.host.envfile import read_envfile
-from data.medallion.lake.versions import Lake
+from data.medallion.lake.lake import Lake
 from data.medallion.settings import LakeSettings
 from sandbox import default_flow
 from tests.programs import free_port

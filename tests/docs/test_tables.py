@@ -18,9 +18,9 @@ from benchmarks import report, results
 from data.breweries.flow import FLOW
 from data.medallion import __version__, rules
 from data.medallion.dictionary import dictionary
-from data.medallion.lake import lease, logs
+from data.medallion.lake import error_logs, lease
+from data.medallion.lake.maintenance import LONGEST_LOG, REREAD
 from data.medallion.lake.manifest import MANIFEST_VERSION, Manifest
-from data.medallion.lake.upkeep import LONGEST_LOG, LOOKED_AT
 from data.medallion.layers.bronze import READ_AGAIN
 from data.medallion.layers.silver.cleaner import Rejected
 from data.medallion.table import ARROW
@@ -74,7 +74,7 @@ def test_every_column_is_told(section, path):
 
 
 def test_the_error_log_is_told_field_by_field():
-    log = logs.describe(ValueError(), FLOW.name, FLOW.silver, "run", 1, {})
+    log = error_logs.describe(ValueError(), FLOW.name, FLOW.silver, "run", 1, {})
     rows = table(LAKE.section("Logs, leases, scratch"))
     assert [name for row in rows for name in named(row[0])] == list(log)
 
@@ -100,7 +100,7 @@ def test_every_rule_of_drift_is_told():
 
 def test_the_limits_of_a_log_are_those_of_the_code():
     text = " ".join(page("docs/reliability.md").text.split())
-    assert f"up to {READ_AGAIN >> 20} MiB in all) and {LOOKED_AT} older entries" in text
+    assert f"up to {READ_AGAIN >> 20} MiB in all) and {REREAD} older entries" in text
     assert f"when there are more than {LONGEST_LOG}," in LAKE.text
 
 

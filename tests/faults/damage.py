@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from data.breweries.flow import FLOW
 from data.medallion.lake.datasets import LOGS
 from data.medallion.lake.errors import LakeError, ManifestMissing
-from data.medallion.lake.versions import Lake
+from data.medallion.lake.lake import Lake
 from data.medallion.layers.bronze import snapshots_of
 from data.medallion.layers.silver.plan import content_of
 from tests.conftest import raw_get

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from data.medallion.lake.datasets import LAYERS
-from data.medallion.lake.versions import Lake
+from data.medallion.lake.lake import Lake
 from data.medallion.settings import LakeSettings
 
 

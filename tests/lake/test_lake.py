@@ -11,7 +11,7 @@ import pytest
 from data.breweries.flow import FLOW
 from data.medallion.errors import SecretBlanked, SettingError
 from data.medallion.host.console import show_messages
-from data.medallion.lake import logs
+from data.medallion.lake import error_logs
 from data.medallion.lake.errors import (
     ManifestMissing,
     ManifestTooNew,
@@ -103,16 +103,16 @@ def test_any_error_of_a_step_is_logged_with_its_attempt_and_without_secrets(worl
 def spooled(world, run, layer="silver"):
     """An error log that waits in the spool, and its file."""
     dataset = {"silver": FLOW.silver, "gold": FLOW.gold[0]}[layer]
-    log = logs.describe(ValueError("x"), FLOW.name, dataset, run, 1, {})
-    file = Path(logs.keep(log, world.folder / "spool", None))
+    log = error_logs.describe(ValueError("x"), FLOW.name, dataset, run, 1, {})
+    file = Path(error_logs.keep(log, world.folder / "spool", None))
     assert file == world.folder / "spool" / layer / f"{run}-{dataset.block}.json"
     return log, file
 
 
 def test_spooled_logs_are_delivered_once(world):
     log, _ = spooled(world, "r")
-    assert logs.deliver(world.folder / "spool", world.lake.store) == 1
-    assert logs.deliver(world.folder / "spool", world.lake.store) == 0
+    assert error_logs.deliver(world.folder / "spool", world.lake.store) == 1
+    assert error_logs.deliver(world.folder / "spool", world.lake.store) == 0
     assert world.logs("silver") == {"logs/r-transform_breweries.json": json.loads(json.dumps(log))}
 
 
@@ -125,7 +125,7 @@ def test_two_runs_may_deliver_the_same_spool(world, monkeypatch):
         second.unlink(missing_ok=True)
 
     monkeypatch.setattr(world.lake.store, "put", put_and_lose_the_second)
-    assert logs.deliver(world.folder / "spool", world.lake.store) == 2
+    assert error_logs.deliver(world.folder / "spool", world.lake.store) == 2
 
 
 def test_a_spool_that_cannot_be_written_hides_no_error(world):
@@ -149,7 +149,7 @@ def test_a_spool_of_another_user_is_told_and_survived(world, monkeypatch, capsys
     target = {"read": (Path, "read_bytes"), "list": (Path, "iterdir"), "remove": (os, "access")}
     monkeypatch.setattr(*target[what], refuse)
     show_messages("stdout")
-    assert logs.deliver(world.folder / "spool", world.lake.store) == 1
+    assert error_logs.deliver(world.folder / "spool", world.lake.store) == 1
     assert not ours.exists()
     assert f"{theirs.parent}" in (said := capsys.readouterr().out)
     assert "(Permission denied); give it to this user, or remove it" in said

@@ -20,9 +20,9 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from data.medallion.context import FlowContext
 from data.medallion.lake.errors import ManifestMissing, VersionTaken
 from data.medallion.lake.folder import FolderStore
+from data.medallion.lake.lake import Lake
 from data.medallion.lake.manifest import Manifest, Source, StoredObject
 from data.medallion.lake.runs import new_run
-from data.medallion.lake.versions import Lake
 from data.medallion.layers.silver.plan import content_of
 from data.medallion.writer import Provenance, Writer
 from tests.stations import STATIONS

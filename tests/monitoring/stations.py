@@ -8,9 +8,9 @@ from dataclasses import replace
 from data.breweries.flow import FLOW
 from data.medallion.flow import Blocks, Chart
 from data.medallion.lake.datasets import Dataset
+from data.medallion.lake.lake import Lake
 from data.medallion.lake.manifest import Check, Manifest, StoredObject, sealed
 from data.medallion.lake.runs import now
-from data.medallion.lake.versions import Lake
 from monitoring import __main__
 from tests import reports
 

@@ -16,7 +16,7 @@ import requests
 from data.breweries.flow import FLOW
 from data.medallion.lake.batches import in_threads
 from data.medallion.lake.datasets import LAYERS, LOGS
-from data.medallion.lake.versions import Lake
+from data.medallion.lake.lake import Lake
 from data.medallion.settings import LakeSettings
 from tests.faults.runs import through_blocks
 from tests.monitoring.seen import log_of, next_second

@@ -10,8 +10,8 @@ import pytest
 from data.breweries.flow import FLOW
 from data.medallion.errors import SettingError
 from data.medallion.lake.errors import StoreUnreachable
+from data.medallion.lake.lake import Lake
 from data.medallion.lake.manifest import Copy, StoredObject, sealed
-from data.medallion.lake.versions import Lake
 from data.medallion.report import publishing
 from data.medallion.report.facts import gather
 from data.medallion.settings import LakeSettings

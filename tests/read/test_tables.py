@@ -100,7 +100,7 @@ def test_what_cannot_be_is_told_in_a_sentence(past, call, kind, says):
 
 
 def test_a_store_that_is_down_or_not_told_of(past, monkeypatch):
-    monkeypatch.setattr(s3, "TRIES", 0)
+    monkeypatch.setattr(s3, "RETRIES", 0)
     monkeypatch.setenv("MINIO_ENDPOINT", "127.0.0.1:9")
     with pytest.raises(StoreUnreachable, match="check MINIO_ENDPOINT"):
         read.table(SILVER)

@@ -19,7 +19,7 @@ from data.medallion.lake.errors import (
     StoreBusy,
     StoreTokenRefused,
 )
-from data.medallion.lake.versions import Lake
+from data.medallion.lake.lake import Lake
 from data.medallion.settings import LakeSettings
 from monitoring import look
 from sandbox.store import embedded_store

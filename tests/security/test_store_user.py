@@ -11,7 +11,7 @@ from data.breweries.flow import FLOW
 from data.medallion import read
 from data.medallion.lake.datasets import LAYERS
 from data.medallion.lake.errors import StoreRefused
-from data.medallion.lake.versions import Lake
+from data.medallion.lake.lake import Lake
 from data.medallion.settings import LakeSettings
 
 

@@ -12,7 +12,7 @@ from cryptography.x509.oid import NameOID
 
 from data.breweries.flow import FLOW
 from data.medallion.lake.errors import KeysUnavailable, StoreUnreachable
-from data.medallion.lake.versions import Lake
+from data.medallion.lake.lake import Lake
 from data.medallion.settings import LakeSettings
 from data.medallion.source.api import Api
 from data.medallion.source.auth import ClientCredentials

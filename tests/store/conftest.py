@@ -2,8 +2,8 @@
 
 import pytest
 
-from data.medallion.lake import tries
-from data.medallion.lake.versions import Lake
+from data.medallion.lake import retries
+from data.medallion.lake.lake import Lake
 from data.medallion.settings import LakeSettings
 from tests.faults.proxy import StoreProxy
 
@@ -17,5 +17,5 @@ def proxy(site, store):
 
 @pytest.fixture
 def lake(site, proxy):
-    site.patch.setattr(tries, "LONGEST_BACKOFF_SECONDS", 0.1)
+    site.patch.setattr(retries, "LONGEST_BACKOFF_SECONDS", 0.1)
     return Lake.connect(LakeSettings.load())

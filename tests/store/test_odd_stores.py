@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 
 from data.breweries.flow import FLOW
-from data.medallion.lake import errors, logs
+from data.medallion.lake import error_logs, errors
 from data.medallion.lake.lease import hold
 from data.medallion.lake.manifest import StoredObject
+from data.medallion.lake.retries import BUSY_RETRIES, RETRIES
 from data.medallion.lake.s3 import LARGEST_SINGLE_PUT
-from data.medallion.lake.tries import BUSY_TRIES, TRIES
 from tests.answers import Answer
 from tests.faults.proxy import Refusal
 from tests.faults.runs import through_blocks
@@ -129,10 +129,10 @@ def test_a_store_that_ignores_conditions_is_named(proxy, lake):
 
 
 @pytest.mark.parametrize("body", [INTERNAL.body, b""])
-@pytest.mark.parametrize("times", [TRIES - 1, TRIES])
+@pytest.mark.parametrize("times", [RETRIES - 1, RETRIES])
 def test_a_conflict_is_tried_again_a_few_times(proxy, lake, body, times):
     met = proxy.answer(Answer(body, 409, XML), CREATE, times)
-    assert ASK["create"](lake.store, None) == (times < TRIES)
+    assert ASK["create"](lake.store, None) == (times < RETRIES)
     assert len(met) == times
 
 
@@ -174,7 +174,7 @@ def test_a_page_in_answer_to_every_request_is_told_at_once(world, proxy, page, r
     assert len(met) < 20
 
 
-@pytest.mark.parametrize(("fault", "requests"), [(INTERNAL, BUSY_TRIES + 1), ("cut", TRIES)])
+@pytest.mark.parametrize(("fault", "requests"), [(INTERNAL, BUSY_RETRIES + 1), ("cut", RETRIES)])
 def test_an_object_that_the_store_cannot_read_is_named(proxy, lake, fault, requests):
     bad, good = (StoredObject.of(f"data/{name}", 0, CONTENT) for name in ("bad", "good"))
     for entry in (bad, good):
@@ -216,8 +216,8 @@ def test_what_the_store_did_not_keep_is_never_published(world, proxy):
 
 @pytest.mark.parametrize(("status", "code"), [(507, "XMinioStorageFull"), (403, "QuotaExceeded")])
 def test_an_error_log_that_finds_no_room_stops_no_run(world, proxy, status, code):
-    log = logs.describe(ValueError("x"), FLOW.name, FLOW.silver, world.earlier_run, 1, {})
-    logs.keep(log, world.folder / "spool" / FLOW.name, None)
+    log = error_logs.describe(ValueError("x"), FLOW.name, FLOW.silver, world.earlier_run, 1, {})
+    error_logs.keep(log, world.folder / "spool" / FLOW.name, None)
     met = proxy.answer(Refusal(status, code, "Full"), "^PUT /[a-z]+/logs/")
     through_blocks(FLOW.datasets)
     assert met

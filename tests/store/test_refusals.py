@@ -18,7 +18,7 @@ from data.medallion.lake.errors import (
     StoreRefused,
     StoreRegionDiffers,
 )
-from data.medallion.lake.versions import Lake
+from data.medallion.lake.lake import Lake
 from data.medallion.settings import LakeSettings
 from tests.answers import Answer
 from tests.faults.proxy import A_MINUTE, SLOW_DOWN, Refusal

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from .datasets import Layer
 from .errors import ObjectMissing
-from .store import BINARY, CHUNK, Listed
+from .store import BINARY, CHUNK, ObjectInfo
 
 
 class FolderStore:
@@ -28,14 +28,14 @@ class FolderStore:
     def __init__(self, folder: Path) -> None:
         self.endpoint = str(folder)
         self._folder = folder
-        self._objects: dict[tuple[Layer, str], tuple[Path, Listed]] = {}
+        self._objects: dict[tuple[Layer, str], tuple[Path, ObjectInfo]] = {}
         self._numbers = count()
         self._lock = threading.Lock()
 
     def create_bucket(self, layer: Layer) -> None:
         pass
 
-    def listed(self, layer: Layer, prefix: str) -> dict[str, Listed]:
+    def listed(self, layer: Layer, prefix: str) -> dict[str, ObjectInfo]:
         with self._lock:
             every = [(key, one) for (of, key), (_, one) in self._objects.items() if of == layer]
         return {key: one for key, one in sorted(every) if key.startswith(prefix)}
@@ -78,5 +78,5 @@ class FolderStore:
         with self._lock:
             if not replace and (layer, key) in self._objects:
                 return False
-            self._objects[layer, key] = path, Listed(path.stat().st_size, time.time())
+            self._objects[layer, key] = path, ObjectInfo(path.stat().st_size, time.time())
         return True

@@ -28,11 +28,11 @@ from ..host.network import trusting
 from ..host.workspace import workspace
 from ..settings import LakeSettings
 from . import errors
+from .credentials import keys_of
 from .datasets import Layer
-from .keys import keys_of
 from .refusals import reason_of, refusal
-from .store import BINARY, CHUNK, Listed
-from .tries import BUSY_TRIES, TRIES, tries, tries_if
+from .retries import BUSY_RETRIES, RETRIES, retries, retries_if
+from .store import BINARY, CHUNK, ObjectInfo
 
 CONNECT_SECONDS = 5.0
 KEYS_TIMEOUT = urllib3.Timeout(connect=2.0, read=10.0)  # seconds; where a role's keys come from
@@ -58,17 +58,17 @@ class S3Store:
         self.endpoint = settings.endpoint
         self.connections = settings.store_connections
         self._settings = settings
-        self._keys = keys_of(settings, _http(settings, KEYS_TIMEOUT, tries(1, 2)))
+        self._keys = keys_of(settings, _http(settings, KEYS_TIMEOUT, retries(1, 2)))
         connect = min(CONNECT_SECONDS, settings.store_timeout)
         timeout = urllib3.Timeout(connect=connect, read=settings.store_timeout)
-        retries = tries(TRIES, BUSY_TRIES) if retry_more else tries(1, 1)
+        policy = retries(RETRIES, BUSY_RETRIES) if retry_more else retries(1, 1)
         try:
             self._client = Minio(
                 settings.endpoint,
                 credentials=self._keys,
                 secure=settings.secure,
                 region=settings.region or None,  # without one, the client asks for each bucket's
-                http_client=_http(settings, timeout, retries),
+                http_client=_http(settings, timeout, policy),
             )
         except ValueError as error:
             raise SettingError("MINIO_ENDPOINT", f"is not usable: {error}") from None
@@ -89,8 +89,8 @@ class S3Store:
                 if error.code not in {"BucketAlreadyOwnedByYou", "BucketAlreadyExists"}:
                     raise
 
-    def listed(self, layer: Layer, prefix: str) -> dict[str, Listed]:
-        action, token, found = f"list {layer}/{prefix}", "", dict[str, Listed]()
+    def listed(self, layer: Layer, prefix: str) -> dict[str, ObjectInfo]:
+        action, token, found = f"list {layer}/{prefix}", "", dict[str, ObjectInfo]()
         while True:
             # Without a delimiter, because some stores list an empty prefix for a while. Not by
             # minio-py, which takes an error page for an empty list, and one form of time alone.
@@ -106,7 +106,7 @@ class S3Store:
                 if not (key := decoded(_text(one, "Key"))).endswith("/"):
                     size, modified = _text(one, "Size"), _seconds(_text(one, "LastModified"))
                     etag = _text(one, "ETag").strip('"')
-                    found[key] = Listed(int(size) if size.isdecimal() else 0, modified, etag)
+                    found[key] = ObjectInfo(int(size) if size.isdecimal() else 0, modified, etag)
             if _text(page, "IsTruncated").lower() != "true":
                 return dict(sorted(found.items()))
             before, token = token, _text(page, "NextContinuationToken")
@@ -124,7 +124,7 @@ class S3Store:
     ) -> Iterator[bytes]:
         name = f"{layer}/{key}"
         with self._asking(f"read {name}", missing=name):
-            for attempt in tries_if(_CUT, waits=False):
+            for attempt in retries_if(_CUT, waits=False):
                 with attempt:
                     if start == end:
                         return
@@ -151,7 +151,7 @@ class S3Store:
             try:
                 # While another write of the same name is under way, AWS says to try again.
                 conflict = retry_if_exception(lambda error: _status(error) == 409)
-                for attempt in tries_if(conflict, waits=True):
+                for attempt in retries_if(conflict, waits=True):
                     with attempt:
                         self._put(layer, key, content, headers)
             except MinioException as error:

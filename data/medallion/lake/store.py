@@ -18,7 +18,7 @@ BINARY = "application/octet-stream"
 
 
 @dataclass(frozen=True)
-class Listed:
+class ObjectInfo:
     """An object in a listing."""
 
     bytes: int
@@ -39,7 +39,7 @@ class Store(Protocol):
     def create_bucket(self, layer: Layer) -> None:
         """Create the layer's bucket, private, unless it exists."""
 
-    def listed(self, layer: Layer, prefix: str) -> dict[str, Listed]:
+    def listed(self, layer: Layer, prefix: str) -> dict[str, ObjectInfo]:
         """The objects under a prefix, by key, sorted."""
 
     def get(self, layer: Layer, key: str) -> bytes | None:

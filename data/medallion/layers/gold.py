@@ -12,8 +12,8 @@ from ..flow import Aggregate, Flow
 from ..lake import parquet
 from ..lake.batches import grouped
 from ..lake.datasets import Dataset
+from ..lake.lake import Lake
 from ..lake.manifest import Check, Manifest
-from ..lake.versions import Lake
 from ..report.publishing import keep_page, with_page
 from ..step import Step
 from ..table import Table, declared

@@ -19,8 +19,8 @@ from typing import Any
 
 import pyarrow as pa
 
+from ..lake.lake import Lake
 from ..lake.manifest import Manifest
-from ..lake.versions import Lake
 from ..settings import LakeSettings
 from . import past, tables
 from .past import ListedVersion, MadeByOtherCode, Moment, Past, version_at

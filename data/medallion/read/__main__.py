@@ -18,7 +18,7 @@ from ..errors import MedallionError
 from ..flow import Flow
 from ..host.command import run, say
 from ..host.console import show_messages
-from ..lake.versions import Lake
+from ..lake.lake import Lake
 from ..project import load, load_all
 from ..settings import LakeSettings, known_secrets
 from .errors import Refused

@@ -16,9 +16,9 @@ from ..host.workspace import workspace
 from ..lake.batches import in_threads
 from ..lake.datasets import DATA, LAYERS, OBJECTS, SCRATCH, Dataset
 from ..lake.errors import LakeError, ManifestMissing, StoreError
+from ..lake.lake import Lake
 from ..lake.lease import renewed
 from ..lake.manifest import Manifest
-from ..lake.versions import Lake
 from ..settings import LakeSettings
 from ..stages import STAGES
 from ..work.engine import Machine

@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 
 from ..dictionary import columns_of, dictionary
 from ..flow import Flow
-from ..lake.versions import Lake
+from ..lake.lake import Lake
 from .errors import DatasetUnknown, Refused
 from .past import Moment, Past
 

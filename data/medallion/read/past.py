@@ -23,9 +23,9 @@ from ..host.workspace import workspace
 from ..lake.datasets import Dataset
 from ..lake.errors import VersionLost
 from ..lake.folder import FolderStore
+from ..lake.lake import Lake
 from ..lake.manifest import Changes, Manifest, Snapshot, code_version
 from ..lake.runs import RUN, new_run
-from ..lake.versions import Lake
 from ..layers.bronze import snapshots_of
 from ..layers.silver.plan import content_of
 from ..settings import LakeSettings, Settings

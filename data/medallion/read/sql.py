@@ -25,7 +25,7 @@ from ..dictionary import columns_of
 from ..flow import Flow
 from ..host.command import say
 from ..host.workspace import workspace
-from ..lake.versions import Lake
+from ..lake.lake import Lake
 from .errors import Refused
 from .past import Moment, Past
 

@@ -14,10 +14,10 @@ from ..flow import Flow
 from ..lake import parquet
 from ..lake.datasets import Dataset
 from ..lake.errors import ObjectDiffers, ObjectMissing
+from ..lake.lake import Lake
 from ..lake.manifest import Manifest
 from ..lake.partitions import Partitioning
 from ..lake.records import record_texts, rejected_records
-from ..lake.versions import Lake
 from ..layers.silver.compare import read_located
 from ..project import load_all
 from ..table import Column, declared

@@ -13,11 +13,11 @@ from pydantic import BaseModel, ValidationError
 from ..flow import Flow
 from ..lake.batches import in_threads
 from ..lake.datasets import LAYERS, LOGS, Layer
+from ..lake.error_logs import LARGEST, newest
 from ..lake.errors import BucketMissing, LakeError, ObjectMissing, ObjectUnreadable
-from ..lake.logs import LARGEST, newest
+from ..lake.lake import Lake
 from ..lake.manifest import Changes, Manifest, Snapshot, StoredObject, first_problem
 from ..lake.records import rejected_records
-from ..lake.versions import Lake
 
 EXAMPLES = 3  # rejects shown per reason
 R = TypeVar("R")

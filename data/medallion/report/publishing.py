@@ -9,8 +9,8 @@ from pathlib import Path
 
 from ..flow import Flow
 from ..host.workspace import write_whole
+from ..lake.lake import Lake
 from ..lake.manifest import Manifest
-from ..lake.versions import Lake
 from ..settings import LakeSettings, known_secrets
 from ..step import Step
 from .facts import Facts, gather

@@ -15,9 +15,9 @@ from ..host.console import progress
 from ..host.workspace import workspace
 from ..lake.datasets import SCRATCH
 from ..lake.errors import StoreError
+from ..lake.lake import Lake
 from ..lake.manifest import code_version
 from ..lake.runs import began, now
-from ..lake.versions import Lake
 from ..settings import LakeSettings
 from .errors import ClusterEmpty, ClusterUnreachable, ThreadsRefused, WorkerDiffers, WorkersFailed
 from .shuffle import Folder, Prefix, TaskContext

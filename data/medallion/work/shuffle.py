@@ -17,7 +17,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from ..lake.batches import in_threads
-from ..lake.versions import Lake
+from ..lake.lake import Lake
 
 TASK_BYTES = 48 << 20  # Arrow bytes that one task holds, about; it bounds the memory of a run
 

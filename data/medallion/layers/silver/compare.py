@@ -15,9 +15,9 @@ from ...lake import parquet
 from ...lake.batches import grouped
 from ...lake.datasets import Dataset
 from ...lake.errors import LakeError, StoreError
+from ...lake.lake import Lake
 from ...lake.manifest import Changes, Manifest, StoredObject
 from ...lake.partitions import Partitioning
-from ...lake.versions import Lake
 from ...step import Step
 from ...table import texts_of
 from ...work.regrouping import by_key, few_buckets

@@ -17,9 +17,9 @@ import pyarrow.compute as pc
 
 from ...lake import parquet
 from ...lake.batches import grouped, in_threads
+from ...lake.lake import Lake
 from ...lake.manifest import Profile, StoredObject
 from ...lake.partitions import Partition
-from ...lake.versions import Lake
 from ...table import POSITION, Table, declared, texts_of
 from ...work.engine import Engine, Task
 from ...work.regrouping import by_key

@@ -9,15 +9,15 @@ from contextlib import suppress
 from .errors import LakeError, ManifestMissing, StoreError
 from .manifest import Head, Manifest, sealed
 from .records import CONTENT_TYPE
-from .store import Listed
+from .store import ObjectInfo
 from .version_log import VersionLog
 
 logger = logging.getLogger(__name__)
 
 LONGEST_LOG = 400  # entries of more than a year of daily runs; one listing shows them
-LOOKED_AT, LOOKED_AT_BYTES = 16, 16 << 20  # older entries that a run reads again, in turns
+REREAD, REREAD_BYTES = 16, 16 << 20  # older entries that a run reads again, in turns
 
-Stored = Mapping[str, Listed]
+Stored = Mapping[str, ObjectInfo]
 """The objects of a dataset, listed before the publish."""
 
 
@@ -53,12 +53,12 @@ def remove_unneeded(log: VersionLog, stored: Stored, version: Manifest) -> None:
     log.store.remove(dataset.layer, gone)
 
 
-def look_at(log: VersionLog, stored: Stored, version: Manifest) -> None:
+def reread_some(log: VersionLog, stored: Stored, version: Manifest) -> None:
     """Read some of the older entries again, in turns, and tell of those that are lost."""
     dataset, older, size = log.dataset, range(version.oldest, version.version), 0
-    turn = version.version * LOOKED_AT % max(len(older), 1)
-    for number in [*older[turn:], *older[:turn]][:LOOKED_AT]:
-        if size > LOOKED_AT_BYTES:
+    turn = version.version * REREAD % max(len(older), 1)
+    for number in [*older[turn:], *older[:turn]][:REREAD]:
+        if size > REREAD_BYTES:
             break
         key, lost = dataset.entry(number), f"what version {number} of {dataset.path} was is lost"
         if listed := stored.get(key):

@@ -18,14 +18,14 @@ from .datasets import LAYERS, LOGS, Dataset, Layer
 from .errors import StoreError
 from .records import CONTENT_TYPE
 from .runs import now
-from .store import Listed, Store
+from .store import ObjectInfo, Store
 
 logger = logging.getLogger(__name__)
 
 LARGEST = 1 << 20  # bytes; a larger error log is listed, but not read
 
 
-def newest(logs: Mapping[str, Listed]) -> str:
+def newest(logs: Mapping[str, ObjectInfo]) -> str:
     """The key of the newest log, by the store's clock; "" if there is none."""
     return max(logs, key=lambda key: (logs[key].modified, key), default="")
 
