@@ -26,8 +26,9 @@ from data.medallion.lake.manifest import MANIFEST_VERSION, sealed
 from data.medallion.lake.s3 import S3Store
 from data.medallion.read.__main__ import main
 from data.medallion.read.errors import (
+    ColumnUnknown,
     DatasetUnknown,
-    Refused,
+    ValueOfOtherType,
 )
 from tests.read.conftest import UNUSABLE, named, publish
 
@@ -90,8 +91,8 @@ def test_rejects_and_changes_are_read_like_tables(past):
     [
         (lambda: read.table("silver/brewery"), DatasetUnknown, "choose one of bronze/breweries, "),
         (lambda: read.table("gold/visualizations"), DatasetUnknown, "choose one of bronze"),
-        (lambda: read.table(SILVER, ["nome"]), Refused, "no column 'nome'; choose some of"),
-        (lambda: read.table(SILVER, where={"id": 5}), Refused, "of its type, string"),
+        (lambda: read.table(SILVER, ["nome"]), ColumnUnknown, "no column 'nome'; choose some of"),
+        (lambda: read.table(SILVER, where={"id": 5}), ValueOfOtherType, "of its type, string"),
     ],
 )
 def test_what_cannot_be_is_told_in_a_sentence(past, call, kind, says):

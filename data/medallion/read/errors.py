@@ -24,6 +24,20 @@ class DatasetUnknown(ReadError):
     says = "There is no {dataset!r} to read; choose one of {known}."
 
 
+class ColumnUnknown(ReadError):
+    dataset: str
+    column: str
+    known: list[str]
+    says = "{dataset} has no column {column!r}; choose some of {known}."
+
+
+class ValueOfOtherType(ReadError):
+    column: str
+    type: str
+    problem: str
+    says = "{column} cannot be compared with that ({problem}); give values of its type, {type}."
+
+
 class TimeUnclear(ReadError):
     moment: str
     says = (

@@ -21,7 +21,7 @@ from ..lake.records import record_texts, rejected_records
 from ..layers.silver.compare import read_located
 from ..project import load_all
 from ..table import Column, declared
-from .errors import DatasetUnknown, Refused
+from .errors import ColumnUnknown, DatasetUnknown, ValueOfOtherType
 
 BATCH = 5_000  # records to hold as Python objects at a time
 
@@ -53,8 +53,7 @@ def rows(
     names = schema.names if columns is None else list(columns)
     for name in (*names, *where):
         if name not in schema.names:
-            known = ", ".join(schema.names)
-            raise Refused(f"{dataset.path} has no column {name!r}; choose some of {known}")
+            raise ColumnUnknown(dataset.path, name, schema.names)
     wanted = {}
     for name, value in where.items():
         many = isinstance(value, (list, tuple, set, frozenset))
@@ -62,8 +61,7 @@ def rows(
         try:
             wanted[name] = pa.array(list(value) if many else [value], of)
         except (pa.ArrowException, TypeError, ValueError) as error:
-            problem = f"{name} cannot be compared with that ({error})"
-            raise Refused(f"{problem}; give values of its type, {of}") from None
+            raise ValueOfOtherType(name, str(of), str(error)) from None
     read = pa.schema([(f.name, f.type) for f in schema if f.name in {*names, *where}])
 
     def table(version: Manifest) -> pa.Table:
