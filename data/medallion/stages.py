@@ -82,6 +82,7 @@ class Stage:
                     for writer in step.writers:
                         writer.end()
 
+        show_messages("stdout")
         if self.datasets(flow):
             return self._logged(flow, variables, upstream, work)
         block = getattr(flow.blocks, self.name) or self.name
@@ -97,6 +98,7 @@ class Stage:
             for dataset in self.datasets(flow):
                 self.verify(context, dataset)
 
+        show_messages("stdout")
         if self.datasets(flow):
             self._logged(flow, variables, upstream, work, "-check")
 
@@ -160,7 +162,6 @@ class Stage:
         No secret may leave this process with an error: not in the log, not in the output, and not
         in the error itself, because Mage prints and stores it.
         """
-        show_messages("stdout")
         run = (upstream or {}).get("run") or new_run()
         settings = lake = None
         spool = spool_folder() / flow.name
