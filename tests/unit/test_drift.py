@@ -8,11 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from data.medallion.lake.manifest import Changes, Profile
 from data.medallion.layers.silver.cleaner import Cleaner
 from data.medallion.layers.silver.drift import (
-    Changes,
     Outcome,
-    Profile,
     Seen,
     fields_of,
     find_drifts,

@@ -7,10 +7,12 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pyarrow import json as arrow_json
 
 from data.medallion.lake.records import Lines
 from data.medallion.layers.silver import reading
 from data.medallion.layers.silver.cleaner import Cleaner
+from data.medallion.layers.silver.record_batches import ArrowBatch, PythonBatch
 from data.medallion.table import Column, Table, unchanged
 from tests.cleaning import clean
 from tests.stations import RECORD, TABLE
@@ -47,7 +49,7 @@ def test_an_odd_record_is_read_as_it_is_and_the_others_by_arrow(odd, place):
     texts[place] = odd
     clean(CLEANER, texts)
     blocks = list(reading.read_batches(Lines.joined(texts), TABLE, set()))
-    by_arrow = sum(len(b.numbers) for b in blocks if isinstance(b, reading.ArrowBatch))
+    by_arrow = sum(len(b.numbers) for b in blocks if isinstance(b, ArrowBatch))
     # A few beside it are not worth a call of Arrow.
     assert by_arrow >= 40 - 2 * reading.FEW
     assert sorted(np.concatenate([b.numbers for b in blocks])) == list(range(40))
@@ -108,16 +110,16 @@ def test_what_is_declared_otherwise_is_read_as_one_by_one(table, received):
 
 def test_many_odd_records_are_left_to_themselves_after_a_few_calls(monkeypatch):
     calls = []
-    read_json = reading.arrow_json.read_json
+    read_json = arrow_json.read_json
 
     def counting(*args, **kwargs):
         calls.append(args)
         return read_json(*args, **kwargs)
 
-    monkeypatch.setattr(reading.arrow_json, "read_json", counting)
+    monkeypatch.setattr(arrow_json, "read_json", counting)
     texts = [b'{"number":1,"name":%d}' % number for number in range(5_000)]
     (block,) = reading.read_batches(Lines.joined(texts), TABLE, set())
-    assert isinstance(block, reading.PythonBatch)
+    assert isinstance(block, PythonBatch)
     assert len(calls) < 20
 
 

@@ -54,7 +54,7 @@ def bring_together(folder, sides, each=10):
     scratch = Counting(Folder(folder))
     engine = Here(TaskContext(None, scratch))
     rows = sum(map(len, sides))
-    buckets = regrouping.few_buckets(rows * 40, regrouping.TASK_BYTES)
+    buckets = regrouping.few_buckets(rows * 40, vars(regrouping)["TASK_BYTES"])
     pieces = []
     for number, keys in enumerate(sides):
         side = []

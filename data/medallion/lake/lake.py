@@ -91,7 +91,7 @@ class Lake:
         return None
 
     def read_current(self, dataset: Dataset, read: Callable[[Manifest], R]) -> R:
-        """Read a version, again if a newer one replaces it; LakeError if it is damaged."""
+        """Read a version, again if a newer one replaces it; LakeError if it is not whole."""
         version = self.version(dataset)
         while True:
             try:

@@ -122,6 +122,9 @@ def _of_version(version: Manifest, source: Manifest | None, under_way: bool) -> 
     counted = version.rows_out + version.rows_rejected + version.rows_duplicate
     if counted != version.rows_in and version.layer != "gold":
         yield f"{counted:,} rows are accounted for of {version.rows_in:,}. {AGAIN}"
+    for one in version.checks:
+        if not one.held:
+            yield f"the check {one.name} found {one.found:,} and not {one.expected:,}. {AGAIN}"
     if source and source.snapshot == version.snapshot and source.rows_out != version.rows_in:
         made = f"it was made from {version.rows_in:,} rows, and {source.layer} has"
         yield f"{made} {source.rows_out:,}. {AGAIN}"

@@ -63,7 +63,11 @@ class Client(ExitStack):
     """Sends requests to an API within the limits of the settings; methods raise `FatalApiError`."""
 
     def __init__(self, api: Dialect, settings: FlowSettings) -> None:
-        from pyrate_limiter import Duration, Limiter, Rate  # readers import this module only
+        from pyrate_limiter import (  # readers import this module, and send nothing
+            Duration,
+            Limiter,
+            Rate,
+        )
 
         super().__init__()
         self._api = api

@@ -24,7 +24,7 @@ from ...work.regrouping import by_key, few_buckets
 from ...work.shuffle import Segment, ShuffleFile, TaskContext, buckets_of, gather, scatter
 from ..errors import CheckFailed
 from .changes import Comparison, compare_rows, join_comparisons, to_json
-from .plan import READ_AT_ONCE, Plan, content_of
+from .plan import READ_AT_ONCE, Plan, content_of, folder_of
 from .write import Written
 
 
@@ -133,7 +133,7 @@ def count_keys(context: TaskContext, schema: pa.Schema, segments: Sequence[Segme
 
 def partitions_in(entries: Sequence[StoredObject]) -> int:
     """The number of partitions of some objects."""
-    return len({entry.key.rpartition("/")[0] for entry in entries})
+    return len({*map(folder_of, entries)})
 
 
 def _scattered(

@@ -61,7 +61,12 @@ class Plan:
 
 def content_of(entry: StoredObject) -> tuple[str, str]:
     """What is in a silver object, whoever wrote it: its folder and its hash."""
-    return entry.key.rpartition("/")[0], entry.sha256
+    return folder_of(entry), entry.sha256
+
+
+def folder_of(entry: StoredObject) -> str:
+    """The folder of a silver object, as of `Plan.folder`: each partition has one."""
+    return entry.key.rpartition("/")[0]
 
 
 def files_for(rows: int) -> int:

@@ -37,7 +37,7 @@ from ...work.shuffle import (
 )
 from . import drift
 from .clean import CleanedRange
-from .plan import ROWS_PER_FILE, Plan, bucket_of, content_of, files_for
+from .plan import ROWS_PER_FILE, Plan, bucket_of, content_of, files_for, folder_of
 
 File = tuple[StoredObject, bytes, pa.Table]
 """A silver file: its object, its content and its rows."""
@@ -81,7 +81,7 @@ def write_rows(
     rows.subtract({partition: len(positions) for partition, positions in duplicates.items()})
     before_in: dict[str, list[StoredObject]] = defaultdict(list)
     for entry in before or ():
-        before_in[entry.key.rpartition("/")[0]].append(entry)
+        before_in[folder_of(entry)].append(entry)
     none = np.empty(0, np.int64)
     tasks = []
     for number, work in enumerate(_planned(engine, plan, ranges, rows)):
