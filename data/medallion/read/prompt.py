@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import re
 import select
@@ -13,7 +12,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from prompt_toolkit import PromptSession
-from prompt_toolkit.application import get_app
+from prompt_toolkit.application import Application, get_app
 from prompt_toolkit.completion import WordCompleter
 from prompt_toolkit.filters import Condition
 from prompt_toolkit.history import FileHistory, History, InMemoryHistory
@@ -24,7 +23,7 @@ from prompt_toolkit.lexers import PygmentsLexer
 from pygments.lexers.sql import SqlLexer
 
 from ..errors import MedallionError
-from ..host.command import Interrupted, say
+from ..host.command import Interrupted, say, when_ended
 from ..settings import known_secrets
 
 HELP = r"""A statement may take several lines; a semicolon ends it. The tables are those of .tables.
@@ -61,15 +60,13 @@ def talk(answer: Callable[[str], None], words: Callable[[], list[str]]) -> None:
         multiline=Condition(lambda: not _is_whole(get_app().current_buffer.text)),
         prompt_continuation="  ... ",
     )
-    # Else it logs a traceback if a signal comes while it loads the history.
-    logging.getLogger("prompt_toolkit").addHandler(logging.NullHandler())
     print("Views: bronze, silver, rejected, gold. help lists the commands, exit ends.")
     # The keys stay keys all the time: as a signal, Ctrl-C would end the make that started us.
     with suppress(EOFError), session.input.raw_mode():
         while True:
             try:
-                # A signal is then one from elsewhere, and ends the session.
-                text = _sql(session.prompt(handle_sigint=False))
+                with _ending(session.app) as end:
+                    text = _sql(session.prompt(pre_run=end, handle_sigint=False))
                 with _heard(session.input):
                     answer(text)
             except Interrupted:
@@ -78,6 +75,34 @@ def talk(answer: Callable[[str], None], words: Callable[[], list[str]]) -> None:
                 say("Interrupted.")
             except MedallionError as error:
                 say(known_secrets().text(str(error)))
+
+
+@contextmanager
+def _ending(app: Application[str]) -> Iterator[Callable[[], None]]:
+    """Within the context, a signal, which is one from elsewhere, ends the prompt and the session.
+
+    It ends the prompt by its own event loop, since an exception out of the middle of it can be
+    lost. Yields what the prompt does at its start, for a signal that came before.
+    """
+    given: list[int] = []
+
+    def end() -> None:
+        if given and app.future and not app.future.done():
+            app.exit(result="")
+
+    def note(number: int) -> None:
+        given.append(number)
+        if app.loop:
+            app.loop.call_soon_threadsafe(end)
+
+    before = when_ended(note)
+    try:
+        yield end
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        if given:
+            raise Interrupted(given[0])
 
 
 def _sql(typed: str) -> str:
