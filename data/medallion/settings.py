@@ -139,7 +139,7 @@ class LakeSettings(Folders, Trust):
     store_connections: int = _variable("LAKE_STORE_CONNECTIONS", 8, ge=1, le=64)
     store_timeout: float = _variable("LAKE_STORE_TIMEOUT_SECONDS", 60, gt=0)
     lease: float = _variable("LAKE_LEASE_SECONDS", 15, gt=0)
-    lease_wait: float = _variable("LAKE_TURN_LIMIT_SECONDS", 1200, ge=0)
+    lease_wait: float = _variable("LAKE_LEASE_WAIT_SECONDS", 1200, ge=0)
     threads: int = _variable("LAKE_THREADS", 0, ge=0, le=256)
     dask_scheduler: str = _variable("DASK_SCHEDULER_ADDRESS", "")
     report_language: Literal["en", "pt-BR"] = _variable("REPORT_LANGUAGE", "en")

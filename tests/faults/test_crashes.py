@@ -214,7 +214,7 @@ def test_two_runs_at_once_take_turns(shaky, tell, every):
 
 def test_a_run_that_must_not_wait_ends_with_a_sentence(shaky, tell):
     fetched = CRITICAL["publish of bronze"]
-    assert met_at(shaky, fetched, wait=60, LAKE_TURN_LIMIT_SECONDS=0) == (0, 1), shaky.output()
+    assert met_at(shaky, fetched, wait=60, LAKE_LEASE_WAIT_SECONDS=0) == (0, 1), shaky.output()
     (log,) = shaky.world.logs("bronze").values()
     assert log["exception_type"] == "LeaseHeld"
     assert "Run again when it has ended" in log["message"]

@@ -144,12 +144,12 @@ def test_versions_are_listed_and_compared(past, capfd):
     lines = [line.split() for line in told.out.splitlines()[1:]]
     assert [line[0] for line in lines] == ["1", "2", "3"]
     assert [line[3] for line in lines] == past.snapshots
-    assert [line[4:8] for line in lines] == [
-        ["62", "60", "0", "0"],
-        ["61", "0", "1", "1"],
-        ["58", "1", "3", "1"],
+    assert [line[4:10] for line in lines] == [
+        ["62", "60", "0", "0", "0", "0"],
+        ["61", "0", "1", "0", "0", "1"],
+        ["58", "1", "3", "0", "0", "1"],
     ]
-    assert [line[8:] for line in lines] == [[], [], ["current"]]
+    assert [line[10:] for line in lines] == [[], [], ["current"]]
     period = ("changes", "--start", past.snapshots[0], "--end", past.snapshots[1])
     _, told = asked(capfd, *period, "--format", "json")
     assert json.loads(told.out)["counts"]["removed"] == 1

@@ -143,7 +143,7 @@ class LeaseHeld(MedallionError):
     waited: float
     says = (
         "Run {holder} is writing {dataset}, and did not end in {waited:g} s; nothing was "
-        "published. Run again when it has ended, or raise LAKE_TURN_LIMIT_SECONDS."
+        "published. Run again when it has ended, or raise LAKE_LEASE_WAIT_SECONDS."
     )
 
 

@@ -91,14 +91,16 @@ def _versions(lake: Lake, flow: Flow, chosen: argparse.Namespace) -> None:
         listed = [asdict(one) for one in versions(lake, flow)]
         print(json.dumps(listed, default=str, indent=1))
         return
-    counts = ("records", "added", "removed", "changed")
-    print(f"{'version':>7}  {'published (UTC)':20}{'run':24}" + "".join(f"{c:>10}" for c in counts))
+    counts = ("records", "added", "removed", "moved", "recategorized", "changed")
+    wide = {name: max(10, len(name) + 2) for name in counts}
+    heads = "".join(f"{name:>{width}}" for name, width in wide.items())
+    print(f"{'version':>7}  {'published (UTC)':20}{'run':24}{heads}")
     before = 0
     for one in versions(lake, flow):
         for number in range(before + 1 if before else one.version, one.version):
             print(f"{number:>7}  lost: its log entry was damaged")
         before = one.version
-        numbers = "".join(f"{getattr(one, name):>10,}" for name in counts)
+        numbers = "".join(f"{getattr(one, name):>{width},}" for name, width in wide.items())
         notes = [word for word in ("replay", "current") if getattr(one, word)]
         moment = f"{one.published_at:%Y-%m-%d %H:%M:%S}"
         print(f"{one.version:>7}  {moment:20}{one.run:24}{numbers}  {', '.join(notes)}".rstrip())

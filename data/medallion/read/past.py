@@ -41,7 +41,7 @@ Moment = str | date
 
 @dataclass(frozen=True)
 class ListedVersion:
-    """One publish of silver, and its changes since the version before. Counts are of rows."""
+    """One publish of silver, and its changes since the version before, as in its change report."""
 
     version: int
     published_at: datetime
@@ -50,7 +50,9 @@ class ListedVersion:
     records: int  # that it was made from
     added: int
     removed: int
-    changed: int  # rows that moved, or have another value in any column
+    moved: int
+    recategorized: int
+    changed: int
     replay: bool
     current: bool
 
@@ -65,14 +67,11 @@ def versions(lake: Lake, flow: Flow) -> Iterator[ListedVersion]:
     for _, version in lake.log(flow.silver).entries() if newest else ():
         if version is None or newest is None:
             continue
-        counts = version.changes or Changes()
         same = ("version", "published_at", "run", "snapshot", "replay")
         yield ListedVersion(
             **{name: getattr(version, name) for name in same},
+            **(version.changes or Changes()).model_dump(exclude={"partitions"}),
             records=version.rows_in,
-            added=counts.added,
-            removed=counts.removed,
-            changed=counts.moved + counts.recategorized + counts.changed,
             current=version.version == newest.version,
         )
 
