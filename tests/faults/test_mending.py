@@ -24,9 +24,7 @@ def flipped(content: bytes) -> bytes:
 
 
 WAYS: dict[str, Callable[[bytes], bytes | None]] = {
-    "a byte flipped": lambda c: (
-        c[: len(c) // 2] + bytes([c[len(c) // 2] ^ 1]) + c[len(c) // 2 + 1 :]
-    ),
+    "a byte flipped": flipped,
     "cut": lambda content: content[: len(content) // 2],
     "emptied": lambda content: b"",
     "removed": lambda content: None,

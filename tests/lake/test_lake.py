@@ -22,9 +22,6 @@ from data.medallion.stages import GOLD, SILVER
 from data.medallion.step import Step
 from tests.conftest import raw_get
 
-CONTENT = b"0123456789" * 100_000
-ENTRY = StoredObject.of("data/x.bin", 10, CONTENT)
-
 
 @pytest.mark.usefixtures("filled")
 def test_any_other_byte_of_an_entry_is_seen(world):

@@ -41,7 +41,7 @@ def test_it_fits_and_loads_nothing(page, file, language, width):
     page.set_viewport_size({"width": width, "height": 900})
     page.goto(address)
     assert page.evaluate("document.documentElement.scrollWidth") == width
-    shown = [page.locator(f".way.{shape}").is_visible() for shape in ("tall", "wide")]
+    shown = [page.locator(f".row-flow.{shape}").is_visible() for shape in ("tall", "wide")]
     assert shown == [width < 720, width > 720]
     assert page.locator(".narrow").is_visible() == (width < 720)
     page.locator("details").evaluate_all("all => all.forEach(one => one.open = true)")

@@ -70,8 +70,8 @@ class _Crawler:
             differences = tally.differences(after)
             if not differences and before == after:
                 return Crawl(tally.records, tally.checks(after))
-            told = {"fetched": before.records, "reported": after.records}
-            differences = differences or {"total before and after": told}
+            totals = {"fetched": before.records, "reported": after.records}
+            differences = differences or {"total before and after": totals}
             if (tally.ids, before) == (met, after):
                 remedy = CONSTANT.format(repeated=tally.repeated or "none")
             met, before = tally.ids, after
