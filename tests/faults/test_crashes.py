@@ -17,7 +17,7 @@ import pytest
 from data.breweries.flow import FLOW
 from data.medallion.layers.silver.plan import content_of
 from sandbox import ROOT
-from tests.faults.conftest import LEASE_SECONDS
+from tests.faults.conftest import BUSY_LEASE_SECONDS, LEASE_SECONDS
 from tests.faults.proxy import StoreProxy
 from tests.programs import running
 
@@ -182,7 +182,7 @@ def met_at(shaky, chosen, wait, **settings):
         return ""
 
     shaky.proxy.before = hold
-    first = shaky.start()
+    first = shaky.start(**settings)
     if not came_to(held, first):
         return ()
     shaky.change()
@@ -199,10 +199,10 @@ def test_two_runs_at_once_take_turns(shaky, tell, every):
     chance, times = random.Random(5), 15 if every else 1
 
     def both(_):
-        first = shaky.start()
+        first = shaky.start(LAKE_LEASE_SECONDS=BUSY_LEASE_SECONDS)
         time.sleep(chance.uniform(0, 1.2))
         shaky.change()
-        second = shaky.start()
+        second = shaky.start(LAKE_LEASE_SECONDS=BUSY_LEASE_SECONDS)
         for process in (first, second):
             process.join(60)
         assert (first.exitcode, second.exitcode) == (0, 0), shaky.output()
@@ -214,7 +214,9 @@ def test_two_runs_at_once_take_turns(shaky, tell, every):
 
 def test_a_run_that_must_not_wait_ends_with_a_sentence(shaky, tell):
     fetched = CRITICAL["publish of bronze"]
-    assert met_at(shaky, fetched, wait=60, LAKE_LEASE_WAIT_SECONDS=0) == (0, 1), shaky.output()
+    settings = {"LAKE_LEASE_WAIT_SECONDS": 0, "LAKE_LEASE_SECONDS": BUSY_LEASE_SECONDS}
+    ends = met_at(shaky, fetched, wait=60, **settings)
+    assert ends == (0, 1), shaky.output()
     (log,) = shaky.world.logs("bronze").values()
     assert log["exception_type"] == "LeaseHeld"
     assert "Run again when it has ended" in log["message"]

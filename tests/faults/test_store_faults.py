@@ -8,6 +8,7 @@ import pytest
 
 from data.breweries.flow import FLOW
 from tests.answers import Answer
+from tests.faults.conftest import BUSY_LEASE_SECONDS
 from tests.faults.damage import error_logs
 from tests.faults.proxy import A_MINUTE, SLOW_DOWN, Refusal
 
@@ -68,7 +69,7 @@ def test_a_store_that_asks_for_a_minute_costs_none(shaky, tell):
             return ""
 
         shaky.proxy.before = answer
-        process = shaky.start(LAKE_LEASE_SECONDS=15)
+        process = shaky.start(LAKE_LEASE_SECONDS=BUSY_LEASE_SECONDS)
         process.join(30)
         return process.exitcode == 0 and len(refused) == 3
 

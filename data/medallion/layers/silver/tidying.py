@@ -11,11 +11,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 NO_BREAK_SPACE_MISREAD = "\u00c2\u00a0"  # a no-break space in UTF-8, read as Latin-1
+READ_AS = {"latin-1", "sloppy-windows-1252"}  # ftfy's names
 FOLLOWING = bytes(range(0x80, 0xC0)).decode("cp1252", "ignore")  # of a letter's further bytes
 MISREAD = f"[\u00c2-\u00fe][\u0080-\u009f{FOLLOWING}]"
 """A letter of several bytes in UTF-8, read as Latin-1 or Windows-1252; or two right letters. Up to
 the last letter of both, so that a text that is no longer misread when it is lower case stays."""
-INVISIBLE = "[\u00ad\u200b\u2060\ufeff]"  # soft hyphen, zero-width space, word joiner, BOM
+INVISIBLE = "[\u200b\u2060\ufeff]"  # zero-width space, word joiner, byte order mark
+SOFT_HYPHEN = "(^|[^\u00c3-\u00df\u0080-\u009f])\u00ad+"
+"""Not one that may be half of a letter that is misread, such as that of `Ã\xad`, an `í`."""
 NOT_A_PLAIN_SPACE = r"[\p{Z}\x00-\x1f\x7f]"
 CONTROL = "[\u0080-\u009f]"  # or half of a letter that is misread
 SPACE, TILDE = np.uint8(ord(" ")), np.uint8(ord("~"))  # first and last printable ASCII character
@@ -58,6 +61,7 @@ def _tidy(texts: pa.Array) -> pa.Array:
     """Text in NFC, trimmed, with plain spaces and no invisible characters; null if empty."""
     texts = pc.replace_substring(_mended(texts), NO_BREAK_SPACE_MISREAD, " ")
     texts = pc.replace_substring_regex(texts, INVISIBLE, "")
+    texts = pc.replace_substring_regex(texts, SOFT_HYPHEN, r"\1")
     texts = pc.replace_substring_regex(texts, NOT_A_PLAIN_SPACE, " ")
     # What cannot be mended is left as received: a space for each control would be half of it.
     plain = pc.replace_substring_regex(texts, CONTROL, " ")
@@ -73,7 +77,7 @@ def _mended(texts: pa.Array) -> pa.Array:
     damaged = pc.match_substring_regex(texts, MISREAD)
     if not damaged.true_count:
         return texts
-    from ftfy import TextFixerConfig, fix_encoding  # only few data need it
+    from ftfy import TextFixerConfig, apply_plan, fix_encoding_and_explain  # few data need it
 
     # It leaves a text that makes sense as it is, such as `CAFÉ®`. It mends whole texts only.
     config = TextFixerConfig(
@@ -84,6 +88,11 @@ def _mended(texts: pa.Array) -> pa.Array:
         fix_c1_controls=False,
     )
     received = texts.filter(damaged)
-    mended = pa.array([fix_encoding(text, config) for text in received.to_pylist()], pa.string())
+    plans = [fix_encoding_and_explain(text, config).explanation for text in received.to_pylist()]
+    # One step of encoding and one of decoding: ftfy would go on, and take an "ÓßÄ" that it has
+    # mended for one letter that a Macintosh misread.
+    once: list[list[tuple[str, str]]]
+    once = [[*p[:2]] if p and p[0].parameter in READ_AS else [] for p in plans]
+    mended = pa.array(map(apply_plan, received.to_pylist(), once), pa.string())
     mended = pc.if_else(pc.match_substring_regex(mended, MISREAD), received, mended)
     return pc.replace_with_mask(texts, damaged, mended)
