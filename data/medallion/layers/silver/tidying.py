@@ -17,7 +17,7 @@ MISREAD = f"[\u00c2-\u00fe][\u0080-\u009f{FOLLOWING}]"
 """A letter of several bytes in UTF-8, read as Latin-1 or Windows-1252; or two right letters. Up to
 the last letter of both, so that a text that is no longer misread when it is lower case stays."""
 INVISIBLE = "[\u200b\u2060\ufeff]"  # zero-width space, word joiner, byte order mark
-SOFT_HYPHEN = "(^|[^\u00c3-\u00df\u0080-\u009f])\u00ad+"
+SOFT_HYPHEN = "(^|[^\u00c3-\u00df])\u00ad+"
 """Not one that may be half of a letter that is misread, such as that of `Ã\xad`, an `í`."""
 NOT_A_PLAIN_SPACE = r"[\p{Z}\x00-\x1f\x7f]"
 CONTROL = "[\u0080-\u009f]"  # or half of a letter that is misread
