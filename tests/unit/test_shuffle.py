@@ -7,7 +7,7 @@ from itertools import pairwise
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from data.medallion.lake.batches import grouped
@@ -174,6 +174,7 @@ def test_a_partition_has_one_bucket(partitions, buckets):
 
 
 @given(st.lists(st.one_of(st.text(), st.integers(), st.text("ab", min_size=7, max_size=40))))
+@example(["", "\x01"])
 def test_values_have_one_hash_if_and_only_if_their_texts_are_equal(values):
     texts = list(map(str, values))
     found = hashes(pa.array(["", *texts]).slice(1)).tolist()

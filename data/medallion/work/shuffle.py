@@ -159,7 +159,7 @@ def _hashes(texts: pa.StringArray) -> Hashes:
     # The word of eight bytes that begins at each byte.
     words: Hashes = np.ndarray(len(letters) - 7, "<u8", letters, strides=(1,))
     at, left, rows = edges[:-1], np.diff(edges), np.arange(len(texts))
-    found = left.astype(np.uint64)
+    found = left.astype(np.uint64) * MULTIPLIER  # so large that no first byte undoes it
     while len(rows):
         mixed = (found[rows] ^ (words[at] & MASKS[np.minimum(left, 8)])) * MULTIPLIER
         found[rows] = mixed ^ (mixed >> np.uint64(32))
