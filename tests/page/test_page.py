@@ -87,6 +87,7 @@ def test_both_triggers_are_listed_and_neither_has_started_a_run(owner, server):
 def test_a_run_started_from_the_page_is_seen_to_complete_and_its_logs_show_every_block(
     owner, server
 ):
+    server.wait_until_idle()
     owner.run_once()
     (run,) = wait_for(lambda: server.mage.runs("breweries"))
     owner.wait_for_done(int(run["id"]))
@@ -120,6 +121,7 @@ def test_the_keys_of_the_store_are_nowhere_in_the_page(owner, server, api):
     owner.page.on("response", keep)
     api.faults = Faults(rate_limit=0, error_rate=1)
     before = {run["id"] for run in server.mage.runs("breweries")}
+    server.wait_until_idle()
     owner.run_once()
     (number,) = wait_for(lambda: {run["id"] for run in server.mage.runs("breweries")} - before)
     wait_for(lambda: server.mage.run(number)["status"] == "failed")

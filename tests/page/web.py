@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -33,6 +34,12 @@ class Web:
     """What Mage says."""
     folder: Path
     """Where Mage keeps its data, and what was printed."""
+
+    def wait_until_idle(self) -> None:
+        """Wait until Mage's pool of workers has ended: it overlooks a job that comes meanwhile."""
+        # The pool says 0 at its start too.
+        sizes = re.compile(r"Worker pool size: (\d+)")
+        wait_for(lambda: sizes.findall(self.log.read_text())[1:][-1:] == ["0"])
 
 
 @contextmanager
