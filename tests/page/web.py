@@ -36,10 +36,15 @@ class Web:
     """Where Mage keeps its data, and what was printed."""
 
     def wait_until_idle(self) -> None:
-        """Wait until Mage's pool of workers has ended: it overlooks a job that comes meanwhile."""
-        # The pool says 0 at its start too.
-        sizes = re.compile(r"Worker pool size: (\d+)")
-        wait_for(lambda: sizes.findall(self.log.read_text())[1:][-1:] == ["0"])
+        """Wait until Mage's pool of workers ends: a job that comes just then is overlooked."""
+
+        def ended() -> bool:
+            text = self.log.read_text()
+            looks = re.findall(r"\[Process (\d+)\] Worker pool size: (\d+)", text)
+            # At its first look, a pool has no worker either.
+            return len(looks) > 1 and looks[-1] == (looks[-2][0], "0")
+
+        wait_for(ended)
 
 
 @contextmanager

@@ -246,7 +246,7 @@ def test_a_number_comes_from_the_first_of_its_fields_that_it_can_read():
         ({"place": {}}, None),
         ({"place": None}, None),
         ({"place": "Town"}, None),
-        ({"place": [{"city": "ObjectInfo"}]}, None),
+        ({"place": [{"city": "Listed"}]}, None),
         ({}, None),
     ],
 )

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from data.medallion.layers.silver.tidying import MISREAD, tidied
 
 RIGHT = ["CAFÉ®", "SÃO PAULO", "«IRMû", "Château d'Â", "NESCAFÉ™", "Ørsted", "â", "東京"]
+RIGHT += ["CAFÉ\u2019S BAR", "CAFÉ\u2013BAR", "BIÈRE\u2019S"]
 WORDS = st.from_regex(r"[A-Za-zÀ-ÖØ-öø-ÿ '\u2019\u2013]{1,20}", fullmatch=True).map(str.strip)
 
 
@@ -34,6 +35,7 @@ def test_a_text_damaged_once_is_mended(text, encoding):
     assert silver(damaged(text, encoding), None) == [text, None]
 
 
+# A word such as "Î\u2013" may be right or misread; nobody can tell.
 @given(WORDS.filter(lambda text: text and not re.search(MISREAD, text)))
 @example("í\u2013")
 @example("ÓßÄ")

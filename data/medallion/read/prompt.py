@@ -79,10 +79,10 @@ def talk(answer: Callable[[str], None], words: Callable[[], list[str]]) -> None:
 
 @contextmanager
 def _ending(app: Application[str]) -> Iterator[Callable[[], None]]:
-    """Within the context, a signal, which is one from elsewhere, ends the prompt and the session.
+    """Within the context, a signal ends the prompt, and then raises `Interrupted`.
 
-    It ends the prompt by its own event loop, since an exception out of the middle of it can be
-    lost. Yields what the prompt does at its start, for a signal that came before.
+    The prompt ends by its own event loop, where an exception can be lost. Yields what the prompt
+    must do at its start, for a signal that came before it.
     """
     given: list[int] = []
 

@@ -18,7 +18,7 @@ MISREAD = f"[\u00c2-\u00fe][\u0080-\u009f{FOLLOWING}]"
 the last letter of both, so that a text that is no longer misread when it is lower case stays."""
 INVISIBLE = "[\u200b\u2060\ufeff]"  # zero-width space, word joiner, byte order mark
 SOFT_HYPHEN = "(^|[^\u00c3-\u00df])\u00ad+"
-"""Not one that may be half of a letter that is misread, such as that of `Ã\xad`, an `í`."""
+"""With the letter before it. After these, it may be half of a misread letter: `Ã\xad` is an `í`."""
 NOT_A_PLAIN_SPACE = r"[\p{Z}\x00-\x1f\x7f]"
 CONTROL = "[\u0080-\u009f]"  # or half of a letter that is misread
 SPACE, TILDE = np.uint8(ord(" ")), np.uint8(ord("~"))  # first and last printable ASCII character
@@ -89,8 +89,7 @@ def _mended(texts: pa.Array) -> pa.Array:
     )
     received = texts.filter(damaged)
     plans = [fix_encoding_and_explain(text, config).explanation for text in received.to_pylist()]
-    # One step of encoding and one of decoding: ftfy would go on, and take an "ÓßÄ" that it has
-    # mended for one letter that a Macintosh misread.
+    # Once: ftfy can go on, and makes one letter of an "ÓßÄ" that it has just mended.
     once: list[list[tuple[str, str]]]
     once = [[*p[:2]] if p and p[0].parameter in READ_AS else [] for p in plans]
     mended = pa.array(map(apply_plan, received.to_pylist(), once), pa.string())
