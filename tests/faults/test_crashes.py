@@ -158,8 +158,8 @@ def stopped_at(shaky, chosen, moment):
 def test_a_slow_operation_of_one_run_while_another_wants_to_publish(shaky, tell, every):
     def held(chosen):
         if ends := met_at(shaky, chosen, wait=4):
-            # One whose lease was held up may be taken for dead.
-            assert ends in [(0, 0), (1, 0)], shaky.output()
+            # One whose lease was held up may be taken for dead; a busy machine holds up both.
+            assert sorted(ends) in [[0, 0], [0, 1]], shaky.output()
         return ends
 
     times = shaky.rounds(operations(every, 10, *CRITICAL), held)
