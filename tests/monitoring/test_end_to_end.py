@@ -219,7 +219,7 @@ class OfZabbix:
 
     def see_what_is_late(self, stage: Stage, records: Any) -> None:
         told = stage.messages.told
-        # Longer than the interval of 15 s: a store that is gone is known before what follows from it.
+        # Longer than an interval: a store that is gone is known before what follows from it.
         tight = {"STALE.TURNS": "0", "GRACE": "20s", "BEHIND": "20s", "REJECTED": "-1"}
         lake = self.asked.host("Lake")
         for name, value in tight.items():
