@@ -1,17 +1,26 @@
 """Cleaning as tests ask for it: each time by Arrow, twice, and one by one, which must agree."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from unittest.mock import patch
 
 import pyarrow as pa
+from hypothesis import strategies as st
 
 from data.medallion.lake.records import Lines
 from data.medallion.layers.silver import reading
 from data.medallion.layers.silver.cleaner import Cleaner, Rejected
 from data.medallion.layers.silver.drift import Seen
 from data.medallion.table import POSITION
+
+json_values = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner),
+    max_leaves=8,
+)
 
 
 def clean(

@@ -65,16 +65,9 @@ TABLE = Table(
     shown=("name", "kind"),
 )
 
-HEIGHTS = Aggregate(
-    "kind_heights",
-    keys=("kind", "open"),
-    measures=(
-        count("stations"),
-        Measure("mean_height", "mean", "height"),
-        Measure("lowest", "min", "height"),
-    ),
-)
-YEARS = Aggregate("stations_opened", keys=("country", "year"), measures=(count("stations"),))
+MEAN, LOWEST = Measure("mean_height", "mean", "height"), Measure("lowest", "min", "height")
+HEIGHTS = Aggregate("kind_heights", ("kind", "open"), (count("stations"), MEAN, LOWEST))
+YEARS = Aggregate("stations_opened", ("country", "year"), (count("stations"),))
 
 STATIONS = Flow(
     name="stations",
@@ -98,3 +91,8 @@ RECORD = {
     "country": "Norway",
 }
 """A record that has all, and all as it should be."""
+
+
+def some(*numbers: int) -> list[dict[str, Any]]:
+    """Such records of those numbers."""
+    return [{**RECORD, "number": number} for number in numbers]

@@ -15,7 +15,7 @@ from data.medallion.source.errors import CrawlIncomplete
 from data.medallion.stages import BRONZE
 from data.medallion.table import Column, record_hash
 from tests.flow_tests import chain_of, tests_of
-from tests.stations import RECORD, STATIONS, InMemory
+from tests.stations import RECORD, STATIONS, InMemory, some
 
 TestStations = tests_of(STATIONS, in_project=False)
 
@@ -31,10 +31,6 @@ BUOYS = replace(
 def chain(store, tmp_path, monkeypatch):
     with chain_of(STATIONS, store, tmp_path, monkeypatch) as chain:
         yield chain
-
-
-def some(*numbers):
-    return [{**RECORD, "number": number} for number in numbers]
 
 
 @pytest.mark.server
