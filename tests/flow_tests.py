@@ -1,7 +1,5 @@
 """What holds for every flow, as a class of tests: `TestBreweries = tests_of(FLOW)`."""
 
-from __future__ import annotations
-
 import json
 from collections import Counter
 from collections.abc import Iterator

@@ -3,8 +3,6 @@
 It redirects `.../moved?ADDRESS` to that address.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import contextmanager
 

@@ -1,7 +1,5 @@
 """One test's empty lake, for what needs neither an API nor a flow."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """What a lake may tell of a small dataset, made by hand, for tests of its page."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timezone

@@ -1,7 +1,5 @@
 """A small dataset of the machinery's own tests: it has one column of each kind, and no API."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator, Sequence
 from typing import Any

@@ -1,7 +1,5 @@
 """One test's lake and Open Brewery DB, and the pipeline on them through real Mage."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass

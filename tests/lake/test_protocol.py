@@ -5,8 +5,6 @@ There are no leases, since no promise depends on them. Runs die with a request u
 arrives later; every request may come again, at any time.
 """
 
-from __future__ import annotations
-
 import tempfile
 import threading
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """One lake that real runs have made, for all tests that only read it."""
 
-from __future__ import annotations
-
 import os
 import re
 from contextlib import contextmanager

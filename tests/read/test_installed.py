@@ -1,7 +1,5 @@
 """The readers, installed alone: the package in an environment of its own, outside of the clone."""
 
-from __future__ import annotations
-
 import os
 import re
 import subprocess

@@ -1,7 +1,5 @@
 """Versions of any moment: what was published then, and nothing else."""
 
-from __future__ import annotations
-
 import json
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date, datetime, timedelta, timezone

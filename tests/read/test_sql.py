@@ -1,7 +1,5 @@
 """`make sql` and its kin, by the command that they call."""
 
-from __future__ import annotations
-
 import csv
 import io
 import json

@@ -1,7 +1,5 @@
 """`read.table` and its kin: whole, typed, checked, and by a user that only reads."""
 
-from __future__ import annotations
-
 import json
 import threading
 from concurrent.futures import ThreadPoolExecutor

@@ -1,7 +1,5 @@
 """A few records in each other form of a body, of a request and of a login."""
 
-from __future__ import annotations
-
 import csv
 import gzip
 import io

@@ -1,7 +1,5 @@
 """Six public APIs, as they answered in November 2026, with data of their own."""
 
-from __future__ import annotations
-
 import base64
 import json
 import random

@@ -1,7 +1,5 @@
 """A source of some shape: how its API answers, its declaration, and what readers must get."""
 
-from __future__ import annotations
-
 import json
 import math
 from collections import defaultdict

@@ -13,7 +13,6 @@ from tests.stations import HEIGHTS, KINDS, STATIONS, TABLE, YEARS, InMemory
 
 
 def test_what_is_declared_well_is_no_problem():
-    STATIONS.check()
     replace(STATIONS, **chart(formats=("svg", "png"))).check()
 
 
@@ -139,13 +138,10 @@ def add_flow(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(str(tmp_path))
 
     def add(folder, name="", more="{}", blocks="", text=""):
-        path = root / folder
-        path.mkdir()
-        name = name or folder
+        (root / folder).mkdir()
         blocks = blocks or ", ".join(repr(f"{layer}_{folder}") for layer in "bsg")
-        path.joinpath("flow.py").write_text(
-            text or FLOW.format(name=name, blocks=blocks, more=more)
-        )
+        text = text or FLOW.format(name=name or folder, blocks=blocks, more=more)
+        (root / folder / "flow.py").write_text(text)
 
     return add
 
@@ -225,12 +221,12 @@ def test_the_datasets_of_a_flow_have_its_names():
         ("gold/stations_opened", "data/stations_opened/stations_aggregated.parquet"),
     ]
     drawn = replace(STATIONS, **chart(formats=("svg", "png"))).datasets[-1]
+    folder, page = "data/stations_chart", "data/report/stations.html"
     assert (drawn.path, drawn.object) == (
         "gold/stations_chart",
-        "data/stations_chart/stations_aggregated.svg",
+        f"{folder}/stations_aggregated.svg",
     )
-    page = "data/report/stations.html"
-    assert drawn.sidecars == ("data/stations_chart/stations_aggregated.png", page)
+    assert drawn.sidecars == (f"{folder}/stations_aggregated.png", page)
     assert [d.sidecars for d in STATIONS.gold] == [(page,), ()]
     assert STATIONS.clean is unchanged
 

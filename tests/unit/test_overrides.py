@@ -1,7 +1,5 @@
 """The lock may differ from what packages ask for, by the overrides of pyproject.toml alone."""
 
-from __future__ import annotations
-
 import importlib
 import re
 import sys

@@ -1,7 +1,5 @@
 """What the stack's first container finds out about folders and users, without Docker."""
 
-from __future__ import annotations
-
 import os
 import tempfile
 from pathlib import Path

@@ -14,9 +14,9 @@ from data.medallion.lake.batches import grouped
 from data.medallion.lake.manifest import PartHashes, StoredObject
 from data.medallion.lake.partitions import text_of
 from data.medallion.lake.records import array_lines, lines_within
-from data.medallion.layers.silver.clean import _by_partition, ranges
+from data.medallion.layers.silver.clean import ranges
 from data.medallion.layers.silver.cleaner import Cleaner
-from data.medallion.layers.silver.plan import ROWS_PER_FILE, Plan, bucket_of, files_for
+from data.medallion.layers.silver.plan import ROWS_PER_FILE, Plan, files_for
 from data.medallion.layers.silver.write import superseded
 from data.medallion.table import unchanged
 from data.medallion.work.shuffle import (
@@ -36,9 +36,7 @@ SCHEMA = pa.schema([("id", pa.string()), ("position", pa.int64())])
 
 
 def table_of(pairs):
-    return pa.Table.from_pylist(
-        [dict(zip(SCHEMA.names, pair, strict=True)) for pair in pairs], SCHEMA
-    )
+    return pa.table([[text for text, _ in pairs], [position for _, position in pairs]], SCHEMA)
 
 
 @pytest.fixture(scope="module")
@@ -114,8 +112,6 @@ def test_the_number_of_files_depends_on_the_rows_alone_and_seldom_changes(full, 
 
 
 keys = st.sampled_from([1, 2, 3, -1, 1 << 62]), st.sampled_from(["a", "b", "", "1", "ä"])
-
-
 newest = st.none() | st.integers(-2, 2)
 
 
@@ -149,28 +145,12 @@ def test_of_rows_with_one_key_the_newest_or_the_last_is_kept(tmp_path_factory, k
 
 def keys_piece(folder, plan, received):
     texts = [text_of(partition) for _, partition, _ in received]
-    columns = [
-        pa.array([str(key) for key, *_ in received], pa.string()),
-        pa.array(range(len(received)), pa.int64()),
-        pa.array(texts, pa.string()).dictionary_encode(),
-        *([pa.array([value for *_, value in received], pa.float64())] * bool(plan.table.newest)),
-    ]
+    of_key, places = [str(key) for key, *_ in received], [*range(len(received))]
+    columns = [of_key, places, pa.array(texts, pa.string()).dictionary_encode()]
+    if plan.table.newest:
+        columns.append([value for *_, value in received])
     found = pa.table(columns, plan.keys_schema)
     return scatter(folder, "keys", found, np.zeros(len(found), np.int64), 1)
-
-
-some_partitions = st.tuples(st.sampled_from(["A", "a/b", "\u00e4"]), st.integers(-3, 3))
-
-
-@given(st.lists(some_partitions), st.integers(1, 9))
-def test_a_partition_has_one_bucket(partitions, buckets):
-    rows = pa.Table.from_pylist(
-        [{"number": n, "country": c, "year": y} for n, (c, y) in enumerate(partitions)],
-        TABLE.clean_schema,
-    )
-    plan = Plan(TABLE, Cleaner(TABLE, unchanged), "data/stations/")
-    found = _by_partition(plan.partitions_of(rows), buckets)
-    assert found.tolist() == [bucket_of(p, buckets) for p in partitions]
 
 
 @given(st.lists(st.one_of(st.text(), st.integers(), st.text("ab", min_size=7, max_size=40))))
