@@ -87,11 +87,10 @@ def test_the_volumes_are_handed_over(place):
 
 @pytest.mark.parametrize(("days", "status"), [("30", 0), ("never", 1)])
 def test_nothing_is_handed_over_before_all_is_right(place, monkeypatch, capsys, days, status):
-    for name in prepare.SHORTEST:
-        monkeypatch.setenv(name, "a-long-secret-of-nobody")
-    monkeypatch.setenv("MAGE_UID", str(USER))
-    monkeypatch.setenv("MAGE_GID", str(USER))
-    monkeypatch.setenv("MAGE_RETENTION_DAYS", days)
+    long = dict.fromkeys(prepare.SHORTEST, "a-long-secret-of-nobody")
+    user = {"MAGE_UID": str(USER), "MAGE_GID": str(USER), "MAGE_RETENTION_DAYS": days}
+    for name, value in {**long, **user}.items():
+        monkeypatch.setenv(name, value)
     os.chown(place / "data", USER, USER)
     assert prepare.main() == status
     assert len(capsys.readouterr().err.splitlines()) == status
