@@ -279,8 +279,9 @@ def test_a_403_may_ask_to_wait(asking, headers, waited):
 def test_a_status_means_what_the_api_says(asking):
     meanings = {418: "wait", 503: "refusal", 400: "end", 203: "answer"}
     asked = {status: asking(Answer("x", status), {"statuses": meanings}) for status in meanings}
-    refused(*asked[418], ApiGaveUp)
-    refused(*asked[503], ApiRefused)
+    for status, kind in ((418, ApiGaveUp), (503, ApiRefused)):
+        server, client = asked[status]
+        refused(server, client, kind)
     for status, found in ((400, "no more"), (203, "x")):
         server, client = asked[status]
         assert client.send(Request(server.url), body, after_last="no more") == found
