@@ -121,11 +121,8 @@ class Stored:
 
 def stored(lake: Lake) -> list[Stored]:
     """Every object of a lake."""
-    found = []
-    for layer in LAYERS:
-        for key in lake.store.listed(layer, ""):
-            found.append(Stored(layer, key, raw_get(lake, layer, key)))
-    return found
+    keys = ((layer, key) for layer in LAYERS for key in lake.store.listed(layer, ""))
+    return [Stored(layer, key, raw_get(lake, layer, key)) for layer, key in keys]
 
 
 def restore(lake: Lake, objects: list[Stored]) -> None:
