@@ -1,7 +1,6 @@
 """The page of what a lake holds: its languages, its drawings, and HTML that does nobody harm."""
 
 import re
-from dataclasses import replace
 from datetime import datetime, timezone
 
 import pyarrow as pa
@@ -9,7 +8,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from data.medallion.errors import FlowUnusable
 from data.medallion.layers.silver.drift import cells_of
 from data.medallion.report import pictures
 from data.medallion.report.language import Language
@@ -17,7 +15,6 @@ from data.medallion.report.pictures import draw_map, row_flow
 from data.medallion.rules import RULES
 from data.medallion.settings import LakeSettings
 from tests.reports import BEFORE, EVIL, FLOW, NOTHING, Elements, facts, page_of
-from tests.stations import STATIONS
 
 ENGLISH, PORTUGUESE = (Language.load(name, FLOW) for name in ("en", "pt-BR"))
 ACTIVE = {"script", "link", "iframe", "object", "embed", "base", "form"}
@@ -115,14 +112,6 @@ def test_every_row_with_coordinates_is_on_the_map(cells):
     assert 150 < drawn.height < 1300
     assert 2 <= len(drawn.meridians) <= 14
     assert all(0 <= at <= pictures.MAP_WIDTH for _, at in drawn.meridians)
-
-
-def test_coordinates_are_columns_of_floats():
-    table = replace(STATIONS.table, coordinates=("height", "height"))
-    replace(STATIONS, table=table).check()
-    for names, problem in ((("height", "depth"), "depth"), (("height", "name"), "type text")):
-        with pytest.raises(FlowUnusable, match=problem):
-            replace(STATIONS, table=replace(table, coordinates=names)).check()
 
 
 # The page
