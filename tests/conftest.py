@@ -25,12 +25,12 @@ from data.medallion.lake.lake import Lake
 from data.medallion.lake.runs import RUN
 from data.medallion.settings import LakeSettings
 from sandbox.store import embedded_store
-from tests.forward_proxy import NAMES
 
 if TYPE_CHECKING:
     from tests.lakes import Site
     from tests.world import Stored, World
 
+OF_A_PROXY = "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"
 STORE_SETTINGS = ("MINIO_ENDPOINT", "MINIO_ACCESS_KEY", "MINIO_SECRET_KEY", "MINIO_SECURE")
 
 # A slow machine is no failure: the first example also pays for imports.
@@ -62,7 +62,7 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ["MAGE_DATA_DIR"] = folder.name  # Mage reads it when it is first imported
     # Else each process that a test starts would compile our modules anew.
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
-    for name in NAMES:
+    for name in OF_A_PROXY:
         os.environ.pop(name, None)  # tests speak to this machine; those of proxies set their own
     _hide_settings_of(envfile.DOTENV)
     envfile.DOTENV = Path(folder.name, ".env")
