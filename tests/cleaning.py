@@ -1,6 +1,7 @@
 """Cleaning as tests ask for it: each time by Arrow, twice, and one by one, which must agree."""
 
 from collections.abc import Sequence
+from typing import Any
 from unittest.mock import patch
 
 import pyarrow as pa
@@ -12,15 +13,19 @@ from data.medallion.layers.silver.cleaner import Cleaner, Rejected
 from data.medallion.layers.silver.drift import Seen
 from data.medallion.table import POSITION
 
-json_values = st.recursive(
-    st.none()
-    | st.booleans()
-    | st.integers()
-    | st.floats(allow_nan=False, allow_infinity=False)
-    | st.text(),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner),
-    max_leaves=8,
-)
+numbers = st.integers() | st.floats(allow_nan=False, allow_infinity=False)
+scalars = st.none() | st.booleans() | numbers | st.text()
+
+
+def nesting(base: st.SearchStrategy[Any], leaves: int = 8) -> st.SearchStrategy[Any]:
+    """Those values, and lists and objects of them."""
+    names = st.text(max_size=4)
+    return st.recursive(
+        base, lambda one: st.lists(one, max_size=3) | st.dictionaries(names, one), max_leaves=leaves
+    )
+
+
+json_values = nesting(scalars)
 
 
 def clean(

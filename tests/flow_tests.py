@@ -23,7 +23,7 @@ from data.medallion.layers import gold
 from data.medallion.layers.silver.cleaner import Cleaner
 from data.medallion.stages import BRONZE, GOLD, SILVER
 from data.medallion.table import Column, Table
-from tests.cleaning import clean
+from tests.cleaning import clean, nesting, scalars
 from tests.conftest import raw_get, without_run
 from tests.lakes import site_on
 from tests.stations import InMemory
@@ -35,16 +35,7 @@ EXAMPLES = 8
 """Of a test that runs the whole chain, which takes a second."""
 
 text = st.text(max_size=12)
-anything = st.recursive(
-    st.none()
-    | st.booleans()
-    | st.integers()
-    | st.floats(allow_nan=False, allow_infinity=False)
-    | st.sampled_from(["", " ", "\ud800", "x" * 300])
-    | text,
-    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(text, inner, max_size=2),
-    max_leaves=4,
-)
+anything = nesting(scalars | st.sampled_from(["", " ", "\ud800", "x" * 300]), leaves=4)
 
 
 def tests_of(flow: Flow, in_project: bool = True) -> type:

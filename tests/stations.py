@@ -67,27 +67,14 @@ MEAN, LOWEST = Measure("mean_height", "mean", "height"), Measure("lowest", "min"
 HEIGHTS = Aggregate("kind_heights", ("kind", "open"), (count("stations"), MEAN, LOWEST))
 YEARS = Aggregate("stations_opened", ("country", "year"), (count("stations"),))
 
-STATIONS = Flow(
-    name="stations",
-    package="tests",
-    api=InMemory([]),
-    table=TABLE,
-    aggregates=(HEIGHTS, YEARS),
-    blocks=Blocks("extract_stations", "clean_stations", "count_stations"),
-)
+BLOCKS = Blocks("extract_stations", "clean_stations", "count_stations")
+STATIONS = Flow("stations", "tests", InMemory([]), TABLE, (HEIGHTS, YEARS), BLOCKS)
 
 RECORD = {
-    "number": 7,
-    "name": "North Cape",
-    "kind": "sea",
-    "open": True,
-    "height": 12.5,
-    "opened_at": "1987-06-05T04:03:02Z",
-    "place": {"city": "Longyearbyen"},
-    "owner": "Institute",
-    "phone": "555",
-    "country": "Norway",
-}
+    "number": 7, "name": "North Cape", "kind": "sea", "open": True, "height": 12.5,
+    "opened_at": "1987-06-05T04:03:02Z", "place": {"city": "Longyearbyen"},
+    "owner": "Institute", "phone": "555", "country": "Norway",
+}  # fmt: skip
 """A record that has all, and all as it should be."""
 
 

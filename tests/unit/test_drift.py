@@ -26,12 +26,9 @@ from tests.flow_tests import records_of
 from tests.stations import RECORD, TABLE
 
 COUNTS = {"country": {"Ireland": 70, "Ukraine": 1}, "kind": {"sea": 900, "air": 100}}
-BEFORE = Profile(
-    rows=1000,
-    fields={"number": ("number",), "phone": ("string",), "height": ("number",), "note": ()},
-    values={"number": 1000, "phone": 800, "height": 700, "owner": 9},
-    counts=COUNTS,
-)
+FIELDS = {"number": ("number",), "phone": ("string",), "height": ("number",), "note": ()}
+VALUES = {"number": 1000, "phone": 800, "height": 700, "owner": 9}
+BEFORE = Profile(rows=1000, fields=FIELDS, values=VALUES, counts=COUNTS)
 SEEN = Seen(BEFORE.fields, values=Counter({column.name: 1000 for column in TABLE.columns}))
 UNCHANGED = Changes()
 
@@ -55,25 +52,21 @@ def with_columns(*columns):
 
 
 def fields(**changed):
-    found = {**BEFORE.fields, **changed}
+    found = {**FIELDS, **changed}
     return {name: kinds for name, kinds in found.items() if kinds is not None}
 
 
 @pytest.mark.parametrize(
     ("changed", "expected"),
     [
-        ({}, []),
-        ({"rows": 900}, []),
-        ({"rows": 5000}, []),
+        *(({}, []), ({"rows": 900}, []), ({"rows": 5000}, [])),
         ({"rows": 899}, [("row_fall", "rows")]),
-        (
-            {"counts": {**COUNTS, "country": {"Ireland": 70, "Chad": 2}}},
-            [("value_gone", "Ukraine"), ("new_value", "Chad")],
-        ),
+        ({"counts": {"country": {"Ireland": 70}}}, [("value_gone", "Ukraine")]),
+        ({"counts": {"country": {**COUNTS["country"], "Chad": 2}}}, [("new_value", "Chad")]),
         ({"counts": {**COUNTS, "kind": {"sea": 900, "lunar": 3}}}, [("unknown_value", "lunar")]),
-        ({"values": {**BEFORE.values, "phone": 0}}, [("column_gone", "phone")]),
-        ({"values": {**BEFORE.values, "phone": 1}}, []),
-        ({"values": {**BEFORE.values, "owner": 0}}, []),
+        ({"values": {**VALUES, "phone": 0}}, [("column_gone", "phone")]),
+        ({"values": {**VALUES, "phone": 1}}, []),
+        ({"values": {**VALUES, "owner": 0}}, []),
         ({"fields": fields(phone=None)}, []),
         ({"fields": fields(phone=())}, []),
         ({"fields": fields(note=("string",))}, []),
@@ -132,7 +125,7 @@ def test_values_that_are_lost_are_noted_by_their_rule(before, readable, unreadab
     if readable is None:
         del values["phone"]
     seen = replace(SEEN, unreadable=Counter(phone=unreadable), values=values)
-    after = but(values={**BEFORE.values, "phone": readable or 0})
+    after = but(values={**VALUES, "phone": readable or 0})
     assert drifts(before=before, after=after, seen=seen) == ([(rule, "phone")] if rule else [])
 
 
@@ -157,7 +150,7 @@ def test_each_rule_has_a_sentence_with_its_numbers():
     after = but(
         rows=899,
         fields=fields(height=("string",), depth=("number", "string")),
-        values={**BEFORE.values, "phone": 0},
+        values={**VALUES, "phone": 0},
         counts={"country": {"Ireland": 70, "Chad": 2}, "kind": {"sea": 900, "lunar": 3}},
     )
     lost = {"unreadable": Counter(phone=13), "examples": {"phone": "'1,200.00'"}}

@@ -12,19 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from data.medallion.errors import OwnCodeFailed
+from data.medallion.source import pagination
 from data.medallion.source.api import Api, Total
 from data.medallion.source.client import Client
 from data.medallion.source.errors import ApiGaveUp, ApiLooped
 from data.medallion.source.exchange import Response
-from data.medallion.source.pagination import (
-    Cursor,
-    HeaderLink,
-    JsonLink,
-    Offset,
-    PageNumber,
-    SinglePage,
-    next_link,
-)
+from data.medallion.source.pagination import Cursor, HeaderLink, JsonLink, Offset, PageNumber
 from tests.answers import Answer, serving
 from tests.stations import STATIONS
 
@@ -163,10 +156,8 @@ def test_a_link_that_is_none_is_a_body_that_cannot_be_used():
     ],
 )
 def test_a_link_header_leads_to_the_next_page(link, leads):
-    found = next_link(
-        Response(b"[]", {"Link": link} if link else {}, "http://api.test/v1/stations")
-    )
-    assert found == (leads and f"http://api.test/v1/{leads}")
+    answer = Response(b"[]", {"Link": link} if link else {}, "http://api.test/v1/stations")
+    assert pagination.next_link(answer) == (leads and f"http://api.test/v1/{leads}")
 
 
 # Details and totals
@@ -233,4 +224,4 @@ def test_the_total_may_be_a_whole_body_or_a_header(total, body, headers, path, q
 @pytest.mark.parametrize("told", [-1, 10**18, "many", None, True, [], 1.5])
 def test_a_total_that_cannot_be_is_told(told):
     with pytest.raises(ApiGaveUp, match=r"total|literal"):
-        total_of(Answer(json.dumps({"count": told})), total="count", paging=SinglePage())
+        total_of(Answer(json.dumps({"count": told})), total="count", paging=pagination.SinglePage())
