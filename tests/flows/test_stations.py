@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import replace
+from unittest.mock import Mock
 
 import pytest
 
@@ -19,12 +20,9 @@ from tests.stations import RECORD, STATIONS, InMemory, some
 
 TestStations = tests_of(STATIONS, in_project=False)
 
-BUOYS = replace(
-    STATIONS,
-    name="buoys",
-    aggregates=tuple(replace(a, name=f"buoy_{a.name}") for a in STATIONS.aggregates),
-    blocks=Blocks("extract_buoys", "clean_buoys", "count_buoys"),
-)
+GOLD = tuple(replace(a, name=f"buoy_{a.name}") for a in STATIONS.aggregates)
+BLOCKS = Blocks("extract_buoys", "clean_buoys", "count_buoys")
+BUOYS = replace(STATIONS, name="buoys", aggregates=GOLD, blocks=BLOCKS)
 
 
 @pytest.fixture
@@ -138,16 +136,11 @@ def asked(chain, monkeypatch, capsys):
     ],
 )  # fmt: skip
 def test_only_the_tables_of_a_query_are_read(asked, monkeypatch, flow, query, named, shows):
-    read, rows = [], tables.rows
-
-    def recorded(lake, flow, dataset):
-        read.append(dataset.path)
-        return rows(lake, flow, dataset)
-
-    monkeypatch.setattr(tables, "rows", recorded)
+    rows = Mock(side_effect=tables.rows)
+    monkeypatch.setattr(tables, "rows", rows)
     status, told = asked("sql", flow, "--query", query, "--format", "table")
     assert shows in told and status == ("no" in told.split()), told
-    assert read == named.split()
+    assert [dataset.path for (_, _, dataset), _ in rows.call_args_list] == named.split()
 
 
 @pytest.mark.server

@@ -76,14 +76,12 @@ def test_any_error_of_a_step_is_logged_with_its_attempt_and_without_secrets(worl
         secrets = step.settings.lake.secret_key, step.settings.flow.api_token
         raise RuntimeError(" and ".join(one.get_secret_value() for one in secrets))
 
+    made_from = {"run": world.earlier_run, "rows_out": 3}
     with pytest.raises(SecretBlanked, match=r"^RuntimeError: \*\*\* and \*\*\*$") as caught:
-        replace(SILVER, work=fail).run(
-            FLOW, {"retry": {"attempts": 2}}, {"run": world.earlier_run, "rows_out": 3}
-        )
+        replace(SILVER, work=fail).run(FLOW, {"retry": {"attempts": 2}}, made_from)
     assert caught.value.__cause__ is caught.value.__context__ is None
     log = world.logs("silver")[f"logs/{world.earlier_run}-transform_breweries.json"]
-    assert log["attempt"] == 2
-    assert log["working_on"] == {"run": world.earlier_run, "rows_out": 3}
+    assert (log["attempt"], log["working_on"]) == (2, made_from)
     assert (log["flow"], log["message"]) == ("breweries", "*** and ***")
     assert "RuntimeError: *** and ***" in log["traceback"]
 
