@@ -9,7 +9,6 @@ import pytest
 from data.medallion.errors import DatasetTaken
 from data.medallion.flow import Blocks
 from data.medallion.layers import gold
-from data.medallion.layers.errors import DriftStopped
 from data.medallion.read import __main__ as reader
 from data.medallion.read import tables
 from data.medallion.source.errors import CrawlIncomplete
@@ -66,18 +65,6 @@ def test_records_are_known_by_several_columns_or_by_their_hash(chain):
         manifest = one.manifest(STATIONS.silver)
         assert (manifest.rows_out, manifest.rows_duplicate) == (3, 1)
         assert manifest.checks[0].held
-
-
-@pytest.mark.server
-def test_a_first_run_that_rejects_more_than_the_limit_publishes_no_silver(chain, monkeypatch):
-    monkeypatch.delenv("STATIONS_STOP_ON")
-    bad = [{**record, "opened_at": None} for record in some(*range(60))]
-    with pytest.raises(DriftStopped, match=r"60 of 60 .* 'no year' \(partition"):
-        chain.run(bad)
-    assert not chain.lake.store.listed("silver", "data/")
-    chain.run([*some(*range(60, 600)), *bad])
-    (noted,) = chain.manifest(STATIONS.silver).drift
-    assert (noted.rule, noted.what[:34]) == ("rejected_leap", "60 of 600 records are rejected, mo")
 
 
 @pytest.mark.server

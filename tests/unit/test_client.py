@@ -308,13 +308,6 @@ def test_no_two_requests_have_one_address_and_all_say_no_cache(asking):
     assert {request.headers["Cache-Control"] for request in server.requests} == {"no-cache"}
 
 
-@pytest.mark.parametrize("connections", [1, 3])
-def test_answers_come_in_the_order_of_their_questions(asking, connections):
-    server, client = asking(lambda r: Answer(r.query["n"]), API_CONNECTIONS=connections)
-    found = client.in_order(lambda n: client.send(Request(server.url, {"n": n}), body), range(20))
-    assert list(found) == list(map(str, range(20)))
-
-
 def test_an_error_of_one_request_ends_them_all(asking):
     def answer(request):
         return Answer(status=404 if request.query["n"] == "3" else 200)
