@@ -9,7 +9,6 @@ import signal
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
 from importlib.abc import MetaPathFinder
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -116,9 +115,7 @@ def _refuse_a_store_in_use(settings: dict[str, str]) -> None:
         for layer in LAYERS:
             lake.store.create_bucket(layer)
             if lake.store.listed(layer, ""):
-                pytest.exit(
-                    f"The bucket {layer} of MINIO_ENDPOINT holds data: tests would empty it."
-                )
+                pytest.exit(f"Tests would empty {layer} of MINIO_ENDPOINT, which holds data.")
 
 
 def without_run(key: str) -> str:
@@ -162,24 +159,18 @@ def lasting_world(
     store: dict[str, str], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[World]:
     """A world for all tests of a file."""
-    from tests.world import world_on
+    from tests.world import lasting
 
-    with (
-        pytest.MonkeyPatch.context() as patch,
-        contextmanager(world_on)(store, tmp_path_factory.mktemp("lasting"), patch) as world,
-    ):
+    with lasting(store, tmp_path_factory, "lasting") as world:
         yield world
 
 
 @pytest.fixture(scope="session")
 def first_run(store: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> list[Stored]:
     """Every object of a world in which the pipeline has run once."""
-    from tests.world import stored, world_on
+    from tests.world import lasting, stored
 
-    with (
-        pytest.MonkeyPatch.context() as patch,
-        contextmanager(world_on)(store, tmp_path_factory.mktemp("first"), patch) as world,
-    ):
+    with lasting(store, tmp_path_factory, "first") as world:
         world.run()
         return stored(world.lake)
 

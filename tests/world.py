@@ -110,6 +110,13 @@ def world_on(store: dict[str, str], folder: Path, patch: pytest.MonkeyPatch) -> 
         yield from world_of(site)
 
 
+@contextmanager
+def lasting(store: dict[str, str], folders: pytest.TempPathFactory, name: str) -> Iterator[World]:
+    """A world for more than one test."""
+    with pytest.MonkeyPatch.context() as patch:
+        yield from world_on(store, folders.mktemp(name), patch)
+
+
 @dataclass(frozen=True)
 class Stored:
     """An object. What else a store keeps of it, nobody needs."""

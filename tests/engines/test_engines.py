@@ -22,7 +22,7 @@ from sandbox.faults import Faults
 from tests.conftest import empty
 from tests.faults.runs import through_blocks
 from tests.waiting import wait_for
-from tests.world import breweries, world_on
+from tests.world import breweries, lasting
 
 RECORDS = 1_500
 REPEATED = 7
@@ -66,12 +66,9 @@ def published_anew(world):
 @pytest.fixture(scope="module")
 def expected(store, tmp_path_factory):
     """The same in one task."""
-    with (
-        pytest.MonkeyPatch.context() as patch,
-        contextmanager(world_on)(store, tmp_path_factory.mktemp("expected"), patch) as world,
-    ):
-        make_much(world, patch)
-        divide(patch, part=1 << 30, task=1 << 30)
+    with lasting(store, tmp_path_factory, "expected") as world:
+        make_much(world, world.patch)
+        divide(world.patch, part=1 << 30, task=1 << 30)
         return published_anew(world)
 
 

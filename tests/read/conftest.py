@@ -12,7 +12,7 @@ from data.medallion.lake.manifest import Manifest
 from data.medallion.lake.runs import new_run
 from data.medallion.lake.s3 import S3Store
 from tests.story import Story, publish
-from tests.world import World, world_on
+from tests.world import World, lasting, world_on
 
 UNUSABLE = [{"id": 'é"1'}, "text\u2028 \\"]
 
@@ -93,10 +93,7 @@ def streamed(monkeypatch):
 @pytest.fixture(scope="module")
 def story(store, tmp_path_factory):
     """Ten published versions, in a lake of their own."""
-    with (
-        pytest.MonkeyPatch.context() as patch,
-        contextmanager(world_on)(store, tmp_path_factory.mktemp("story"), patch) as world,
-    ):
+    with lasting(store, tmp_path_factory, "story") as world:
         found = Story(world)
         found.tell()
         yield found

@@ -42,9 +42,7 @@ def told(user, group=None):
         (USER, USER, 0o655, False),
     ],
 )
-def test_whether_a_user_can_write_is_tried_and_leaves_nothing_behind(
-    place, owner, group, mode, can
-):
+def test_whether_a_user_can_write_is_tried_and_leaves_no_trace(place, owner, group, mode, can):
     data = place / "data"
     os.chown(data, owner, group)
     data.chmod(mode)

@@ -71,10 +71,7 @@ def ranges_of(size, each):
     return ranges(entry, PartHashes(size=each, sha256=tuple(map(str, range(-(-size // each))))))
 
 
-@given(
-    st.lists(st.dictionaries(texts, texts, max_size=3)),
-    *(st.integers(1, 40) for _ in range(3)),
-)
+@given(st.lists(st.dictionaries(texts, texts, max_size=3)), *[st.integers(1, 40)] * 3)
 def test_ranges_of_any_size_hold_each_record_once(records, size, chunk, at_once):
     content = b"".join(array_lines(json.dumps(record) for record in records))
     found = []
@@ -122,11 +119,9 @@ def test_of_rows_with_one_key_the_newest_or_the_last_is_kept(tmp_path_factory, k
         parts = segments_of([keys_piece(folder, plan, received)], 0)
         found = superseded(TaskContext(None, folder), plan, parts)
         # A null is less than any value.
-        order = sorted(
-            enumerate(received),
-            key=lambda one: (by and (one[1][2] is not None, one[1][2] or 0), one),
-        )
-        kept = {key: position for position, (key, *_) in order}
+        ranks = [by and (value is not None, value or 0) for *_, value in received]
+        order = sorted(range(len(received)), key=lambda position: (ranks[position], position))
+        kept = {received[position][0]: position for position in order}
         earlier = {}
         for position, (key, partition, _) in enumerate(received):
             if kept[key] != position:
