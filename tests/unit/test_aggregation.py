@@ -3,6 +3,7 @@
 from collections import defaultdict
 from dataclasses import replace
 from datetime import datetime, timezone
+from functools import partial
 from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
@@ -77,10 +78,8 @@ def grouped(received, aggregates, tasks=1, flow=STATIONS):
     shares = filter(None, (lake.entries[n::tasks] for n in range(tasks)))
     with TemporaryDirectory() as folder:
         context = TaskContext(lake, Folder(Path(folder)))
-        found = [
-            group_objects(context, flow.table, aggregates, share, f"keys-{n}", 2)
-            for n, share in enumerate(shares)
-        ]
+        group = partial(group_objects, context, flow.table, aggregates)
+        found = [group(share, f"keys-{n}", 2) for n, share in enumerate(shares)]
         pieces = [piece for _, piece in found]
         distinct = sum(count_distinct(context, segments_of(pieces, bucket)) for bucket in range(2))
     assert distinct == len({tuple(row[key] for key in flow.table.keys) for row in received})
