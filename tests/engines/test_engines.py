@@ -83,14 +83,12 @@ def test_a_location_of_many_rows_has_several_files_and_one_of_few_has_one(expect
     assert files == {folder: files_for(count) for folder, count in rows.items()}
 
 
+MORE = ((1 << 30, 40_000), (20_000, 1 << 30), (9_000, 300_000))
+
+
 @pytest.mark.parametrize(
     ("part", "task"),
-    [
-        (70_000, 20_000),
-        pytest.param(1 << 30, 40_000, marks=pytest.mark.slow),
-        pytest.param(20_000, 1 << 30, marks=pytest.mark.slow),
-        pytest.param(9_000, 300_000, marks=pytest.mark.slow),
-    ],
+    [(70_000, 20_000), *(pytest.param(*sizes, marks=pytest.mark.slow) for sizes in MORE)],
 )
 def test_how_the_work_is_divided_does_not_show(expected, much, monkeypatch, part, task):
     divide(monkeypatch, part, task)

@@ -112,10 +112,8 @@ def asked(chain, monkeypatch, capsys):
         ("stations", "USE gold; FROM kind_heights", "gold/kind_heights", "sea"),
         ("buoys", "SELECT count(*) + 4 FROM silver.stations", "silver/stations", "7"),
         ("buoys", 'SELECT stations FROM Gold . "kind_heights"', "gold/kind_heights", "3"),
-        (
-            *("buoys", "FROM memory.bronze.stations; FROM silver.stations"),
-            *("bronze/stations silver/stations", "sea"),
-        ),
+        ("buoys", "FROM memory.bronze.stations; FROM silver.stations",
+         "bronze/stations silver/stations", "sea"),
         ("buoys", "SELECT s.kind FROM silver.stations s", "silver/stations", "sea"),
         ("buoys", "SHOW ALL TABLES", "", "buoy_kind_heights"),
         ("buoys", "FROM silver", "silver/buoys", "There is no silver/data/buoys/_manifest"),

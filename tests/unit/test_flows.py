@@ -145,13 +145,13 @@ def add_flow(tmp_path, monkeypatch):
     return add
 
 
-OTHER_GOLD = """{{"aggregates": tuple(
-    replace(a, name=a.name + {name!r}) for a in STATIONS.aggregates)}}"""
+OTHER_GOLD = """{"aggregates": tuple(
+    replace(a, name=f"{a.name}_buoys") for a in STATIONS.aggregates)}"""
 
 
 def test_the_flows_of_a_project_are_its_folders(add_flow):
     add_flow("stations")
-    add_flow("buoys", more=OTHER_GOLD.format(name="_buoys"))
+    add_flow("buoys", more=OTHER_GOLD)
     assert project.names() == ["buoys", "stations"]
     assert project.load("buoys").name == "buoys"
     assert [flow.name for flow in project.load_all()] == ["buoys", "stations"]
@@ -179,7 +179,7 @@ def test_a_project_without_any_flow_says_how_to_make_one(add_flow):
     ("buoys", "stations", "taken"),
     [
         ({}, {}, "gold/kind_heights"),
-        ({"more": OTHER_GOLD.format(name="_buoys"), "blocks": "'one', 'two', 'three'"},
+        ({"more": OTHER_GOLD, "blocks": "'one', 'two', 'three'"},
          {"blocks": "'four', 'two', 'five'"}, "two"),
     ],
     ids=["a dataset", "a block"],
