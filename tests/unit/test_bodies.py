@@ -98,7 +98,8 @@ def test_a_line_of_cells_is_a_record():
 @pytest.mark.parametrize(
     ("content", "more"),
     [
-        *(("é".encode(), {}), (b"\xef\xbb\xbf" + "é".encode(), {})),
+        ("é".encode(), {}),
+        (b"\xef\xbb\xbf" + "é".encode(), {}),
         (gzip.compress("é".encode(), mtime=0), {}),
         (gzip.compress(b"\xe9", mtime=0), {"encoding": "latin-1"}),
         (b"\xe9", {"headers": {"Content-Type": "text/csv; charset=ISO-8859-1"}}),

@@ -59,7 +59,9 @@ def fields(**changed):
 @pytest.mark.parametrize(
     ("changed", "expected"),
     [
-        *(({}, []), ({"rows": 900}, []), ({"rows": 5000}, [])),
+        ({}, []),
+        ({"rows": 900}, []),
+        ({"rows": 5000}, []),
         ({"rows": 899}, [("row_fall", "rows")]),
         ({"counts": {"country": {"Ireland": 70}}}, [("value_gone", "Ukraine")]),
         ({"counts": {"country": {**COUNTS["country"], "Chad": 2}}}, [("new_value", "Chad")]),

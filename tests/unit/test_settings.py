@@ -188,9 +188,12 @@ def test_a_folder_in_the_place_of_the_file_is_named(tmp_path):
 @pytest.mark.parametrize(
     ("told", "versions", "days"),
     [
-        *(({}, HISTORY_VERSIONS, 0), ({"DAYS": "0"}, HISTORY_VERSIONS, 0)),
-        *(({"VERSIONS": "7"}, 7, 0), ({"DAYS": "90", "VERSIONS": "7"}, 7, 90)),
-        *(({"DAYS": "90"}, 0, 90), ({"DAYS": "90", "VERSIONS": ""}, 0, 90)),
+        ({}, HISTORY_VERSIONS, 0),
+        ({"VERSIONS": "7"}, 7, 0),
+        ({"DAYS": "90"}, 0, 90),
+        ({"DAYS": "90", "VERSIONS": "7"}, 7, 90),
+        ({"DAYS": "90", "VERSIONS": ""}, 0, 90),
+        ({"DAYS": "0"}, HISTORY_VERSIONS, 0),
     ],
 )
 def test_where_only_days_are_set_their_number_has_no_limit(environment, told, versions, days):
