@@ -53,7 +53,10 @@ def test_a_whole_record_is_a_whole_row():
 
 TYPED = Table(
     columns=(
-        *(Column("key", "int64"), Column("part"), Column("text"), Column("int", "int64")),
+        Column("key", "int64"),
+        Column("part"),
+        Column("text"),
+        Column("int", "int64"),
         Column("few", "int64", bounds=(0, 9)),
         Column("float", "float64", bounds=(-430, 8849)),
         Column("bool", "bool"),
@@ -87,11 +90,11 @@ SECONDS = int(MOMENT.timestamp())
 
 HELD: dict[str, list[tuple[Any, Any]]] = {
     "text": [
-        *[("  Duvel ", "Duvel"), ("Duvel\u00a0Moortgat", "Duvel Moortgat")],
-        *[("Duvel\u00c2\u00a0", "Duvel"), ("two  spaces", "two  spaces")],
-        *[("line\nbreak\ttab", "line break tab"), ("Cafe\u0301", "Caf\u00e9")],
-        *[("soft\u00adhyphen", "softhyphen"), ("half \ud83c", "half \ufffd")],
-        *[("👩\u200d🌾", "👩\u200d🌾"), (1.50, "1.5")],
+        ("  Duvel ", "Duvel"), ("Duvel\u00a0Moortgat", "Duvel Moortgat"),
+        ("Duvel\u00c2\u00a0", "Duvel"), ("two  spaces", "two  spaces"),
+        ("line\nbreak\ttab", "line break tab"), ("Cafe\u0301", "Caf\u00e9"),
+        ("soft\u00adhyphen", "softhyphen"), ("half \ud83c", "half \ufffd"),
+        ("👩\u200d🌾", "👩\u200d🌾"), (1.50, "1.5"),
         (b"12345678901234567890123", "12345678901234567890123"),
         (b"12345678901234567890123.10", "1.2345678901234568e+22"),
     ],
@@ -105,8 +108,8 @@ HELD: dict[str, list[tuple[Any, Any]]] = {
     "bit": [(1, True), (1.0, True), (" 0", False), ("true", True), (False, False)],
     "yes": [("y", True), ("N", False)],
     "when": [
-        *[("2024-02-29T12:30:15z", MOMENT), (" 2024-02-29 12:30:15 ", MOMENT)],
-        *[("2024-02-29T14:30:15+02:00", MOMENT), (SECONDS, MOMENT)],
+        ("2024-02-29T12:30:15z", MOMENT), (" 2024-02-29 12:30:15 ", MOMENT),
+        ("2024-02-29T14:30:15+02:00", MOMENT), (SECONDS, MOMENT),
         ("2024-02-29T12:30:15.123456789Z", MOMENT.replace(microsecond=123_456)),
         ("2024-02-29", MOMENT.replace(hour=0, minute=0, second=0)),
         (SECONDS + 0.5, MOMENT.replace(microsecond=500_000)),
@@ -114,7 +117,7 @@ HELD: dict[str, list[tuple[Any, Any]]] = {
     ],
     "ms": [(SECONDS * 1_000, MOMENT)],
     "us": [(SECONDS * 1_000_000, MOMENT)],
-}
+}  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -140,12 +143,12 @@ NOT_HELD: dict[str, list[Any]] = {
     "bit": [2, 0.5, "1.0", "yes", [1]],
     "yes": [1, "1"],
     "when": [
-        *["soon", "2023-02-29", "29.02.2024", "2024-02-29T25:00:00Z", "0001-01-01T00:00:00+23:00"],
-        *["9999-12-31T23:59:59-23:00", 1e15, 1e300, -1e15, 10**400, True, [], {}, "1712010101200"],
-        *["1712010101", "20240229", "2024-W09-4", "2024-02-29X12:30", "2024-02"],
-        *["2024-02-29\u066312:30", "2024-02-29T\u0661\u0662:30", "2024-02-29/2024-03-01"],
+        "soon", "2023-02-29", "29.02.2024", "2024-02-29T25:00:00Z", "0001-01-01T00:00:00+23:00",
+        "9999-12-31T23:59:59-23:00", 1e15, 1e300, -1e15, 10**400, True, [], {}, "1712010101200",
+        "1712010101", "20240229", "2024-W09-4", "2024-02-29X12:30", "2024-02",
+        "2024-02-29\u066312:30", "2024-02-29T\u0661\u0662:30", "2024-02-29/2024-03-01",
     ],
-}
+}  # fmt: skip
 
 
 @pytest.mark.parametrize(

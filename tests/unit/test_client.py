@@ -66,22 +66,20 @@ def refused(server, client, kind, read=body, **query):
 # Waits
 
 NOW = "Sun, 06 Nov 1994 08:49:37 GMT"
-
-
 WAITS = {
     0: ["0", "Sun, 06 Nov 1994 08:49:07 GMT"],
     0.5: [".5"],
     30: [
-        *["  Sun, 06 Nov 1994 08:50:07 GMT ", "Sunday, 06-Nov-94 08:50:07 GMT"],
-        *["Sun Nov  6 08:50:07 1994", "Sun, 06 Nov 1994 09:50:07 +0100"],
+        "  Sun, 06 Nov 1994 08:50:07 GMT ", "Sunday, 06-Nov-94 08:50:07 GMT",
+        "Sun Nov  6 08:50:07 1994", "Sun, 06 Nov 1994 09:50:07 +0100",
     ],
     60: [" 60\t"],
     1e30: ["9" * 30],
     None: [
-        *["", "soon", "-5", "nan", "9" * 400, "1,5", "Sun, 36 Nov 1994 08:49:07 GMT"],
+        "", "soon", "-5", "nan", "9" * 400, "1,5", "Sun, 36 Nov 1994 08:49:07 GMT",
         "Sun, 06 Nov 99999999999999999999 08:49:37 GMT",
     ],
-}
+}  # fmt: skip
 
 
 @pytest.mark.parametrize(

@@ -82,7 +82,7 @@ def test_the_other_half_of_a_pair_is_named(environment, told, missing):
 
 MALFORMED = {
     "MINIO_ENDPOINT": [
-        *["http://127.0.0.1:9000", "127.0.0.1:9000\n", "127.0.0.1:port", "host/path"],
+        "http://127.0.0.1:9000", "127.0.0.1:9000\n", "127.0.0.1:port", "host/path",
         "me:canary-secret@host:9000",
     ],
     "MINIO_ACCESS_KEY": ["canary-key\r\n", " canary-key", "canary-clé", "canary,key"],
@@ -97,14 +97,14 @@ MALFORMED = {
     "LAKE_STORE_TIMEOUT_SECONDS": ["soon"],
     "DASK_SCHEDULER_ADDRESS": ["scheduler:8786"],
     "STATIONS_API_URL": [
-        *["https://bücher.example/v1", "ftp://api.test", "https://api.test/v1?by_kind=sea"],
+        "https://bücher.example/v1", "ftp://api.test", "https://api.test/v1?by_kind=sea",
         "https://me:canary-secret@api.test/v1",
     ],
     "STATIONS_API_PAGE_SIZE": ["101"],
     "STATIONS_API_TOKEN": [" canary-token", "canary-clé"],
     "STATIONS_STOP_ON": ["row_fall,storms"],
     "STATIONS_LARGEST_FALL_PERCENT": ["101"],
-}
+}  # fmt: skip
 
 
 @pytest.mark.parametrize(
