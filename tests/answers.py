@@ -1,7 +1,5 @@
 """A server on loopback that answers as a test says, and remembers what it was asked."""
 
-from __future__ import annotations
-
 import ssl
 import threading
 import time

@@ -1,17 +1,31 @@
 """Cleaning as tests ask for it: each time by Arrow, twice, and one by one, which must agree."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
+from typing import Any
 from unittest.mock import patch
 
 import pyarrow as pa
+from hypothesis import strategies as st
 
 from data.medallion.lake.records import Lines
 from data.medallion.layers.silver import reading
 from data.medallion.layers.silver.cleaner import Cleaner, Rejected
 from data.medallion.layers.silver.drift import Seen
 from data.medallion.table import POSITION
+
+numbers = st.integers() | st.floats(allow_nan=False, allow_infinity=False)
+scalars = st.none() | st.booleans() | numbers | st.text()
+
+
+def nesting(base: st.SearchStrategy[Any], leaves: int = 8) -> st.SearchStrategy[Any]:
+    """Those values, and lists and objects of them."""
+    names = st.text(max_size=4)
+    return st.recursive(
+        base, lambda one: st.lists(one, max_size=3) | st.dictionaries(names, one), max_leaves=leaves
+    )
+
+
+json_values = nesting(scalars)
 
 
 def clean(

@@ -9,7 +9,6 @@ import signal
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
 from importlib.abc import MetaPathFinder
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,12 +24,12 @@ from data.medallion.lake.lake import Lake
 from data.medallion.lake.runs import RUN
 from data.medallion.settings import LakeSettings
 from sandbox.store import embedded_store
-from tests.forward_proxy import NAMES
 
 if TYPE_CHECKING:
     from tests.lakes import Site
     from tests.world import Stored, World
 
+OF_A_PROXY = "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"
 STORE_SETTINGS = ("MINIO_ENDPOINT", "MINIO_ACCESS_KEY", "MINIO_SECRET_KEY", "MINIO_SECURE")
 
 # A slow machine is no failure: the first example also pays for imports.
@@ -62,7 +61,7 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ["MAGE_DATA_DIR"] = folder.name  # Mage reads it when it is first imported
     # Else each process that a test starts would compile our modules anew.
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
-    for name in NAMES:
+    for name in OF_A_PROXY:
         os.environ.pop(name, None)  # tests speak to this machine; those of proxies set their own
     _hide_settings_of(envfile.DOTENV)
     envfile.DOTENV = Path(folder.name, ".env")
@@ -116,9 +115,7 @@ def _refuse_a_store_in_use(settings: dict[str, str]) -> None:
         for layer in LAYERS:
             lake.store.create_bucket(layer)
             if lake.store.listed(layer, ""):
-                pytest.exit(
-                    f"The bucket {layer} of MINIO_ENDPOINT holds data: tests would empty it."
-                )
+                pytest.exit(f"Tests would empty {layer} of MINIO_ENDPOINT, which holds data.")
 
 
 def without_run(key: str) -> str:
@@ -162,24 +159,18 @@ def lasting_world(
     store: dict[str, str], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[World]:
     """A world for all tests of a file."""
-    from tests.world import world_on
+    from tests.world import lasting
 
-    with (
-        pytest.MonkeyPatch.context() as patch,
-        contextmanager(world_on)(store, tmp_path_factory.mktemp("lasting"), patch) as world,
-    ):
+    with lasting(store, tmp_path_factory, "lasting") as world:
         yield world
 
 
 @pytest.fixture(scope="session")
 def first_run(store: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> list[Stored]:
     """Every object of a world in which the pipeline has run once."""
-    from tests.world import stored, world_on
+    from tests.world import lasting, stored
 
-    with (
-        pytest.MonkeyPatch.context() as patch,
-        contextmanager(world_on)(store, tmp_path_factory.mktemp("first"), patch) as world,
-    ):
+    with lasting(store, tmp_path_factory, "first") as world:
         world.run()
         return stored(world.lake)
 

@@ -1,7 +1,5 @@
 """What holds for every flow, as a class of tests: `TestBreweries = tests_of(FLOW)`."""
 
-from __future__ import annotations
-
 import json
 from collections import Counter
 from collections.abc import Iterator
@@ -25,7 +23,7 @@ from data.medallion.layers import gold
 from data.medallion.layers.silver.cleaner import Cleaner
 from data.medallion.stages import BRONZE, GOLD, SILVER
 from data.medallion.table import Column, Table
-from tests.cleaning import clean
+from tests.cleaning import clean, nesting, scalars
 from tests.conftest import raw_get, without_run
 from tests.lakes import site_on
 from tests.stations import InMemory
@@ -37,16 +35,7 @@ EXAMPLES = 8
 """Of a test that runs the whole chain, which takes a second."""
 
 text = st.text(max_size=12)
-anything = st.recursive(
-    st.none()
-    | st.booleans()
-    | st.integers()
-    | st.floats(allow_nan=False, allow_infinity=False)
-    | st.sampled_from(["", " ", "\ud800", "x" * 300])
-    | text,
-    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(text, inner, max_size=2),
-    max_leaves=4,
-)
+anything = nesting(scalars | st.sampled_from(["", " ", "\ud800", "x" * 300]), leaves=4)
 
 
 def tests_of(flow: Flow, in_project: bool = True) -> type:
@@ -64,9 +53,7 @@ def tests_of(flow: Flow, in_project: bool = True) -> type:
             flow.check()
 
         @given(lists, st.integers(0, 1 << 40))
-        def test_any_record_becomes_a_row_or_is_rejected(
-            self, received: list[Any], start: int
-        ) -> None:
+        def test_any_record_becomes_a_row_or_is_rejected(self, received: Any, start: int) -> None:
             texts = [json.dumps(record).encode() for record in received]
             rows, rejected, _ = clean(Cleaner(flow.table, flow.clean), texts, start)
             assert rows.schema == flow.table.clean_schema
@@ -163,15 +150,10 @@ def few(examples: int) -> settings:
 
 def records_of(table: Table) -> st.SearchStrategy[Any]:
     """Records such as a table may be given: good ones, with other types and gaps, and junk."""
+    known = {*table.keys, *table.partitions}
     columns = [column for column in table.columns if column.fields]
-    good = {
-        c.fields[0]: values_of(c, few=c.name in (*table.keys, *table.partitions)) for c in columns
-    }
-    mixed = {
-        field: values_of(column, few=True) | anything
-        for column in columns
-        for field in column.fields
-    }
+    good = {c.fields[0]: values_of(c, few=c.name in known) for c in columns}
+    mixed = {field: values_of(c, few=True) | anything for c in columns for field in c.fields}
     odd = st.fixed_dictionaries({}, optional={**mixed, "unknown": anything})
     return st.one_of(
         st.fixed_dictionaries(good).map(nested),
@@ -192,11 +174,8 @@ def values_of(column: Column, few: bool) -> st.SearchStrategy[Any]:
         return st.booleans() | st.sampled_from(["true", "false"])
     if column.type == "timestamp":
         return st.datetimes().map(lambda moment: f"{moment.isoformat()}Z")
-    some = (
-        sorted(column.accepted_values)
-        if column.accepted_values
-        else ["A", "b c", "a/b", "a=b", "%41", "..", "🍺"]
-    )
+    odd = ["A", "b c", "a/b", "a=b", "%41", "..", "🍺"]
+    some = sorted(column.accepted_values) if column.accepted_values else odd
     return st.sampled_from(some) | text if few else st.sampled_from(some)
 
 

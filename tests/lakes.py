@@ -1,7 +1,5 @@
 """One test's empty lake, for what needs neither an API nor a flow."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -54,10 +52,8 @@ class Site:
 
     def logs(self, layer: Layer) -> dict[str, dict[str, Any]]:
         """Error logs of a layer by key."""
-        return {
-            key: json.loads(raw_get(self.lake, layer, key))
-            for key in self.lake.store.listed(layer, "logs/")
-        }
+        keys = self.lake.store.listed(layer, "logs/")
+        return {key: json.loads(raw_get(self.lake, layer, key)) for key in keys}
 
     def spooled(self) -> list[Path]:
         return sorted((self.folder / "spool").rglob("*.json"))

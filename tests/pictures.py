@@ -14,13 +14,10 @@ from data.medallion.layers import chart
 
 def picture(draw, names, language):
     """The texts of the chart of some names, none of which is outside or warns of anything."""
-    both = zip(names, reversed(names), strict=True)
-    rows = [
-        {"country": one, "state": one, "brewery_type": other, "brewery_count": n + 1}
-        for n, (one, other) in enumerate(both)
-    ]
-    schema = pa.schema([*((n, pa.string()) for n in ("country", "state", "brewery_type"))])
-    table = pa.Table.from_pylist(rows, schema.append(pa.field("brewery_count", pa.int64())))
+    texts = dict.fromkeys(("country", "state", "brewery_type"), pa.string())
+    counts = range(1, len(names) + 1)
+    columns = [names, names, names[::-1], [*counts]]
+    table = pa.table(columns, pa.schema({**texts, "brewery_count": pa.int64()}))
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         figure = chart._drawn(Chart(draw, of="t"), table, "of today", language)

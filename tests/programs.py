@@ -2,8 +2,6 @@
 want of one says so, and what brings it.
 """
 
-from __future__ import annotations
-
 import os
 import secrets
 import shutil

@@ -1,7 +1,5 @@
 """What a lake may tell of a small dataset, made by hand, for tests of its page."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timezone
@@ -9,16 +7,8 @@ from html.parser import HTMLParser
 from typing import Any
 
 from data.medallion.flow import Chart
-from data.medallion.lake.manifest import (
-    Changes,
-    Check,
-    Drift,
-    Manifest,
-    Profile,
-    Snapshot,
-    Source,
-    StoredObject,
-)
+from data.medallion.lake import manifest as lake
+from data.medallion.lake.manifest import Check, Manifest, StoredObject
 from data.medallion.report.facts import ChangeReport, ErrorLog, Facts, Rejects
 from data.medallion.report.language import Language
 from data.medallion.report.page import render
@@ -27,17 +17,11 @@ from tests.stations import STATIONS, InMemory
 
 EVIL = '<script>alert("1")</script>&<b>\'\0\x1b'
 SNAPSHOT, BEFORE = "20261122T193000Z-4f2a9c", "20261121T193000Z-000000"
-SOURCE = Source(key="https://api.example.org/v1", sha256="0")
-
-
-KEPT = Snapshot(
-    snapshot=BEFORE,
-    object=StoredObject(key="", rows=12_000, bytes=5_100_000, sha256=""),
-    version=1,
-    published_at=datetime(2026, 11, 21, 19, 30, tzinfo=timezone.utc),
-)
-
-
+SOURCE = lake.Source(key="https://api.example.org/v1", sha256="0")
+KEPT = lake.Snapshot(
+    snapshot=BEFORE, object=StoredObject(key="", rows=12_000, bytes=5_100_000, sha256=""),
+    version=1, published_at=datetime(2026, 11, 21, 19, 30, tzinfo=timezone.utc),
+)  # fmt: skip
 API = InMemory([])
 API.facets = {"by_kind": "kind", "by_country": "country"}
 FLOW = replace(STATIONS, api=API, chart=Chart(lambda counts, caption: None, "kind_heights"))
@@ -62,13 +46,7 @@ def facts(**more: Any) -> Facts:
         Check(name=VALUES_OF.format("by_kind"), expected=3, found=3),
         Check(name=f"the API's by_kind {EVIL!r}", expected=1, found=2, note=EVIL),
     )
-    profile = Profile(
-        rows=12_342,
-        fields={},
-        values={},
-        counts={"kind": {EVIL: 12_342}},
-        cells={"-240 80": 200, "20 100": 1},
-    )
+    counts, cells = {"kind": {EVIL: 12_342}}, {"-240 80": 200, "20 100": 1}
     entry = {"key": str(FLOW.bronze.object), "rows": 12_345, "bytes": 5_171_900, "sha256": "0"}
     silver = manifest(
         FLOW.silver,
@@ -76,26 +54,21 @@ def facts(**more: Any) -> Facts:
         rows_out=12_342,
         rows_rejected=2,
         rows_duplicate=1,
-        profile=profile,
-        drift=(Drift(rule="new_value", subject=EVIL, what=EVIL),),
+        profile=lake.Profile(rows=12_342, fields={}, values={}, counts=counts, cells=cells),
+        drift=(lake.Drift(rule="new_value", subject=EVIL, what=EVIL),),
     )
     bronze = manifest(FLOW.bronze, checks=checks, objects=(entry,))
     others = [manifest(d, rows_in=12_342) for d in FLOW.datasets if d.layer == "gold"]
     row = {"number": 7, "name": EVIL, "kind": EVIL, "country": EVIL, "year": None}
+    changed = lake.Changes(added=1, partitions=1)
+    error = ErrorLog(block=EVIL, run=BEFORE, exception_type=EVIL, message=EVIL * 100)
     whole = Facts(
         flow=FLOW,
         manifests={f"{m.layer}/{m.dataset}": m for m in (bronze, silver, *others)},
         rejects={EVIL: Rejects(2, [EVIL, "\ud800"])},
-        changes=ChangeReport(
-            snapshot=SNAPSHOT,
-            before=BEFORE,
-            counts=Changes(added=1, partitions=1),
-            added=(row,),
-        ),
+        changes=ChangeReport(snapshot=SNAPSHOT, before=BEFORE, counts=changed, added=(row,)),
         kept=(KEPT,),
-        errors={
-            "bronze": ErrorLog(block=EVIL, run=BEFORE, exception_type=EVIL, message=EVIL * 100)
-        },
+        errors={"bronze": error},
         chart=b"\x89PNG",
         missing=(),
     )

@@ -1,7 +1,5 @@
 """A small dataset of the machinery's own tests: it has one column of each kind, and no API."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -65,36 +63,21 @@ TABLE = Table(
     shown=("name", "kind"),
 )
 
-HEIGHTS = Aggregate(
-    "kind_heights",
-    keys=("kind", "open"),
-    measures=(
-        count("stations"),
-        Measure("mean_height", "mean", "height"),
-        Measure("lowest", "min", "height"),
-    ),
-)
-YEARS = Aggregate("stations_opened", keys=("country", "year"), measures=(count("stations"),))
+MEAN, LOWEST = Measure("mean_height", "mean", "height"), Measure("lowest", "min", "height")
+HEIGHTS = Aggregate("kind_heights", ("kind", "open"), (count("stations"), MEAN, LOWEST))
+YEARS = Aggregate("stations_opened", ("country", "year"), (count("stations"),))
 
-STATIONS = Flow(
-    name="stations",
-    package="tests",
-    api=InMemory([]),
-    table=TABLE,
-    aggregates=(HEIGHTS, YEARS),
-    blocks=Blocks("extract_stations", "clean_stations", "count_stations"),
-)
+BLOCKS = Blocks("extract_stations", "clean_stations", "count_stations")
+STATIONS = Flow("stations", "tests", InMemory([]), TABLE, (HEIGHTS, YEARS), BLOCKS)
 
 RECORD = {
-    "number": 7,
-    "name": "North Cape",
-    "kind": "sea",
-    "open": True,
-    "height": 12.5,
-    "opened_at": "1987-06-05T04:03:02Z",
-    "place": {"city": "Longyearbyen"},
-    "owner": "Institute",
-    "phone": "555",
-    "country": "Norway",
-}
+    "number": 7, "name": "North Cape", "kind": "sea", "open": True, "height": 12.5,
+    "opened_at": "1987-06-05T04:03:02Z", "place": {"city": "Longyearbyen"},
+    "owner": "Institute", "phone": "555", "country": "Norway",
+}  # fmt: skip
 """A record that has all, and all as it should be."""
+
+
+def some(*numbers: int) -> list[dict[str, Any]]:
+    """Such records of those numbers."""
+    return [{**RECORD, "number": number} for number in numbers]

@@ -1,7 +1,5 @@
 """One test's lake and Open Brewery DB, and the pipeline on them through real Mage."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -112,6 +110,13 @@ def world_on(store: dict[str, str], folder: Path, patch: pytest.MonkeyPatch) -> 
         yield from world_of(site)
 
 
+@contextmanager
+def lasting(store: dict[str, str], folders: pytest.TempPathFactory, name: str) -> Iterator[World]:
+    """A world for more than one test."""
+    with pytest.MonkeyPatch.context() as patch:
+        yield from world_on(store, folders.mktemp(name), patch)
+
+
 @dataclass(frozen=True)
 class Stored:
     """An object. What else a store keeps of it, nobody needs."""
@@ -123,11 +128,8 @@ class Stored:
 
 def stored(lake: Lake) -> list[Stored]:
     """Every object of a lake."""
-    found = []
-    for layer in LAYERS:
-        for key in lake.store.listed(layer, ""):
-            found.append(Stored(layer, key, raw_get(lake, layer, key)))
-    return found
+    keys = ((layer, key) for layer in LAYERS for key in lake.store.listed(layer, ""))
+    return [Stored(layer, key, raw_get(lake, layer, key)) for layer, key in keys]
 
 
 def restore(lake: Lake, objects: list[Stored]) -> None:

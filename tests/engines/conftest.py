@@ -1,7 +1,5 @@
 """A Dask cluster on loopback: one scheduler, and workers of the same code."""
 
-from __future__ import annotations
-
 import json
 import os
 import subprocess

@@ -2,6 +2,7 @@
 
 import signal
 import threading
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
@@ -16,20 +17,12 @@ from data.medallion.layers import bronze
 from data.medallion.layers.silver import clean, plan, write
 from data.medallion.layers.silver.plan import files_for
 from data.medallion.stages import SILVER
-from data.medallion.work import engine, regrouping
-from data.medallion.work.errors import (
-    ClusterEmpty,
-    ClusterUnreachable,
-    EngineError,
-    ThreadsRefused,
-    WorkerDiffers,
-    WorkersFailed,
-)
+from data.medallion.work import engine, errors, regrouping
 from sandbox.faults import Faults
 from tests.conftest import empty
 from tests.faults.runs import through_blocks
 from tests.waiting import wait_for
-from tests.world import breweries, world_on
+from tests.world import breweries, lasting
 
 RECORDS = 1_500
 REPEATED = 7
@@ -63,49 +56,39 @@ def published_anew(world):
     empty(world.lake)
     world.run()
     manifest = world.manifest(FLOW.silver)
-    assert manifest.rows_duplicate == REPEATED
-    assert manifest.rows_rejected == len(UNUSABLE)
+    assert (manifest.rows_duplicate, manifest.rows_rejected) == (REPEATED, len(UNUSABLE))
     assert not world.lake.store.listed("silver", SCRATCH)
-    run = (
-        "bronze/",
-        "silver/objects/breweries/breweries_ch",
-        "silver/data/changes/",
-        "gold/data/rep",
-    )
-    return {k: v for k, v in world.published().items() if not k.startswith(run)}
+    changes = "silver/objects/breweries/breweries_ch", "silver/data/changes/"
+    of_a_run = ("bronze/", *changes, "gold/data/rep")
+    return {k: v for k, v in world.published().items() if not k.startswith(of_a_run)}
 
 
 @pytest.fixture(scope="module")
 def expected(store, tmp_path_factory):
     """The same in one task."""
-    with (
-        pytest.MonkeyPatch.context() as patch,
-        contextmanager(world_on)(store, tmp_path_factory.mktemp("expected"), patch) as world,
-    ):
-        make_much(world, patch)
-        divide(patch, part=1 << 30, task=1 << 30)
+    with lasting(store, tmp_path_factory, "expected") as world:
+        make_much(world, world.patch)
+        divide(world.patch, part=1 << 30, task=1 << 30)
         return published_anew(world)
 
 
 def test_a_location_of_many_rows_has_several_files_and_one_of_few_has_one(expected, much):
     assert published_anew(much) == expected
-    files, rows = {}, {}
+    files, rows = Counter(), Counter()
     for entry in much.manifest(FLOW.silver).objects:
         folder = entry.key.rpartition("/")[0]
-        files[folder] = files.get(folder, 0) + 1
-        rows[folder] = rows.get(folder, 0) + entry.rows
+        files[folder] += 1
+        rows[folder] += entry.rows
     assert max(files.values()) >= 4
     assert files == {folder: files_for(count) for folder, count in rows.items()}
 
 
+MORE = ((1 << 30, 40_000), (20_000, 1 << 30), (9_000, 300_000))
+
+
 @pytest.mark.parametrize(
     ("part", "task"),
-    [
-        (70_000, 20_000),
-        pytest.param(1 << 30, 40_000, marks=pytest.mark.slow),
-        pytest.param(20_000, 1 << 30, marks=pytest.mark.slow),
-        pytest.param(9_000, 300_000, marks=pytest.mark.slow),
-    ],
+    [(70_000, 20_000), *(pytest.param(*sizes, marks=pytest.mark.slow) for sizes in MORE)],
 )
 def test_how_the_work_is_divided_does_not_show(expected, much, monkeypatch, part, task):
     divide(monkeypatch, part, task)
@@ -135,7 +118,6 @@ def _without_rows(real):
 
 def test_no_rows_pass_through_this_process(much, world, workers, monkeypatch):
     world.api.records = breweries(RECORDS, seed=3)
-
     extracted = through_blocks((FLOW.bronze,))
     for name in ("stream", "put"):
         monkeypatch.setattr(S3Store, name, _without_rows(getattr(S3Store, name)))
@@ -172,7 +154,7 @@ def test_a_cluster_that_loses_its_last_worker_is_told(much, cluster, monkeypatch
     victim = cluster.add_worker()
     cluster.wait_for_worker()
     with killed_at_work(much, victim):
-        assert cluster.address in much.fails(WorkersFailed, "silver")["message"]
+        assert cluster.address in much.fails(errors.WorkersFailed, "silver")["message"]
 
 
 def test_the_scratch_of_a_run_that_died_is_removed(world, cluster):
@@ -187,13 +169,13 @@ def test_the_scratch_of_a_run_that_died_is_removed(world, cluster):
 def test_a_scheduler_that_is_not_there_is_named(world, monkeypatch):
     monkeypatch.setattr(engine, "CONNECT_SECONDS", 0.5)
     world.set(DASK_SCHEDULER_ADDRESS="tcp://127.0.0.1:9")
-    log = world.fails(ClusterUnreachable, "silver")
-    assert "DASK_SCHEDULER_ADDRESS" in log["message"]
+    told = world.fails(errors.ClusterUnreachable, "silver")["message"]
+    assert "DASK_SCHEDULER_ADDRESS" in told
 
 
 def test_a_cluster_without_workers_is_told(world, cluster, monkeypatch):
     monkeypatch.setattr(engine, "WORKER_SECONDS", 1.0)
-    assert "had no worker in 1 s" in world.fails(ClusterEmpty, "silver")["message"]
+    assert "had no worker in 1 s" in world.fails(errors.ClusterEmpty, "silver")["message"]
 
 
 @pytest.mark.slow
@@ -205,19 +187,20 @@ def test_a_cluster_that_goes_away_is_an_error(world, cluster, monkeypatch):
         cluster.scheduler.kill()
         return run(self, tasks, doing)
 
+    def silver():
+        return {k: v for k, v in world.published().items() if k.startswith("silver")}
+
     world.run()
-    before = world.published()
+    before = silver()
     world.api.records = world.api.records[:-10]
     monkeypatch.setattr(engine.Cluster, "run", dying)
-    world.fails(EngineError, "silver")
-    assert {k: v for k, v in world.published().items() if k.startswith("silver")} == {
-        k: v for k, v in before.items() if k.startswith("silver")
-    }
+    world.fails(errors.EngineError, "silver")
+    assert silver() == before
 
 
 def test_workers_of_another_release_are_refused(world, workers, monkeypatch):
     monkeypatch.setattr(engine, "code_version", lambda package: "0.0.0+other")
-    assert "from the same image" in world.fails(WorkerDiffers, "silver")["message"]
+    assert "from the same image" in world.fails(errors.WorkerDiffers, "silver")["message"]
 
 
 def test_a_mistake_in_a_flows_own_code_is_told_from_a_worker(world, workers):
@@ -235,7 +218,5 @@ def test_threads_that_the_system_refuses_are_an_error(world, monkeypatch):
         def map(self, *_):
             raise RuntimeError("can't start new thread")
 
-    with monkeypatch.context() as patch:
-        patch.setattr(engine, "ThreadPoolExecutor", Refused)
-        log = world.fails(ThreadsRefused, "silver")
-    assert "lower LAKE_THREADS" in log["message"]
+    monkeypatch.setattr(engine, "ThreadPoolExecutor", Refused)
+    assert "lower LAKE_THREADS" in world.fails(errors.ThreadsRefused, "silver")["message"]

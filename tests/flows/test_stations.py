@@ -2,39 +2,32 @@
 
 import re
 from dataclasses import replace
+from unittest.mock import Mock
 
 import pytest
 
 from data.medallion.errors import DatasetTaken
 from data.medallion.flow import Blocks
 from data.medallion.layers import gold
-from data.medallion.layers.errors import DriftStopped
 from data.medallion.read import __main__ as reader
 from data.medallion.read import tables
 from data.medallion.source.errors import CrawlIncomplete
 from data.medallion.stages import BRONZE
 from data.medallion.table import Column, record_hash
 from tests.flow_tests import chain_of, tests_of
-from tests.stations import RECORD, STATIONS, InMemory
+from tests.stations import RECORD, STATIONS, InMemory, some
 
 TestStations = tests_of(STATIONS, in_project=False)
 
-BUOYS = replace(
-    STATIONS,
-    name="buoys",
-    aggregates=tuple(replace(a, name=f"buoy_{a.name}") for a in STATIONS.aggregates),
-    blocks=Blocks("extract_buoys", "clean_buoys", "count_buoys"),
-)
+GOLD = tuple(replace(a, name=f"buoy_{a.name}") for a in STATIONS.aggregates)
+BLOCKS = Blocks("extract_buoys", "clean_buoys", "count_buoys")
+BUOYS = replace(STATIONS, name="buoys", aggregates=GOLD, blocks=BLOCKS)
 
 
 @pytest.fixture
 def chain(store, tmp_path, monkeypatch):
     with chain_of(STATIONS, store, tmp_path, monkeypatch) as chain:
         yield chain
-
-
-def some(*numbers):
-    return [{**RECORD, "number": number} for number in numbers]
 
 
 @pytest.mark.server
@@ -72,18 +65,6 @@ def test_records_are_known_by_several_columns_or_by_their_hash(chain):
         manifest = one.manifest(STATIONS.silver)
         assert (manifest.rows_out, manifest.rows_duplicate) == (3, 1)
         assert manifest.checks[0].held
-
-
-@pytest.mark.server
-def test_a_first_run_that_rejects_more_than_the_limit_publishes_no_silver(chain, monkeypatch):
-    monkeypatch.delenv("STATIONS_STOP_ON")
-    bad = [{**record, "opened_at": None} for record in some(*range(60))]
-    with pytest.raises(DriftStopped, match=r"60 of 60 .* 'no year' \(partition"):
-        chain.run(bad)
-    assert not chain.lake.store.listed("silver", "data/")
-    chain.run([*some(*range(60, 600)), *bad])
-    (noted,) = chain.manifest(STATIONS.silver).drift
-    assert (noted.rule, noted.what[:34]) == ("rejected_leap", "60 of 600 records are rejected, mo")
 
 
 @pytest.mark.server
@@ -131,10 +112,8 @@ def asked(chain, monkeypatch, capsys):
         ("stations", "USE gold; FROM kind_heights", "gold/kind_heights", "sea"),
         ("buoys", "SELECT count(*) + 4 FROM silver.stations", "silver/stations", "7"),
         ("buoys", 'SELECT stations FROM Gold . "kind_heights"', "gold/kind_heights", "3"),
-        (
-            *("buoys", "FROM memory.bronze.stations; FROM silver.stations"),
-            *("bronze/stations silver/stations", "sea"),
-        ),
+        ("buoys", "FROM memory.bronze.stations; FROM silver.stations",
+         "bronze/stations silver/stations", "sea"),
         ("buoys", "SELECT s.kind FROM silver.stations s", "silver/stations", "sea"),
         ("buoys", "SHOW ALL TABLES", "", "buoy_kind_heights"),
         ("buoys", "FROM silver", "silver/buoys", "There is no silver/data/buoys/_manifest"),
@@ -142,16 +121,11 @@ def asked(chain, monkeypatch, capsys):
     ],
 )  # fmt: skip
 def test_only_the_tables_of_a_query_are_read(asked, monkeypatch, flow, query, named, shows):
-    read, rows = [], tables.rows
-
-    def recorded(lake, flow, dataset):
-        read.append(dataset.path)
-        return rows(lake, flow, dataset)
-
-    monkeypatch.setattr(tables, "rows", recorded)
+    rows = Mock(side_effect=tables.rows)
+    monkeypatch.setattr(tables, "rows", rows)
     status, told = asked("sql", flow, "--query", query, "--format", "table")
     assert shows in told and status == ("no" in told.split()), told
-    assert read == named.split()
+    assert [dataset.path for (_, _, dataset), _ in rows.call_args_list] == named.split()
 
 
 @pytest.mark.server

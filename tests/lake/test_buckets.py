@@ -16,9 +16,8 @@ def test_buckets_have_the_prefix_of_the_settings(world):
         world.run()
         assert not any(world.keys(layer) for layer in LAYERS)
         store: Any = lake.store
-        assert {bucket.name for bucket in store._client.list_buckets()} >= {
-            f"acme-{layer}" for layer in LAYERS
-        }
+        buckets = {bucket.name for bucket in store._client.list_buckets()}
+        assert buckets >= {f"acme-{layer}" for layer in LAYERS}
         assert all(lake.store.listed(layer, "data/") for layer in LAYERS)
     finally:
         for layer in LAYERS:

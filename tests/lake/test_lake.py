@@ -12,11 +12,7 @@ from data.breweries.flow import FLOW
 from data.medallion.errors import SecretBlanked, SettingError
 from data.medallion.host.console import show_messages
 from data.medallion.lake import error_logs
-from data.medallion.lake.errors import (
-    ManifestMissing,
-    ManifestTooNew,
-    ObjectUnreadable,
-)
+from data.medallion.lake.errors import ManifestTooNew, ObjectUnreadable
 from data.medallion.lake.manifest import StoredObject, check_seal, sealed
 from data.medallion.stages import GOLD, SILVER
 from data.medallion.step import Step
@@ -73,11 +69,6 @@ def test_one_of_two_publishes_of_a_number_publishes(world):
     assert log.append(winner) == sealed(winner)
 
 
-def test_a_missing_layer_names_the_block_to_run(world):
-    with pytest.raises(ManifestMissing, match="run the block extract_breweries_data first"):
-        world.lake.version(FLOW.bronze)
-
-
 def test_any_error_of_a_step_is_logged_with_its_attempt_and_without_secrets(world):
     world.set(BREWERIES_API_TOKEN="t-canary-1")
 
@@ -85,14 +76,12 @@ def test_any_error_of_a_step_is_logged_with_its_attempt_and_without_secrets(worl
         secrets = step.settings.lake.secret_key, step.settings.flow.api_token
         raise RuntimeError(" and ".join(one.get_secret_value() for one in secrets))
 
+    made_from = {"run": world.earlier_run, "rows_out": 3}
     with pytest.raises(SecretBlanked, match=r"^RuntimeError: \*\*\* and \*\*\*$") as caught:
-        replace(SILVER, work=fail).run(
-            FLOW, {"retry": {"attempts": 2}}, {"run": world.earlier_run, "rows_out": 3}
-        )
+        replace(SILVER, work=fail).run(FLOW, {"retry": {"attempts": 2}}, made_from)
     assert caught.value.__cause__ is caught.value.__context__ is None
     log = world.logs("silver")[f"logs/{world.earlier_run}-transform_breweries.json"]
-    assert log["attempt"] == 2
-    assert log["working_on"] == {"run": world.earlier_run, "rows_out": 3}
+    assert (log["attempt"], log["working_on"]) == (2, made_from)
     assert (log["flow"], log["message"]) == ("breweries", "*** and ***")
     assert "RuntimeError: *** and ***" in log["traceback"]
 
@@ -134,7 +123,9 @@ def test_a_spool_that_cannot_be_written_hides_no_error(world):
 @pytest.mark.parametrize("what", ["read", "list", "remove"])
 def test_a_spool_of_another_user_is_told_and_survived(world, monkeypatch, capsys, what):
     (_, theirs), (_, ours) = spooled(world, "theirs"), spooled(world, "ours", "gold")
-    real = {"read": Path.read_bytes, "list": Path.iterdir, "remove": os.access}[what]
+    where = {"read": (Path, "read_bytes"), "list": (Path, "iterdir"), "remove": (os, "access")}
+    target = where[what]
+    real = getattr(*target)
 
     def refuse(path, *arguments):
         if theirs.parent in (path, path.parent):
@@ -143,8 +134,7 @@ def test_a_spool_of_another_user_is_told_and_survived(world, monkeypatch, capsys
             raise PermissionError(13, "Permission denied", str(path))
         return real(path, *arguments)
 
-    target = {"read": (Path, "read_bytes"), "list": (Path, "iterdir"), "remove": (os, "access")}
-    monkeypatch.setattr(*target[what], refuse)
+    monkeypatch.setattr(*target, refuse)
     show_messages("stdout")
     assert error_logs.deliver(world.folder / "spool", world.lake.store) == 1
     assert not ours.exists()

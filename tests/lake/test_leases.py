@@ -1,14 +1,13 @@
 """Leases, on a real store."""
 
 import json
-import threading
 import time
 
 import pytest
 
 from data.medallion.context import FlowContext
-from data.medallion.lake.errors import LeaseHeld, RaceWonTwice, StoreBusy
-from data.medallion.lake.lease import RACERS, Lease, hold
+from data.medallion.lake.errors import LeaseHeld, StoreBusy
+from data.medallion.lake.lease import Lease, hold
 from data.medallion.settings import LakeSettings, Settings
 from data.medallion.stages import SILVER
 from tests.conftest import raw_get
@@ -20,6 +19,10 @@ def lease_of(site, run="a", lease=2.0, limit=0, dataset=STATIONS.silver):
     return hold(site.lake.store, dataset, run, lease, limit)
 
 
+def is_released(site):
+    return STATIONS.silver.lease not in site.lake.store.listed("silver", "leases/")
+
+
 def test_a_lease_is_told_while_it_is_held_and_released(site):
     with lease_of(site, "me") as mine:
         assert mine.renew()
@@ -28,7 +31,7 @@ def test_a_lease_is_told_while_it_is_held_and_released(site):
             lease_of(site).__enter__()
         with lease_of(site, dataset=STATIONS.gold[0]):
             pass
-    assert STATIONS.silver.lease not in site.lake.store.listed("silver", "leases/")
+    assert is_released(site)
     with lease_of(site):
         pass
 
@@ -36,7 +39,7 @@ def test_a_lease_is_told_while_it_is_held_and_released(site):
 def test_a_lease_is_released_by_a_step_that_fails(site):
     with pytest.raises(KeyError), lease_of(site):
         raise KeyError
-    assert STATIONS.silver.lease not in site.lake.store.listed("silver", "leases/")
+    assert is_released(site)
 
 
 def test_a_run_that_works_longer_than_its_lease_keeps_it(site):
@@ -92,7 +95,7 @@ def test_a_renewal_that_fails_ends_no_step(site):
     with lease_of(site, lease=0.4) as mine:
         site.patch.setattr(mine, "renew", fail)
         wait_for(lambda: len(tried) >= 2, pause=0.05)
-    assert STATIONS.silver.lease not in site.lake.store.listed("silver", "leases/")
+    assert is_released(site)
 
 
 def test_a_run_that_lost_its_lease_renews_no_other(site):
@@ -102,25 +105,6 @@ def test_a_run_that_lost_its_lease_renews_no_other(site):
         time.sleep(0.3)
         assert not mine.renew()
     assert json.loads(raw_get(site.lake, "silver", STATIONS.silver.lease))["run"] == "other"
-
-
-def test_a_store_that_honours_conditions_only_one_at_a_time_is_refused(site):
-    looked = threading.Barrier(RACERS)
-
-    def look_then_put(layer, key, content):
-        found = site.lake.store.get(layer, key)
-        looked.wait()
-        site.lake.store.put(layer, key, content)
-        return found is None
-
-    with lease_of(site) as mine:
-        mine.race()
-        site.patch.setattr(site.lake.store, "create", look_then_put)
-        with pytest.raises(RaceWonTwice) as caught:
-            mine.race()
-        site.patch.undo()
-    assert caught.value.winners == RACERS
-    assert STATIONS.silver.lease not in site.lake.store.listed("silver", "leases/")
 
 
 def test_writers_race_once_a_day(site):

@@ -5,8 +5,6 @@ There are no leases, since no promise depends on them. Runs die with a request u
 arrives later; every request may come again, at any time.
 """
 
-from __future__ import annotations
-
 import tempfile
 import threading
 from collections.abc import Callable
@@ -89,9 +87,7 @@ class Run:
     def _live(self) -> None:
         try:
             publish(Lake(self), self.run, self.data, self._made_from, self._bronze)
-        except VersionTaken:
-            pass
-        except Killed:
+        except (VersionTaken, Killed):
             pass
         except BaseException as error:
             self.error = error
@@ -113,13 +109,8 @@ def publish(lake: Lake, run: str, data: Data, made_from: str, bronze: list[int])
         entry = entry.model_copy(update={"key": key})
         objects.append(writer.store(entry, content, "x", before.get((folder, entry.sha256))))
     copy = writer.store_copied(STATIONS.rejected, repr(data).encode(), 1, "x")
-    version = writer.manifest(
-        Provenance(run, source, len(data)),
-        objects=tuple(objects),
-        copies=(copy,),
-        checks=(),
-        rows_out=len(data),
-    )
+    made, told = Provenance(run, source, len(data)), {"checks": (), "rows_out": len(data)}
+    version = writer.manifest(made, objects=tuple(objects), copies=(copy,), **told)
     try:
         writer.publish(version, lambda entry: entry.version < writer.number - 3)
     except VersionTaken:

@@ -1,7 +1,5 @@
 """One lake that real runs have made, for all tests that only read it."""
 
-from __future__ import annotations
-
 import os
 import re
 from contextlib import contextmanager
@@ -12,10 +10,9 @@ import pytest
 from data.breweries.flow import FLOW
 from data.medallion.lake.manifest import Manifest
 from data.medallion.lake.runs import new_run
-from tests.story import Story, named, publish
-from tests.world import World, world_on
-
-__all__ = ["named", "publish"]
+from data.medallion.lake.s3 import S3Store
+from tests.story import Story, publish
+from tests.world import World, lasting, world_on
 
 UNUSABLE = [{"id": 'é"1'}, "text\u2028 \\"]
 
@@ -49,19 +46,17 @@ def past_lake(store, tmp_path_factory):
         # A column whose only value goes would be drift.
         plain = [one for one in world.api.records if not one["address_2"] and not one["address_3"]]
         first, second, *others = plain[:60]
-        answers = [
-            [first, second, *others, *UNUSABLE],
-            [{**first, "name": "Another"}, *others, *UNUSABLE],
-            [first, second, *others[:-3], UNUSABLE[0]],
-        ]
+        another = {**first, "name": "Another"}
         manifests = []
         try:
-            for answer in answers:
+            for answer, drawn in (
+                ([first, second, *others, *UNUSABLE], False),
+                ([another, *others, *UNUSABLE], False),
+                ([first, second, *others[:-3], UNUSABLE[0]], True),
+            ):
                 world.api.records = answer
-                publish(drawn=answer is answers[-1])
-                written = [
-                    d for d in FLOW.datasets if d != FLOW.chart_dataset or answer is answers[-1]
-                ]
+                publish(drawn=drawn)
+                written = [d for d in FLOW.datasets if drawn or d != FLOW.chart_dataset]
                 manifests.append({d.path: world.manifest(d) for d in written})
             settings = {name: os.environ[name] for name in os.environ if SETTING.match(name)}
         finally:
@@ -86,13 +81,19 @@ def small(store, tmp_path, monkeypatch):
         yield world
 
 
+def streamed(monkeypatch):
+    """The keys that are read of the store from now on."""
+    keys, real = [], S3Store.stream
+    monkeypatch.setattr(
+        S3Store, "stream", lambda s, layer, key, *m: keys.append(key) or real(s, layer, key, *m)
+    )
+    return keys
+
+
 @pytest.fixture(scope="module")
 def story(store, tmp_path_factory):
     """Ten published versions, in a lake of their own."""
-    with (
-        pytest.MonkeyPatch.context() as patch,
-        contextmanager(world_on)(store, tmp_path_factory.mktemp("story"), patch) as world,
-    ):
+    with lasting(store, tmp_path_factory, "story") as world:
         found = Story(world)
         found.tell()
         yield found

@@ -1,7 +1,5 @@
 """`make export`, by the command that it calls; each file is opened by a reader of its format."""
 
-from __future__ import annotations
-
 import csv
 import gc
 import json

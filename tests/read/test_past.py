@@ -1,7 +1,5 @@
 """Versions of any moment: what was published then, and nothing else."""
 
-from __future__ import annotations
-
 import json
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date, datetime, timedelta, timezone
@@ -12,12 +10,11 @@ from data.breweries.flow import FLOW
 from data.medallion import read
 from data.medallion.lake.errors import VersionLost
 from data.medallion.lake.manifest import Changes
-from data.medallion.lake.s3 import S3Store
 from data.medallion.read import past as module
 from data.medallion.read.__main__ import main
 from data.medallion.read.errors import NoVersionThen, SnapshotExpired, TimeUnclear
-from tests.read.conftest import named, publish
-from tests.story import PUBLISHED, REFUSED, STORY, Told, rows
+from tests.read.conftest import streamed
+from tests.story import PUBLISHED, REFUSED, STORY, Told, named, publish, rows
 
 BRONZE, SILVER, GOLD = "bronze/breweries", "silver/breweries", "gold/state_brewery_type"
 pytestmark = [pytest.mark.server, pytest.mark.filterwarnings("error")]
@@ -42,9 +39,8 @@ def test_each_publish_is_listed(story):
     listed = read.versions(SILVER)
     assert [one.version for one in listed] == list(range(1, 11))
     assert [one.run for one in listed] == story.runs
-    assert [one.replay for one in listed] == [
-        n.startswith("replay") for n in STORY if n not in REFUSED
-    ]
+    replayed = [name.startswith("replay") for name in STORY if name not in REFUSED]
+    assert [one.replay for one in listed] == replayed
     assert [one.current for one in listed] == [False] * 9 + [True]
     assert [one.records for one in listed] == [13, 12, 12, 13, 13, 12, 13, 13, 13, 12]
     assert [one.added for one in listed] == [12] + [0] * 9
@@ -55,10 +51,7 @@ def test_each_publish_is_listed(story):
 
 
 def test_the_log_is_read_and_no_record(story, monkeypatch):
-    asked, real = [], S3Store.stream
-    monkeypatch.setattr(
-        S3Store, "stream", lambda s, layer, key, *m: asked.append(key) or real(s, layer, key, *m)
-    )
+    asked = streamed(monkeypatch)
     assert len(read.versions(SILVER)) == 10
     assert asked and all(key.endswith(".json") and "/_" in key for key in asked)
 
@@ -143,13 +136,16 @@ def test_changes_of_neighbours_are_those_of_the_publish(past):
 # -- lakes that have lost something ---
 
 
+def answer(world, name):
+    """Publish breweries of that name; the snapshot, and the moment after it."""
+    world.api.records = named(name, 1)
+    return publish(drawn=False), Told.now()
+
+
 def test_a_snapshot_that_is_no_longer_retained(small):
     small.set(BREWERIES_HISTORY_VERSIONS=1)
-    snapshots, moments = [], []
-    for name in "ABC":
-        small.api.records = named(name, 1)
-        snapshots.append(publish(drawn=False))
-        moments.append(Told.now().moment)
+    snapshots, told = zip(*(answer(small, name) for name in "ABC"), strict=True)
+    moments = [one.moment for one in told]
     assert {row["name"] for row in rows(SILVER, moments[1])} == {"B"}
     with pytest.raises(NoVersionThen):
         rows(SILVER, moments[0])
@@ -160,11 +156,7 @@ def test_a_snapshot_that_is_no_longer_retained(small):
 
 
 def test_a_lost_entry_makes_its_moments_unknown_and_no_others(small, capsys):
-    told, runs = [], []
-    for name in "ABC":
-        small.api.records = named(name, 1)
-        runs.append(publish(drawn=False))
-        told.append(Told.now())
+    runs, told = zip(*(answer(small, name) for name in "ABC"), strict=True)
     small.lake.store.put("silver", FLOW.silver.entry(2), b"{}")
     assert [one.version for one in read.versions(SILVER)] == [1, 3]
     with pytest.raises(VersionLost, match=r"What version 2 of silver/breweries was is lost"):
@@ -175,13 +167,10 @@ def test_a_lost_entry_makes_its_moments_unknown_and_no_others(small, capsys):
 
 def test_a_clock_that_is_set_back_changes_no_order(small, monkeypatch):
     """The order of versions is that of their numbers; no publish is before the one before."""
-    for name in "AB":
-        small.api.records = named(name, 1)
-        publish(drawn=False)
+    answer(small, "A")
     before = small.manifest(FLOW.silver).published_at
     monkeypatch.setattr("data.medallion.writer.datetime", SetBack)
-    small.api.records = named("C", 1)
-    publish(drawn=False)
+    answer(small, "C")
     assert small.manifest(FLOW.silver).published_at == before
     assert {row["name"] for row in rows(SILVER, before)} == {"C"}
 

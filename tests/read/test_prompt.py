@@ -1,7 +1,5 @@
 """The prompt of `make sql`, in a real terminal."""
 
-from __future__ import annotations
-
 import signal
 import stat
 import sys

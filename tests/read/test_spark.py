@@ -1,7 +1,5 @@
 """What docs/lake.md says of Spark, on a copy of the folder."""
 
-from __future__ import annotations
-
 import shutil
 
 import pytest

@@ -1,7 +1,5 @@
 """`read.table` and its kin: whole, typed, checked, and by a user that only reads."""
 
-from __future__ import annotations
-
 import json
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -12,25 +10,14 @@ import pytest
 from data.breweries.flow import FLOW
 from data.medallion import read
 from data.medallion.errors import SettingError
-from data.medallion.lake import s3
-from data.medallion.lake.errors import (
-    BucketMissing,
-    ManifestMissing,
-    ManifestTooNew,
-    ManifestUnreadable,
-    ObjectDiffers,
-    ObjectMissing,
-    StoreUnreachable,
-)
+from data.medallion.lake import errors, s3
+from data.medallion.lake.errors import ManifestMissing, ManifestUnreadable, ObjectDiffers
 from data.medallion.lake.manifest import MANIFEST_VERSION, sealed
 from data.medallion.lake.s3 import S3Store
 from data.medallion.read.__main__ import main
-from data.medallion.read.errors import (
-    ColumnUnknown,
-    DatasetUnknown,
-    ValueOfOtherType,
-)
-from tests.read.conftest import UNUSABLE, named, publish
+from data.medallion.read.errors import ColumnUnknown, DatasetUnknown, ValueOfOtherType
+from tests.read.conftest import UNUSABLE, streamed
+from tests.story import named, publish
 
 pytestmark = pytest.mark.server
 SILVER, GOLD, BRONZE = "silver/breweries", "gold/state_brewery_type", "bronze/breweries"
@@ -43,31 +30,23 @@ def test_a_table_is_one_whole_version_with_its_types(past):
     assert b"degrees north" in table.schema.field("latitude").metadata[b"comment"]
     names = {r["id"]: r["name"].strip() for r in past.world.api.records if "name" in r}
     assert dict(zip(*table.select(["id", "name"]).to_pydict().values(), strict=True)) == names
-    assert table.schema.metadata == {
-        b"version": b"3",
-        b"run": past.manifests[-1][SILVER].run.encode(),
-        b"snapshot": past.snapshots[-1].encode(),
-    }
+    told = {name.decode(): value.decode() for name, value in table.schema.metadata.items()}
+    newest = past.manifests[-1][SILVER]
+    assert told == {"version": "3", "run": newest.run, "snapshot": newest.snapshot}
     counts = read.table(GOLD)
     declared = [column.declared for column in FLOW.aggregates[0].columns(FLOW.table)]
     assert counts.schema.remove_metadata() == pa.schema(declared)
     assert sum(counts["brewery_count"].to_pylist()) == len(names) == 57
     records = read.table(BRONZE)
     assert records["position"].to_pylist() == list(range(58))
-    assert sorted(map(json.loads, records["record"].to_pylist()), key=str) == sorted(
-        past.world.api.records, key=str
-    )
+    received = map(json.loads, records["record"].to_pylist())
+    assert sorted(received, key=str) == sorted(past.world.api.records, key=str)
 
 
 def test_only_what_is_asked_for_is_fetched(past, monkeypatch):
-    fetched = []
-    real = S3Store.stream
-    monkeypatch.setattr(
-        S3Store, "stream", lambda s, layer, key, *m: fetched.append(key) or real(s, layer, key, *m)
-    )
     country = read.table(SILVER, ["country"])["country"].to_pylist()
     wanted = sorted(set(country))[:2]
-    fetched.clear()
+    fetched = streamed(monkeypatch)
     table = read.table(SILVER, ["country", "id"], {"country": wanted})
     assert table.column_names == ["country", "id"]
     assert len(table) == sum(country.count(name) for name in wanted)
@@ -103,7 +82,7 @@ def test_what_cannot_be_is_told_in_a_sentence(past, call, kind, says):
 def test_a_store_that_is_down_or_not_told_of(past, monkeypatch):
     monkeypatch.setattr(s3, "RETRIES", 0)
     monkeypatch.setenv("MINIO_ENDPOINT", "127.0.0.1:9")
-    with pytest.raises(StoreUnreachable, match="check MINIO_ENDPOINT"):
+    with pytest.raises(errors.StoreUnreachable, match="check MINIO_ENDPOINT"):
         read.table(SILVER)
     monkeypatch.delenv("MINIO_ENDPOINT")
     with pytest.raises(SettingError, match="MINIO_ENDPOINT is required"):
@@ -116,7 +95,7 @@ def test_a_reader_writes_nothing(past, monkeypatch):
         monkeypatch.setattr(S3Store, method, None)
     assert len(read.table(SILVER)) == 57 and len(read.rejected(SILVER)) == 1
     monkeypatch.setenv("LAKE_BUCKET_PREFIX", "nobody-")
-    with pytest.raises(BucketMissing, match="it has no bucket nobody-silver; run the pipeline"):
+    with pytest.raises(errors.BucketMissing, match="no bucket nobody-silver; run the pipeline"):
         read.table(SILVER)
 
 
@@ -156,8 +135,8 @@ def test_three_hundred_reads_while_a_run_publishes_in_a_loop(small):
 
 
 def test_an_empty_lake_has_no_versions_and_names_the_block_to_run(small):
-    for path in (SILVER, GOLD, BRONZE):
-        with pytest.raises(ManifestMissing, match="run the block"):
+    for path, block in ((BRONZE, "extract_breweries_data"), (SILVER, ""), (GOLD, "")):
+        with pytest.raises(ManifestMissing, match=f"run the block {block}"):
             read.table(path)
     assert read.versions(SILVER) == []
     with pytest.raises(ManifestMissing, match="run the block"):
@@ -179,7 +158,7 @@ def test_each_damage_of_a_lake_is_told(small):
         read.table(SILVER)
     newer = manifest.model_copy(update={"manifest_version": MANIFEST_VERSION + 1})
     small.publish_manifest(FLOW.silver, newer)
-    with pytest.raises(ManifestTooNew, match="bring this installation to the release"):
+    with pytest.raises(errors.ManifestTooNew, match="bring this installation to the release"):
         read.table(SILVER)
     for key in (FLOW.silver.manifest, FLOW.silver.entry(3)):
         store.put("silver", key, sealed(manifest.model_copy(update={"version": 3})))
@@ -191,7 +170,7 @@ def test_each_damage_of_a_lake_is_told(small):
     with pytest.raises(ObjectDiffers, match="run the pipeline from its first block"):
         read.table(SILVER)
     store.remove("silver", [manifest.objects[0].key])
-    with pytest.raises(ObjectMissing, match="is missing; run the pipeline"):
+    with pytest.raises(errors.ObjectMissing, match="is missing; run the pipeline"):
         read.table(SILVER)
 
 

@@ -1,7 +1,5 @@
 """A few records in each other form of a body, of a request and of a login."""
 
-from __future__ import annotations
-
 import csv
 import gzip
 import io
@@ -57,21 +55,13 @@ def paged(records: Sequence[Any], cap: int = 100, told: Any = None) -> Callable[
 
 
 PAGED = Api(
-    title="Stations",
-    url="https://api.example.org/v1/stations/",
-    records="results",
-    total="count",
-    paging=PageNumber(size="page_size"),
-)
+    title="Stations", url="https://api.example.org/v1/stations/",
+    records="results", total="count", paging=PageNumber(size="page_size"),
+)  # fmt: skip
 
 # Other bodies: an object keyed by id, an object a line, CSV in another charset, and packed
 
-FILE = Api(
-    title="Stations",
-    url="https://example.org/stations.csv",
-    records=Csv(),
-    paging=SinglePage(),
-)
+FILE = replace(PAGED, url="https://example.org/stations.csv", total=None, paging=SinglePage())
 CELLS = [{**record, "height": f"{record['height'] or ''}"} for record in STATIONS]
 
 
@@ -137,14 +127,10 @@ def search(request: Request) -> Answer:
 
 
 SEARCH = Api(
-    title="Stations",
-    url="https://search.example.org/stations/_search",
-    records="hits.hits[*]._source",
-    total="hits.total.value",
-    paging=Offset("from", size="size"),
-    method="POST",
+    title="Stations", url="https://search.example.org/stations/_search", method="POST",
+    records="hits.hits[*]._source", total="hits.total.value", paging=Offset("from", size="size"),
     parameters={"query": {"term": {"kind": "sea"}}, "sort": [{"id": "asc"}]},
-)
+)  # fmt: skip
 AT_SEA = [record for record in STATIONS if record["kind"] == "sea"]
 
 ENDED = frozenset({200, 404})

@@ -1,7 +1,5 @@
 """Six public APIs, as they answered in November 2026, with data of their own."""
 
-from __future__ import annotations
-
 import base64
 import json
 import random
@@ -20,6 +18,12 @@ from tests.answers import Answer, Request
 from tests.sources.shape import TOKEN, Shape, said
 
 DAY = datetime(2024, 1, 1, tzinfo=timezone.utc)
+
+
+def compact(value: Any) -> str:
+    """The text of a column of JSON."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
 
 # GBIF: offset and limit, a count, records under `results`
 
@@ -47,15 +51,20 @@ def gbif(request: Request) -> Answer:
     return said({**page, "count": len(found), "results": found[offset : offset + limit]})
 
 
-GBIF = Api(
-    title="GBIF occurrences",
-    url="https://api.gbif.org/v1/occurrence/search",
-    records="results",
-    total="count",
-    paging=Offset(),
-    parameters={"taxonKey": 2435099},
-    page_size=300,
-)
+GBIF = Shape(
+    name="gbif", answer=gbif, records=OCCURRENCES, summed="individualCount",
+    api=Api(
+        title="GBIF occurrences", url="https://api.gbif.org/v1/occurrence/search",
+        records="results", total="count", paging=Offset(), page_size=300,
+        parameters={"taxonKey": 2435099},
+    ),
+    table=Table((
+        Column("key", "int64"), Column("scientificName"), Column("eventDate"),
+        Column("decimalLatitude", "float64", bounds=(-90, 90)), Column("country"),
+        Column("individualCount", "int64"),
+    ), partitions=("country",), key="key"),
+)  # fmt: skip
+
 # OpenAlex: a cursor in the body, ids that are addresses, arrays of objects
 
 WORKS = [
@@ -82,14 +91,27 @@ def openalex(request: Request) -> Answer:
     return said({"meta": meta, "results": found, "group_by": []})
 
 
-OPENALEX = Api(
-    title="OpenAlex works",
-    url="https://api.openalex.org/works",
-    records="results",
-    total="meta.count",
-    paging=Cursor("meta.next_cursor", size="per-page", start="*"),
-    page_size=200,
-)
+OPENALEX = Shape(
+    name="openalex", answer=openalex, records=WORKS, summed="cited_by_count",
+    api=Api(
+        title="OpenAlex works", url="https://api.openalex.org/works",
+        records="results", total="meta.count", page_size=200,
+        paging=Cursor("meta.next_cursor", size="per-page", start="*"),
+    ),
+    table=Table((
+        Column("id"), Column("title"), Column("cited_by_count", "int64"), Column("type"),
+        Column("published", "timestamp", sources=("publication_date",)),
+        Column("is_open", "bool", sources=("open_access.is_oa",)),
+        Column("journal", sources=("primary_location.source.display_name",)),
+        Column("authorships", "json"),
+    ), partitions=("type",)),
+    row=lambda work: {
+        "published": datetime.fromisoformat(work["publication_date"] + "T00:00:00+00:00"),
+        "is_open": work["open_access"]["is_oa"],
+        "journal": work["primary_location"] and "Nature",
+        "authorships": compact(work["authorships"]),
+    },
+)  # fmt: skip
 
 # USGS: GeoJSON, an offset from 1, the total elsewhere, 204 after the end, 400 over 20,000
 
@@ -120,22 +142,32 @@ def usgs(request: Request) -> Answer:
     return said({**collection, "bbox": [-180, -90, 180, 90]}) if found else Answer("", 204)
 
 
-USGS = Api(
-    title="USGS earthquakes",
-    url="https://earthquake.usgs.gov/fdsnws/event/1/query",
-    records="features",
-    total=Total("count", url="count", parameters={"format": "geojson"}),
-    paging=Offset(start=1),
-    parameters={"format": "geojson", "orderby": "time-asc"},
-    page_size=20_000,
-)
-
-
 def quake(record: Any) -> Mapping[str, Any]:
     more, (east, north, depth) = record["properties"], record["geometry"]["coordinates"]
     at = datetime(1970, 1, 1, tzinfo=timezone.utc) + timedelta(milliseconds=more["time"])
     found = {"mag": more["mag"], "at": at, "tsunami": more["tsunami"] == 1, "kind": more["magType"]}
     return {**found, "longitude": east, "latitude": north, "depth": depth}
+
+
+USGS = Shape(
+    name="usgs", answer=usgs, records=QUAKES, summed="depth", row=quake,
+    api=Api(
+        title="USGS earthquakes", url="https://earthquake.usgs.gov/fdsnws/event/1/query",
+        records="features", paging=Offset(start=1), page_size=20_000,
+        total=Total("count", url="count", parameters={"format": "geojson"}),
+        parameters={"format": "geojson", "orderby": "time-asc"},
+    ),
+    settings={"PAGE_SIZE": "250"}, met=frozenset({200, 204}),
+    table=Table((
+        Column("id"), Column("mag", "float64", sources=("properties.mag",)),
+        Column("at", "timestamp", sources=("properties.time",), unit="ms"),
+        Column("tsunami", "bool", sources=("properties.tsunami",), false_true=("0", "1")),
+        Column("kind", sources=("properties.magType",)),
+        Column("longitude", "float64", sources=("geometry.coordinates.0",)),
+        Column("latitude", "float64", sources=("geometry.coordinates.1",)),
+        Column("depth", "float64", sources=("geometry.coordinates.2",)),
+    ), partitions=("kind",)),
+)  # fmt: skip
 
 
 # Socrata: parameters with $, all values are texts, nulls are left out
@@ -164,23 +196,26 @@ def socrata(request: Request) -> Answer:
     return said(rows[start : start + limit])
 
 
-SOCRATA = Api(
-    title="NYC 311",
-    url="https://data.cityofnewyork.us/resource/erm2-nwe9.json",
-    total=Total("0.count", parameters={"$select": "count(*)"}),
-    paging=Offset("$offset", size="$limit"),
-    parameters={"$order": ":id"},
-    auth=Token("X-App-Token"),
-    page_size=1000,
-)
-
-
 def complaint(record: Any) -> Mapping[str, Any]:
     return {
         "created": datetime.fromisoformat(record["created_date"]).replace(tzinfo=timezone.utc),
         "amount": float(record["amount"].replace(",", "")) if "amount" in record else None,
         "closed": record.get("closed") and record["closed"] == "true",
     }
+
+
+SOCRATA = Shape(
+    name="socrata", answer=socrata, records=COMPLAINTS, summed="amount", row=complaint,
+    api=Api(
+        title="NYC 311", url="https://data.cityofnewyork.us/resource/erm2-nwe9.json",
+        total=Total("0.count", parameters={"$select": "count(*)"}), auth=Token("X-App-Token"),
+        paging=Offset("$offset", size="$limit"), parameters={"$order": ":id"}, page_size=1000,
+    ),
+    table=Table((
+        Column("unique_key"), Column("created", "timestamp", sources=("created_date",)),
+        Column("borough"), Column("amount", "float64", decimal="."), Column("closed", "bool"),
+    ), partitions=("borough",), key="unique_key"),
+)  # fmt: skip
 
 
 # GitHub: a `Link` header, no total, a 403 that asks to wait
@@ -217,12 +252,25 @@ def github(request: Request) -> Answer:
     return said(ISSUES[(page - 1) * size : page * size], link=links)
 
 
-GITHUB = Api(
-    title="Issues of Apache Arrow",
-    url="https://api.github.com/repos/apache/arrow/issues",
-    parameters={"state": "all", "sort": "created"},
-    headers={"Accept": "application/vnd.github+json"},
-)
+GITHUB = Shape(
+    name="github", answer=github, records=ISSUES, summed="comments", met=frozenset({200, 403}),
+    api=Api(
+        title="Issues of Apache Arrow", url="https://api.github.com/repos/apache/arrow/issues",
+        parameters={"state": "all", "sort": "created"},
+        headers={"Accept": "application/vnd.github+json"},
+    ),
+    table=Table((
+        Column("number", "int64"), Column("title"), Column("state"), Column("labels", "json"),
+        Column("author", sources=("user.login",)), Column("comments", "int64"),
+        Column("closed_at", "timestamp"),
+    ), partitions=("state",), key="number"),
+    row=lambda issue: {
+        "title": issue["title"].strip(),
+        "author": issue["user"] and issue["user"]["login"],
+        "labels": compact(issue["labels"]),
+        "closed_at": issue["closed_at"] and DAY + timedelta(hours=issue["number"]),
+    },
+)  # fmt: skip
 
 # PokeAPI: a list of names and addresses, then a request for each
 
@@ -247,96 +295,18 @@ def pokeapi(request: Request) -> Answer:
     return said({"count": len(POKEMON), "next": more, "previous": None, "results": found})
 
 
-POKEAPI = Api(
-    title="PokéAPI",
-    url="https://pokeapi.co/api/v2/pokemon",
-    records="results",
-    total="count",
-    paging=JsonLink(size="limit"),
-    detail="{url}",
-)
+POKEAPI = Shape(
+    name="pokeapi", answer=pokeapi, records=POKEMON, summed="height",
+    api=Api(
+        title="PokéAPI", url="https://pokeapi.co/api/v2/pokemon",
+        records="results", total="count", paging=JsonLink(size="limit"), detail="{url}",
+    ),
+    table=Table((
+        Column("id", "int64"), Column("name"), Column("height", "int64"),
+        Column("type", sources=("types.0.type.name",)),
+    ), partitions=("type",)),
+    row=lambda one: {"type": one["types"][0]["type"]["name"]},
+    text=lambda one: json.dumps(one, indent=1).replace("\n", " "),
+)  # fmt: skip
 
-
-def compact(value: Any) -> str:
-    """The text of a column of JSON."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-
-
-PUBLIC = [
-    Shape(
-        name="gbif", path="/v1/occurrence/search", api=GBIF, answer=gbif, records=OCCURRENCES,
-        table=Table((
-            Column("key", "int64"), Column("scientificName"), Column("eventDate"),
-            Column("decimalLatitude", "float64", bounds=(-90, 90)), Column("country"),
-            Column("individualCount", "int64"),
-        ), partitions=("country",), key="key"),
-        summed="individualCount",
-    ),
-    Shape(
-        name="openalex", path="/works", api=OPENALEX, answer=openalex, records=WORKS,
-        table=Table((
-            Column("id"), Column("title"), Column("cited_by_count", "int64"), Column("type"),
-            Column("published", "timestamp", sources=("publication_date",)),
-            Column("is_open", "bool", sources=("open_access.is_oa",)),
-            Column("journal", sources=("primary_location.source.display_name",)),
-            Column("authorships", "json"),
-        ), partitions=("type",)),
-        summed="cited_by_count",
-        row=lambda work: {
-            "published": datetime.fromisoformat(work["publication_date"] + "T00:00:00+00:00"),
-            "is_open": work["open_access"]["is_oa"],
-            "journal": work["primary_location"] and "Nature",
-            "authorships": compact(work["authorships"]),
-        },
-    ),
-    Shape(
-        name="usgs", path="/fdsnws/event/1/query", api=USGS, answer=usgs, records=QUAKES,
-        settings={"PAGE_SIZE": "250"}, met=frozenset({200, 204}),
-        table=Table((
-            Column("id"), Column("mag", "float64", sources=("properties.mag",)),
-            Column("at", "timestamp", sources=("properties.time",), unit="ms"),
-            Column("tsunami", "bool", sources=("properties.tsunami",), false_true=("0", "1")),
-            Column("kind", sources=("properties.magType",)),
-            Column("longitude", "float64", sources=("geometry.coordinates.0",)),
-            Column("latitude", "float64", sources=("geometry.coordinates.1",)),
-            Column("depth", "float64", sources=("geometry.coordinates.2",)),
-        ), partitions=("kind",)),
-        summed="depth",
-        row=quake,
-    ),
-    Shape(
-        name="socrata", path="/resource/erm2-nwe9.json", api=SOCRATA, answer=socrata,
-        records=COMPLAINTS,
-        table=Table((
-            Column("unique_key"), Column("created", "timestamp", sources=("created_date",)),
-            Column("borough"), Column("amount", "float64", decimal="."), Column("closed", "bool"),
-        ), partitions=("borough",), key="unique_key"),
-        summed="amount",
-        row=complaint,
-    ),
-    Shape(
-        name="github", path="/repos/apache/arrow/issues", api=GITHUB, answer=github, records=ISSUES,
-        table=Table((
-            Column("number", "int64"), Column("title"), Column("state"), Column("labels", "json"),
-            Column("author", sources=("user.login",)), Column("comments", "int64"),
-            Column("closed_at", "timestamp"),
-        ), partitions=("state",), key="number"),
-        summed="comments", met=frozenset({200, 403}),
-        row=lambda issue: {
-            "title": issue["title"].strip(),
-            "author": issue["user"] and issue["user"]["login"],
-            "labels": compact(issue["labels"]),
-            "closed_at": issue["closed_at"] and DAY + timedelta(hours=issue["number"]),
-        },
-    ),
-    Shape(
-        name="pokeapi", path="/api/v2/pokemon", api=POKEAPI, answer=pokeapi, records=POKEMON,
-        table=Table((
-            Column("id", "int64"), Column("name"), Column("height", "int64"),
-            Column("type", sources=("types.0.type.name",)),
-        ), partitions=("type",)),
-        summed="height",
-        row=lambda one: {"type": one["types"][0]["type"]["name"]},
-        text=lambda one: json.dumps(one, indent=1).replace("\n", " "),
-    ),
-]  # fmt: skip
+PUBLIC = [GBIF, OPENALEX, USGS, SOCRATA, GITHUB, POKEAPI]

@@ -1,13 +1,12 @@
 """A source of some shape: how its API answers, its declaration, and what readers must get."""
 
-from __future__ import annotations
-
 import json
 import math
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import urlsplit
 
 from data.medallion.flow import Aggregate, Blocks, Flow, Measure, count
 from data.medallion.read import tables
@@ -33,10 +32,13 @@ class Shape:
     """What silver must have otherwise than the record has it."""
     text: Callable[[Any], str] = json.dumps
     """The text of a record in bronze, which must be the one that was sent."""
-    path: str = "/v1/records"
     settings: Mapping[str, str] = field(default_factory=dict)
     met: frozenset[int] = frozenset({200})
     """The statuses that a crawl must meet."""
+
+    @property
+    def path(self) -> str:
+        return urlsplit(self.api.url).path
 
     @property
     def flow(self) -> Flow:

@@ -3,9 +3,11 @@
 from collections import defaultdict
 from dataclasses import replace
 from datetime import datetime, timezone
+from functools import partial
 from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
+from statistics import fmean
 from tempfile import TemporaryDirectory
 
 import pyarrow as pa
@@ -24,30 +26,18 @@ from data.medallion.table import Column, Table
 from data.medallion.work.shuffle import Folder, TaskContext, segments_of
 from tests.stations import HEIGHTS, STATIONS, TABLE, YEARS
 
-ALL = Aggregate(
-    "all_of_them",
-    keys=("year", "kind", "open"),
-    measures=(
-        Measure("total", "sum", "height"),
-        Measure("mean", "mean", "height"),
-        Measure("low", "min", "height"),
-        Measure("high", "max", "height"),
-        count("rows"),
-        Measure("numbers", "sum", "number"),
-        Measure("middle", "mean", "number"),
-        Measure("first", "min", "opened_at"),
-        Measure("last", "max", "opened_at"),
-        Measure("first_name", "min", "name"),
-        Measure("last_name", "max", "name"),
-        Measure("years", "sum", "year"),
-        Measure("countries", "max", "country"),
-    ),
+FUNCTIONS = {"sum": sum, "mean": fmean, "min": min, "max": max}
+OF_COLUMNS = {
+    "height": FUNCTIONS, "number": ["sum", "mean"], "opened_at": ["min", "max"],
+    "name": ["min", "max"], "year": ["sum"], "country": ["max"],
+}  # fmt: skip
+MEASURES = (
+    Measure(f"{f}_{column}", f, column) for column, some in OF_COLUMNS.items() for f in some
 )
+ALL = Aggregate("all_of_them", ("year", "kind", "open"), (count("rows"), *MEASURES))
 BY_KEY = Aggregate("by_country", ("country",), (count("rows"), Measure("last", "max", "year")))
 
-moments = st.datetimes(datetime(1900, 1, 1), datetime(2100, 1, 1)).map(
-    lambda moment: moment.replace(tzinfo=timezone.utc)
-)
+moments = st.datetimes(datetime(1900, 1, 1), datetime(2100, 1, 1), timezones=st.just(timezone.utc))
 heights = st.integers(-430 * 8, 8849 * 8).map(lambda eighths: eighths / 8)  # sums are exact
 rows = st.fixed_dictionaries(
     {
@@ -88,10 +78,8 @@ def grouped(received, aggregates, tasks=1, flow=STATIONS):
     shares = filter(None, (lake.entries[n::tasks] for n in range(tasks)))
     with TemporaryDirectory() as folder:
         context = TaskContext(lake, Folder(Path(folder)))
-        found = [
-            group_objects(context, flow.table, aggregates, share, f"keys-{n}", 2)
-            for n, share in enumerate(shares)
-        ]
+        group = partial(group_objects, context, flow.table, aggregates)
+        found = [group(share, f"keys-{n}", 2) for n, share in enumerate(shares)]
         pieces = [piece for _, piece in found]
         distinct = sum(count_distinct(context, segments_of(pieces, bucket)) for bucket in range(2))
     assert distinct == len({tuple(row[key] for key in flow.table.keys) for row in received})
@@ -101,29 +89,20 @@ def grouped(received, aggregates, tasks=1, flow=STATIONS):
     ]
 
 
-FUNCTIONS = {
-    "sum": sum,
-    "mean": lambda values: sum(values) / len(values),
-    "min": min,
-    "max": max,
-}
-
-
 def in_python(received, aggregate):
+    def measured(measure, rows):
+        if measure.function == "count":
+            return len(rows)
+        values = [row[measure.column] for row in rows if row[measure.column] is not None]
+        return FUNCTIONS[measure.function](values) if values else None
+
     groups = defaultdict(list)
     for row in received:
         groups[tuple(row.get(name) for name in aggregate.keys)].append(row)
-    found = {}
-    for key, members in groups.items():
-        measures = {}
-        for measure in aggregate.measures:
-            values = [m[measure.column] for m in members if m.get(measure.column) is not None]
-            if measure.function == "count":
-                measures[measure.name] = len(members)
-            else:
-                measures[measure.name] = FUNCTIONS[measure.function](values) if values else None
-        found[key] = measures
-    return found
+    return {
+        key: {measure.name: measured(measure, rows) for measure in aggregate.measures}
+        for key, rows in groups.items()
+    }
 
 
 @given(st.lists(rows, max_size=25), st.integers(1, 3))
@@ -142,23 +121,16 @@ def test_each_group_is_what_a_plain_count_gives(received, tasks):
         assert len(found) == len(table) == len(expected)
         for key, measures in expected.items():
             for name, value in measures.items():
-                assert (
-                    found[key][name] == pytest.approx(value, abs=1e-6)
-                    if isinstance(value, float)
-                    else found[key][name] == value
-                )
+                close = pytest.approx(value, abs=1e-6) if isinstance(value, float) else value
+                assert found[key][name] == close
 
 
 def test_names_of_keys_and_measures_are_free():
     """Whatever Arrow calls what it keeps of a group."""
     keys = ("n_sum", "n_count", "count_all", "partition")
     table = Table((*map(Column, ("id", *keys)), Column("n", "int64")), ("partition",))
-    measures = (
-        count("count_all_sum"),
-        Measure("partition_sum", "mean", "n"),
-        Measure("n", "sum", "n"),
-        Measure("n_min", "max", "n"),
-    )
+    of_n = {"partition_sum": "mean", "n": "sum", "n_min": "max"}
+    measures = (count("count_all_sum"), *(Measure(name, f, "n") for name, f in of_n.items()))
     received = [{"id": str(n), "partition": "P", "n_sum": "x", "n": n} for n in range(4)]
     flow = replace(STATIONS, table=table)
     (found,) = grouped(received, [Aggregate("odd", keys, measures)], flow=flow)

@@ -10,16 +10,8 @@ from hypothesis import strategies as st
 from data.medallion.lake.records import array_lines, record_texts
 from data.medallion.source.bodies import Csv, Json, JsonLines
 from data.medallion.source.exchange import Response
+from tests.cleaning import json_values
 
-json_values = st.recursive(
-    st.none()
-    | st.booleans()
-    | st.integers()
-    | st.floats(allow_nan=False, allow_infinity=False)
-    | st.text(),
-    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
-    max_leaves=10,
-)
 forms = st.fixed_dictionaries(
     {"indent": st.sampled_from([None, 0, 2]), "ensure_ascii": st.booleans()}
 )
@@ -118,14 +110,12 @@ def test_a_body_is_text_whatever_its_charset(content, more):
     assert Response(**{"content": content, "headers": {}, "url": "", **more}).text == "é"
 
 
+CUT_OFF = gzip.compress(b"abc", mtime=0)[:-9]
+
+
 @pytest.mark.parametrize(
     ("content", "encoding"),
-    [
-        (b"\xe9", ""),
-        (gzip.compress(b"abc", mtime=0)[:-9], ""),
-        (b"\x1f\x8b", ""),
-        (b"a", "nonsense"),
-    ],
+    [(b"\xe9", ""), (CUT_OFF, ""), (b"\x1f\x8b", ""), (b"a", "nonsense")],
 )
 def test_a_body_that_is_no_text_is_refused(content, encoding):
     with pytest.raises((ValueError, LookupError)):

@@ -13,21 +13,12 @@ from requests.auth import HTTPBasicAuth
 
 from data.medallion.errors import SettingError
 from data.medallion.settings import known_secrets
+from data.medallion.source import errors
 from data.medallion.source.api import Api
 from data.medallion.source.auth import ClientCredentials, Token
 from data.medallion.source.bodies import Json
 from data.medallion.source.client import Client, seconds_asked
-from data.medallion.source.errors import (
-    ApiBodyMalformed,
-    ApiBusy,
-    ApiGaveUp,
-    ApiLoginFailed,
-    ApiRefused,
-    ApiTokenRefused,
-    ApiUnreachable,
-    CrossHostLink,
-    FatalApiError,
-)
+from data.medallion.source.errors import ApiGaveUp, ApiRefused, ApiTokenRefused
 from data.medallion.source.exchange import Request
 from tests.answers import Answer, serving
 from tests.stations import STATIONS
@@ -65,7 +56,7 @@ def records(answer):
 
 def refused(server, client, kind, read=body, **query):
     """The error of a request, which names the address that a person can open."""
-    with pytest.raises(FatalApiError) as caught:
+    with pytest.raises(errors.FatalApiError) as caught:
         client.send(Request(server.url, query), read)
     assert type(caught.value) is kind
     assert caught.value.url in str(caught.value)
@@ -75,29 +66,24 @@ def refused(server, client, kind, read=body, **query):
 # Waits
 
 NOW = "Sun, 06 Nov 1994 08:49:37 GMT"
+WAITS = {
+    0: ["0", "Sun, 06 Nov 1994 08:49:07 GMT"],
+    0.5: [".5"],
+    30: [
+        "  Sun, 06 Nov 1994 08:50:07 GMT ", "Sunday, 06-Nov-94 08:50:07 GMT",
+        "Sun Nov  6 08:50:07 1994", "Sun, 06 Nov 1994 09:50:07 +0100",
+    ],
+    60: [" 60\t"],
+    1e30: ["9" * 30],
+    None: [
+        "", "soon", "-5", "nan", "9" * 400, "1,5", "Sun, 36 Nov 1994 08:49:07 GMT",
+        "Sun, 06 Nov 99999999999999999999 08:49:37 GMT",
+    ],
+}  # fmt: skip
 
 
 @pytest.mark.parametrize(
-    ("asked", "seconds"),
-    [
-        ("0", 0),
-        (" 60\t", 60),
-        (".5", 0.5),
-        ("9" * 30, 1e30),
-        ("  Sun, 06 Nov 1994 08:50:07 GMT ", 30),
-        ("Sunday, 06-Nov-94 08:50:07 GMT", 30),
-        ("Sun Nov  6 08:50:07 1994", 30),
-        ("Sun, 06 Nov 1994 09:50:07 +0100", 30),
-        ("Sun, 06 Nov 1994 08:49:07 GMT", 0),
-        ("", None),
-        ("soon", None),
-        ("-5", None),
-        ("nan", None),
-        ("9" * 400, None),
-        ("1,5", None),
-        ("Sun, 36 Nov 1994 08:49:07 GMT", None),
-        ("Sun, 06 Nov 99999999999999999999 08:49:37 GMT", None),
-    ],
+    ("asked", "seconds"), [(asked, seconds) for seconds, some in WAITS.items() for asked in some]
 )
 def test_a_wait_is_read_in_every_form_that_http_has(asked, seconds):
     assert seconds_asked({"Retry-After": asked, "Date": NOW}) == seconds
@@ -161,10 +147,10 @@ def test_no_more_requests_are_sent_than_a_minute_allows(asking):
 @pytest.mark.parametrize(
     ("answer", "kind", "cause"),
     [
-        (Answer(status=500), ApiGaveUp, ApiBusy),
-        (Answer(status=0), ApiGaveUp, ApiUnreachable),
-        (Answer("{}"), ApiGaveUp, ApiBodyMalformed),
-        (Answer("[1, 2"), ApiGaveUp, ApiBodyMalformed),
+        (Answer(status=500), ApiGaveUp, errors.ApiBusy),
+        (Answer(status=0), ApiGaveUp, errors.ApiUnreachable),
+        (Answer("{}"), ApiGaveUp, errors.ApiBodyMalformed),
+        (Answer("[1, 2"), ApiGaveUp, errors.ApiBodyMalformed),
         (Answer(status=403), ApiTokenRefused, type(None)),
         (Answer(status=404), ApiRefused, type(None)),
     ],
@@ -185,13 +171,6 @@ def test_what_mage_was_handling_is_not_the_reason(asking):
 
 
 # What is sent
-
-
-def test_a_reader_is_given_the_headers_and_the_address_of_an_answer(asking):
-    server, client = asking(Answer("é", headers={"X-Total": "7"}))
-    answer = client.send(Request(server.url, {"page": 2}), lambda answer: answer)
-    assert (answer.text, answer.url) == ("é", server.url)
-    assert answer.headers["x-total"] == "7"
 
 
 def test_headers_of_a_flow_are_sent_with_each_request(asking):
@@ -231,7 +210,7 @@ def test_a_token_goes_to_no_other_host_and_along_no_redirect(asking):
     away = Answer(status=302, headers={"Location": other.url})
     ours, client = asking(away, API_TOKEN="t-1")
     for url in (other.url, ours.url.replace("http:", "https:")):
-        with pytest.raises(CrossHostLink) as caught:
+        with pytest.raises(errors.CrossHostLink) as caught:
             client.send(Request(url), body)
         assert (caught.value.next, caught.value.setting) == (url, "STATIONS_API_URL")
     assert ours.requests == []
@@ -258,7 +237,7 @@ def test_a_login_is_sent_as_it_is_declared(asking, login, query, headers):
 
 @pytest.mark.parametrize(
     ("secret", "kind", "requests"),
-    [("secret", ApiTokenRefused, 2), ("wrong", ApiLoginFailed, 0), ("", SettingError, 0)],
+    [("secret", ApiTokenRefused, 2), ("wrong", errors.ApiLoginFailed, 0), ("", SettingError, 0)],
 )
 def test_a_login_that_fails_names_its_settings(asking, secret, kind, requests):
     """tests/sources has one that expires in mid-crawl."""
@@ -297,17 +276,13 @@ def test_a_403_may_ask_to_wait(asking, headers, waited):
 
 def test_a_status_means_what_the_api_says(asking):
     meanings = {418: "wait", 503: "refusal", 400: "end", 203: "answer"}
-
-    def ask(status):
-        return asking(Answer("x", status), {"statuses": meanings})
-
+    asked = {status: asking(Answer("x", status), {"statuses": meanings}) for status in meanings}
     for status, kind in ((418, ApiGaveUp), (503, ApiRefused)):
-        server, client = ask(status)
+        server, client = asked[status]
         refused(server, client, kind)
-    server, client = ask(400)
-    assert client.send(Request(server.url), body, after_last="no more") == "no more"
-    server, client = ask(203)
-    assert client.send(Request(server.url), body) == "x"
+    for status, found in ((400, "no more"), (203, "x")):
+        server, client = asked[status]
+        assert client.send(Request(server.url), body, after_last="no more") == found
 
 
 def test_an_authority_that_is_no_file_is_a_setting(asking, monkeypatch):
@@ -329,13 +304,6 @@ def test_no_two_requests_have_one_address_and_all_say_no_cache(asking):
     asked = [tuple(sorted(request.query.items())) for request in server.requests]
     assert len(set(asked)) == len(asked) > 4
     assert {request.headers["Cache-Control"] for request in server.requests} == {"no-cache"}
-
-
-@pytest.mark.parametrize("connections", [1, 3])
-def test_answers_come_in_the_order_of_their_questions(asking, connections):
-    server, client = asking(lambda r: Answer(r.query["n"]), API_CONNECTIONS=connections)
-    found = client.in_order(lambda n: client.send(Request(server.url, {"n": n}), body), range(20))
-    assert list(found) == list(map(str, range(20)))
 
 
 def test_an_error_of_one_request_ends_them_all(asking):

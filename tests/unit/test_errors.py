@@ -15,15 +15,13 @@ MODULES = [
     for found in walk_packages(medallion.__path__, "data.medallion.")
     if found.name.endswith(".errors")
 ]
-ERRORS = [
+SAYING = [
     error
     for module in MODULES
     for error in vars(module).values()
-    if inspect.isclass(error) and issubclass(error, MedallionError)
-    if error.__module__ == module.__name__
-]
-SAYING = [
-    e for e in ERRORS if e is not MedallionError and (hasattr(e, "says") or "__str__" in vars(e))
+    if inspect.isclass(error) and error.__module__ == module.__name__
+    if issubclass(error, MedallionError) and error is not MedallionError
+    if hasattr(error, "says") or "__str__" in vars(error)
 ]
 
 
@@ -40,12 +38,8 @@ def made(error):
         "dict[str, str]": {"c": "t"}, "list[dict[str, Any]]": [{"rule": "row_fall", "what": "w"}],
         "dict[str, dict[str, int]]": {"total": {"fetched": 1, "reported": 2}},
     }  # fmt: skip
-    return error(
-        *(
-            values.get(str(field.type), f"<{name}>")
-            for name, field in error.__dataclass_fields__.items()
-        )
-    )
+    fields = error.__dataclass_fields__.items()
+    return error(*(values.get(str(field.type), f"<{name}>") for name, field in fields))
 
 
 @pytest.mark.parametrize("error", SAYING, ids=lambda error: error.__name__)

@@ -13,8 +13,8 @@ from tests.stations import HEIGHTS, KINDS, STATIONS, TABLE, YEARS, InMemory
 
 
 def test_what_is_declared_well_is_no_problem():
-    STATIONS.check()
-    replace(STATIONS, **chart(formats=("svg", "png"))).check()
+    of_map = of_table(coordinates=("height", "height"))
+    replace(STATIONS, **chart(formats=("svg", "png")), **of_map).check()
 
 
 def chart(*, of="kind_heights", name="", formats=("png",), block="draw_stations"):
@@ -44,14 +44,10 @@ COUNTED_BY_TAPS = InMemory([])
 COUNTED_BY_TAPS.facets = {"by_kind": "kind", "by_taps": "taps"}
 REFUSED = [
     # Names
-    ({"name": "Stations"}, "the name 'Stations' cannot stand in a key"),
-    ({"name": "estações"}, "the name 'estações' cannot stand in a key"),
-    ({"name": ""}, "the name '' cannot stand in a key"),
+    *(({"name": n}, f"the name {n!r} cannot stand in a key") for n in ("Stations", "estações", "")),
     ({"name": "x" * 42}, "cannot stand in a key"),
-    ({"name": "medallion"}, "the name medallion is taken"),
-    # Its folder in silver would hold what all flows put beside theirs.
-    ({"name": "rejected"}, "the name rejected is taken"),
-    ({"name": "import"}, "the name import is taken"),
+    # The folder rejected in silver would hold what all flows put beside theirs.
+    *(({"name": n}, f"the name {n} is taken") for n in ("medallion", "rejected", "import")),
     (gold(COUNT, name="by kind"), "'by kind' cannot stand in a key"),
     (gold(COUNT, name="kind_heights"), "two of its datasets are gold/kind_heights"),
     (chart(name="kind_heights"), "two of its datasets"),
@@ -94,6 +90,8 @@ REFUSED = [
     (of_table(partitions=("number",)), "its partition number is its key too"),
     (of_table(partitions=("year", "year")), "it is partitioned by year twice"),
     (of_table(shown=("taps",)), "no row has the column taps"),
+    (of_table(coordinates=("height", "depth")), "no row has the column depth"),
+    (of_table(coordinates=("height", "name")), "type text"),
     # Gold
     (gold(), "its gold table more has no count, so that it does not add up"),
     (gold(Measure("m", "mean", "height")), "more has no count"),
@@ -139,24 +137,21 @@ def add_flow(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(str(tmp_path))
 
     def add(folder, name="", more="{}", blocks="", text=""):
-        path = root / folder
-        path.mkdir()
-        name = name or folder
+        (root / folder).mkdir()
         blocks = blocks or ", ".join(repr(f"{layer}_{folder}") for layer in "bsg")
-        path.joinpath("flow.py").write_text(
-            text or FLOW.format(name=name, blocks=blocks, more=more)
-        )
+        text = text or FLOW.format(name=name or folder, blocks=blocks, more=more)
+        (root / folder / "flow.py").write_text(text)
 
     return add
 
 
-OTHER_GOLD = """{{"aggregates": tuple(
-    replace(a, name=a.name + {name!r}) for a in STATIONS.aggregates)}}"""
+OTHER_GOLD = """{"aggregates": tuple(
+    replace(a, name=f"{a.name}_buoys") for a in STATIONS.aggregates)}"""
 
 
 def test_the_flows_of_a_project_are_its_folders(add_flow):
     add_flow("stations")
-    add_flow("buoys", more=OTHER_GOLD.format(name="_buoys"))
+    add_flow("buoys", more=OTHER_GOLD)
     assert project.names() == ["buoys", "stations"]
     assert project.load("buoys").name == "buoys"
     assert [flow.name for flow in project.load_all()] == ["buoys", "stations"]
@@ -184,7 +179,7 @@ def test_a_project_without_any_flow_says_how_to_make_one(add_flow):
     ("buoys", "stations", "taken"),
     [
         ({}, {}, "gold/kind_heights"),
-        ({"more": OTHER_GOLD.format(name="_buoys"), "blocks": "'one', 'two', 'three'"},
+        ({"more": OTHER_GOLD, "blocks": "'one', 'two', 'three'"},
          {"blocks": "'four', 'two', 'five'"}, "two"),
     ],
     ids=["a dataset", "a block"],
@@ -225,30 +220,29 @@ def test_the_datasets_of_a_flow_have_its_names():
         ("gold/stations_opened", "data/stations_opened/stations_aggregated.parquet"),
     ]
     drawn = replace(STATIONS, **chart(formats=("svg", "png"))).datasets[-1]
+    folder, page = "data/stations_chart", "data/report/stations.html"
     assert (drawn.path, drawn.object) == (
         "gold/stations_chart",
-        "data/stations_chart/stations_aggregated.svg",
+        f"{folder}/stations_aggregated.svg",
     )
-    page = "data/report/stations.html"
-    assert drawn.sidecars == ("data/stations_chart/stations_aggregated.png", page)
+    assert drawn.sidecars == (f"{folder}/stations_aggregated.png", page)
     assert [d.sidecars for d in STATIONS.gold] == [(page,), ()]
     assert STATIONS.clean is unchanged
 
 
-@pytest.mark.parametrize(
-    ("layer", "key", "owned"),
-    [
-        ("bronze", "data/stations/stations_raw.json", True),
-        ("bronze", "data/stations_2/stations_raw.json", False),
-        ("silver", "data/stations/country=A/year=1/0.parquet", True),
-        ("silver", "data/changes/stations_changes.json", True),
-        ("silver", "data/changes/buoys_changes.json", False),
-        ("gold", "data/stations_opened/_manifest.json", True),
-        ("gold", "data/stations/x", False),
-        ("gold", "logs/20261101T000000Z-aaaaaa-clean_stations.json", False),
-        ("silver", "logs/20261101T000000Z-aaaaaa-clean_stations.json", True),
-        ("silver", "logs/20261101T000000Z-aaaaaa-clean_stations_2.json", False),
-    ],
+OURS = (
+    "bronze/data/stations/stations_raw.json silver/data/stations/country=A/year=1/0.parquet "
+    "silver/data/changes/stations_changes.json gold/data/stations_opened/_manifest.json "
+    "silver/logs/20261101T000000Z-aaaaaa-clean_stations.json"
 )
-def test_whose_an_object_is_shows_in_its_key(layer, key, owned):
-    assert STATIONS.owns(layer, key) is owned
+OTHERS = (
+    "bronze/data/stations_2/stations_raw.json silver/data/changes/buoys_changes.json "
+    "gold/data/stations/x gold/logs/20261101T000000Z-aaaaaa-clean_stations.json "
+    "silver/logs/20261101T000000Z-aaaaaa-clean_stations_2.json"
+)
+
+
+def test_whose_an_object_is_shows_in_its_key():
+    for owned, objects in ((True, OURS), (False, OTHERS)):
+        for layer, _, key in (name.partition("/") for name in objects.split()):
+            assert STATIONS.owns(layer, key) is owned, (layer, key)

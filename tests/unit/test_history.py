@@ -11,21 +11,16 @@ from data.medallion.layers.bronze import expired
 
 TODAY = datetime(2026, 11, 23, 12, tzinfo=timezone.utc)
 NAMES = [f"202611{day:02}T000000Z-aaaaaa" for day in range(1, 24)]
+OBJECT = StoredObject(key="", rows=0, bytes=0, sha256="")
 SNAPSHOTS = [
-    Snapshot(
-        snapshot=name,
-        object=StoredObject(key="", rows=0, bytes=0, sha256=""),
-        version=number,
-        published_at=time_of(name),
-    )
+    Snapshot(snapshot=name, object=OBJECT, version=number, published_at=time_of(name))
     for number, name in enumerate(NAMES)
 ]
+some_snapshots = st.lists(st.sampled_from(SNAPSHOTS), unique=True)
 
 
 @given(
-    st.lists(st.sampled_from(SNAPSHOTS), unique=True).map(
-        lambda some: sorted(some, key=lambda one: one.version)
-    ),
+    some_snapshots.map(lambda some: sorted(some, key=lambda one: one.version)),
     st.integers(0, 9),
     st.integers(0, 30),
     st.sets(st.sampled_from(NAMES)),

@@ -11,22 +11,12 @@ from tests.pictures import picture
 from tests.stations import STATIONS
 
 ENGLISH = Language.load("en", STATIONS)
+AS_THEY_ARE = ["A$b_{c$", "Ca$h and $tate", "_micro", "São Paulo", "Αθήνα"]
 DRAWN_AS = {
-    "A$b_{c$": "A$b_{c$",
-    "Ca$h and $tate": "Ca$h and $tate",
-    "_micro": "_micro",
-    "São Paulo": "São Paulo",
-    "Αθήνα": "Αθήνα",
-    "東京": "DongJing",
-    "서울": "SeoUl",
-    "ビール": "biru",
-    "ไทย": "aithy",
-    "दिल्ली": "dilli",
-    "🍺": ":beer:",
-    "\U000f0000": "?",
-    "\u202eabc": "abc",
-    "תל אביב (1)": "(1) ביבא לת",
-    "القاهرة": "ﺓﺮﻫﺎﻘﻟﺍ",
+    **dict(zip(AS_THEY_ARE, AS_THEY_ARE, strict=True)),
+    **{"東京": "DongJing", "서울": "SeoUl", "ビール": "biru", "ไทย": "aithy", "दिल्ली": "dilli"},
+    **{"🍺": ":beer:", "\U000f0000": "?", "\u202eabc": "abc"},
+    **{"תל אביב (1)": "(1) ביבא לת", "القاهرة": "ﺓﺮﻫﺎﻘﻟﺍ"},
 }
 
 

@@ -85,13 +85,11 @@ def test_a_mistake_of_cleaning_names_the_function_its_line_and_the_column(cleane
     with pytest.raises(OwnCodeFailed) as caught:
         clean(cleaner, TEXTS)
     error = caught.value
-    assert re.search(problem, error.problem)
-    assert error.doing == doing
+    assert re.search(problem, error.problem) and error.doing == doing
     assert error.file == ("built in" if error.line == 0 else "tests/unit/test_own_code.py")
     said = f"{error.function} ({error.file}, line {error.line}), asked for {doing}, "
     assert str(error) == f"{said}{error.problem}; mend it and run again."
-    assert "\n" not in str(error)
-    assert len(error.problem) <= LONGEST
+    assert "\n" not in str(error) and len(error.problem) <= LONGEST
     assert (error.problem.startswith("raised")) == error.trace.startswith("Traceback")
     copy = pickle.loads(pickle.dumps(error))  # noqa: S301 - our own bytes
     assert copy.facts == error.facts

@@ -16,9 +16,8 @@ letters = st.characters(exclude_categories=["Cs"], exclude_characters="\0")
 texts = st.text(letters, min_size=1, max_size=60)
 integers = st.integers(-(1 << 63), (1 << 63) - 1)
 TEXTS = Partitioning(pa.schema([("country", pa.string()), ("state", pa.string())]))
-MIXED = Partitioning(
-    pa.schema([("country", pa.string()), ("year", pa.int64()), ("open", pa.bool_())])
-)
+KINDS = {"country": pa.string(), "year": pa.int64(), "open": pa.bool_()}
+MIXED = Partitioning(pa.schema(KINDS))
 mixed = st.tuples(texts, integers, st.booleans())
 
 
@@ -36,13 +35,10 @@ def test_a_partition_survives_its_key(partition):
 @given(mixed)
 @example(("%41", -1, True))
 def test_a_path_is_what_pyarrow_writes(partition):
-    (country, year, is_open), by_pyarrow = partition, ds.HivePartitioning(MIXED.schema)
-    values = [("country", country), ("year", year), ("open", is_open)]
-    condition = None
-    for name, value in values:
-        equal = ds.field(name) == value
-        condition = equal if condition is None else condition & equal
-    folder, _ = by_pyarrow.format(condition)
+    country, year, is_open = (
+        ds.field(name) == value for name, value in zip(KINDS, partition, strict=True)
+    )
+    folder, _ = ds.HivePartitioning(MIXED.schema).format(country & year & is_open)
     assert MIXED.path(partition) == folder.rstrip("/")
 
 

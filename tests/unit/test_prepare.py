@@ -1,7 +1,5 @@
 """What the stack's first container finds out about folders and users, without Docker."""
 
-from __future__ import annotations
-
 import os
 import tempfile
 from pathlib import Path
@@ -44,9 +42,7 @@ def told(user, group=None):
         (USER, USER, 0o655, False),
     ],
 )
-def test_whether_a_user_can_write_is_tried_and_leaves_nothing_behind(
-    place, owner, group, mode, can
-):
+def test_whether_a_user_can_write_is_tried_and_leaves_no_trace(place, owner, group, mode, can):
     data = place / "data"
     os.chown(data, owner, group)
     data.chmod(mode)
@@ -89,11 +85,10 @@ def test_the_volumes_are_handed_over(place):
 
 @pytest.mark.parametrize(("days", "status"), [("30", 0), ("never", 1)])
 def test_nothing_is_handed_over_before_all_is_right(place, monkeypatch, capsys, days, status):
-    for name in prepare.SHORTEST:
-        monkeypatch.setenv(name, "a-long-secret-of-nobody")
-    monkeypatch.setenv("MAGE_UID", str(USER))
-    monkeypatch.setenv("MAGE_GID", str(USER))
-    monkeypatch.setenv("MAGE_RETENTION_DAYS", days)
+    long = dict.fromkeys(prepare.SHORTEST, "a-long-secret-of-nobody")
+    user = {"MAGE_UID": str(USER), "MAGE_GID": str(USER), "MAGE_RETENTION_DAYS": days}
+    for name, value in {**long, **user}.items():
+        monkeypatch.setenv(name, value)
     os.chown(place / "data", USER, USER)
     assert prepare.main() == status
     assert len(capsys.readouterr().err.splitlines()) == status

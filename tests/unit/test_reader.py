@@ -1,7 +1,5 @@
 """What the store's reader may do, where the buckets' names begin with a prefix."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from data.medallion.layers.silver import reading
 from data.medallion.layers.silver.cleaner import Cleaner
 from data.medallion.layers.silver.record_batches import ArrowBatch, PythonBatch
 from data.medallion.table import Column, Table, unchanged
-from tests.cleaning import clean
+from tests.cleaning import clean, json_values
 from tests.stations import RECORD, TABLE
 
 CLEANER = Cleaner(TABLE, unchanged)
@@ -55,27 +56,15 @@ def test_an_odd_record_is_read_as_it_is_and_the_others_by_arrow(odd, place):
     assert sorted(np.concatenate([b.numbers for b in blocks])) == list(range(40))
 
 
-some_records = st.lists(st.sampled_from([PLAIN, *ODD.values()]), max_size=60)
-
-
-@given(some_records)
+@given(st.lists(st.sampled_from([PLAIN, *ODD.values()]), max_size=60))
 def test_any_mixture_is_read_as_one_by_one(texts):
     clean(CLEANER, texts)
 
 
-anything = st.recursive(
-    st.none()
-    | st.booleans()
-    | st.integers()
-    | st.text()
-    | st.floats(allow_nan=False, allow_infinity=False),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner),
-    max_leaves=6,
-)
 names = st.sampled_from([*RECORD, "operator", "place.city", "other", "\u00e4"])
 
 
-@given(st.lists(st.dictionaries(names, anything | st.sampled_from(list(RECORD.values())))))
+@given(st.lists(st.dictionaries(names, json_values | st.sampled_from(list(RECORD.values())))))
 def test_any_json_is_read_as_one_by_one(records):
     clean(CLEANER, [json.dumps(record).encode() for record in records])
 
@@ -84,11 +73,8 @@ MORE = Table(
     (
         Column("id", sources=("a",)),
         Column("part", "bool", sources=("b",), false_true=("0", "1")),
-        *(
-            Column(f"{n}{d}", n, sources=("c",), decimal=d)
-            for n in ("int64", "float64")
-            for d in ".,"
-        ),
+        *(Column(f"int{mark}", "int64", sources=("c",), decimal=mark) for mark in ".,"),
+        *(Column(f"float{mark}", "float64", sources=("c",), decimal=mark) for mark in ".,"),
         Column("bit", "bool", sources=("c",), false_true=("0", "1")),
         Column("at", "timestamp", sources=("d",)),
         Column("deep", "float64", sources=("e.f",)),
@@ -103,24 +89,20 @@ values = st.sampled_from(
 
 
 @pytest.mark.parametrize("table", [MORE, ITEMS], ids=["by Arrow", "one by one"])
-@given(received=st.lists(st.dictionaries(st.sampled_from("abcde"), values | anything), max_size=30))
+@given(
+    received=st.lists(st.dictionaries(st.sampled_from("abcde"), values | json_values), max_size=30)
+)
 def test_what_is_declared_otherwise_is_read_as_one_by_one(table, received):
     clean(Cleaner(table, unchanged), [json.dumps(record).encode() for record in received])
 
 
 def test_many_odd_records_are_left_to_themselves_after_a_few_calls(monkeypatch):
-    calls = []
-    read_json = arrow_json.read_json
-
-    def counting(*args, **kwargs):
-        calls.append(args)
-        return read_json(*args, **kwargs)
-
-    monkeypatch.setattr(arrow_json, "read_json", counting)
+    arrow = Mock(side_effect=arrow_json.read_json)
+    monkeypatch.setattr(arrow_json, "read_json", arrow)
     texts = [b'{"number":1,"name":%d}' % number for number in range(5_000)]
     (block,) = reading.read_batches(Lines.joined(texts), TABLE, set())
     assert isinstance(block, PythonBatch)
-    assert len(calls) < 20
+    assert arrow.call_count < 20
 
 
 def test_a_field_that_is_null_in_all_records_is_told_from_one_that_is_missing():

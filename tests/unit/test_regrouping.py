@@ -1,7 +1,7 @@
 """Buckets that a task can hold: each row once, rows of one key together, by few reads."""
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import pyarrow as pa
 import pytest
@@ -34,10 +34,8 @@ class Here:
     """An engine that runs tasks where they are asked for."""
 
     place: TaskContext
-    doing: list = field(default_factory=list)
 
     def run(self, tasks, doing):
-        self.doing += [doing] * len(tasks)
         return iter([task(self.place) for task in tasks])
 
 
@@ -55,15 +53,13 @@ def bring_together(folder, sides, each=10):
     engine = Here(TaskContext(None, scratch))
     rows = sum(map(len, sides))
     buckets = regrouping.few_buckets(rows * 40, vars(regrouping)["TASK_BYTES"])
-    pieces = []
+    pieces = [[] for _ in sides]
     for number, keys in enumerate(sides):
-        side = []
         for start in range(0, len(keys), each):
             some = keys[start : start + each]
             table = pa.table([some, [number] * len(some)], SCHEMA)
             by_key = buckets_of(table["key"], buckets)
-            side.append(scatter(scratch, f"{number}-{start}", table, by_key, buckets))
-        pieces.append(side)
+            pieces[number].append(scatter(scratch, f"{number}-{start}", table, by_key, buckets))
     found = [
         [gather(scratch, parts, SCHEMA).to_pylist() for parts in bucket]
         for bucket in regrouping.by_key(engine, SCHEMA, ("key",), buckets, *pieces)

@@ -1,7 +1,6 @@
 """The page of what a lake holds: its languages, its drawings, and HTML that does nobody harm."""
 
 import re
-from dataclasses import replace
 from datetime import datetime, timezone
 
 import pyarrow as pa
@@ -9,7 +8,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from data.medallion.errors import FlowUnusable
 from data.medallion.layers.silver.drift import cells_of
 from data.medallion.report import pictures
 from data.medallion.report.language import Language
@@ -17,7 +15,6 @@ from data.medallion.report.pictures import draw_map, row_flow
 from data.medallion.rules import RULES
 from data.medallion.settings import LakeSettings
 from tests.reports import BEFORE, EVIL, FLOW, NOTHING, Elements, facts, page_of
-from tests.stations import STATIONS
 
 ENGLISH, PORTUGUESE = (Language.load(name, FLOW) for name in ("en", "pt-BR"))
 ACTIVE = {"script", "link", "iframe", "object", "embed", "base", "form"}
@@ -117,26 +114,18 @@ def test_every_row_with_coordinates_is_on_the_map(cells):
     assert all(0 <= at <= pictures.MAP_WIDTH for _, at in drawn.meridians)
 
 
-def test_coordinates_are_columns_of_floats():
-    table = replace(STATIONS.table, coordinates=("height", "height"))
-    replace(STATIONS, table=table).check()
-    for names, problem in ((("height", "depth"), "depth"), (("height", "name"), "type text")):
-        with pytest.raises(FlowUnusable, match=problem):
-            replace(STATIONS, table=replace(table, coordinates=names)).check()
-
-
 # The page
 
-GATHERED = {"whole": facts(), "empty": NOTHING}
-GATHERED["half"] = facts(
-    manifests={"bronze/stations": facts().manifests["bronze/stations"]},
-    rejects=None,
-    changes=None,
-    chart=None,
-    missing=("There is no silver/data/stations/_manifest.json yet.",),
-)
-no_bronze = {p: m for p, m in facts().manifests.items() if not p.startswith("bronze/")}
-GATHERED["without bronze"] = facts(manifests=no_bronze)
+BRONZE = {FLOW.bronze.path: facts().manifests[FLOW.bronze.path]}
+OTHERS = {path: m for path, m in facts().manifests.items() if path not in BRONZE}
+MISSING = "There is no silver/data/stations/_manifest.json yet."
+NO_MORE = dict.fromkeys(("rejects", "changes", "chart"))
+GATHERED = {
+    "whole": facts(),
+    "empty": NOTHING,
+    "half": facts(manifests=BRONZE, missing=(MISSING,), **NO_MORE),
+    "without bronze": facts(manifests=OTHERS),
+}
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -168,34 +157,28 @@ def test_text_of_the_data_is_shown_as_it_is():
 @pytest.mark.parametrize(("language", "bronze"), [("en", "12,345"), ("pt-BR", "12.345")])
 def test_the_numbers_of_the_way_add_up(language, bronze):
     (told,) = re.findall(r'<p class="sum">(.*?bronze.*?)</p>', page_of(facts(), language))
-    numbers = [
-        int(re.sub("[.,]", "", n)) for n in re.findall(r"\d[\d.,]*", re.sub("<.*?>", " ", told))
-    ]
     assert bronze in told
-    assert numbers[0] == sum(numbers[1:]) == 12_345
+    found = re.findall(r"\d[\d.,]*", re.sub("<.*?>", " ", told))
+    total, *parts = (int(re.sub("[.,]", "", number)) for number in found)
+    assert total == sum(parts) == 12_345
 
 
 def test_the_page_says_what_is_missing():
     assert "Nothing is published here yet" in page_of(NOTHING)
     assert "There is nothing." in page_of(NOTHING)
     half = page_of(GATHERED["half"])
-    assert "There is no silver/data/stations/_manifest.json yet." in half
-    assert half.count("not there") == 4
+    assert MISSING in half and half.count("not there") == 4
     assert "Not certain" in page_of(facts(missing=("This.",)))
 
 
 def test_layers_of_different_answers_are_told_of():
-    manifests = dict(facts().manifests)
-    path = FLOW.silver.path
-    manifests[path] = manifests[path].model_copy(update={"snapshot": BEFORE})
-    page = page_of(facts(manifests=manifests))
+    silver = facts().manifests[FLOW.silver.path].model_copy(update={"snapshot": BEFORE})
+    page = page_of(facts(manifests={**BRONZE, **OTHERS, FLOW.silver.path: silver}))
     assert "not made from the same download" in page and "Not certain" in page
 
 
 def test_equal_facts_are_equal_bytes():
     assert page_of(facts()) == page_of(facts())
-    confirmed = {
-        path: m.model_copy(update={"run": "20261125T000000Z-1", "seconds": 9.0})
-        for path, m in facts().manifests.items()
-    }
+    again = {"run": "20261125T000000Z-1", "seconds": 9.0}
+    confirmed = {path: m.model_copy(update=again) for path, m in facts().manifests.items()}
     assert page_of(facts(manifests=confirmed)) == page_of(facts())

@@ -39,14 +39,12 @@ def load():
 
 
 def test_defaults_are_those_of_the_lake_and_of_the_flow_s_api():
-    settings = load()
-    assert settings.lake.secure is False
-    assert settings.lake.bucket_prefix == settings.lake.region == ""
-    assert settings.flow.api_url == STATIONS.api.url
-    assert settings.flow.api_page_size == STATIONS.api.page_size == 100
-    assert settings.flow.api_requests_per_minute == STATIONS.api.requests_per_minute == 120
-    assert settings.flow.api_token.get_secret_value() == ""
-    assert settings.flow.stop_on == STOPPING
+    lake, flow, api = LakeSettings.load(), STATIONS.load_settings(), STATIONS.api
+    assert (lake.secure, lake.bucket_prefix, lake.region) == (False, "", "")
+    assert (flow.api_url, flow.api_token.get_secret_value()) == (api.url, "")
+    assert flow.api_page_size == api.page_size == 100
+    assert flow.api_requests_per_minute == api.requests_per_minute == 120
+    assert flow.stop_on == STOPPING
 
 
 def test_each_flow_has_settings_of_its_own(environment):
@@ -82,42 +80,35 @@ def test_the_other_half_of_a_pair_is_named(environment, told, missing):
         load()
 
 
-@pytest.mark.parametrize(
-    ("variable", "value"),
-    [
-        ("MINIO_ENDPOINT", "http://127.0.0.1:9000"),
-        ("MINIO_ENDPOINT", "127.0.0.1:9000\n"),
-        ("MINIO_ENDPOINT", "127.0.0.1:port"),
-        ("MINIO_ENDPOINT", "host/path"),
-        ("MINIO_ENDPOINT", "me:canary-secret@host:9000"),
-        ("MINIO_ACCESS_KEY", "canary-key\r\n"),
-        ("MINIO_ACCESS_KEY", " canary-key"),
-        ("MINIO_ACCESS_KEY", "canary-clé"),
-        ("MINIO_ACCESS_KEY", "canary,key"),
-        ("MINIO_SECRET_KEY", "canary\tsecret"),
-        ("MINIO_SECRET_KEY", "canary-secret "),
-        ("MINIO_REGION", "sa east 1"),
-        ("MINIO_SECURE", "perhaps"),
-        ("MINIO_SESSION_TOKEN", "canary token"),
-        ("AWS_ACCESS_KEY_ID", "canary,key"),
-        ("LAKE_BUCKET_PREFIX", "a/b"),
-        ("LAKE_BUCKET_PREFIX", "-acme"),
-        ("LAKE_BUCKET_PREFIX", "x" * 60),
-        ("LAKE_CA_FILE", "/no/such/file.pem"),
-        ("LAKE_CA_FILE", __file__),
-        ("LAKE_LEASE_SECONDS", "0"),
-        ("LAKE_STORE_TIMEOUT_SECONDS", "soon"),
-        ("DASK_SCHEDULER_ADDRESS", "scheduler:8786"),
-        ("STATIONS_API_URL", "https://bücher.example/v1"),
-        ("STATIONS_API_URL", "ftp://api.test"),
-        ("STATIONS_API_URL", "https://me:canary-secret@api.test/v1"),
-        ("STATIONS_API_URL", "https://api.test/v1?by_kind=sea"),
-        ("STATIONS_API_PAGE_SIZE", "101"),
-        ("STATIONS_API_TOKEN", " canary-token"),
-        ("STATIONS_API_TOKEN", "canary-clé"),
-        ("STATIONS_STOP_ON", "row_fall,storms"),
-        ("STATIONS_LARGEST_FALL_PERCENT", "101"),
+MALFORMED = {
+    "MINIO_ENDPOINT": [
+        "http://127.0.0.1:9000", "127.0.0.1:9000\n", "127.0.0.1:port", "host/path",
+        "me:canary-secret@host:9000",
     ],
+    "MINIO_ACCESS_KEY": ["canary-key\r\n", " canary-key", "canary-clé", "canary,key"],
+    "MINIO_SECRET_KEY": ["canary\tsecret", "canary-secret "],
+    "MINIO_REGION": ["sa east 1"],
+    "MINIO_SECURE": ["perhaps"],
+    "MINIO_SESSION_TOKEN": ["canary token"],
+    "AWS_ACCESS_KEY_ID": ["canary,key"],
+    "LAKE_BUCKET_PREFIX": ["a/b", "-acme", "x" * 60],
+    "LAKE_CA_FILE": ["/no/such/file.pem", __file__],
+    "LAKE_LEASE_SECONDS": ["0"],
+    "LAKE_STORE_TIMEOUT_SECONDS": ["soon"],
+    "DASK_SCHEDULER_ADDRESS": ["scheduler:8786"],
+    "STATIONS_API_URL": [
+        "https://bücher.example/v1", "ftp://api.test", "https://api.test/v1?by_kind=sea",
+        "https://me:canary-secret@api.test/v1",
+    ],
+    "STATIONS_API_PAGE_SIZE": ["101"],
+    "STATIONS_API_TOKEN": [" canary-token", "canary-clé"],
+    "STATIONS_STOP_ON": ["row_fall,storms"],
+    "STATIONS_LARGEST_FALL_PERCENT": ["101"],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"), [(name, value) for name, some in MALFORMED.items() for value in some]
 )
 def test_a_malformed_setting_is_named_and_not_shown(environment, variable, value):
     environment.setenv(variable, value)
@@ -162,12 +153,7 @@ def test_a_secret_of_the_file_that_the_environment_hides_does_not_show_either(tm
 
 @pytest.mark.parametrize(
     ("value", "rules"),
-    [
-        ("none", set()),
-        ("row_fall", {"row_fall"}),
-        (" new_field , row_fall", {"new_field", "row_fall"}),
-        ("", STOPPING),
-    ],
+    [("none", set()), (" new_field , row_fall", {"new_field", "row_fall"}), ("", STOPPING)],
 )
 def test_the_rules_that_stop_are_a_list(environment, value, rules):
     environment.setenv("STATIONS_STOP_ON", value)
@@ -217,9 +203,6 @@ def test_where_only_days_are_set_their_number_has_no_limit(environment, told, ve
     assert (settings.history_versions, settings.history_days) == (versions, days)
 
 
-def test_a_lake_s_settings_know_no_flow(environment, tmp_path):
+def test_the_folder_of_the_spool_is_a_setting(environment, tmp_path):
     environment.setenv("LAKE_SPOOL", str(tmp_path))
-    environment.setenv("LAKE_BUCKET_PREFIX", "acme-")
-    settings = LakeSettings.load()
-    assert settings.spool == spool_folder() == tmp_path
-    assert settings.bucket_prefix == "acme-"
+    assert LakeSettings.load().spool == spool_folder() == tmp_path

@@ -14,20 +14,13 @@ from data.medallion.lake.batches import grouped
 from data.medallion.lake.manifest import PartHashes, StoredObject
 from data.medallion.lake.partitions import text_of
 from data.medallion.lake.records import array_lines, lines_within
-from data.medallion.layers.silver.clean import _by_partition, ranges
+from data.medallion.layers.silver.clean import ranges
 from data.medallion.layers.silver.cleaner import Cleaner
-from data.medallion.layers.silver.plan import ROWS_PER_FILE, Plan, bucket_of, files_for
+from data.medallion.layers.silver.plan import ROWS_PER_FILE, Plan, files_for
 from data.medallion.layers.silver.write import superseded
 from data.medallion.table import unchanged
-from data.medallion.work.shuffle import (
-    Folder,
-    TaskContext,
-    buckets_for,
-    gather,
-    hashes,
-    scatter,
-    segments_of,
-)
+from data.medallion.work import shuffle
+from data.medallion.work.shuffle import Folder, TaskContext, gather, scatter, segments_of
 from tests.stations import TABLE
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
@@ -36,9 +29,7 @@ SCHEMA = pa.schema([("id", pa.string()), ("position", pa.int64())])
 
 
 def table_of(pairs):
-    return pa.Table.from_pylist(
-        [dict(zip(SCHEMA.names, pair, strict=True)) for pair in pairs], SCHEMA
-    )
+    return pa.table([[text for text, _ in pairs], [position for _, position in pairs]], SCHEMA)
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +51,7 @@ def test_what_is_scattered_is_gathered_once_and_in_order(scratch, inputs, number
 
 @given(st.integers(0, 10**13), st.integers(1, 10**9))
 def test_buckets_hold_no_more_than_asked(size, each):
-    number = buckets_for(size, each)
+    number = shuffle.buckets_for(size, each)
     assert number >= 1
     assert number * each >= size
     assert number == 1 or (number - 1) * each < size
@@ -80,10 +71,7 @@ def ranges_of(size, each):
     return ranges(entry, PartHashes(size=each, sha256=tuple(map(str, range(-(-size // each))))))
 
 
-@given(
-    st.lists(st.dictionaries(texts, texts, max_size=3)),
-    *(st.integers(1, 40) for _ in range(3)),
-)
+@given(st.lists(st.dictionaries(texts, texts, max_size=3)), *[st.integers(1, 40)] * 3)
 def test_ranges_of_any_size_hold_each_record_once(records, size, chunk, at_once):
     content = b"".join(array_lines(json.dumps(record) for record in records))
     found = []
@@ -114,8 +102,6 @@ def test_the_number_of_files_depends_on_the_rows_alone_and_seldom_changes(full, 
 
 
 keys = st.sampled_from([1, 2, 3, -1, 1 << 62]), st.sampled_from(["a", "b", "", "1", "ä"])
-
-
 newest = st.none() | st.integers(-2, 2)
 
 
@@ -133,11 +119,9 @@ def test_of_rows_with_one_key_the_newest_or_the_last_is_kept(tmp_path_factory, k
         parts = segments_of([keys_piece(folder, plan, received)], 0)
         found = superseded(TaskContext(None, folder), plan, parts)
         # A null is less than any value.
-        order = sorted(
-            enumerate(received),
-            key=lambda one: (by and (one[1][2] is not None, one[1][2] or 0), one),
-        )
-        kept = {key: position for position, (key, *_) in order}
+        ranks = [by and (value is not None, value or 0) for *_, value in received]
+        order = sorted(range(len(received)), key=lambda position: (ranks[position], position))
+        kept = {received[position][0]: position for position in order}
         earlier = {}
         for position, (key, partition, _) in enumerate(received):
             if kept[key] != position:
@@ -149,34 +133,18 @@ def test_of_rows_with_one_key_the_newest_or_the_last_is_kept(tmp_path_factory, k
 
 def keys_piece(folder, plan, received):
     texts = [text_of(partition) for _, partition, _ in received]
-    columns = [
-        pa.array([str(key) for key, *_ in received], pa.string()),
-        pa.array(range(len(received)), pa.int64()),
-        pa.array(texts, pa.string()).dictionary_encode(),
-        *([pa.array([value for *_, value in received], pa.float64())] * bool(plan.table.newest)),
-    ]
+    of_key, places = [str(key) for key, *_ in received], [*range(len(received))]
+    columns = [of_key, places, pa.array(texts, pa.string()).dictionary_encode()]
+    if plan.table.newest:
+        columns.append([value for *_, value in received])
     found = pa.table(columns, plan.keys_schema)
     return scatter(folder, "keys", found, np.zeros(len(found), np.int64), 1)
-
-
-some_partitions = st.tuples(st.sampled_from(["A", "a/b", "\u00e4"]), st.integers(-3, 3))
-
-
-@given(st.lists(some_partitions), st.integers(1, 9))
-def test_a_partition_has_one_bucket(partitions, buckets):
-    rows = pa.Table.from_pylist(
-        [{"number": n, "country": c, "year": y} for n, (c, y) in enumerate(partitions)],
-        TABLE.clean_schema,
-    )
-    plan = Plan(TABLE, Cleaner(TABLE, unchanged), "data/stations/")
-    found = _by_partition(plan.partitions_of(rows), buckets)
-    assert found.tolist() == [bucket_of(p, buckets) for p in partitions]
 
 
 @given(st.lists(st.one_of(st.text(), st.integers(), st.text("ab", min_size=7, max_size=40))))
 @example(["", "\x01"])
 def test_values_have_one_hash_if_and_only_if_their_texts_are_equal(values):
-    texts = list(map(str, values))
+    texts, hashes = list(map(str, values)), shuffle.hashes
     found = hashes(pa.array(["", *texts]).slice(1)).tolist()
     assert found == [hash_ for text in texts for hash_ in hashes(pa.chunked_array([[text]]))]
     assert len(set(found)) == len(set(texts))

@@ -1,6 +1,5 @@
 """The Open Brewery DB's own dialect."""
 
-import json
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -12,10 +11,6 @@ from hypothesis import strategies as st
 
 from data.breweries.flow import FLOW
 from data.medallion.source.completeness import Tally, Totals, fold
-from data.medallion.source.crawl import crawl
-from sandbox.breweries.api import LocalBreweryApi
-from sandbox.breweries.generator import generate
-from sandbox.faults import Faults
 
 API: Any = FLOW.api
 
@@ -40,12 +35,8 @@ def test_what_is_no_meta_is_refused(body):
 def test_deprecated_names_count_as_the_new_ones_do():
     one = {"id": "1", "brewery_type": "Micro", "country": "A", "state_province": "MIssouri"}
     two = {"id": "2", "brewery_type": None, "country": "A", "state": "Missouri"}
-    told = {
-        "total": 2,
-        "by_type": {"micro": 1},
-        "by_country": {"A": 2},
-        "by_state": {"Missouri": 1, "MIssouri": 1},
-    }
+    facets = {"by_country": {"A": 2}, "by_state": {"Missouri": 1, "MIssouri": 1}}
+    told = {"total": 2, "by_type": {"micro": 1}, **facets}
     assert tallied([one, one, two]).differences(API.read_meta(told)) == {}
 
 
@@ -110,31 +101,3 @@ def test_all_records_of_any_spelling_are_complete_and_all_but_one_are_not(found,
     lacking = list(records)
     del lacking[data.draw(st.integers(0, len(records) - 1))]
     assert "total" in tallied(lacking).differences(said)
-
-
-@pytest.fixture
-def local(monkeypatch):
-    """Settings for a server of 300 breweries, without a limit."""
-    for name, value in {
-        "BREWERIES_API_PAGE_SIZE": 20,
-        "BREWERIES_API_ATTEMPTS": 9,
-        "BREWERIES_API_BACKOFF_SECONDS": 0,
-        "BREWERIES_API_REQUESTS_PER_MINUTE": 0,
-    }.items():
-        monkeypatch.setenv(name, str(value))
-    faults = Faults(rate_limit=0, malformed_rate=0.3, cache_seconds=60)
-    with LocalBreweryApi(generate(300), faults=faults) as server:
-        monkeypatch.setenv("BREWERIES_API_URL", server.url)
-        yield server
-
-
-def test_a_crawl_by_id_is_proved_complete_by_the_total_and_each_facet(local, tmp_path):
-    found = crawl(API, FLOW.table, FLOW.load_settings(), tmp_path / "answer.json")
-    ids = [record["id"] for record in json.loads((tmp_path / "answer.json").read_bytes())]
-    assert found.records == len(set(ids)) == 300 and ids == sorted(ids)
-    assert [check.name for check in found.checks] == [
-        "distinct records = the API's total",
-        "values of the API's by_type",
-        "values of the API's by_country",
-        "values of the API's by_state",
-    ]

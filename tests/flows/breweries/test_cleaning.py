@@ -22,11 +22,6 @@ def cell(column, value):
     return row[column]
 
 
-def test_the_type_is_lower_case():
-    assert cell("brewery_type", " Micro") == "micro"
-    assert cell("brewery_type", None) is None
-
-
 @pytest.mark.parametrize(
     ("country", "state", "canonical"),
     [
@@ -44,22 +39,11 @@ def test_one_place_has_one_name(country, state, canonical):
     assert (row["country"], row["state"]) == (country, canonical)
 
 
-@pytest.mark.parametrize(
-    ("column", "new", "old"),
-    [("state", "state_province", "state"), ("address_1",) * 2 + ("street",)],
-)
-@pytest.mark.parametrize("nothing", [None, "", " \u00a0", {}, True])
-def test_a_deprecated_field_stands_in(column, new, old, nothing):
-    rows, _ = cleaned(
-        {**USABLE, new: nothing, old: " Old "}, {**USABLE, new: "New", old: "Old"}, USABLE
-    )
-    assert [row[column] for row in rows[:2]] == ["Old", "New"]
-
-
-def test_records_from_before_the_new_names_are_cleaned():
-    record = {"id": "1", "name": "A", "country": "Land", "state": "Old", "street": "1 Main St"}
-    ((row,), _) = cleaned(record)
-    assert (row["state"], row["address_1"]) == ("Old", "1 Main St")
+def test_records_from_before_the_new_names_are_cleaned_and_the_new_ones_win():
+    old = {"id": "1", "name": "A", "country": "Land", "state": "Old", "street": "1 Main St"}
+    rows, _ = cleaned(old, {**old, "id": "2", "state_province": "New", "address_1": "2 Main St"})
+    found = [(row["state"], row["address_1"]) for row in rows]
+    assert found == [("Old", "1 Main St"), ("New", "2 Main St")]
 
 
 @pytest.mark.parametrize(
@@ -70,7 +54,9 @@ def test_records_from_before_the_new_names_are_cleaned():
         ("latitude", 90.001, None),
         ("longitude", -180, -180.0),
         ("longitude", 180.5, None),
+        ("brewery_type", " Micro", "micro"),
+        ("brewery_type", None, None),
     ],
 )
-def test_degrees_outside_of_the_globe_are_null(column, received, kept):
+def test_degrees_outside_of_the_globe_are_null_and_a_type_is_lower_case(column, received, kept):
     assert cell(column, received) == kept
