@@ -3,8 +3,6 @@
 Of the configuration, only the addresses and the folder of the secrets are those of this machine.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import shutil
