@@ -11,17 +11,10 @@ import pytest
 from data.breweries.flow import FLOW
 from data.medallion.errors import SettingError
 from data.medallion.host.envfile import PROJECT
-from data.medallion.lake import parquet
-from data.medallion.lake.errors import (
-    ColumnsDiffer,
-    ObjectDiffers,
-    ObjectMissing,
-    SnapshotMissing,
-    StoreUnreachable,
-)
+from data.medallion.lake import errors, parquet
 from data.medallion.lake.manifest import StoredObject
 from data.medallion.layers.errors import CheckFailed
-from data.medallion.source.errors import ApiEmpty, ApiGaveUp, ApiRefused, CrawlIncomplete
+from data.medallion.source.errors import ApiGaveUp, ApiRefused, CrawlIncomplete
 from data.medallion.stages import BRONZE, GOLD, SILVER
 from sandbox.faults import Faults
 
@@ -80,7 +73,7 @@ def test_a_source_that_is_not_what_its_manifest_says_is_not_used(world, source, 
         world.lake.store.put(source.layer, victim.key, b"spoilt")
     else:
         world.lake.store.remove(source.layer, [victim.key])
-    kind = ObjectDiffers if spoilt else ObjectMissing
+    kind = errors.ObjectDiffers if spoilt else errors.ObjectMissing
     with pytest.raises(kind, match=re.escape(f"{source.layer}/{victim.key}")):
         functions_of(made)[made.block]({"run": world.earlier_run})
     assert list(world.logs(made.layer)) == [f"logs/{world.earlier_run}-{made.block}.json"]
@@ -96,7 +89,7 @@ def test_gold_refuses_silver_without_a_column(world):
     poorer = StoredObject.of(first.key, first.rows, content)
     world.lake.store.put("silver", first.key, content)
     world.publish_manifest(FLOW.silver, manifest.model_copy(update={"objects": (poorer, *rest)}))
-    with pytest.raises(ColumnsDiffer, match=r"lacks brewery_type \(string\)"):
+    with pytest.raises(errors.ColumnsDiffer, match=r"lacks brewery_type \(string\)"):
         GOLD.run(FLOW, {}, {"run": world.earlier_run})
 
 
@@ -107,7 +100,7 @@ def test_the_tests_of_a_block_catch_a_wrong_output(world, dataset):
     world.lake.store.put(dataset.layer, victim.key, b"spoilt")
     found = functions_of(dataset)
     (test,) = (found[name] for name in found if name.endswith(("says", "up", "picture")))
-    with pytest.raises(ObjectDiffers):
+    with pytest.raises(errors.ObjectDiffers):
         test({"run": world.earlier_run})
     assert list(world.logs(dataset.layer)) == [f"logs/{world.earlier_run}-{dataset.block}.json"]
 
@@ -137,16 +130,11 @@ def test_gold_stops_at_a_key_that_silver_has_twice(world):
     assert world.manifest(FLOW.gold[0]) == counted
 
 
-def test_an_api_without_breweries_is_refused(world):
-    world.api.records = []
-    assert "says it has no breweries" in world.fails(ApiEmpty, "bronze")["message"]
-
-
 @pytest.mark.usefixtures("filled")
 def test_a_store_that_is_down_leaves_the_log_in_the_spool_for_the_next_run(world, store):
     before = world.published()
     world.set(MINIO_ENDPOINT=NOWHERE)
-    with pytest.raises(StoreUnreachable, match="check MINIO_ENDPOINT"):
+    with pytest.raises(errors.StoreUnreachable, match="check MINIO_ENDPOINT"):
         world.run()
     (spooled,) = world.spooled()
     log = json.loads(spooled.read_text())
@@ -171,6 +159,6 @@ def test_a_missing_setting_is_named_and_logged(world):
 @pytest.mark.usefixtures("filled")
 def test_an_unknown_snapshot_is_refused(world, snapshot):
     before = world.published()
-    log = world.fails(SnapshotMissing, "bronze", snapshot=snapshot)
+    log = world.fails(errors.SnapshotMissing, "bronze", snapshot=snapshot)
     assert snapshot in log["message"]
     assert world.published() == before
