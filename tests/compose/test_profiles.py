@@ -1,7 +1,5 @@
 """The profiles `monitoring` and `zabbix` as the user starts them, where their images can be had."""
 
-from __future__ import annotations
-
 import os
 import re
 import shlex

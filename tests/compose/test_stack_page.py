@@ -1,7 +1,5 @@
 """Mage's page of the stack, in a real browser."""
 
-from __future__ import annotations
-
 from tests.page.mage_page import MagePage, browser_page
 from tests.programs import needs_chromium
 from tests.waiting import wait_for

@@ -1,7 +1,5 @@
 """The code that the documents speak of: its text, and what it calls things."""
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 

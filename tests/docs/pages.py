@@ -1,7 +1,5 @@
 """The documents, read once: their code, names, links and headings. A new one is found by itself."""
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass
 from functools import cached_property

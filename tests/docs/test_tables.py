@@ -1,7 +1,5 @@
 """What is listed in full is complete, in its order, and of the right kind."""
 
-from __future__ import annotations
-
 import ast
 import html
 import re

@@ -3,8 +3,6 @@
 Mage takes seconds to start, and these tests run the pipeline hundreds of times.
 """
 
-from __future__ import annotations
-
 import multiprocessing
 import os
 import runpy

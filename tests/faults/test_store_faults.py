@@ -10,9 +10,8 @@ from data.breweries.flow import FLOW
 from tests.answers import Answer
 from tests.faults.conftest import BUSY_LEASE_SECONDS
 from tests.faults.damage import error_logs
-from tests.faults.proxy import A_MINUTE, SLOW_DOWN, Refusal
+from tests.faults.proxy import SLOW_DOWN, TOO_MANY, Refusal
 
-TOO_MANY = Refusal(429, "TooManyRequests", "Please reduce your request rate", A_MINUTE)
 WON_TOO = Answer(b"")
 INTERNAL = Refusal(500, "InternalError", "We encountered an internal error, please try again.")
 
@@ -29,8 +28,7 @@ QUICK = list(FAULTS)[1::4]  # a refusal of all kinds of requests, and one of bod
 
 
 @pytest.mark.parametrize(
-    "name",
-    [pytest.param(name, marks=[] if name in QUICK else pytest.mark.slow) for name in FAULTS],
+    "name", [pytest.param(name, marks=[] if name in QUICK else pytest.mark.slow) for name in FAULTS]
 )
 def test_a_store_that_fails_now_and_then(shaky, tell, every, name):
     kind, rate, methods = FAULTS[name]

@@ -1,7 +1,5 @@
 """Mage's page as a person uses it: by what it shows, not by its inner names."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress

@@ -1,7 +1,5 @@
 """Mage's page in a real browser, served by `make web`."""
 
-from __future__ import annotations
-
 import json
 import re
 from contextlib import suppress

@@ -1,7 +1,5 @@
 """What is left out of Mage's output, and what is the last line where a run fails."""
 
-from __future__ import annotations
-
 import io
 import os
 import subprocess

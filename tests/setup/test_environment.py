@@ -1,7 +1,5 @@
 """setup/environment.sh, by way of make, on lock files of three small packages."""
 
-from __future__ import annotations
-
 import os
 import pty
 import re
