@@ -123,5 +123,4 @@ def fits(name: str, known: str) -> bool:
 
 
 def _open(part: str) -> str:
-    """The pattern of a key's part."""
     return ".+".join(map(re.escape, re.split(r"<\w+>|\*", part)))

@@ -17,16 +17,12 @@ PROGRAMS = r"(apt-get|docker-compose|git|mage|make|mc|pip|python|\.venv/bin/(?:m
 
 
 class Block(NamedTuple):
-    """A fenced block of code."""
-
     language: str
     text: str
 
 
 @dataclass(frozen=True)
 class Page:
-    """A document."""
-
     path: Path
     text: str
 
@@ -97,7 +93,6 @@ def named(cell: str) -> list[str]:
 
 
 def page(path: str) -> Page:
-    """A document by its path."""
     (found,) = (page for page in PAGES if str(page) == path)
     return found
 

@@ -38,7 +38,6 @@ FLOW = Path("data", "quakes")
 
 @pytest.fixture(scope="module")
 def printed(clone):
-    """Follow the steps of the guide in the clone; gives what they print."""
     return "".join(read_current(clone, *step) for step in STEPS)
 
 

@@ -63,7 +63,6 @@ class Mage:
             return set(session.scalars(select(of)))
 
     def size(self):
-        """Bytes of all files."""
         return sum(file.stat().st_size for file in self.folder.rglob("*") if file.is_file())
 
     def remove(self, days=30):

@@ -149,7 +149,6 @@ def messages():
 
 @pytest.fixture
 def tell(tmp_path, messages):
-    """Tells Alertmanager of some alerts."""
     with servers.alertmanager(tmp_path, **messages.settings) as address:
 
         def post(alerts, **more):

@@ -18,8 +18,7 @@ from data.medallion.lake.runs import RUN
 from tests.compose.stack import copy
 from tests.docs.code import TARGETS
 from tests.docs.pages import ROOT, page
-from tests.monitoring.servers import answers
-from tests.programs import OLD_PYTHON, environment, free_port, running
+from tests.programs import OLD_PYTHON, environment, running
 from tests.waiting import wait_for
 
 pytestmark = pytest.mark.waits  # first, so that few processes make its demo
@@ -145,16 +144,6 @@ def test_api_serves_ones_own_records(checkout):
         url = server.stdout.readline().split()[0].removeprefix("BREWERIES_API_URL=")
         answer = requests.get(url, headers={"Accept": "application/json"}, timeout=10)
     assert answer.json() == [{"id": "own"}]
-
-
-@pytest.mark.slow
-def test_web_serves_mages_page(checkout, world):
-    world.set(MAGE_DATA_DIR=world.folder / "mage")
-    page = f"http://127.0.0.1:{(port := free_port())}"
-    with until_ctrl_c(checkout, f"make web WEB_PORT={port}") as server:
-        printed = "".join(server.stdout.readline() for _ in range(5))
-        assert f"{page}/pipelines/breweries/edit" in printed
-        wait_for(lambda: answers(f"{page}/sign-in"))
 
 
 def test_help_lists_every_target(checkout):
