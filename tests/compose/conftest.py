@@ -1,7 +1,5 @@
 """The stack as the user starts it, in a copy of the repository that a plain user owns."""
 
-from __future__ import annotations
-
 import os
 import shutil
 import subprocess

@@ -1,7 +1,5 @@
 """A proxy that asks the local API, whatever host it is asked for; it runs in a container."""
 
-from __future__ import annotations
-
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.error import HTTPError
 from urllib.parse import urlsplit

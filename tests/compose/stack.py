@@ -1,7 +1,5 @@
 """A copy of the repository and docker-compose on it, as the user has them."""
 
-from __future__ import annotations
-
 import os
 import re
 import shutil

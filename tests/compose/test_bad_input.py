@@ -1,7 +1,5 @@
 """What docker-compose says to an .env that cannot work, a taken port, a volume of no use."""
 
-from __future__ import annotations
-
 import shutil
 import socket
 

@@ -1,7 +1,5 @@
 """The profiles `monitoring` and `zabbix` as the user starts them, where their images can be had."""
 
-from __future__ import annotations
-
 import os
 import re
 import shlex
@@ -100,10 +98,8 @@ def test_make_zabbix_starts_one_that_watches_and_knows_no_common_password(starte
     token = ask_zabbix(stack, "user.login", username="Admin", password=password)["result"]
 
     def up():
-        key = {"key_": "lake.up"}
-        items = ask_zabbix(
-            stack, "item.get", token, filter=key, output=["lastvalue"], monitored=True
-        )
+        told = {"filter": {"key_": "lake.up"}, "output": ["lastvalue"], "monitored": True}
+        items = ask_zabbix(stack, "item.get", token, **told)
         return [float(item["lastvalue"]) for item in items["result"]] == [1]
 
     wait_for(up, 120)

@@ -1,7 +1,5 @@
 """Behind a proxy: the stack asks itself directly, and the API through the proxy."""
 
-from __future__ import annotations
-
 import json
 import re
 import shutil
@@ -26,7 +24,7 @@ def docker_s_own(tmp_path):
     return str(folder)
 
 
-def start_behind_a_proxy(project, docker_s_own, monkeypatch):
+def test_the_first_run_completes_behind_a_proxy(project, docker_s_own, monkeypatch):
     tests = project.folder / "tests/compose"
     shutil.copy(tests / "docker-compose.proxy.yml", tests / "docker-compose.test.yml")
     project.prepare()
@@ -37,10 +35,6 @@ def start_behind_a_proxy(project, docker_s_own, monkeypatch):
         patch.setenv("NO_PROXY", "somewhere.example")
         project.compose("up", "-d", "--no-build")
     project.wait_until_healthy()
-
-
-def test_the_first_run_completes_behind_a_proxy(project, docker_s_own, monkeypatch):
-    start_behind_a_proxy(project, docker_s_own, monkeypatch)
     mage = project.mage()
     first = int(wait_for(lambda: mage.runs("breweries"))[0]["id"])
     assert project.end_of(first) == "completed"

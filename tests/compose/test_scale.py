@@ -1,7 +1,5 @@
 """The profile `scale`: silver and gold run on the stack's own Dask cluster."""
 
-from __future__ import annotations
-
 from data.breweries.flow import FLOW
 from tests.waiting import wait_for
 

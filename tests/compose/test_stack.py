@@ -1,7 +1,5 @@
 """docker-compose as the user types it: it starts, runs by itself, is safe, and comes back."""
 
-from __future__ import annotations
-
 import json
 import re
 import signal

@@ -1,7 +1,5 @@
 """Mage's page of the stack, in a real browser."""
 
-from __future__ import annotations
-
 from tests.page.mage_page import MagePage, browser_page
 from tests.programs import needs_chromium
 from tests.waiting import wait_for
@@ -19,9 +17,8 @@ def test_its_owner_logs_in_sees_the_tree_and_runs_the_pipeline(stack):
 
     with browser_page() as page:
         owner = MagePage(page, stack.page())
-        owner.log_in(
-            stack.settings["DEFAULT_OWNER_EMAIL"], stack.settings["DEFAULT_OWNER_PASSWORD"]
-        )
+        told = stack.settings
+        owner.log_in(told["DEFAULT_OWNER_EMAIL"], told["DEFAULT_OWNER_PASSWORD"])
         owner.entered()
         assert [name for name, _ in owner.tree()][-1] == "data_viz"
         owner.run_once()

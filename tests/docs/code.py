@@ -1,7 +1,5 @@
 """The code that the documents speak of: its text, and what it calls things."""
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 
@@ -125,5 +123,4 @@ def fits(name: str, known: str) -> bool:
 
 
 def _open(part: str) -> str:
-    """The pattern of a key's part."""
     return ".+".join(map(re.escape, re.split(r"<\w+>|\*", part)))

@@ -1,7 +1,5 @@
 """The documents, read once: their code, names, links and headings. A new one is found by itself."""
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass
 from functools import cached_property
@@ -19,16 +17,12 @@ PROGRAMS = r"(apt-get|docker-compose|git|mage|make|mc|pip|python|\.venv/bin/(?:m
 
 
 class Block(NamedTuple):
-    """A fenced block of code."""
-
     language: str
     text: str
 
 
 @dataclass(frozen=True)
 class Page:
-    """A document."""
-
     path: Path
     text: str
 
@@ -99,7 +93,6 @@ def named(cell: str) -> list[str]:
 
 
 def page(path: str) -> Page:
-    """A document by its path."""
     (found,) = (page for page in PAGES if str(page) == path)
     return found
 

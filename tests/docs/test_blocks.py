@@ -1,7 +1,5 @@
 """Every fenced block is what it says it is; a language that nobody checks is refused."""
 
-from __future__ import annotations
-
 import json
 import re
 from io import StringIO

@@ -1,7 +1,5 @@
 """Every command of the documents can be called: its target, its variables and options are there."""
 
-from __future__ import annotations
-
 import json
 import re
 import shlex

@@ -1,7 +1,5 @@
 """What the repository holds: texts, pictures that show what is there, and triggers of no secret."""
 
-from __future__ import annotations
-
 import subprocess
 
 import pytest

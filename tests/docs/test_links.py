@@ -1,7 +1,5 @@
 """Every link leads somewhere: to a file, to a heading, to a port that something listens on."""
 
-from __future__ import annotations
-
 import re
 
 import pytest

@@ -1,7 +1,5 @@
 """Every name in backticks that is of some kind is there: a setting, an object, an error, a file."""
 
-from __future__ import annotations
-
 import inspect
 import re
 

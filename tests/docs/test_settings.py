@@ -1,7 +1,5 @@
 """Each setting is in the example, in docs/settings.md, and passed on where it must be."""
 
-from __future__ import annotations
-
 import re
 
 import pytest

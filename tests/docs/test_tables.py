@@ -1,7 +1,5 @@
 """What is listed in full is complete, in its order, and of the right kind."""
 
-from __future__ import annotations
-
 import ast
 import html
 import re
@@ -116,9 +114,8 @@ def test_every_macro_of_zabbix_is_told():
 
 
 def test_the_page_of_performance_is_what_was_measured():
-    assert page("docs/performance.md").text == report.page(results.load()), (
-        "run python -m benchmarks.report"
-    )
+    measured = report.page(results.load())
+    assert page("docs/performance.md").text == measured, "run python -m benchmarks.report"
 
 
 def test_the_newest_version_of_the_changelog_is_that_of_the_code():

@@ -1,7 +1,5 @@
 """A page in Portuguese has the commands, names, links, headings and tables of the English one."""
 
-from __future__ import annotations
-
 import re
 
 import pytest

@@ -1,7 +1,5 @@
 """A shaky world: three versions of the data, and a store behind a proxy that fails on demand."""
 
-from __future__ import annotations
-
 import os
 import random
 from collections.abc import Callable, Iterable, Iterator
@@ -20,6 +18,8 @@ from tests.faults.proxy import StoreProxy
 from tests.world import Stored, World, restore, stored, world_on
 
 T = TypeVar("T")
+Published = tuple[list[Stored], list[Truth]]
+"""The objects of a lake, and what each version of it was."""
 LEASE_SECONDS = 0.4
 BUSY_LEASE_SECONDS = 15  # where a run on a busy machine must not lose its lease
 KEPT = {"BREWERIES_HISTORY_VERSIONS": 3, "BREWERIES_STOP_ON": "none"}
@@ -87,9 +87,7 @@ class Shaky:
 
 
 @pytest.fixture(scope="session")
-def published(
-    store: dict[str, str], tmp_path_factory: pytest.TempPathFactory
-) -> tuple[list[Stored], list[Truth]]:
+def published(store: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Published:
     """A lake in which three versions were published once each, and what each of them is."""
     with (
         pytest.MonkeyPatch.context() as patch,
@@ -105,9 +103,7 @@ def published(
 
 
 @pytest.fixture
-def shaky(
-    world: World, store: dict[str, str], published: tuple[list[Stored], list[Truth]]
-) -> Iterator[Shaky]:
+def shaky(world: World, store: dict[str, str], published: Published) -> Iterator[Shaky]:
     """Three versions published once each; the last is current."""
     objects, truths = published
     restore(world.lake, objects)

@@ -127,5 +127,4 @@ def _history(lake: Lake) -> Iterator[str]:
 
 
 def error_logs(lake: Lake) -> int:
-    """How many error logs there are in all layers."""
     return sum(len(lake.store.listed(layer, LOGS)) for layer in ("bronze", "silver", "gold"))

@@ -1,7 +1,5 @@
 """A store that fails on demand: stands on loopback between the pipeline and the real one."""
 
-from __future__ import annotations
-
 import re
 import ssl
 import threading
@@ -38,12 +36,9 @@ Fault = Literal["", "drop", "cut"] | Answer | Callable[[Answer], Answer]
 on and change the answer."""
 
 A_MINUTE = {"Retry-After": "60"}  # what MinIO sends with each 503 and 429
-SLOW_DOWN = Refusal(
-    503,
-    "SlowDownWrite",
-    "Resource requested is unwritable, please reduce your request rate",
-    A_MINUTE,
-)
+UNWRITABLE = "Resource requested is unwritable, please reduce your request rate"
+SLOW_DOWN = Refusal(503, "SlowDownWrite", UNWRITABLE, A_MINUTE)
+TOO_MANY = Refusal(429, "TooManyRequests", "Please reduce your request rate", A_MINUTE)
 NOT_PASSED_ON = {"connection", "transfer-encoding", "content-length", "server", "date"}
 
 
@@ -63,12 +58,7 @@ class Operation:
 
 
 class StoreProxy:
-    """Passes requests on to a store, and asks `before` and tells `after` about each.
-
-    Args:
-        target: `host:port` of the store.
-        context: for https; None for http.
-    """
+    """Passes requests on to a store at `host:port`; asks `before` and tells `after` about each."""
 
     def __init__(self, target: str, context: ssl.SSLContext | None = None) -> None:
         self.before: Callable[[Operation], Fault] = lambda operation: ""

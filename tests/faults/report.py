@@ -1,7 +1,5 @@
 """The table of docs/reliability.md: what was injected, how often, and how runs ended."""
 
-from __future__ import annotations
-
 import platform
 from collections.abc import Mapping
 from datetime import datetime, timezone

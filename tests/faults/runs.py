@@ -3,8 +3,6 @@
 Mage takes seconds to start, and these tests run the pipeline hundreds of times.
 """
 
-from __future__ import annotations
-
 import multiprocessing
 import os
 import runpy
@@ -46,10 +44,7 @@ def _run(settings: dict[str, str], output: Path) -> None:
 
 
 def through_blocks(datasets: Iterable[Dataset], summary: Summary | None = None) -> Summary | None:
-    """Run the blocks of some datasets in order, without Mage's start.
-
-    `summary` is what the block before them gave; what the last of them gives is returned.
-    """
+    """What the last block of some datasets gives; the first is given what one before it gave."""
     for dataset in datasets:
         (file,) = PROJECT.glob(f"*/{dataset.block}.py")
         block = runpy.run_path(str(file))[dataset.block]

@@ -12,12 +12,8 @@ from tests.conftest import raw_get
 from tests.world import breweries
 
 EVERY_KIND = {
-    "error_rate": 0.07,
-    "busy_rate": 0.04,
-    "retry_after_seconds": 1,
-    "reset_rate": 0.07,
-    "cut_rate": 0.07,
-    "malformed_rate": 0.08,
+    **dict.fromkeys(("error_rate", "reset_rate", "cut_rate"), 0.07),
+    **{"malformed_rate": 0.08, "busy_rate": 0.04, "retry_after_seconds": 1},
 }
 NEVER_COMPLETE = {
     "pages that shift in every crawl, since the data change": {
@@ -39,12 +35,11 @@ def assert_all_is_in_bronze(world):
     """Run, and see every record that the API serves."""
     world.run(test=False)
     bronze = json.loads(raw_get(world.lake, "bronze", FLOW.bronze.object))
-    found, served = (sorted(map(as_text, records)) for records in (bronze, world.api.records))
+    found, served = (
+        sorted(json.dumps(record, sort_keys=True) for record in records)
+        for records in (bronze, world.api.records)
+    )
     assert found == served
-
-
-def as_text(record):
-    return json.dumps(record, sort_keys=True)
 
 
 def test_a_third_of_all_requests_fails_in_every_way(world, tell, every):

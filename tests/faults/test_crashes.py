@@ -85,13 +85,7 @@ CRITICAL = {
 
 
 def operations(every, step, *quick):
-    """Which operations to disturb, one a run.
-
-    Args:
-        every: the critical ones, and each so many-th; else a quick selection.
-        step: how many-th.
-        quick: names of the critical ones that are that selection.
-    """
+    """Which operations to disturb, one a run: `every` critical and `step`th one, or the quick."""
     yield from (CRITICAL[name] for name in (CRITICAL if every else quick))
     for number in range(1, 200, step) if every else ():
         yield lambda operation, number=number: operation.number == number
@@ -120,11 +114,7 @@ def test_a_run_that_is_stopped_and_wakes_after_another_took_over(shaky, tell, ev
 
 
 def stopped_at(shaky, chosen, moment):
-    """Stop a run at an operation, let another publish other data, then let it go on.
-
-    Returns:
-        Whether the run came to that operation.
-    """
+    """Stop a run until another has published other data; whether it came to that operation."""
     started, stopped, woken = threading.Event(), threading.Event(), threading.Event()
 
     def stop(operation):
@@ -213,9 +203,8 @@ def test_two_runs_at_once_take_turns(shaky, tell, every):
 
 
 def test_a_run_that_must_not_wait_ends_with_a_sentence(shaky, tell):
-    fetched = CRITICAL["publish of bronze"]
     settings = {"LAKE_LEASE_WAIT_SECONDS": 0, "LAKE_LEASE_SECONDS": BUSY_LEASE_SECONDS}
-    ends = met_at(shaky, fetched, wait=60, **settings)
+    ends = met_at(shaky, CRITICAL["publish of bronze"], wait=60, **settings)
     assert ends == (0, 1), shaky.output()
     (log,) = shaky.world.logs("bronze").values()
     assert log["exception_type"] == "LeaseHeld"

@@ -1,14 +1,11 @@
 """Damage of every kind: the next run leaves a whole lake, or says what is lost."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable
 
 import pytest
 
 from data.breweries.flow import FLOW
-from data.medallion.lake.datasets import LAYERS
 from data.medallion.lake.errors import LakeError
 from data.medallion.read import check
 from data.medallion.read.errors import ReadError
@@ -134,8 +131,7 @@ def test_what_lacks_its_metadata_and_times_is_the_same_lake(ten):
     """Nothing stands only in what a copy between stores may lose."""
     objects, story = ten
     empty(story.world.lake)
-    for one in objects:
-        story.world.lake.store.put(one.layer, one.key, one.content)
+    restore(story.world.lake, objects)
     assert findings(story.world) == []
     assert wrong_moments(story, 0) == []
     publish(snapshot=story.runs[0])
@@ -149,12 +145,9 @@ def test_both_copies_of_everything_may_be_damaged(ten):
     world = story.world
     empty(world.lake)
     restore(world.lake, objects)
-    for layer in LAYERS:
-        for dataset in (d for d in FLOW.datasets if d.layer == layer):
-            version = world.lake.version(dataset)
-            for copy in version.copies:
-                world.lake.store.put(layer, copy.key, b"x")
-            for key in version.named:
-                world.lake.store.put(layer, key, b"x")
+    for dataset in FLOW.datasets:
+        version = world.lake.version(dataset)
+        for key in (*(copy.key for copy in version.copies), *version.named):
+            world.lake.store.put(dataset.layer, key, b"x")
     publish()
     assert findings(world) == []

@@ -2,7 +2,6 @@
 
 import random
 import threading
-import time
 
 import pytest
 
@@ -10,9 +9,9 @@ from data.breweries.flow import FLOW
 from tests.answers import Answer
 from tests.faults.conftest import BUSY_LEASE_SECONDS
 from tests.faults.damage import error_logs
-from tests.faults.proxy import A_MINUTE, SLOW_DOWN, Refusal
+from tests.faults.proxy import SLOW_DOWN, TOO_MANY, Refusal
+from tests.waiting import wait_for
 
-TOO_MANY = Refusal(429, "TooManyRequests", "Please reduce your request rate", A_MINUTE)
 WON_TOO = Answer(b"")
 INTERNAL = Refusal(500, "InternalError", "We encountered an internal error, please try again.")
 
@@ -29,8 +28,7 @@ QUICK = list(FAULTS)[1::4]  # a refusal of all kinds of requests, and one of bod
 
 
 @pytest.mark.parametrize(
-    "name",
-    [pytest.param(name, marks=[] if name in QUICK else pytest.mark.slow) for name in FAULTS],
+    "name", [pytest.param(name, marks=[] if name in QUICK else pytest.mark.slow) for name in FAULTS]
 )
 def test_a_store_that_fails_now_and_then(shaky, tell, every, name):
     kind, rate, methods = FAULTS[name]
@@ -60,15 +58,7 @@ def test_a_store_that_asks_for_a_minute_costs_none(shaky, tell):
     """A run and its renewals wait as they see fit: one 503 is no minute, nor is a lease lost."""
 
     def refuse(chosen):
-        refused = []
-
-        def answer(operation):
-            if chosen in operation.path and operation.method == "PUT" and len(refused) < 3:
-                refused.append(operation)
-                return SLOW_DOWN
-            return ""
-
-        shaky.proxy.before = answer
+        refused = shaky.proxy.answer(SLOW_DOWN, rf"^PUT \S*{chosen}", 3)
         process = shaky.start(LAKE_LEASE_SECONDS=BUSY_LEASE_SECONDS)
         process.join(30)
         return process.exitcode == 0 and len(refused) == 3
@@ -104,29 +94,22 @@ def test_a_store_that_lets_two_racing_writers_win_is_refused(shaky, tell):
 @pytest.mark.parametrize(("seconds", "times", "status"), [(1, 6, 0), (20, 3, 1)])
 def test_a_store_that_dies_for_a_while_loses_nothing(shaky, tell, every, seconds, times, status):
     chance, logs, times = random.Random(7), error_logs(shaky.world.lake), times if every else 1
+    down = threading.Event()
 
-    def die(_):
-        return run_on_a_store_that_dies(shaky, chance.randrange(10, 60), seconds) == status
+    def run(number):
+        def die(operation):
+            if operation.number == number:
+                down.set()
+                threading.Timer(seconds, down.clear).start()
+            return "drop" if down.is_set() else ""
 
-    assert shaky.rounds(range(times), die) == times
+        shaky.proxy.before = die
+        ended = shaky.run(LAKE_STORE_TIMEOUT_SECONDS=2)
+        wait_for(lambda: not down.is_set(), pause=0.1)
+        return ended == status
+
+    assert shaky.rounds((chance.randrange(10, 60) for _ in range(times)), run) == times
     assert error_logs(shaky.world.lake) - logs == times * status
     assert not shaky.world.spooled()
     ends = "ends with a log, spooled until the store is back" if status else "completes"
     tell(f"the store is down for {seconds} s in mid-run", times, ends)
-
-
-def run_on_a_store_that_dies(shaky, operation_number, seconds):
-    """A run whose store answers nothing for a while from some operation on; its exit status."""
-    down = threading.Event()
-
-    def die(operation):
-        if operation.number == operation_number:
-            down.set()
-            threading.Timer(seconds, down.clear).start()
-        return "drop" if down.is_set() else ""
-
-    shaky.proxy.before = die
-    status = shaky.run(LAKE_STORE_TIMEOUT_SECONDS=2)
-    while down.is_set():
-        time.sleep(0.1)
-    return status

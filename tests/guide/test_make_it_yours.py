@@ -13,16 +13,16 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import yaml
-from minio import Minio
 
 from data.breweries.flow import FLOW as BREWERIES
+from sandbox import ROOT
 from sandbox.store import embedded_store
 from tests.compose.stack import copy
 from tests.programs import environment
+from tests.security.conftest import client
 
 pytestmark = pytest.mark.waits
 
-ROOT = Path(__file__).resolve().parents[2]
 GUIDE = (ROOT / "docs" / "make-it-yours.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", GUIDE, re.DOTALL | re.MULTILINE)
 *STEPS, WITHOUT, NEWER = (block for block in BLOCKS if block[0] in {"bash", "python"})
@@ -38,7 +38,6 @@ FLOW = Path("data", "quakes")
 
 @pytest.fixture(scope="module")
 def printed(clone):
-    """Follow the steps of the guide in the clone; gives what they print."""
     return "".join(read_current(clone, *step) for step in STEPS)
 
 
@@ -92,19 +91,14 @@ def read_current(folder: Path, language: str, text: str) -> str:
 
 def tables(folder: Path, prefix: str = "") -> dict[str, pd.DataFrame]:
     """Every object of gold that is a table, by key."""
-    with embedded_store(folder / ".sandbox" / "demo") as store:
-        keys = store["MINIO_ACCESS_KEY"], store["MINIO_SECRET_KEY"]
-        client = Minio(store["MINIO_ENDPOINT"], *keys, secure=False)
-        listed = client.list_objects(f"{prefix}gold", recursive=True)
+    bucket = f"{prefix}gold"
+    with embedded_store(folder / ".sandbox" / "demo") as settings:
+        store = client(settings)
+        keys = [found.object_name for found in store.list_objects(bucket, recursive=True)]
         contents = {
-            one.object_name: client.get_object(f"{prefix}gold", one.object_name).read()
-            for one in listed
+            key: store.get_object(bucket, key).read() for key in keys if key.endswith(".parquet")
         }
-    return {
-        key: pd.read_parquet(io.BytesIO(content))
-        for key, content in contents.items()
-        if key.endswith(".parquet")
-    }
+    return {key: pd.read_parquet(io.BytesIO(content)) for key, content in contents.items()}
 
 
 def edit(file: Path, old: str, new: str) -> None:

@@ -1,7 +1,5 @@
 """Mage's own leftovers, in a database of Mage's own tables and in folders such as it makes."""
 
-from __future__ import annotations
-
 import sqlite3
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -43,15 +41,10 @@ class Mage:
         due = self.now - timedelta(days=days)
         ended = due if ended_days is None else self.now - timedelta(days=ended_days)
         with Session(self.engine) as session:
-            run = PipelineRun(
-                pipeline_schedule_id=trigger,
-                pipeline_uuid="breweries",
-                execution_date=due,
-                created_at=due,
-                completed_at=None if status in ("INITIAL", "RUNNING") else ended,
-                status=status,
-                metrics=METRICS,
-            )
+            run = PipelineRun(pipeline_schedule_id=trigger, pipeline_uuid="breweries")
+            run.execution_date = run.created_at = due
+            run.completed_at = None if status in ("INITIAL", "RUNNING") else ended
+            run.status, run.metrics = status, METRICS
             session.add(run)
             session.flush()
             for block in BLOCKS:
@@ -70,7 +63,6 @@ class Mage:
             return set(session.scalars(select(of)))
 
     def size(self):
-        """Bytes of all files."""
         return sum(file.stat().st_size for file in self.folder.rglob("*") if file.is_file())
 
     def remove(self, days=30):

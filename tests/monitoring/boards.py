@@ -1,7 +1,5 @@
 """Grafana's dashboards as they are committed, and their expressions as Prometheus is asked them."""
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Iterator
@@ -9,8 +7,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from monitoring import metrics
+from sandbox import ROOT
 
-ROOT = Path(__file__).resolve().parents[2]
 GRAFANA = ROOT / "monitoring" / "grafana"
 BOARDS = {
     file.stem: json.loads(file.read_text(encoding="utf-8"))

@@ -1,7 +1,5 @@
 """Exporters that a test starts."""
 
-from __future__ import annotations
-
 import os
 from functools import partial
 

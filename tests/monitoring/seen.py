@@ -1,7 +1,5 @@
 """What an exporter answers of a dataset, and what a test puts in its way."""
 
-from __future__ import annotations
-
 import threading
 import time
 

@@ -3,8 +3,6 @@
 Of the configuration, only the addresses and the folder of the secrets are those of this machine.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import shutil
@@ -94,10 +92,7 @@ def alertmanager(folder: Path, **settings: str) -> AbstractContextManager[str]:
 
 
 def prometheus(folder: Path, **addresses: str) -> AbstractContextManager[str]:
-    """Prometheus with the shipped configuration, its targets at some addresses: its `host:port`.
-
-    The addresses are of `exporter`, `minio` and `alertmanager`.
-    """
+    """Prometheus as it is shipped, with `exporter`, `minio` and `alertmanager` elsewhere."""
     text = (SHIPPED / "prometheus" / "prometheus.yml").read_text(encoding="utf-8")
     for target, port in (("exporter", 9817), ("minio", 9000), ("alertmanager", 9093)):
         assert f"[{target}:{port}]" in text

@@ -1,7 +1,5 @@
 """A second flow beside the breweries, published by hand; as a program, an exporter of both."""
 
-from __future__ import annotations
-
 import sys
 from dataclasses import replace
 

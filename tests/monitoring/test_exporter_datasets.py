@@ -94,8 +94,7 @@ def test_what_is_no_dataset_s_is_counted(world, seen):
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
-    [("FLOW = (", "stations"), (None, "no folder of data/ has a flow.py")],
+    ("text", "said"), [("FLOW = (", "stations"), (None, "no folder of data/ has a flow.py")]
 )
 def test_a_flow_that_cannot_be_is_a_sentence(world, monkeypatch, tmp_path, capsys, text, said):
     monkeypatch.setattr(project, "PROJECT", tmp_path / "lake_of_a_test")

@@ -42,10 +42,7 @@ def test_a_run_that_is_late_or_failed_for_good_is_told_of(tmp_path):
         LocalBreweryApi([], faults=Faults(rate_limit=0)) as api,
         web(tmp_path, api, env="prod", **messages.settings),
     ):
-        wait_for(lambda: sorted(slack_titles(messages)) == titles)
-        wait_for(lambda: sorted(mail["Subject"] for mail in messages.mails) == titles)
-    assert "Failed blocks: extract_breweries_data" in str(messages.posts["/slack"])
-
-
-def slack_titles(messages):
-    return [post["blocks"][0]["text"]["text"] for post in messages.posts["/slack"]]
+        posts, mails = messages.posts["/slack"], messages.mails
+        wait_for(lambda: sorted(post["blocks"][0]["text"]["text"] for post in posts) == titles)
+        wait_for(lambda: sorted(mail["Subject"] for mail in mails) == titles)
+    assert "Failed blocks: extract_breweries_data" in str(posts)

@@ -32,7 +32,6 @@ pytestmark = needs_promtool
 class Case(NamedTuple):
     """Series that differ from those of a healthy lake, and which alerts are expected when."""
 
-    name: str
     series: dict[str, str]
     expected: str
     """Moments, and what fires then: `45s; 1m AnAlert, OtherAlert breweries gold; 2m`."""
@@ -60,12 +59,12 @@ def healthy(interval: str, datasets: tuple[str, ...]) -> dict[str, str]:
                 "layer_up": "1x9000",
                 "layer_failed": "0x9000",
                 "layer_behind": "0x9000",
-                "layer_last_success_timestamp_seconds": f"0+{step}x9000",
-                "layer_last_error_timestamp_seconds": "0x9000",
+                SUCCESS: f"0+{step}x9000",
+                ERROR: "0x9000",
                 "run_input_rows": "11800x9000",
-                "run_output_rows": "11800x9000",
-                "run_rejected_rows": "0x9000",
-                "run_duration_seconds": "2x9000",
+                ROWS: "11800x9000",
+                REJECTED: "0x9000",
+                SECONDS: "2x9000",
             }.items():
                 found[of(name, layer, dataset)] = values
     return found
@@ -82,61 +81,48 @@ def all_layers(name: str, values: str, *datasets: str) -> dict[str, str]:
 GONE = all_layers(SUCCESS, "0x9000", *BOTH) | all_layers(ROWS, "0x9000", *BOTH)
 
 
-def unreadable(dataset: str) -> str:
-    return ", ".join(f"LayerUnreadable {dataset} {layer}" for layer in LAYERS)
-
-
-def slow(name: str, values: str, hours: int, *expected: str) -> Case:
-    return Case(name, {of(SECONDS, "silver"): values}, f"{hours}h {''.join(expected)}", "30m")
+def slow(values: str, hours: int, expected: str = "") -> Case:
+    return Case({of(SECONDS, "silver"): values}, f"{hours}h {expected}", "30m")
 
 
 SLOW = "SlowRun breweries silver"
-CASES = [
-    Case("a healthy lake is silent", {}, "0; 5m; 30m"),
-    Case("a healthy lake of two stays silent", {of("layer_up", "gold", OTHER): "1x9000"}, "40h"),
-    Case(
-        "a layer fails and then succeeds",
-        {of("layer_failed", "gold"): "0x3 1x3 0x9000"},
-        "45s; 1m LayerFailed breweries gold; 2m",
+FAILED = "LayerFailed breweries gold"
+REJECTS = "RejectedRows breweries silver"
+UNREADABLE, OTHER_UNREADABLE = (
+    ", ".join(f"LayerUnreadable {dataset} {layer}" for layer in LAYERS) for dataset in BOTH
+)
+CASES = {
+    "a healthy lake is silent": Case({}, "0; 5m; 30m"),
+    "a healthy lake of two stays silent": Case({of("layer_up", "gold", OTHER): "1x9000"}, "40h"),
+    "a layer fails and then succeeds": Case(
+        {of("layer_failed", "gold"): "0x3 1x3 0x9000"}, f"45s; 1m {FAILED}; 2m"
     ),
-    Case(
-        "a layer cannot be read for a while",
+    "a layer cannot be read for a while": Case(
         {of("layer_up", "silver"): "1x3 0x40 1x9000"},
         "5m45s; 6m LayerUnreadable breweries silver; 15m45s LayerUnreadable breweries silver;"
         "16m15s",
     ),
-    Case(
-        "a layer stays behind, and then is not",
+    "a layer stays behind, and then is not": Case(
         {of("layer_behind", "gold"): "0x3 1x60 0x9000"},
         "10m45s; 11m LayerBehind breweries gold; 20m45s LayerBehind breweries gold; 21m30s",
     ),
-    Case(
-        "the store is down and back",
+    "the store is down and back": Case(
         {"lake_up": "1x3 0x40 1x9000", **all_layers("layer_up", "1x3 0x40 1x9000", *BOTH)},
         "1m; 1m15s StoreDown; 10m StoreDown; 11m15s",
     ),
-    Case(
-        "the store is down before it was ever read",
-        {"lake_up": "0x9000", **all_layers("layer_up", "0x9000", *BOTH), **GONE},
-        "40h StoreDown",
+    "the store is down before it was ever read": Case(
+        {"lake_up": "0x9000", **all_layers("layer_up", "0x9000", *BOTH), **GONE}, "40h StoreDown"
     ),
-    Case(
-        "an exporter that is restarted is refused by the store",
-        {**all_layers("layer_up", "0x9000", *BOTH), **GONE},
-        f"40h {unreadable(ONE)}, {unreadable(OTHER)}",
+    "an exporter that is restarted is refused by the store": Case(
+        {**all_layers("layer_up", "0x9000", *BOTH), **GONE}, f"40h {UNREADABLE}, {OTHER_UNREADABLE}"
     ),
-    Case(
-        "the very first run fails",
-        {
-            **all_layers(SUCCESS, "0x9000"),
-            **all_layers(ROWS, "0x9000"),
-            of("layer_failed", "bronze"): "1x9000",
-            of(ERROR, "bronze"): "0+240x9000",
-        },
+    "the very first run fails": Case(
+        all_layers(SUCCESS, "0x9000")
+        | all_layers(ROWS, "0x9000")
+        | {of("layer_failed", "bronze"): "1x9000", of(ERROR, "bronze"): "0+240x9000"},
         "40h LayerFailed breweries bronze",
     ),
-    Case(
-        "the exporter is gone and back",
+    "the exporter is gone and back": Case(
         {
             name: f"{values.split('x')[0]}x3 stale _x10 0"
             for name, values in healthy("15s", BOTH).items()
@@ -144,8 +130,7 @@ CASES = [
         | {"lake_up": "1x3 stale _x10 1x9000"},
         "1m45s; 2m ExporterDown; 3m45s",
     ),
-    Case(
-        "an exporter that is restarted resolves nothing",
+    "an exporter that is restarted resolves nothing": Case(
         {
             name: f"{values.split('x')[0]}x20 stale _x4 {values.split('x')[0]}x9000"
             for name, values in healthy("15s", BOTH).items()
@@ -155,116 +140,89 @@ CASES = [
             of("layer_failed", "gold"): "1x20 stale _x4 1x20 0x9000",
             of(REJECTED, "silver"): "119x20 stale _x4 119x9000",
         },
-        "5m LayerFailed breweries gold, RejectedRows breweries silver;"
-        "5m30s LayerFailed breweries gold, RejectedRows breweries silver;"
-        "6m30s LayerFailed breweries gold, RejectedRows breweries silver;"
-        "12m RejectedRows breweries silver",
+        f"5m {FAILED}, {REJECTS}; 5m30s {FAILED}, {REJECTS}; 6m30s {FAILED}, {REJECTS};"
+        f"12m {REJECTS}",
     ),
-    Case(
-        "an exporter that is restarted while the store is down does not say that it is back",
+    "an exporter that is restarted while the store is down does not say that it is back": Case(
         {"lake_up": "1x3 0x20 stale _x4 0x9000", **all_layers("layer_up", "1x3 0x9000", *BOTH)},
         "5m StoreDown; 6m30s StoreDown; 8m StoreDown",
     ),
-    Case(
-        "messages are lost for once",
-        {LOST: "0x3 1x9000"},
-        "45s; 2m MessagesLost; 10m MessagesLost; 17m",
+    "messages are lost for once": Case(
+        {LOST: "0x3 1x9000"}, "45s; 2m MessagesLost; 10m MessagesLost; 17m"
     ),
-    Case(
-        "one layer is stale and then confirmed",
+    "one layer is stale and then confirmed": Case(
         {of(SUCCESS, "gold"): "1x600 144000+240x9000"},
         "34h; 36h16m; 36h20m StaleData breweries gold; 37h StaleData breweries gold;"
         "40h4m StaleData breweries gold; 40h12m",
     ),
-    Case(
-        "without a schedule nothing is stale or missed",
-        {INTERVAL: "0x9000", **all_layers(SUCCESS, "0x9000")},
-        "40h",
+    "without a schedule nothing is stale or missed": Case(
+        {INTERVAL: "0x9000", **all_layers(SUCCESS, "0x9000")}, "40h"
     ),
-    Case(
-        "nothing ran, and then it did",
+    "nothing ran, and then it did": Case(
         all_layers(SUCCESS, "0x384 92160+240x9000"),
         "25h12m; 25h20m MissedSchedule breweries; 25h44m MissedSchedule breweries; 25h52m",
     ),
-    Case(
-        "a run that failed is no missed one",
-        {**all_layers(SUCCESS, "0x9000"), of(ERROR, "bronze"): "0+240x9000"},
-        "30h",
+    "a run that failed is no missed one": Case(
+        {**all_layers(SUCCESS, "0x9000"), of(ERROR, "bronze"): "0+240x9000"}, "30h"
     ),
-    Case(
-        "one of two datasets fails, and the other succeeds",
+    "one of two datasets fails, and the other succeeds": Case(
         {of("layer_failed", "bronze", OTHER): "0x3 1x9000"},
         "45s; 1m LayerFailed stations bronze; 5m LayerFailed stations bronze",
     ),
-    Case(
-        "of two datasets one is stale, and has no layer that is read in place of it",
+    "of two datasets one is stale, and has no layer that is read in place of it": Case(
         {of(SUCCESS, "gold", OTHER): "1x9000", of("layer_up", "gold"): "0x9000"},
         "40h StaleData stations gold, LayerUnreadable breweries gold",
     ),
-    Case(
-        "of two datasets one is not due as often",
-        {**all_layers(SUCCESS, "1x9000", OTHER), INTERVAL.replace(ONE, OTHER): "604800x9000"},
-        "40h",
+    "of two datasets one is not due as often": Case(
+        {**all_layers(SUCCESS, "1x9000", OTHER), INTERVAL.replace(ONE, OTHER): "604800x9000"}, "40h"
     ),
-    Case(
-        "of two datasets nothing of one ran, and of the other nothing can be read",
+    "of two datasets nothing of one ran, and of the other nothing can be read": Case(
         {**all_layers(SUCCESS, "0x9000"), **all_layers("layer_up", "0x9000", OTHER)},
-        f"30h MissedSchedule breweries, {unreadable(OTHER)}",
+        f"30h MissedSchedule breweries, {OTHER_UNREADABLE}",
     ),
-    Case(
-        "a dataset that cannot be read is not known to have missed its schedule",
+    "a dataset that cannot be read is not known to have missed its schedule": Case(
         {**all_layers(SUCCESS, "0x9000", OTHER), **all_layers("layer_up", "0x9000", OTHER)},
-        f"30h {unreadable(OTHER)}",
+        f"30h {OTHER_UNREADABLE}",
     ),
-    Case(
-        "of two datasets one has fewer rows, and its layer can be read",
+    "of two datasets one has fewer rows, and its layer can be read": Case(
         {of(ROWS, "silver", OTHER): "1000x30 890x9000", of("layer_up", "silver"): "0x9000"},
         "3h VolumeFall stations silver, LayerUnreadable breweries silver",
     ),
-    Case(
-        "rows of a layer that cannot be read are unknown, though the other dataset's can be read",
+    "rows of a layer that cannot be read are unknown, though the other dataset's can be read": Case(
         {
             of(ROWS, "silver", OTHER): "1000x30 0x9000",
             of("layer_up", "silver", OTHER): "1x30 0x9000",
         },
         "3h LayerUnreadable stations silver",
     ),
-    Case(
-        "an error log of no dataset comes, and stays",
+    "an error log of no dataset comes, and stays": Case(
         {UNOWNED: "3x30 4x9000"},
         "1h56m; 2h4m UnownedErrorLog silver; 3h UnownedErrorLog silver;"
         "3h4m UnownedErrorLog silver; 3h12m",
     ),
-    Case("logs of no dataset are taken away", {UNOWNED: "3x30 1x9000"}, "2h8m"),
-    Case(
-        "rows fall by more than a tenth",
+    "logs of no dataset are taken away": Case({UNOWNED: "3x30 1x9000"}, "2h8m"),
+    "rows fall by more than a tenth": Case(
         {of(ROWS, "silver"): "1000x30 890x9000"},
         "1h56m; 3h VolumeFall breweries silver; 27h4m VolumeFall breweries silver; 27h12m",
     ),
-    Case("rows fall by less", {of(ROWS, "silver"): "1000x30 910x9000"}, "3h"),
-    Case(
-        "more than one row in a hundred is rejected",
-        {of(REJECTED, "silver"): "0x3 119x3 117x9000"},
-        "45s; 1m RejectedRows breweries silver; 6m30s RejectedRows breweries silver; 7m15s",
+    "rows fall by less": Case({of(ROWS, "silver"): "1000x30 910x9000"}, "3h"),
+    "more than one row in a hundred is rejected": Case(
+        {of(REJECTED, "silver"): "0x3 119x3 117x9000"}, f"45s; 1m {REJECTS}; 6m30s {REJECTS}; 7m15s"
     ),
-    Case(
-        "one run is slow",
-        {of(SECONDS, "silver"): "10x20 100x8 10x9000"},
-        f"5m; 5m30s {SLOW}; 12m15s {SLOW}; 12m45s",
+    "one run is slow": Case(
+        {of(SECONDS, "silver"): "10x20 100x8 10x9000"}, f"5m; 5m30s {SLOW}; 12m15s {SLOW}; 12m45s"
     ),
-    slow("three times what is usual", "100x2500 310x9000", 168, SLOW),
-    slow("less than three times", "100x2500 290x9000", 168),
-    slow("it becomes usual", "100x2500 310x9000", 300),
-    slow("more than a minute", "10x2500 70x9000", 168, SLOW),
-    Case(
-        "the first run has no usual one before it",
-        {of(SECONDS, "silver"): "0x20 90x9000"},
-        "5m15s; 8m; 15m",
+    "the first run has no usual one before it": Case(
+        {of(SECONDS, "silver"): "0x20 90x9000"}, "5m15s; 8m; 15m"
     ),
-    slow("less than a minute", "10x2500 55x9000", 168),
-    slow("usual is the middle", "20x1110 100x1400 200x9000", 168),
-    slow("usual is that of a week", "100x2495 20x1080 200x9000", 240),
-]
+    "three times what is usual": slow("100x2500 310x9000", 168, SLOW),
+    "less than three times": slow("100x2500 290x9000", 168),
+    "it becomes usual": slow("100x2500 310x9000", 300),
+    "more than a minute": slow("10x2500 70x9000", 168, SLOW),
+    "less than a minute": slow("10x2500 55x9000", 168),
+    "usual is the middle": slow("20x1110 100x1400 200x9000", 168),
+    "usual is that of a week": slow("100x2495 20x1080 200x9000", 240),
+}
 
 
 def sample(alert: str) -> dict[str, object]:
@@ -275,7 +233,7 @@ def sample(alert: str) -> dict[str, object]:
     return {"labels": f"{{{', '.join(labels)}}}", "value": 1}
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+@pytest.mark.parametrize("case", CASES.values(), ids=CASES)
 def test_the_rules_fire_when_they_should(tmp_path, case):
     # The other one costs time, and is there where it is spoken of.
     datasets = BOTH if OTHER in str(case.series) else (ONE,)
@@ -290,22 +248,17 @@ def test_the_rules_fire_when_they_should(tmp_path, case):
         "input_series": [{"series": name, "values": told} for name, told in series.items()],
         "promql_expr_test": asked,
     }
-    file = tmp_path / "case.yml"
     told = {"rule_files": [str(RULES_FILE)], "tests": [test]}
-    file.write_text(
-        yaml.safe_dump({**told, "evaluation_interval": case.evaluation or case.interval})
-    )
-    done = subprocess.run(
-        ["promtool", "test", "rules", file], capture_output=True, text=True, check=False
-    )
+    told["evaluation_interval"] = case.evaluation or case.interval
+    (file := tmp_path / "case.yml").write_text(yaml.safe_dump(told))
+    command = ["promtool", "test", "rules", file]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_every_rule_is_seen_firing_and_resolved():
-    seen = {
-        alert.split()[0] for case in CASES for found in case.moments.values() for alert in found
-    }
-    assert seen == RULES.keys()
+    fired = [alerts for case in CASES.values() for alerts in case.moments.values()]
+    assert {alert.split()[0] for alerts in fired for alert in alerts} == RULES.keys()
 
 
 @pytest.mark.parametrize("name", RULES)

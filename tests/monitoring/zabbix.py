@@ -1,7 +1,5 @@
 """A real Zabbix of Debian's packages: database, server and page in a folder of their own."""
 
-from __future__ import annotations
-
 import gzip
 import os
 import shutil
@@ -10,9 +8,8 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from monitoring.zabbix.api import ask, log_in
 from monitoring.zabbix.setup import TEMPLATE_NAME
@@ -23,8 +20,7 @@ from tests.programs import free_port
 POSTGRES = max(Path("/usr/lib/postgresql").glob("*/bin/pg_ctl"), default=Path("pg_ctl")).parent
 
 
-@dataclass(frozen=True)
-class Packages:
+class Packages(NamedTuple):
     """Where a version's packages are, and how they get there."""
 
     version: str
@@ -32,20 +28,14 @@ class Packages:
     remedy: str
 
     @property
-    def server(self) -> Path:
-        return self.root / "usr/sbin/zabbix_server"
-
-    @property
-    def page(self) -> Path:
-        return self.root / "usr/share/zabbix"
-
-    @property
-    def tables(self) -> Path:
-        return self.root / "usr/share/zabbix-server-pgsql"
+    def parts(self) -> list[Path]:
+        """The server, the page, and the database's tables."""
+        names = ("sbin/zabbix_server", "share/zabbix", "share/zabbix-server-pgsql")
+        return [self.root / "usr" / name for name in names]
 
     @property
     def complete(self) -> bool:
-        needed = (self.server, self.page, self.tables, POSTGRES / "pg_ctl")
+        needed = (*self.parts, POSTGRES / "pg_ctl")
         return all(path.exists() for path in needed) and shutil.which("php") is not None
 
 
@@ -77,13 +67,14 @@ $IMAGE_FORMAT_DEFAULT = IMAGE_FORMAT_PNG;
 @contextmanager
 def zabbix(packages: Packages) -> Iterator[str]:
     """A new Zabbix as its packages make it: the address of its page."""
+    server, shipped, tables = packages.parts
     with tempfile.TemporaryDirectory(prefix="zabbix-") as name:
         folder = Path(name)
         folder.chmod(0o755)
         with (
-            _database(folder, packages.tables) as database,
-            _page(folder, packages.page, database) as page,
-            _server(folder, packages.server, database, page),
+            _database(folder, tables) as database,
+            _page(folder, shipped, database) as page,
+            _server(folder, server, database, page),
         ):
             yield page
 
@@ -180,9 +171,8 @@ class Zabbix:
     def add_host(self, name: str, exporter: str) -> None:
         """Another host with the template, on an exporter."""
         (group,) = self.ask("hostgroup.get", filter={"name": "Lake"}, output=["groupid"])
-        (template,) = self.ask(
-            "template.get", filter={"host": TEMPLATE_NAME}, output=["templateid"]
-        )
+        named = {"filter": {"host": TEMPLATE_NAME}, "output": ["templateid"]}
+        (template,) = self.ask("template.get", **named)
         macros = [{"macro": "{$LAKE.EXPORTER}", "value": exporter}]
         more = {"groups": [group], "templates": [template], "macros": macros}
         self.ask("host.create", host=name, **more)
@@ -194,9 +184,8 @@ class Zabbix:
 
     def items(self, host: str) -> dict[str, dict[str, str]]:
         """Its items by key, with the newest value, and whether they are supported."""
-        found = self.ask(
-            "item.get", hostids=[self.host(host)], output=["key_", "lastvalue", "state", "error"]
-        )
+        told = ["key_", "lastvalue", "state", "error"]
+        found = self.ask("item.get", hostids=[self.host(host)], output=told)
         return {item["key_"]: item for item in found}
 
     def everything(self) -> dict[str, list[str]]:

@@ -1,7 +1,5 @@
 """Mage's page as a person uses it: by what it shows, not by its inner names."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -22,7 +20,6 @@ PIPELINE = "/pipelines/breweries"
 
 @contextmanager
 def a_browser() -> Iterator[Browser]:
-    """A headless chromium."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=CHROMIUM,
@@ -94,7 +91,6 @@ class MagePage:
         return row.inner_text()
 
     def run_once(self) -> None:
-        """Start a run from the list of triggers."""
         self.page.goto(f"{self.address}{PIPELINE}/triggers")
         self.page.get_by_role("button", name="Run@once").click()
         self.page.get_by_role("button", name="Run now").click()

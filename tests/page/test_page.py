@@ -1,7 +1,5 @@
 """Mage's page in a real browser, served by `make web`."""
 
-from __future__ import annotations
-
 import json
 import re
 from contextlib import suppress
@@ -103,6 +101,7 @@ def test_the_terminal_is_told_where_the_page_is_and_no_more(owner, server):
     owner.page.wait_for_load_state("networkidle")
     terminal = (server.folder / "web.log").read_text()
     assert len(terminal.splitlines()) == 7 and str(server.log) in terminal
+    assert f"{server.address}/pipelines/breweries/edit" in terminal
     # Mage hands a job to its workers before it notes it. A worker that is faster fails, and
     # Mage's next look hands the job out again.
     failures = server.log.read_text().split("Traceback")[1:]

@@ -1,7 +1,5 @@
 """The page of what a lake holds, in a real browser: it fits, and breaks no rule of its own."""
 
-from __future__ import annotations
-
 from itertools import pairwise
 
 import pytest

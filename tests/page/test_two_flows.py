@@ -49,24 +49,17 @@ def metrics(server, checkout):
 
 @pytest.mark.slow
 def test_one_fails_and_the_other_does_not(checkout, tmp_path):
+    settings = {"STATIONS_API_URL": "http://127.0.0.1:9/stations", "STATIONS_API_ATTEMPTS": "1"}
+    settings["LAKE_SPOOL"] = str(tmp_path / "spool")
     with (
         LocalBreweryApi(generate(200), faults=Faults(rate_limit=0)) as api,
-        web(
-            tmp_path,
-            api,
-            checkout,
-            STATIONS_API_URL="http://127.0.0.1:9/stations",
-            STATIONS_API_ATTEMPTS="1",
-            LAKE_SPOOL=str(tmp_path / "spool"),
-        ) as server,
+        web(tmp_path, api, checkout, **settings) as server,
     ):
         assert run(server, "stations") == "failed"
         assert run(server, "breweries") == "completed"
         found = metrics(server, checkout)
     for layer in ("bronze", "silver", "gold"):
-        ours, theirs = (
-            f'{{dataset="{name}",layer="{layer}"}}' for name in ("breweries", "stations")
-        )
+        ours, theirs = (f'{{dataset="{name}",layer="{layer}"}}' for name in FLOWS)
         assert found[f"lake_layer_failed{ours}"] == 0
         assert found[f"lake_run_output_rows{ours}"] > 0
         assert found[f"lake_layer_failed{theirs}"] == (layer == "bronze")

@@ -1,7 +1,5 @@
 """`make web` on a lake and a database of its own."""
 
-from __future__ import annotations
-
 import os
 import re
 import shutil

@@ -36,17 +36,24 @@ def noted(world):
         ("row_fall", lambda r: r if r["id"] > "5" else None),
         ("value_gone", lambda r: r if r["country"] != "Ireland" else None),
         ("column_gone", lambda r: {**r, "phone": {"number": r["phone"]}}),
+        (
+            "ids_replaced",
+            lambda r: {**r, "id": f"new-{r['id']}"} if r["id"] > "1" else {"id": r["id"]},
+        ),
     ],
 )
 @pytest.mark.usefixtures("filled")
 def test_a_change_that_needs_a_person_stops(world, rule, change):
+    if rule == "ids_replaced":  # which is known once the new objects are there
+        world.set(BREWERIES_STOP_ON=rule)
     before = {key: c for key, c in world.published().items() if not key.startswith("bronze")}
+    keys = world.keys("silver")
     changed(world, change)
     log = world.fails(DriftStopped, "silver")
     assert {drift["rule"] for drift in log["facts"]["drifts"]} >= {rule}
     assert "BREWERIES_STOP_ON" in log["message"]
     after = {key: c for key, c in world.published().items() if not key.startswith("bronze")}
-    assert after == before
+    assert after == before and world.keys("silver") == keys
     world.fails(DriftStopped, "silver")
 
     world.set(BREWERIES_STOP_ON="none")
@@ -90,16 +97,9 @@ def test_data_without_a_usable_row_are_drawn_as_nothing(world):
 
 @pytest.mark.usefixtures("filled")
 def test_a_change_that_does_not_is_noted_in_the_manifest(world):
-    first = world.api.records[0]["id"]
-
-    def change(record):
-        record["taps"] = 3
-        record["phone"] = 12345 if record["id"] == first else record["phone"]
-        record["country"] = "Chad" if record["id"] == first else record["country"]
-        record["brewery_type"] = "winery" if record["id"] == first else record["brewery_type"]
-        return record
-
-    changed(world, change)
+    first, *others = world.api.records
+    odd = {**first, "phone": 12345, "country": "Chad", "brewery_type": "winery"}
+    world.api.records = [{**record, "taps": 3} for record in (odd, *others)]
     world.run(test=False)
     assert noted(world) == {
         ("new_field", "taps"),
@@ -140,21 +140,6 @@ def test_a_leap_is_noted_once(world):
 
 
 @pytest.mark.usefixtures("filled")
-def test_what_stops_at_ids_that_change_leaves_nothing_behind(world):
-    before = world.keys("silver")
-    changed(world, LEAPS["ids_replaced", "id"])
-    world.api.records = [*world.api.records[20:], {"id": "x"}]
-    world.set(BREWERIES_STOP_ON="ids_replaced")
-    told = report(world)
-    rejected = raw_get(world.lake, "silver", FLOW.rejected)
-    log = world.fails(DriftStopped, "silver")
-    assert "600 of 600 ids are gone, and 580 have come" in log["message"]
-    assert world.keys("silver") == before
-    assert report(world) == told
-    assert raw_get(world.lake, "silver", FLOW.rejected) == rejected
-
-
-@pytest.mark.usefixtures("filled")
 def test_the_change_report_says_what_changed(world):
     first = report(world)
     assert (first["before"], first["counts"]["added"]) == (None, 600)
@@ -173,14 +158,8 @@ def test_the_change_report_says_what_changed(world):
     told, new = report(world), world.manifest(FLOW.silver)
     assert (told["before"], told["snapshot"], told["run"]) == (old.snapshot, new.snapshot, new.run)
     assert told["counts"] == new.changes.model_dump()
-    assert told["counts"] == {
-        "added": 1,
-        "removed": 1,
-        "moved": 1,
-        "recategorized": 1,
-        "changed": 1,
-        "partitions": 2,
-    }
+    one_each = dict.fromkeys(("added", "removed", "moved", "recategorized", "changed"), 1)
+    assert told["counts"] == {**one_each, "partitions": 2}
     assert [row["id"] for row in told["removed"]] == [gone["id"]]
     assert [row["name"] for row in told["added"]] == ["Another"]
     assert told["moved"][0]["to"] == {"state": "Nevada"}
@@ -214,10 +193,8 @@ def test_a_version_of_a_release_with_other_columns_is_compared_all_the_same(worl
         world.lake.store.put("silver", key, content)
     values = {**manifest.profile.values, "fax": manifest.profile.values["phone"]}
     phones = values.pop("phone")
-    older = {
-        "objects": tuple(entries),
-        "profile": manifest.profile.model_copy(update={"values": values}),
-    }
+    profile = manifest.profile.model_copy(update={"values": values})
+    older = {"objects": tuple(entries), "profile": profile}
     world.publish_manifest(FLOW.silver, manifest.model_copy(update=older))
     world.run()
     counts = report(world)["counts"]

@@ -1,6 +1,5 @@
 """The commands as the user types them: exit status, what is printed, what is left."""
 
-import json
 import re
 
 import pytest
@@ -12,23 +11,15 @@ from tests.conftest import raw_get
 from tests.programs import mage_run
 
 
-def test_mage_run_fills_the_lake(world):
+def test_mage_run_fills_the_lake_and_keeps_the_chart_beside_the_project_too(world):
     done = mage_run(text=True)
     assert done.returncode == 0, done.stderr
-    assert world.manifest(FLOW.chart_dataset).run == world.manifest(FLOW.silver).run
+    chart = world.manifest(FLOW.chart_dataset)
+    assert chart.run == world.manifest(FLOW.silver).run
     assert re.search(r"^  data_viz +\d+ rows +1 objects +1 new", done.stdout, re.MULTILINE)
-
-
-@pytest.mark.slow
-@pytest.mark.usefixtures("filled")
-def test_mage_run_replays_a_snapshot(world):
-    first = world.manifest(FLOW.silver)
-    world.api.records = world.api.records[:-1]
-    world.run(test=False)
-    done = mage_run("--runtime-vars", json.dumps({"snapshot": first.snapshot}), text=True)
-    assert done.returncode == 0, done.stderr
-    replayed = world.manifest(FLOW.silver)
-    assert [e.sha256 for e in replayed.objects] == [e.sha256 for e in first.objects]
+    beside = (world.folder / "visualizations" / "breweries_aggregated.png").read_bytes()
+    assert world.lake.read("gold", chart.only_object()) == beside
+    assert beside.startswith(b"\x89PNG")
 
 
 def test_a_first_run_that_loses_too_much_stops_unless_a_person_allows_it(world, capsys):
@@ -64,16 +55,3 @@ def test_a_block_run_alone_is_tried_again_as_the_project_says(world):
     assert done.returncode != 0
     (log,) = world.logs("silver").values()
     assert (log["exception_type"], log["attempt"]) == ("ObjectDiffers", 3)
-
-
-@pytest.mark.slow
-def test_a_missing_setting_ends_mage_run_with_1_and_a_sentence(world):
-    world.set(MINIO_SECRET_KEY="")
-    done = mage_run(text=True)
-    assert done.returncode == 1
-    assert (
-        "MINIO_SECRET_KEY is required and not set; set it in the environment or in .env"
-        in done.stdout
-    )
-    (spooled,) = world.spooled()
-    assert str(spooled) in done.stdout

@@ -1,7 +1,5 @@
 """The Makefile's targets as the user types them, in a copy of the repository."""
 
-from __future__ import annotations
-
 import re
 import shlex
 import signal
@@ -20,8 +18,7 @@ from data.medallion.lake.runs import RUN
 from tests.compose.stack import copy
 from tests.docs.code import TARGETS
 from tests.docs.pages import ROOT, page
-from tests.monitoring.servers import answers
-from tests.programs import OLD_PYTHON, environment, free_port, running
+from tests.programs import OLD_PYTHON, environment, running
 from tests.waiting import wait_for
 
 pytestmark = pytest.mark.waits  # first, so that few processes make its demo
@@ -71,29 +68,21 @@ def demo(checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
     """
     shadow = tmp_path_factory.mktemp("shadow")
     (shadow / "requests.py").write_text("raise SystemExit('another requests')")
-    hostile = {"PYTHONPATH": str(shadow), "PYTHONSAFEPATH": "1", "PYTHONOPTIMIZE": "2"}
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in {**hostile, "PYTHONWARNINGS": "error"}.items():
-            patch.setenv(name, value)
-        patch.setenv("BREWERIES_API_BACKOFF_SECONDS", "0.05")
-        patch.setenv("BREWERIES_API_ATTEMPTS", "16")  # by chance, 8 fail once in 400 demos
-        return run(checkout, 'make demo ARGS="--error-rate 0.2 --cut-rate 0.1"')
+    env = f"PYTHONPATH={shadow} PYTHONSAFEPATH=1 PYTHONOPTIMIZE=2 PYTHONWARNINGS=error"
+    env += " BREWERIES_API_BACKOFF_SECONDS=0.05 BREWERIES_API_ATTEMPTS=16"  # 8 may all fail
+    return run(checkout, f'env {env} make demo ARGS="--error-rate 0.2 --cut-rate 0.1"')
 
 
 def test_demo_prints_what_the_readme_shows(demo):
     """A line a block, and no other of Mage's."""
     told = next(block.text for block in page("README.md").blocks if block.language == "text")
     shown, printed = (
-        [without_the_last_number(line) for line in text.splitlines()]  # seconds, or bytes
+        [re.sub(r" +[\d.,]+( s)?$", "", line) for line in text.splitlines()]  # seconds, or bytes
         for text in (told, demo)
     )
     assert shown[0] in printed, demo
     start = printed.index(shown[1])  # after what was tried again
     assert printed[start : start + len(shown)] == [*shown[1:], ""], demo
-
-
-def without_the_last_number(line: str) -> str:
-    return re.sub(r" +[\d.,]+( s)?$", "", line)
 
 
 @pytest.fixture(scope="module")
@@ -155,16 +144,6 @@ def test_api_serves_ones_own_records(checkout):
         url = server.stdout.readline().split()[0].removeprefix("BREWERIES_API_URL=")
         answer = requests.get(url, headers={"Accept": "application/json"}, timeout=10)
     assert answer.json() == [{"id": "own"}]
-
-
-@pytest.mark.slow
-def test_web_serves_mages_page(checkout, world):
-    world.set(MAGE_DATA_DIR=world.folder / "mage")
-    page = f"http://127.0.0.1:{(port := free_port())}"
-    with until_ctrl_c(checkout, f"make web WEB_PORT={port}") as server:
-        printed = "".join(server.stdout.readline() for _ in range(5))
-        assert f"{page}/pipelines/breweries/edit" in printed
-        wait_for(lambda: answers(f"{page}/sign-in"))
 
 
 def test_help_lists_every_target(checkout):

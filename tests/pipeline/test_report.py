@@ -1,7 +1,5 @@
 """The page of a real lake: what runs publish, what `make report` makes, and what stops neither."""
 
-from __future__ import annotations
-
 from contextlib import redirect_stdout
 from io import StringIO
 
@@ -93,7 +91,7 @@ def test_a_page_that_cannot_be_made_stops_no_run(world, monkeypatch):
 
     first, everything = world.manifest(FLOW.bronze).snapshot, world.api.records
     world.api.records = []
-    world.fails(ApiEmpty, "bronze")
+    assert "says it has no breweries" in world.fails(ApiEmpty, "bronze")["message"]
     page, facts = made()
     assert facts.errors["bronze"].exception_type == "ApiEmpty"
     assert "ApiEmpty" in page and "published since" not in page

@@ -1,7 +1,5 @@
 """The commands of make, as a terminal, a proxy and a full folder meet them."""
 
-from __future__ import annotations
-
 import gc
 import os
 import shlex

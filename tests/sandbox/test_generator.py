@@ -1,7 +1,5 @@
 """The invented breweries: equal everywhere, and as dirty as the real ones."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import re

@@ -1,7 +1,5 @@
 """What is left out of Mage's output, and what is the last line where a run fails."""
 
-from __future__ import annotations
-
 import io
 import os
 import subprocess
@@ -47,12 +45,9 @@ def test_an_error_of_mage_itself_is_told_after_its_traceback(monkeypatch, capsys
 def test_whole_lines_alone_are_left_out():
     shown = io.StringIO()
     stream = mage._Filtered(shown)
-    for text in (
-        "DBT library ",
-        "not installed.\nno DBT library not installed.\n",
-        "0/1 tests passed.\n",
-    ):
-        stream.write(text)
+    stream.write("DBT library ")
+    stream.write("not installed.\nno DBT library not installed.\n")
+    stream.write("0/1 tests passed.\n")
     stream.write("the end")
     stream.end()
     assert shown.getvalue() == "no DBT library not installed.\n0/1 tests passed.\nthe end"

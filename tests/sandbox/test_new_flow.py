@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from subprocess import PIPE, STDOUT
 
 import pytest
 
@@ -75,9 +76,7 @@ def sandbox(folder, *arguments):
     command = [sys.executable, "-m", "sandbox", *arguments]
     ours = ("MINIO_", "LAKE_")
     env = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
-    return subprocess.run(
-        command, cwd=folder, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    )
+    return subprocess.run(command, cwd=folder, env=env, stdout=PIPE, stderr=STDOUT, text=True)
 
 
 @pytest.mark.server
@@ -89,11 +88,8 @@ def test_a_flow_of_the_longest_name_needs_no_chart_and_its_block_says_so(tmp_pat
     sandbox(folder, "dataset", "--name", name)
     file = folder / "data" / name / "flow.py"
     text = file.read_text(encoding="utf-8")
-    for mentioned in (
-        "    chart=Chart(draw, of=BY_KIND.name),\n",
-        "from .chart import draw\n",
-        "Chart, ",
-    ):
+    chart = ("    chart=Chart(draw, of=BY_KIND.name),\n", "from .chart import draw\n", "Chart, ")
+    for mentioned in chart:
         assert mentioned in text
         text = text.replace(mentioned, "")
     file.write_text(text, encoding="utf-8")

@@ -12,21 +12,12 @@ from pathlib import Path
 import psutil
 import pytest
 import requests
-from minio import Minio
 from minio.error import S3Error
 
 from sandbox import ROOT
 from sandbox.store import StoreFailed, embedded_store, healthy, starting_store
+from tests.security.conftest import client
 from tests.waiting import wait_for
-
-
-def client(environment, **keys):
-    return Minio(
-        environment["MINIO_ENDPOINT"],
-        keys.get("access", environment["MINIO_ACCESS_KEY"]),
-        keys.get("secret", environment["MINIO_SECRET_KEY"]),
-        secure=False,
-    )
 
 
 def test_data_survive_a_restart_and_keys_do_not(tmp_path):
@@ -34,12 +25,12 @@ def test_data_survive_a_restart_and_keys_do_not(tmp_path):
         client(first).make_bucket("bronze")
         file = tmp_path / "store.env"
         assert stat.S_IMODE(file.stat().st_mode) == 0o600
-        for keys in ({"secret": "wrong-wrong"}, {"access": "nobody", "secret": "wrong-wrong"}):
+        wrong = {"MINIO_SECRET_KEY": "wrong-wrong"}
+        for keys in (wrong, {**wrong, "MINIO_ACCESS_KEY": "nobody"}):
             with pytest.raises(S3Error):
-                client(first, **keys).list_buckets()
-        assert (
-            requests.get(f"http://{first['MINIO_ENDPOINT']}/bronze", timeout=5).status_code == 403
-        )
+                client({**first, **keys}).list_buckets()
+        address = f"http://{first['MINIO_ENDPOINT']}"
+        assert requests.get(f"{address}/bronze", timeout=5).status_code == 403
 
         # A second command meets the store that runs, instead of starting another on its data.
         with embedded_store(tmp_path) as same:
@@ -47,13 +38,11 @@ def test_data_survive_a_restart_and_keys_do_not(tmp_path):
 
         sockets = [socket for process in of(tmp_path, "weed") for socket in process.connections()]
         listening = [s.laddr for s in sockets if s.status == psutil.CONN_LISTEN]
-        assert int(first["MINIO_ENDPOINT"].partition(":")[2]) in {
-            address.port for address in listening
-        }
-        assert {address.ip for address in listening} == {"127.0.0.1"}
+        assert int(address.rpartition(":")[2]) in {place.port for place in listening}
+        assert {place.ip for place in listening} == {"127.0.0.1"}
     assert not file.exists()
     with pytest.raises(requests.ConnectionError):
-        requests.get(f"http://{first['MINIO_ENDPOINT']}/healthz", timeout=5)
+        requests.get(f"{address}/healthz", timeout=5)
 
     with embedded_store(tmp_path) as second:
         assert second["MINIO_SECRET_KEY"] != first["MINIO_SECRET_KEY"]

@@ -1,22 +1,19 @@
 """Users of the store that may do no more than the policies of docs/ say."""
 
-from __future__ import annotations
-
 import json
 import os
 import secrets
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 import urllib3
-from minio import MinioAdmin
+from minio import Minio, MinioAdmin
 from minio.credentials import StaticProvider
 
+from sandbox import ROOT
 from sandbox.store import embedded_store
 
-DOCS = Path(__file__).resolve().parents[2] / "docs"
-POLICIES = {name: DOCS / f"{name}.json" for name in ("store-policy", "store-policy-read")}
+POLICIES = {name: ROOT / f"docs/{name}.json" for name in ("store-policy", "store-policy-read")}
 Keys = tuple[str, str]
 
 
@@ -47,6 +44,13 @@ def with_keys(keys: dict[str, Keys], root: dict[str, str]) -> dict[str, dict[str
     return {**own, "root": root}
 
 
+def client(settings: dict[str, str]) -> Minio:
+    """The store of some settings, as others than our code ask it."""
+    keys = settings["MINIO_ACCESS_KEY"], settings["MINIO_SECRET_KEY"]
+    secure = settings.get("MINIO_SECURE") == "true"
+    return Minio(settings["MINIO_ENDPOINT"], *keys, secure=secure)
+
+
 def add_to_minio(keys: dict[str, Keys], root: dict[str, str]) -> None:
     admin = MinioAdmin(
         endpoint=root["MINIO_ENDPOINT"],
@@ -62,16 +66,7 @@ def add_to_minio(keys: dict[str, Keys], root: dict[str, str]) -> None:
 
 def identities(keys: dict[str, Keys]) -> dict[str, object]:
     """As `weed -s3.config` reads them."""
-    return {
-        "identities": [
-            {
-                "name": name,
-                "credentials": [{"accessKey": access, "secretKey": secret}],
-                "policyNames": [name],
-            }
-            for name, (access, secret) in keys.items()
-        ],
-        "policies": [
-            {"name": name, "content": file.read_text()} for name, file in POLICIES.items()
-        ],
-    }
+    pairs = {n: [{"accessKey": key, "secretKey": secret}] for n, (key, secret) in keys.items()}
+    users = [{"name": n, "credentials": pair, "policyNames": [n]} for n, pair in pairs.items()]
+    policies = [{"name": name, "content": file.read_text()} for name, file in POLICIES.items()]
+    return {"identities": users, "policies": policies}

@@ -1,7 +1,5 @@
 """Keys that expire, from a store that gives such: of a role, a profile or a person's session."""
 
-from __future__ import annotations
-
 import json
 import os
 from collections.abc import Iterator
@@ -13,12 +11,7 @@ import pytest
 from minio.credentials import AssumeRoleProvider, Credentials
 
 from data.breweries.flow import FLOW
-from data.medallion.lake.errors import (
-    KeysMissing,
-    KeysUnavailable,
-    StoreBusy,
-    StoreTokenRefused,
-)
+from data.medallion.lake.errors import KeysMissing, KeysUnavailable, StoreBusy, StoreTokenRefused
 from data.medallion.lake.lake import Lake
 from data.medallion.settings import LakeSettings
 from monitoring import look
@@ -190,9 +183,7 @@ def test_a_run_and_its_workers_renew_keys_that_expire_within_seconds(
             world.set(DASK_SCHEDULER_ADDRESS=cluster.address)
         world.run()
     assert world.manifest(FLOW.silver).rows_out == 600
-    secrets = {
-        secret for keys in platform.given for secret in (keys.secret_key, keys.session_token)
-    }
+    secrets = {key for given in platform.given for key in (given.secret_key, given.session_token)}
     assert len(secrets) > 4
     told = [str(capfd.readouterr()).encode(), *(one.content for one in stored(world.lake))]
     assert not any(secret.encode() in text for secret in secrets for text in told)
@@ -248,9 +239,7 @@ def test_what_a_store_and_a_platform_refuse_is_told_without_a_secret(world, plat
         keys = platform.given[-1]
         told = f"{keys.access_key} {keys.secret_key} {keys.session_token}"
         proxy.answer(Refusal(400, "ExpiredToken", told))
-        with pytest.raises(
-            StoreTokenRefused, match="renew the role of AWS_WEB_IDENTITY"
-        ) as refused:
+        with pytest.raises(StoreTokenRefused, match="role of AWS_WEB_IDENTITY") as refused:
             store.listed("gold", "")
         proxy.answer(Refusal(503, "SlowDown", told))
         with pytest.raises(StoreBusy, match=r"SlowDown: \*\*\* \*\*\* \*\*\*") as busy:

@@ -1,6 +1,7 @@
 """The store's keys are planted as canaries, and looked for wherever a run leaves something."""
 
 import io
+import json
 import os
 import threading
 
@@ -84,6 +85,7 @@ def slow(**settings):
     "settings",
     [
         {"MINIO_SECRET_KEY": CANARY},
+        slow(MINIO_SECRET_KEY=""),
         slow(MINIO_ACCESS_KEY=CANARY),
         slow(MINIO_ACCESS_KEY=f"{CANARY}\n"),  # as secrets of Kubernetes often end
         slow(MINIO_SECRET_KEY=f"{CANARY}é"),
@@ -96,4 +98,7 @@ def test_a_run_that_cannot_begin_tells_no_keys(world, canaries, tmp_path, settin
     status, left = run(world, tmp_path / "mage")
     assert status == 1
     assert world.spooled() or world.logs("bronze")
+    for file in world.spooled():
+        for told in (str(file), json.loads(file.read_text())["message"]):
+            assert told.encode() in left["stdout"]
     assert places_of([*canaries, CANARY], left) == set()

@@ -26,7 +26,6 @@ from tests.stations import STATIONS
 
 @pytest.fixture
 def authority(tmp_path):
-    """As `authority_in` says."""
     return authority_in(tmp_path)
 
 

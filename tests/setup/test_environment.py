@@ -1,7 +1,5 @@
 """setup/environment.sh, by way of make, on lock files of three small packages."""
 
-from __future__ import annotations
-
 import os
 import pty
 import re
@@ -204,9 +202,8 @@ def test_a_python_that_is_none_or_too_old_is_refused(empty, tmp_path, program, w
 
 
 def test_a_machine_without_python_and_uv_is_told_what_to_install(empty, tmp_path):
-    assert "install one (Debian: apt-get install python3-venv)" in refused(
-        empty, PATH=tools(tmp_path)
-    )
+    sentence = refused(empty, PATH=tools(tmp_path))
+    assert "install one (Debian: apt-get install python3-venv)" in sentence
 
 
 def test_where_no_python_fits_and_nothing_is_downloaded(empty, tmp_path):
@@ -230,9 +227,8 @@ def test_a_clone_of_another_user_is_named(empty, tmp_path):
     for folder in (tmp_path, *tmp_path.parents):
         if folder.owner() == "root" and folder != Path("/"):
             folder.chmod(folder.stat().st_mode | 0o055)
-    assert (
-        refused(empty, user=65534) == f"{empty} cannot be written: clone to a folder of your own."
-    )
+    sentence = refused(empty, user=65534)
+    assert sentence == f"{empty} cannot be written: clone to a folder of your own."
 
 
 @pytest.mark.slow

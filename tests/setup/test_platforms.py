@@ -1,7 +1,5 @@
 """Every machine that README names finds a wheel of each package that the lock files hold."""
 
-from __future__ import annotations
-
 import subprocess
 import sys
 from itertools import product

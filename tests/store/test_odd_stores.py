@@ -39,7 +39,6 @@ KEY = "a/country=S%C3%A3o+x/ü"
 
 
 def rewritten(found, by):
-    """A change of an answer's body."""
     return lambda answer: replace(answer, body=re.sub(found.encode(), by.encode(), answer.body))
 
 

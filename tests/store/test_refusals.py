@@ -10,25 +10,19 @@ import pytest
 
 from data.medallion.host.envfile import PROJECT
 from data.medallion.host.workspace import workspace
-from data.medallion.lake.errors import (
-    StoreBusy,
-    StoreClockDiffers,
-    StoreError,
-    StoreFull,
-    StoreRefused,
-    StoreRegionDiffers,
-)
+from data.medallion.lake import errors
 from data.medallion.lake.lake import Lake
 from data.medallion.settings import LakeSettings
 from tests.answers import Answer
-from tests.faults.proxy import A_MINUTE, SLOW_DOWN, Refusal
+from tests.faults.proxy import SLOW_DOWN, TOO_MANY, Refusal
 
-TOO_MANY = Refusal(429, "TooManyRequests", "Please reduce your request rate", A_MINUTE)
+NO_ROOM = Refusal(500, "InternalError", "no free volumes left")
+XML, HTML = {"Content-Type": "application/xml"}, {"Content-Type": "text/html"}
 KINDS = [
-    (507, "XMinioStorageFull", StoreFull),
-    (403, "RequestTimeTooSkewed", StoreClockDiffers),
-    (400, "XMinioAdminBucketQuotaExceeded", StoreFull),
-    (400, "AuthorizationHeaderMalformed", StoreRegionDiffers),
+    (507, "XMinioStorageFull", errors.StoreFull),
+    (403, "RequestTimeTooSkewed", errors.StoreClockDiffers),
+    (400, "XMinioAdminBucketQuotaExceeded", errors.StoreFull),
+    (400, "AuthorizationHeaderMalformed", errors.StoreRegionDiffers),
 ]
 REQUESTS = {
     "PUT": lambda store: store.put("gold", "x", b"2"),
@@ -49,18 +43,6 @@ def test_retry_after_of_a_minute_is_not_waited_for(proxy, lake, refusal, name):
     assert len(met) == 3
 
 
-@pytest.fixture
-def hasty(proxy):
-    return Lake.connect(LakeSettings.load(), retry_more=False)
-
-
-def test_a_hasty_client_tries_once_more(proxy, hasty):
-    met = proxy.answer(SLOW_DOWN, "^GET")
-    with pytest.raises(StoreBusy):
-        hasty.store.listed("gold", "")
-    assert len(met) == 2
-
-
 @pytest.mark.parametrize(("status", "code", "kind"), KINDS)
 @pytest.mark.parametrize("name", ["PUT", "HEAD"])
 def test_a_refusal_names_the_remedy_even_without_a_body(proxy, lake, status, code, kind, name):
@@ -69,7 +51,9 @@ def test_a_refusal_names_the_remedy_even_without_a_body(proxy, lake, status, cod
         REQUESTS[name](lake.store)
 
 
-@pytest.mark.parametrize(("hours", "kind"), [(1, StoreClockDiffers), (0, StoreRefused)])
+@pytest.mark.parametrize(
+    ("hours", "kind"), [(1, errors.StoreClockDiffers), (0, errors.StoreRefused)]
+)
 def test_a_clock_that_is_off_is_no_matter_of_keys(site, proxy, hours, kind):
     """MinIO's answer to HEAD has neither a body nor a code."""
     site.set(MINIO_REGION="us-east-1")
@@ -80,26 +64,26 @@ def test_a_clock_that_is_off_is_no_matter_of_keys(site, proxy, hours, kind):
         lake.store.create_bucket("gold")
 
 
-def test_a_busy_store_says_what_it_answered(proxy, hasty):
-    proxy.answer(Refusal(500, "InternalError", "no free volumes left"), "^(GET|PUT)")
-    with pytest.raises(StoreBusy, match=r"InternalError: no free volumes left.*full"):
-        hasty.store.put("gold", "x", b"1")
-
-
 @pytest.mark.parametrize(
-    ("page", "kind"), [(b"<Error><Code>Cut", "application/xml"), (b"<html>", "text/html")]
+    ("fault", "kind", "says", "times"),
+    [
+        (SLOW_DOWN, errors.StoreBusy, "SlowDownWrite", 2),
+        (NO_ROOM, errors.StoreBusy, "InternalError: no free volumes left.*full", 2),
+        (Answer(b"<Error><Code>Cut", 403, XML), errors.StoreError, "MINIO_ENDPOINT", 1),
+        (Answer(b"<html>", 403, HTML), errors.StoreError, "MINIO_ENDPOINT", 1),
+    ],
 )
-def test_what_no_store_would_answer_is_told(proxy, hasty, page, kind):
-    proxy.answer(Answer(page, 403, {"Content-Type": kind}), "^GET")
-    with pytest.raises(StoreError, match="MINIO_ENDPOINT"):
+def test_a_hasty_client_tries_a_busy_store_once_more_and_tells_of_its_answer(
+    proxy, fault, kind, says, times
+):
+    hasty = Lake.connect(LakeSettings.load(), retry_more=False)
+    met = proxy.answer(fault, "^GET")
+    with pytest.raises(kind, match=says):
         hasty.store.get("gold", "x")
+    assert len(met) == times
 
 
-FILLS_THE_DISK = """
-import resource
-from tests.store import test_refusals
-test_refusals.fill()
-"""
+FILLS_THE_DISK = "from tests.store import test_refusals; test_refusals.fill()"
 
 
 def fill():
@@ -112,12 +96,8 @@ def fill():
 def test_a_full_temporary_folder_is_named(tmp_path):
     done = subprocess.run(
         [sys.executable, "-c", FILLS_THE_DISK],
-        cwd=PROJECT.parent,
-        env={"TMPDIR": str(tmp_path)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+        cwd=PROJECT.parent, env={"TMPDIR": str(tmp_path)}, capture_output=True, text=True,
+    )  # fmt: skip
     assert f"TemporaryFolderUnusable: The temporary folder {tmp_path} cannot be used" in done.stderr
     assert "TMPDIR" in done.stderr
     assert not list(tmp_path.iterdir())
