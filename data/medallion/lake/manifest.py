@@ -240,21 +240,27 @@ def sealed(entry: BaseModel) -> bytes:
     The hash is the sha256 of the stored bytes, with zeros in place of its own 64 digits. Entries of
     later formats have it too.
     """
-    return _resealed(entry.model_dump_json(indent=1, exclude_none=True).encode() + b"\n")
+    content = entry.model_dump_json(indent=1, exclude_none=True).encode() + b"\n"
+    place, seal = _seal(content)
+    return content[: place.start] + seal + content[place.stop :]
 
 
 def check_seal(content: bytes) -> None:
     """Check that a stored entry is as written; ValueError if it is cut or a byte has changed."""
-    if _resealed(content) != content:
+    place, seal = _seal(content)
+    if content[place] != seal:
         raise ValueError("it differs from its own sha256")
 
 
-def _resealed(content: bytes) -> bytes:
+def _seal(content: bytes) -> tuple[slice, bytes]:
+    """Where an entry has its seal, and what it should be."""
     if not (found := _SEAL.search(content)):
         raise ValueError("it does not end with its sha256")
-    before, after = content[: found.start(1)], content[found.end(1) :]
-    digest = hashlib.sha256(before + NO_SEAL.encode() + after).hexdigest()
-    return before + digest.encode() + after
+    view, place = memoryview(content), slice(*found.span(1))
+    digest = hashlib.sha256(view[: place.start])  # an entry can have a hundred megabytes
+    digest.update(NO_SEAL.encode())
+    digest.update(view[place.stop :])
+    return place, digest.hexdigest().encode()
 
 
 def first_problem(error: ValueError) -> str:
