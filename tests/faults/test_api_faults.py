@@ -13,7 +13,9 @@ from tests.world import breweries
 
 EVERY_KIND = {
     **dict.fromkeys(("error_rate", "reset_rate", "cut_rate"), 0.07),
-    **{"malformed_rate": 0.08, "busy_rate": 0.04, "retry_after_seconds": 1},
+    "malformed_rate": 0.08,
+    "busy_rate": 0.04,
+    "retry_after_seconds": 1,
 }
 NEVER_COMPLETE = {
     "pages that shift in every crawl, since the data change": {
