@@ -14,14 +14,16 @@ from data.medallion.layers.silver.drift import Seen
 from data.medallion.table import POSITION
 
 numbers = st.integers() | st.floats(allow_nan=False, allow_infinity=False)
-scalars = st.none() | st.booleans() | numbers | st.text()
+texts = st.text()
+scalars = st.none() | st.booleans() | numbers | texts
 
 
-def nesting(base: st.SearchStrategy[Any], leaves: int = 8) -> st.SearchStrategy[Any]:
+def nesting(
+    base: st.SearchStrategy[Any], names: st.SearchStrategy[str] = texts, leaves: int = 10
+) -> st.SearchStrategy[Any]:
     """Those values, and lists and objects of them."""
-    names = st.text(max_size=4)
     return st.recursive(
-        base, lambda one: st.lists(one, max_size=3) | st.dictionaries(names, one), max_leaves=leaves
+        base, lambda one: st.lists(one) | st.dictionaries(names, one), max_leaves=leaves
     )
 
 

@@ -143,7 +143,8 @@ def site(store: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     """An empty lake."""
     from tests.lakes import site_on
 
-    yield from site_on(store, tmp_path, monkeypatch)
+    with site_on(store, tmp_path, monkeypatch) as site:
+        yield site
 
 
 @pytest.fixture
@@ -151,7 +152,8 @@ def world(site: Site) -> Iterator[World]:
     """An empty lake, and an API of 600 generated breweries without faults or limits."""
     from tests.world import world_of  # what knows no brewery is tested without them
 
-    yield from world_of(site)
+    with world_of(site) as world:
+        yield world
 
 
 @pytest.fixture(scope="module")

@@ -53,7 +53,9 @@ def tests_of(flow: Flow, in_project: bool = True) -> type:
             flow.check()
 
         @given(lists, st.integers(0, 1 << 40))
-        def test_any_record_becomes_a_row_or_is_rejected(self, received: Any, start: int) -> None:
+        def test_any_record_becomes_a_row_or_is_rejected(
+            self, received: list[Any], start: int
+        ) -> None:
             texts = [json.dumps(record).encode() for record in received]
             rows, rejected, _ = clean(Cleaner(flow.table, flow.clean), texts, start)
             assert rows.schema == flow.table.clean_schema
@@ -233,6 +235,6 @@ def chain_of(
     flow: Flow, store: dict[str, str], folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Chain]:
     """An empty lake, for as long as the context."""
-    with contextmanager(site_on)(store, folder, monkeypatch) as site:
+    with site_on(store, folder, monkeypatch) as site:
         site.set(**{f"{flow.prefix}STOP_ON": "none", f"{flow.prefix}HISTORY_VERSIONS": 3})
         yield Chain(flow, site.lake)

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
@@ -59,6 +60,7 @@ class Site:
         return sorted((self.folder / "spool").rglob("*.json"))
 
 
+@contextmanager
 def site_on(store: dict[str, str], folder: Path, patch: pytest.MonkeyPatch) -> Iterator[Site]:
     """The site on a store of those settings."""
     for name, value in store.items():

@@ -7,8 +7,16 @@ from html.parser import HTMLParser
 from typing import Any
 
 from data.medallion.flow import Chart
-from data.medallion.lake import manifest as lake
-from data.medallion.lake.manifest import Check, Manifest, StoredObject
+from data.medallion.lake.manifest import (
+    Changes,
+    Check,
+    Drift,
+    Manifest,
+    Profile,
+    Snapshot,
+    Source,
+    StoredObject,
+)
 from data.medallion.report.facts import ChangeReport, ErrorLog, Facts, Rejects
 from data.medallion.report.language import Language
 from data.medallion.report.page import render
@@ -17,8 +25,8 @@ from tests.stations import STATIONS, InMemory
 
 EVIL = '<script>alert("1")</script>&<b>\'\0\x1b'
 SNAPSHOT, BEFORE = "20261122T193000Z-4f2a9c", "20261121T193000Z-000000"
-SOURCE = lake.Source(key="https://api.example.org/v1", sha256="0")
-KEPT = lake.Snapshot(
+SOURCE = Source(key="https://api.example.org/v1", sha256="0")
+KEPT = Snapshot(
     snapshot=BEFORE, object=StoredObject(key="", rows=12_000, bytes=5_100_000, sha256=""),
     version=1, published_at=datetime(2026, 11, 21, 19, 30, tzinfo=timezone.utc),
 )  # fmt: skip
@@ -54,13 +62,13 @@ def facts(**more: Any) -> Facts:
         rows_out=12_342,
         rows_rejected=2,
         rows_duplicate=1,
-        profile=lake.Profile(rows=12_342, fields={}, values={}, counts=counts, cells=cells),
-        drift=(lake.Drift(rule="new_value", subject=EVIL, what=EVIL),),
+        profile=Profile(rows=12_342, fields={}, values={}, counts=counts, cells=cells),
+        drift=(Drift(rule="new_value", subject=EVIL, what=EVIL),),
     )
     bronze = manifest(FLOW.bronze, checks=checks, objects=(entry,))
     others = [manifest(d, rows_in=12_342) for d in FLOW.datasets if d.layer == "gold"]
     row = {"number": 7, "name": EVIL, "kind": EVIL, "country": EVIL, "year": None}
-    changed = lake.Changes(added=1, partitions=1)
+    changed = Changes(added=1, partitions=1)
     error = ErrorLog(block=EVIL, run=BEFORE, exception_type=EVIL, message=EVIL * 100)
     whole = Facts(
         flow=FLOW,

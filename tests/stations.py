@@ -67,8 +67,14 @@ MEAN, LOWEST = Measure("mean_height", "mean", "height"), Measure("lowest", "min"
 HEIGHTS = Aggregate("kind_heights", ("kind", "open"), (count("stations"), MEAN, LOWEST))
 YEARS = Aggregate("stations_opened", ("country", "year"), (count("stations"),))
 
-BLOCKS = Blocks("extract_stations", "clean_stations", "count_stations")
-STATIONS = Flow("stations", "tests", InMemory([]), TABLE, (HEIGHTS, YEARS), BLOCKS)
+STATIONS = Flow(
+    name="stations",
+    package="tests",
+    api=InMemory([]),
+    table=TABLE,
+    aggregates=(HEIGHTS, YEARS),
+    blocks=Blocks("extract_stations", "clean_stations", "count_stations"),
+)
 
 RECORD = {
     "number": 7, "name": "North Cape", "kind": "sea", "open": True, "height": 12.5,

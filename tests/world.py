@@ -95,6 +95,7 @@ class World(Site):
         return found
 
 
+@contextmanager
 def world_of(site: Site) -> Iterator[World]:
     """The world of that lake, with an API of its own."""
     with LocalBreweryApi(breweries(), faults=Faults(rate_limit=0)) as api:
@@ -104,17 +105,21 @@ def world_of(site: Site) -> Iterator[World]:
         yield world
 
 
+@contextmanager
 def world_on(store: dict[str, str], folder: Path, patch: pytest.MonkeyPatch) -> Iterator[World]:
     """The world on a store of those settings."""
-    with contextmanager(site_on)(store, folder, patch) as site:
-        yield from world_of(site)
+    with site_on(store, folder, patch) as site, world_of(site) as world:
+        yield world
 
 
 @contextmanager
 def lasting(store: dict[str, str], folders: pytest.TempPathFactory, name: str) -> Iterator[World]:
     """A world for more than one test."""
-    with pytest.MonkeyPatch.context() as patch:
-        yield from world_on(store, folders.mktemp(name), patch)
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        world_on(store, folders.mktemp(name), patch) as world,
+    ):
+        yield world
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,6 @@
 import os
 import random
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing.process import BaseProcess
 from typing import Any, TypeVar
@@ -15,7 +14,7 @@ from sandbox.breweries.generator import generate
 from tests.faults import report, runs
 from tests.faults.damage import Truth, damage, leavings
 from tests.faults.proxy import StoreProxy
-from tests.world import Stored, World, restore, stored, world_on
+from tests.world import Stored, World, lasting, restore, stored
 
 T = TypeVar("T")
 Published = tuple[list[Stored], list[Truth]]
@@ -89,10 +88,7 @@ class Shaky:
 @pytest.fixture(scope="session")
 def published(store: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Published:
     """A lake in which three versions were published once each, and what each of them is."""
-    with (
-        pytest.MonkeyPatch.context() as patch,
-        contextmanager(world_on)(store, tmp_path_factory.mktemp("published"), patch) as world,
-    ):
+    with lasting(store, tmp_path_factory, "published") as world:
         world.set(**KEPT)
         truths = []
         for records in three_versions():

@@ -58,7 +58,12 @@ class Operation:
 
 
 class StoreProxy:
-    """Passes requests on to a store at `host:port`; asks `before` and tells `after` about each."""
+    """Passes requests on to a store, and asks `before` and tells `after` about each.
+
+    Args:
+        target: `host:port` of the store.
+        context: for https; None for http.
+    """
 
     def __init__(self, target: str, context: ssl.SSLContext | None = None) -> None:
         self.before: Callable[[Operation], Fault] = lambda operation: ""

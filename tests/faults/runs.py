@@ -44,7 +44,10 @@ def _run(settings: dict[str, str], output: Path) -> None:
 
 
 def through_blocks(datasets: Iterable[Dataset], summary: Summary | None = None) -> Summary | None:
-    """What the last block of some datasets gives; the first is given what one before it gave."""
+    """Run the blocks of some datasets in order, without Mage's start.
+
+    `summary` is what the block before them gave; what the last of them gives is returned.
+    """
     for dataset in datasets:
         (file,) = PROJECT.glob(f"*/{dataset.block}.py")
         block = runpy.run_path(str(file))[dataset.block]

@@ -85,7 +85,13 @@ CRITICAL = {
 
 
 def operations(every, step, *quick):
-    """Which operations to disturb, one a run: `every` critical and `step`th one, or the quick."""
+    """Which operations to disturb, one a run.
+
+    Args:
+        every: the critical ones, and each so many-th; else a quick selection.
+        step: how many-th.
+        quick: names of the critical ones that are that selection.
+    """
     yield from (CRITICAL[name] for name in (CRITICAL if every else quick))
     for number in range(1, 200, step) if every else ():
         yield lambda operation, number=number: operation.number == number

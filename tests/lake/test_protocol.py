@@ -109,8 +109,13 @@ def publish(lake: Lake, run: str, data: Data, made_from: str, bronze: list[int])
         entry = entry.model_copy(update={"key": key})
         objects.append(writer.store(entry, content, "x", before.get((folder, entry.sha256))))
     copy = writer.store_copied(STATIONS.rejected, repr(data).encode(), 1, "x")
-    made, told = Provenance(run, source, len(data)), {"checks": (), "rows_out": len(data)}
-    version = writer.manifest(made, objects=tuple(objects), copies=(copy,), **told)
+    version = writer.manifest(
+        Provenance(run, source, len(data)),
+        objects=tuple(objects),
+        copies=(copy,),
+        checks=(),
+        rows_out=len(data),
+    )
     try:
         writer.publish(version, lambda entry: entry.version < writer.number - 3)
     except VersionTaken:

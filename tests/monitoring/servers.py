@@ -92,7 +92,10 @@ def alertmanager(folder: Path, **settings: str) -> AbstractContextManager[str]:
 
 
 def prometheus(folder: Path, **addresses: str) -> AbstractContextManager[str]:
-    """Prometheus as it is shipped, with `exporter`, `minio` and `alertmanager` elsewhere."""
+    """Prometheus with the shipped configuration, its targets at some addresses: its `host:port`.
+
+    The addresses are of `exporter`, `minio` and `alertmanager`.
+    """
     text = (SHIPPED / "prometheus" / "prometheus.yml").read_text(encoding="utf-8")
     for target, port in (("exporter", 9817), ("minio", 9000), ("alertmanager", 9093)):
         assert f"[{target}:{port}]" in text

@@ -10,14 +10,20 @@ import yaml
 
 from compose import alerts, monitoring
 from data.medallion.lake.datasets import LAYERS
-from tests.monitoring import servers
-from tests.monitoring.servers import SECRETS, SHIPPED, write_alertmanager
+from tests.monitoring.servers import (
+    SECRETS,
+    SHIPPED,
+    Messages,
+    alertmanager,
+    settings_of,
+    write_alertmanager,
+)
 from tests.programs import needs_prometheus
 from tests.waiting import wait_for
 
 pytestmark = needs_prometheus
 
-ALL = servers.settings_of("http://127.0.0.1:9", 25)
+ALL = settings_of("http://127.0.0.1:9", 25)
 WAYS = {
     "none": ({}, set()),
     "Slack": ({"ALERT_SLACK_URL": ALL["ALERT_SLACK_URL"]}, {"slack_configs"}),
@@ -143,13 +149,13 @@ SILENCES = {
 
 @pytest.fixture
 def messages():
-    with servers.Messages() as messages:
+    with Messages() as messages:
         yield messages
 
 
 @pytest.fixture
 def tell(tmp_path, messages):
-    with servers.alertmanager(tmp_path, **messages.settings) as address:
+    with alertmanager(tmp_path, **messages.settings) as address:
 
         def post(alerts, **more):
             told = [{**sent(alert), **more} for alert in alerts.split(", ") if alert]

@@ -5,8 +5,17 @@ import re
 import pytest
 import yaml
 
-from tests.monitoring import boards
-from tests.monitoring.boards import BOARDS, ROOT, panels
+from tests.monitoring.boards import (
+    BOARDS,
+    GRAFANA,
+    METRIC,
+    OURS,
+    ROOT,
+    minio_metrics,
+    panels,
+    templates,
+    variables,
+)
 
 COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))["services"]
 RULES = yaml.safe_load((ROOT / "monitoring/prometheus/rules.yml").read_text(encoding="utf-8"))
@@ -14,7 +23,7 @@ ALERTS = {rule["alert"]: rule["expr"] for rule in RULES["groups"][0]["rules"]}
 
 
 def provisioned(kind):
-    (file,) = (boards.GRAFANA / "provisioning" / kind).glob("*.yml")
+    (file,) = (GRAFANA / "provisioning" / kind).glob("*.yml")
     return yaml.safe_load(file.read_text(encoding="utf-8"))
 
 
@@ -30,7 +39,7 @@ def test_a_dashboard_is_found_by_its_own_fixed_name_and_marks_where_alerts_fire(
 
 
 def test_pages_ask_of_the_datasets_that_are_there_and_of_no_other():
-    asked = {name: boards.variables(name).get("dataset") for name in BOARDS}
+    asked = {name: variables(name).get("dataset") for name in BOARDS}
     assert not asked.pop("store")
     for dataset in asked.values():
         assert dataset["query"] == "label_values(lake_layer_up, dataset)"
@@ -88,10 +97,10 @@ def test_there_is_one_data_source_and_all_name_it():
     assert source["url"] == "http://prometheus:9090" and "prometheus" in COMPOSE
 
 
-@pytest.mark.parametrize("found", dict.fromkeys(boards.templates()), ids=lambda found: found.place)
+@pytest.mark.parametrize("found", dict.fromkeys(templates()), ids=lambda found: found.place)
 def test_what_is_asked_is_a_metric_of_the_chosen_datasets(found):
-    asked = set(boards.METRIC.findall(found.text))
-    assert asked and asked <= boards.OURS | boards.minio_metrics() | {"ALERTS"}
+    asked = set(METRIC.findall(found.text))
+    assert asked and asked <= OURS | minio_metrics() | {"ALERTS"}
     of_a_layer = r"\blake_(?:layer|run|drift)_\w+\b"
     assert not re.findall(of_a_layer + r"(?!{dataset=~\"\$dataset\",layer=)", found.text)
 

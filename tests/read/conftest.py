@@ -2,7 +2,6 @@
 
 import os
 import re
-from contextlib import contextmanager
 from dataclasses import dataclass
 
 import pytest
@@ -41,7 +40,7 @@ def past_lake(store, tmp_path_factory):
     patch = pytest.MonkeyPatch()
     patch.setenv("LAKE_BUCKET_PREFIX", PREFIX)
     patch.setenv("BREWERIES_STOP_ON", "none")
-    with contextmanager(world_on)(store, tmp_path_factory.mktemp("past"), patch) as world:
+    with world_on(store, tmp_path_factory.mktemp("past"), patch) as world:
         world.lake.store.put("bronze", FLOW.bronze.race, new_run().encode())  # it takes seconds
         # A column whose only value goes would be drift.
         plain = [one for one in world.api.records if not one["address_2"] and not one["address_3"]]
@@ -76,7 +75,7 @@ def past(past_lake, monkeypatch):
 def small(store, tmp_path, monkeypatch):
     """An empty lake."""
     monkeypatch.delenv("LAKE_BUCKET_PREFIX", raising=False)
-    with contextmanager(world_on)(store, tmp_path, monkeypatch) as world:
+    with world_on(store, tmp_path, monkeypatch) as world:
         world.set(BREWERIES_STOP_ON="none", MINIO_REGION="us-east-1")
         yield world
 

@@ -11,7 +11,6 @@ from data.breweries.flow import FLOW
 from data.medallion import read
 from data.medallion.errors import SettingError
 from data.medallion.lake import errors, s3
-from data.medallion.lake.errors import ManifestMissing, ManifestUnreadable, ObjectDiffers
 from data.medallion.lake.manifest import MANIFEST_VERSION, sealed
 from data.medallion.lake.s3 import S3Store
 from data.medallion.read.__main__ import main
@@ -136,10 +135,10 @@ def test_three_hundred_reads_while_a_run_publishes_in_a_loop(small):
 
 def test_an_empty_lake_has_no_versions_and_names_the_block_to_run(small):
     for path, block in ((BRONZE, "extract_breweries_data"), (SILVER, ""), (GOLD, "")):
-        with pytest.raises(ManifestMissing, match=f"run the block {block}"):
+        with pytest.raises(errors.ManifestMissing, match=f"run the block {block}"):
             read.table(path)
     assert read.versions(SILVER) == []
-    with pytest.raises(ManifestMissing, match="run the block"):
+    with pytest.raises(errors.ManifestMissing, match="run the block"):
         read.table(SILVER, at="2026-11-18")
     assert main(["check", "--flow", "breweries"]) == 1
 
@@ -154,7 +153,9 @@ def test_each_damage_of_a_lake_is_told(small):
     store, manifest = small.lake.store, small.manifest(FLOW.silver)
     more = manifest.model_copy(update={"rows_out": 7})
     small.publish_manifest(FLOW.silver, more)
-    with pytest.raises(ObjectDiffers, match="rows of its objects 6 where its manifest says 7"):
+    with pytest.raises(
+        errors.ObjectDiffers, match="rows of its objects 6 where its manifest says 7"
+    ):
         read.table(SILVER)
     newer = manifest.model_copy(update={"manifest_version": MANIFEST_VERSION + 1})
     small.publish_manifest(FLOW.silver, newer)
@@ -164,10 +165,10 @@ def test_each_damage_of_a_lake_is_told(small):
         store.put("silver", key, sealed(manifest.model_copy(update={"version": 3})))
     rejected = manifest.copy_at(FLOW.rejected).object.key
     store.put("silver", rejected, b"[" * 100_000)
-    with pytest.raises(ObjectDiffers):
+    with pytest.raises(errors.ObjectDiffers):
         read.rejected(SILVER)
     store.put("silver", manifest.objects[0].key, b"other")
-    with pytest.raises(ObjectDiffers, match="run the pipeline from its first block"):
+    with pytest.raises(errors.ObjectDiffers, match="run the pipeline from its first block"):
         read.table(SILVER)
     store.remove("silver", [manifest.objects[0].key])
     with pytest.raises(errors.ObjectMissing, match="is missing; run the pipeline"):
@@ -182,9 +183,11 @@ def test_whatever_stands_in_the_log_is_a_sentence(small, damage):
     for key in (FLOW.silver.manifest, FLOW.silver.entry(1)):
         small.lake.store.put("silver", key, damage)
     for ask in (read.table, read.rejected, read.manifest, read.versions, read.changes):
-        with pytest.raises(ManifestUnreadable, match="run the block transform_breweries again"):
+        with pytest.raises(
+            errors.ManifestUnreadable, match="run the block transform_breweries again"
+        ):
             ask(SILVER)
-    with pytest.raises(ManifestUnreadable):
+    with pytest.raises(errors.ManifestUnreadable):
         read.table(SILVER, at="2026-11-18")
 
 

@@ -3,7 +3,7 @@
 import json
 import os
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
@@ -144,7 +144,7 @@ class Platform:
 @pytest.fixture
 def world(root, tmp_path, monkeypatch) -> Iterator[World]:
     """A world on that store, in which nobody has keys."""
-    with contextmanager(world_on)(root, tmp_path, monkeypatch) as world:
+    with world_on(root, tmp_path, monkeypatch) as world:
         for name in os.environ:
             if name.startswith("AWS_"):
                 monkeypatch.delenv(name)

@@ -207,7 +207,10 @@ def test_a_number_comes_from_the_first_of_its_fields_that_it_can_read():
     [
         ({"place": {"city": "Inside"}}, "Inside"),
         ({"place.city": "Flat"}, "Flat"),
-        *(({"place": nowhere}, None) for nowhere in ({}, None, "Town", [{"city": "Listed"}])),
+        ({"place": {}}, None),
+        ({"place": None}, None),
+        ({"place": "Town"}, None),
+        ({"place": [{"city": "Listed"}]}, None),
         ({}, None),
     ],
 )
@@ -320,8 +323,10 @@ def test_a_dataset_has_rules_of_its_own_before_what_is_derived():
     [
         (None, "not an object"),
         ([RECORD], "not an object"),
-        *((record, "no number") for record in ({}, {**RECORD, "number": "seven"})),
-        *(({**RECORD, "name": nothing}, "no name") for nothing in ("", ["x"])),
+        ({}, "no number"),
+        ({**RECORD, "number": "seven"}, "no number"),
+        ({**RECORD, "name": ""}, "no name"),
+        ({**RECORD, "name": ["x"]}, "no name"),
         ({**RECORD, "country": None}, "no country"),
         ({**RECORD, "opened_at": "soon"}, "no year"),
         ({**RECORD, "country": "x" * 300}, "country too long for a key"),
@@ -340,7 +345,10 @@ numbers = st.integers(-(1 << 63), (1 << 63) - 1)
 texts = {"name": st.text(min_size=1), "country": st.text()}
 likely = st.fixed_dictionaries(
     {"number": numbers, **texts, "opened_at": opened_at},
-    optional={"place": st.dictionaries(st.just("city"), json_values), "height": json_values},
+    optional={
+        "place": st.dictionaries(st.just("city"), json_values),
+        "height": json_values | written,
+    },
 )
 
 

@@ -18,7 +18,6 @@ from data.medallion.source.api import Api
 from data.medallion.source.auth import ClientCredentials, Token
 from data.medallion.source.bodies import Json
 from data.medallion.source.client import Client, seconds_asked
-from data.medallion.source.errors import ApiGaveUp, ApiRefused, ApiTokenRefused
 from data.medallion.source.exchange import Request
 from tests.answers import Answer, serving
 from tests.stations import STATIONS
@@ -111,7 +110,7 @@ def test_whatever_is_asked_a_wait_is_finite_and_never_negative(asked, date):
 @pytest.mark.parametrize("status", [408, 425, 429, 500, 502, 503, 504])
 def test_a_server_that_is_busy_is_asked_again(asking, status):
     server, client = asking(Answer(status=status), API_ATTEMPTS=3)
-    error = refused(server, client, ApiGaveUp)
+    error = refused(server, client, errors.ApiGaveUp)
     assert (len(server.requests), error.attempts) == (3, 3)
     assert (error.limit, error.setting) == ("STATIONS_API_ATTEMPTS is 3", "STATIONS_API_URL")
     assert error.__cause__.status == status
@@ -120,7 +119,7 @@ def test_a_server_that_is_busy_is_asked_again(asking, status):
 @pytest.mark.parametrize("status", [103, 301, 302, 400, 404, 409, 410, 422, 451])
 def test_a_server_that_refuses_is_not_asked_again(asking, status):
     server, client = asking(Answer("no such page", status), API_ATTEMPTS=3)
-    error = refused(server, client, ApiRefused)
+    error = refused(server, client, errors.ApiRefused)
     assert (len(server.requests), error.status) == (1, status)
     assert error.settings == "STATIONS_API_URL and STATIONS_API_PAGE_SIZE"
     assert "(no such page)" in str(error) or status < 400
@@ -129,7 +128,7 @@ def test_a_server_that_refuses_is_not_asked_again(asking, status):
 def test_a_wait_longer_than_the_time_left_is_not_waited(asking):
     busy = Answer(status=429, headers={"Retry-After": "3600"})
     server, client = asking(busy, API_ATTEMPTS=3)
-    error = refused(server, client, ApiGaveUp)
+    error = refused(server, client, errors.ApiGaveUp)
     assert (len(server.requests), error.__cause__.retry_after) == (1, 3600)
     assert error.limit == "STATIONS_API_TIME_LIMIT_SECONDS is 900"
 
@@ -139,7 +138,7 @@ def test_no_more_requests_are_sent_than_a_minute_allows(asking):
     server, client = asking(API_REQUESTS_PER_MINUTE=2, **limits)
     client.send(Request(server.url), body)
     client.send(Request(server.url), body)
-    error = refused(server, client, ApiGaveUp)
+    error = refused(server, client, errors.ApiGaveUp)
     assert "STATIONS_API_REQUESTS_PER_MINUTE" in error.last
     assert len(server.requests) == 2
 
@@ -147,12 +146,12 @@ def test_no_more_requests_are_sent_than_a_minute_allows(asking):
 @pytest.mark.parametrize(
     ("answer", "kind", "cause"),
     [
-        (Answer(status=500), ApiGaveUp, errors.ApiBusy),
-        (Answer(status=0), ApiGaveUp, errors.ApiUnreachable),
-        (Answer("{}"), ApiGaveUp, errors.ApiBodyMalformed),
-        (Answer("[1, 2"), ApiGaveUp, errors.ApiBodyMalformed),
-        (Answer(status=403), ApiTokenRefused, type(None)),
-        (Answer(status=404), ApiRefused, type(None)),
+        (Answer(status=500), errors.ApiGaveUp, errors.ApiBusy),
+        (Answer(status=0), errors.ApiGaveUp, errors.ApiUnreachable),
+        (Answer("{}"), errors.ApiGaveUp, errors.ApiBodyMalformed),
+        (Answer("[1, 2"), errors.ApiGaveUp, errors.ApiBodyMalformed),
+        (Answer(status=403), errors.ApiTokenRefused, type(None)),
+        (Answer(status=404), errors.ApiRefused, type(None)),
     ],
 )
 def test_an_error_names_the_page_that_a_person_can_open(asking, answer, kind, cause):
@@ -167,7 +166,7 @@ def test_what_mage_was_handling_is_not_the_reason(asking):
     try:
         raise RuntimeError("no running event loop")
     except RuntimeError:
-        assert "event loop" not in str(refused(server, client, ApiGaveUp))
+        assert "event loop" not in str(refused(server, client, errors.ApiGaveUp))
 
 
 # What is sent
@@ -186,7 +185,7 @@ def test_a_token_is_sent_as_a_header_and_shows_nowhere(asking):
     server, client = asking(lambda r: Answer(r.headers["Authorization"], 400), API_TOKEN=token)
     settings = STATIONS.load_settings()
     assert token not in f"{settings!r} {settings} {settings.model_dump()}"
-    error = refused(server, client, ApiRefused)
+    error = refused(server, client, errors.ApiRefused)
     assert server.requests[0].headers["Authorization"] == f"Bearer {token}"
     told = "".join(traceback.format_exception(error))
     assert token in told
@@ -198,7 +197,7 @@ def test_a_token_is_sent_as_a_header_and_shows_nowhere(asking):
 @pytest.mark.parametrize("token", ["", "t-1"])
 def test_a_login_that_is_asked_for_names_the_setting_of_the_token(asking, status, token):
     server, client = asking(Answer("who?", status), API_TOKEN=token, API_ATTEMPTS=3)
-    error = refused(server, client, ApiTokenRefused)
+    error = refused(server, client, errors.ApiTokenRefused)
     assert ("Authorization" in server.requests[0].headers) == bool(token)
     assert (error.status, error.answer, error.setting) == (status, "who?", "STATIONS_API_TOKEN")
     assert error.problem == ("accepted" if token else "set")
@@ -214,7 +213,7 @@ def test_a_token_goes_to_no_other_host_and_along_no_redirect(asking):
             client.send(Request(url), body)
         assert (caught.value.next, caught.value.setting) == (url, "STATIONS_API_URL")
     assert ours.requests == []
-    assert f"a redirect to {other.url}" in refused(ours, client, ApiRefused).answer
+    assert f"a redirect to {other.url}" in refused(ours, client, errors.ApiRefused).answer
     assert other.requests == []
 
 
@@ -229,7 +228,7 @@ def test_a_token_goes_to_no_other_host_and_along_no_redirect(asking):
 )
 def test_a_login_is_sent_as_it_is_declared(asking, login, query, headers):
     server, client = asking(Answer("", 400), {"auth": login}, API_TOKEN="t-1", PASSWORD="p")
-    assert "t-1" not in str(refused(server, client, ApiRefused, page=1))
+    assert "t-1" not in str(refused(server, client, errors.ApiRefused, page=1))
     (request,) = server.requests
     assert request.query == (query or {"page": "1"})
     assert headers.items() <= request.headers.items()
@@ -237,7 +236,11 @@ def test_a_login_is_sent_as_it_is_declared(asking, login, query, headers):
 
 @pytest.mark.parametrize(
     ("secret", "kind", "requests"),
-    [("secret", ApiTokenRefused, 2), ("wrong", errors.ApiLoginFailed, 0), ("", SettingError, 0)],
+    [
+        ("secret", errors.ApiTokenRefused, 2),
+        ("wrong", errors.ApiLoginFailed, 0),
+        ("", SettingError, 0),
+    ],
 )
 def test_a_login_that_fails_names_its_settings(asking, secret, kind, requests):
     """tests/sources has one that expires in mid-crawl."""
@@ -270,14 +273,16 @@ def test_a_login_that_fails_names_its_settings(asking, secret, kind, requests):
 )
 def test_a_403_may_ask_to_wait(asking, headers, waited):
     server, client = asking(Answer(status=403, headers=headers))
-    error = refused(server, client, ApiTokenRefused if waited == "refused" else ApiGaveUp)
+    error = refused(
+        server, client, errors.ApiTokenRefused if waited == "refused" else errors.ApiGaveUp
+    )
     assert getattr(error.__cause__, "retry_after", "refused") == waited
 
 
 def test_a_status_means_what_the_api_says(asking):
     meanings = {418: "wait", 503: "refusal", 400: "end", 203: "answer"}
     asked = {status: asking(Answer("x", status), {"statuses": meanings}) for status in meanings}
-    for status, kind in ((418, ApiGaveUp), (503, ApiRefused)):
+    for status, kind in ((418, errors.ApiGaveUp), (503, errors.ApiRefused)):
         server, client = asked[status]
         refused(server, client, kind)
     for status, found in ((400, "no more"), (203, "x")):
@@ -312,6 +317,6 @@ def test_an_error_of_one_request_ends_them_all(asking):
 
     server, client = asking(answer, API_CONNECTIONS=2)
     asked = client.in_order(lambda n: client.send(Request(server.url, {"n": n}), body), range(1000))
-    with pytest.raises(ApiRefused, match=r"\?n=3 "):
+    with pytest.raises(errors.ApiRefused, match=r"\?n=3 "):
         list(asked)
     assert len(server.requests) < 20

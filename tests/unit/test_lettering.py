@@ -13,7 +13,7 @@ from tests.stations import STATIONS
 ENGLISH = Language.load("en", STATIONS)
 AS_THEY_ARE = ["A$b_{c$", "Ca$h and $tate", "_micro", "São Paulo", "Αθήνα"]
 DRAWN_AS = {
-    **dict(zip(AS_THEY_ARE, AS_THEY_ARE, strict=True)),
+    **{name: name for name in AS_THEY_ARE},
     "東京": "DongJing", "서울": "SeoUl", "ビール": "biru", "ไทย": "aithy", "दिल्ली": "dilli",
     "🍺": ":beer:", "\U000f0000": "?", "\u202eabc": "abc",
     "תל אביב (1)": "(1) ביבא לת", "القاهرة": "ﺓﺮﻫﺎﻘﻟﺍ",

@@ -12,12 +12,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from data.medallion.errors import OwnCodeFailed
-from data.medallion.source import pagination
 from data.medallion.source.api import Api, Total
 from data.medallion.source.client import Client
 from data.medallion.source.errors import ApiGaveUp, ApiLooped
 from data.medallion.source.exchange import Response
-from data.medallion.source.pagination import Cursor, HeaderLink, JsonLink, Offset, PageNumber
+from data.medallion.source.pagination import (
+    Cursor,
+    HeaderLink,
+    JsonLink,
+    Offset,
+    PageNumber,
+    SinglePage,
+    next_link,
+)
 from tests.answers import Answer, serving
 from tests.stations import STATIONS
 
@@ -148,16 +155,21 @@ def test_a_link_that_is_none_is_a_body_that_cannot_be_used():
         ('<?page=2>; rel="next"', "stations?page=2"),
         ('</v1/x?page=2>;rel="next"', "x?page=2"),
         ('<x>; rel="prev", <y>; title="Page, the; next"; rel="next"', "y"),
-        *((link, "x") for link in ('<x>; rel="first next"', '<x>; REL="Next"')),
+        ('<x>; rel="first next"', "x"),
+        ('<x>; REL="Next"', "x"),
         ('<x;b?c=1;d=2,3>; rel="next"', "x;b?c=1;d=2,3"),
         ('<x>; rel="next"; rel="prev"', "x"),
-        *((link, None) for link in ('<x>; rel="prev"', '<x>; rel="nextish"', "<x>", "")),
-        *((link, None) for link in ('<x>; title="rel=next"', "x; rel=next")),
+        ('<x>; rel="prev"', None),
+        ('<x>; rel="nextish"', None),
+        ('<x>; title="rel=next"', None),
+        ("<x>", None),
+        ("x; rel=next", None),
+        ("", None),
     ],
 )
 def test_a_link_header_leads_to_the_next_page(link, leads):
     answer = Response(b"[]", {"Link": link} if link else {}, "http://api.test/v1/stations")
-    assert pagination.next_link(answer) == (leads and f"http://api.test/v1/{leads}")
+    assert next_link(answer) == (leads and f"http://api.test/v1/{leads}")
 
 
 # Details and totals
@@ -224,4 +236,4 @@ def test_the_total_may_be_a_whole_body_or_a_header(total, body, headers, path, q
 @pytest.mark.parametrize("told", [-1, 10**18, "many", None, True, [], 1.5])
 def test_a_total_that_cannot_be_is_told(told):
     with pytest.raises(ApiGaveUp, match=r"total|literal"):
-        total_of(Answer(json.dumps({"count": told})), total="count", paging=pagination.SinglePage())
+        total_of(Answer(json.dumps({"count": told})), total="count", paging=SinglePage())

@@ -153,7 +153,12 @@ def test_a_secret_of_the_file_that_the_environment_hides_does_not_show_either(tm
 
 @pytest.mark.parametrize(
     ("value", "rules"),
-    [("none", set()), (" new_field , row_fall", {"new_field", "row_fall"}), ("", STOPPING)],
+    [
+        ("none", set()),
+        ("row_fall", {"row_fall"}),
+        (" new_field , row_fall", {"new_field", "row_fall"}),
+        ("", STOPPING),
+    ],
 )
 def test_the_rules_that_stop_are_a_list(environment, value, rules):
     environment.setenv("STATIONS_STOP_ON", value)

@@ -19,8 +19,15 @@ from data.medallion.layers.silver.cleaner import Cleaner
 from data.medallion.layers.silver.plan import ROWS_PER_FILE, Plan, files_for
 from data.medallion.layers.silver.write import superseded
 from data.medallion.table import unchanged
-from data.medallion.work import shuffle
-from data.medallion.work.shuffle import Folder, TaskContext, gather, scatter, segments_of
+from data.medallion.work.shuffle import (
+    Folder,
+    TaskContext,
+    buckets_for,
+    gather,
+    hashes,
+    scatter,
+    segments_of,
+)
 from tests.stations import TABLE
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
@@ -51,7 +58,7 @@ def test_what_is_scattered_is_gathered_once_and_in_order(scratch, inputs, number
 
 @given(st.integers(0, 10**13), st.integers(1, 10**9))
 def test_buckets_hold_no_more_than_asked(size, each):
-    number = shuffle.buckets_for(size, each)
+    number = buckets_for(size, each)
     assert number >= 1
     assert number * each >= size
     assert number == 1 or (number - 1) * each < size
@@ -144,7 +151,7 @@ def keys_piece(folder, plan, received):
 @given(st.lists(st.one_of(st.text(), st.integers(), st.text("ab", min_size=7, max_size=40))))
 @example(["", "\x01"])
 def test_values_have_one_hash_if_and_only_if_their_texts_are_equal(values):
-    texts, hashes = list(map(str, values)), shuffle.hashes
+    texts = list(map(str, values))
     found = hashes(pa.array(["", *texts]).slice(1)).tolist()
     assert found == [hash_ for text in texts for hash_ in hashes(pa.chunked_array([[text]]))]
     assert len(set(found)) == len(set(texts))
