@@ -253,7 +253,7 @@ def check_seal(content: bytes) -> None:
 
 
 def _seal(content: bytes) -> tuple[slice, bytes]:
-    """Where an entry has its seal, and what it should be."""
+    """The place of an entry's seal, and the seal that belongs there."""
     if not (found := _SEAL.search(content)):
         raise ValueError("it does not end with its sha256")
     view, place = memoryview(content), slice(*found.span(1))

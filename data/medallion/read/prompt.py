@@ -81,8 +81,8 @@ def talk(answer: Callable[[str], None], words: Callable[[], list[str]]) -> None:
 def _ending(app: Application[str]) -> Iterator[Callable[[], None]]:
     """Within the context, a signal ends the prompt, and then raises `Interrupted`.
 
-    The prompt ends by its own event loop, where an exception can be lost. Yields what the prompt
-    must do at its start, for a signal that came before it.
+    It ends the prompt through the prompt's event loop, since an exception that is raised there can
+    be lost. Yields what the prompt must do at its start, for a signal that came before it.
     """
     given: list[int] = []
 

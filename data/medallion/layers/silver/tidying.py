@@ -18,7 +18,8 @@ MISREAD = f"[\u00c2-\u00fe][\u0080-\u009f{FOLLOWING}]"
 the last letter of both, so that a text that is no longer misread when it is lower case stays."""
 INVISIBLE = "[\u200b\u2060\ufeff]"  # zero-width space, word joiner, byte order mark
 SOFT_HYPHEN = "(^|[^\u00c3-\u00df])\u00ad+"
-"""With the letter before it. After these, it may be half of a misread letter: `Ã\xad` is an `í`."""
+"""With the character before it, unless that is one of Ã to ß: then it may be half of a misread
+letter, as `Ã\xad` is an `í`."""
 NOT_A_PLAIN_SPACE = r"[\p{Z}\x00-\x1f\x7f]"
 CONTROL = "[\u0080-\u009f]"  # or half of a letter that is misread
 SPACE, TILDE = np.uint8(ord(" ")), np.uint8(ord("~"))  # first and last printable ASCII character
