@@ -104,7 +104,7 @@ test-fast: environment-tests ## Run the tests that need no server
 	$(BIN)/python -m pytest tests/unit tests/flows -m "not server" $(ARGS)
 
 test-faults: environment-tests ## Inject every fault, and write the table of docs/reliability.md
-	$(BIN)/python -m pytest tests/faults --all-faults $(ARGS)
+	$(BIN)/python -m pytest tests/faults --all-faults $(if $(MINIO_ENDPOINT),,-n 3 --dist worksteal) $(ARGS)
 
 test-compose: environment-tests ## Run the tests of the stack, where there is Docker
 	COMPOSE="$(COMPOSE)" $(BIN)/python -m pytest tests/compose $(ARGS)

@@ -126,12 +126,11 @@ def three_versions() -> tuple[list[Any], ...]:
 
 
 @pytest.fixture
-def tell(request: pytest.FixtureRequest) -> Callable[[str, int, str], None]:
+def tell(record_property: Callable[[str, object], None]) -> Callable[[str, int, str], None]:
     """Where a test tells how many faults it injected, and how runs ended."""
-    rows = request.config.stash[report.ROWS]
 
     def add(fault: str, times: int, ends: str) -> None:
-        rows[fault] = (times, ends)
+        record_property(fault, (times, ends))
 
     return add
 
@@ -143,11 +142,6 @@ def every(request: pytest.FixtureRequest) -> bool:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.stash[report.ROWS] = {}
-
-
-def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
-    chosen = session.config.option
-    if chosen.all_faults and exitstatus == 0 and not chosen.keyword:
-        store = f"MinIO at {os.environ['MINIO_ENDPOINT']}" if "MINIO_ENDPOINT" in os.environ else ""
-        report.write(session.config.stash[report.ROWS], store or "the embedded one (SeaweedFS)")
+    chosen, in_worker = config.option, hasattr(config, "workerinput")
+    if chosen.all_faults and not chosen.keyword and not in_worker:
+        config.pluginmanager.register(report.Table())

@@ -64,7 +64,7 @@ def reread_some(log: VersionLog, stored: Stored, version: Manifest) -> None:
         if listed := stored.get(key):
             size += listed.bytes
             if isinstance(log.problem(number), LakeError):
-                remedy = "remove it, and the next run notes that."
+                remedy = "remove it, and a later run notes that."
                 logger.warning(f"{dataset.layer}/{key} is damaged, and {lost}: {remedy}")
         elif isinstance(log.problem(number), ManifestMissing):
             gone = Head(layer=dataset.layer, dataset=dataset.name, version=number, lost=True)

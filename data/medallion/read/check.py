@@ -95,7 +95,7 @@ def _of_log(lake: Lake, dataset: Dataset) -> Iterator[str]:
         elif isinstance(problem, StoreError):
             yield str(problem)
         elif problem:
-            remedy = "remove it, and run the pipeline again, which notes that"
+            remedy = "remove it, and a later run notes that"
             yield f"{entry} cannot be read, and what that version was is lost: {remedy}."
 
 
