@@ -66,8 +66,10 @@ def page(found: dict[str, Any]) -> str:
     scale, stages, extraction, overhead, locations, cluster = (
         results(found[name]) for name in SECTIONS
     )
+    machine = _machine(found["scale"])
     figures = {
-        **{f"{name}_measured": _measured(found[name]) for name in SECTIONS},
+        "machine": machine,
+        **{f"{name}_measured": _measured(found[name], machine) for name in SECTIONS},
         **_scale(scale),
         **_stages(stages),
         **_extraction(extraction),
@@ -126,14 +128,18 @@ def _short(rows: float) -> str:
     return f"{rows / 1e6:.1f} M" if rows >= 1e6 else f"{rows / 1e3:.0f} k"
 
 
-def _measured(section: dict[str, Any]) -> str:
+def _measured(section: dict[str, Any], usual: str) -> str:
+    own = _machine(section)
+    where = "" if own == usual else f" on {own}"
+    store = section["machine"].get("store", "the embedded store")
+    return f"Measured {section['measured']}{where}, with {store}."
+
+
+def _machine(section: dict[str, Any]) -> str:
     machine = section["machine"]
     versions = ", ".join(f"{name} {number}" for name, number in machine["versions"].items())
-    store = machine.get("store", "the embedded store")
-    return (
-        f"Measured {section['measured']} on {machine['cores']} cores and {machine['memory_gb']} GB,"
-        f" with {store}, Python {machine['python']}, {versions}."
-    )
+    on = f"{machine['cores']} cores and {machine['memory_gb']} GB"
+    return f"{on}, with Python {machine['python']}, {versions}"
 
 
 def _table(head: Iterable[str], rows: Iterable[Iterable[str]], text: int = 1) -> str:
