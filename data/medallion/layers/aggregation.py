@@ -55,12 +55,12 @@ def group_objects(
     schema = pa.schema(map(table.schema.field, inside))
     partitioning = Partitioning(table.partition_schema)
 
-    tables = []
-    for number, (entry, content) in enumerate(context.lake.contents("silver", entries)):
-        rows = parquet.decode(f"silver/{entry.key}", content, entry, schema)
-        index = pa.repeat(pa.scalar(number, pa.int32()), len(rows))
-        tables.append(rows.append_column(PARTITION, index))
-    rows = pa.concat_tables(tables)
+    tables = [
+        parquet.decode(f"silver/{entry.key}", content, entry, schema)
+        for entry, content in context.lake.contents("silver", entries)
+    ]
+    numbers = np.repeat(np.arange(len(tables), dtype=np.int32), [len(rows) for rows in tables])
+    rows = pa.concat_tables(tables).append_column(PARTITION, pa.array(numbers)).combine_chunks()
     partitions = partitioning.columns([partitioning.of_key(entry.key) for entry in entries])
     columns = dict(zip(table.partitions, partitions, strict=True))
     index = rows[PARTITION].combine_chunks()

@@ -147,9 +147,9 @@ def slots_of(found: Hashes, number: int) -> Buckets:
 
 def hashes(values: pa.Array | pa.ChunkedArray) -> Hashes:
     """A hash of each value as text. Values that differ rarely share one; equal ones always do."""
-    texts = values.cast(pa.string())
-    chunks = texts.chunks if isinstance(texts, pa.ChunkedArray) else [texts]
-    return np.concatenate([np.empty(0, np.uint64), *map(_hashes, chunks)])
+    # A chunk costs more than many values. Arrow leaves several only if one would be too large.
+    texts = pa.table([values.cast(pa.string())], ["text"]).combine_chunks()["text"]
+    return np.concatenate([np.empty(0, np.uint64), *map(_hashes, texts.chunks)])
 
 
 def _hashes(texts: pa.StringArray) -> Hashes:
