@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from itertools import islice
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
-AT_ONCE = 256  # items of `in_threads` per batch
+AHEAD = 64  # items of `in_threads`
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -30,10 +30,16 @@ def grouped(items: Iterable[T], size: Callable[[T], int], limit: int) -> Iterato
 def in_threads(threads: int, work: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
     """Do some work on each item, in a few threads, and yield the results in order.
 
-    Items are taken in batches, as they are needed. While they are made, and while the caller uses
-    the results, no thread works: threads that share Python's lock would only cost time.
+    Items are taken as they are needed: at most `AHEAD` of them are under way or wait to be used.
     """
-    left = iter(items)
-    with ThreadPoolExecutor(threads) as pool:
-        while batch := list(islice(left, AT_ONCE)):
-            yield from list(pool.map(work, batch))
+    waiting: deque[Future[R]] = deque()
+    pool = ThreadPoolExecutor(threads)
+    try:
+        for item in items:
+            waiting.append(pool.submit(work, item))
+            if len(waiting) == AHEAD:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+    finally:
+        pool.shutdown(cancel_futures=True)

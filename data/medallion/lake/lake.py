@@ -60,7 +60,8 @@ class Lake:
     ) -> Iterator[tuple[StoredObject, bytes]]:
         """As `read`, for some objects, a few at a time; yields each one with its content."""
         for batch in grouped(entries, attrgetter("bytes"), BYTES_AT_ONCE):
-            read = in_threads(self.store.connections, partial(self.read, layer), batch)
+            # Parsed beside the requests, they would wait for Python's lock at each call of Arrow.
+            read = [*in_threads(self.store.connections, partial(self.read, layer), batch)]
             yield from zip(batch, read, strict=True)
 
     def chunks(self, layer: Layer, entry: StoredObject) -> Iterator[bytes]:
