@@ -13,7 +13,6 @@ def test_results_come_in_order_and_items_are_taken_as_they_are_needed():
     results = in_threads(4, neg, (taken.append(n) or n for n in count()))
     assert [next(results) for _ in range(200)] == [-n for n in range(200)]
     assert 200 <= len(taken) <= 200 + AHEAD
-    results.close()
 
 
 def test_an_error_comes_after_the_results_before_it_and_ends_the_rest():
