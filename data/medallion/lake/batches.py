@@ -27,19 +27,31 @@ def grouped(items: Iterable[T], size: Callable[[T], int], limit: int) -> Iterato
         yield group
 
 
-def in_threads(threads: int, work: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
+def in_threads(
+    threads: int,
+    work: Callable[[T], R],
+    items: Iterable[T],
+    ahead: int = AHEAD,
+    stop: Callable[[], object] = lambda: None,
+) -> Iterator[R]:
     """Do some work on each item, in a few threads, and yield the results in order.
 
-    Items are taken as they are needed: at most `AHEAD` of them are under way or wait to be used.
+    Items are taken as they are needed: at most `ahead` of them are under way or wait to be used.
+    After an error, `stop` is called, and then the work that is under way is waited for.
     """
     waiting: deque[Future[R]] = deque()
     pool = ThreadPoolExecutor(threads)
     try:
         for item in items:
             waiting.append(pool.submit(work, item))
-            if len(waiting) == AHEAD:
+            if len(waiting) == ahead:
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()
+    except GeneratorExit:  # nobody wants the rest
+        raise
+    except BaseException:
+        stop()
+        raise
     finally:
         pool.shutdown(cancel_futures=True)

@@ -10,9 +10,7 @@ import math
 import secrets
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
@@ -27,6 +25,7 @@ import urllib3
 
 from .. import __version__
 from ..host.network import session
+from ..lake.batches import in_threads
 from ..own_code import OwnCode
 from ..settings import FlowSettings, known_secrets
 from . import errors
@@ -130,23 +129,9 @@ class Client(ExitStack):
             raise self._given_up(request, retrying.statistics["attempt_number"], last) from last
 
     def in_order(self, ask: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
-        """Yield the result of each item, in order; a few items are requested ahead."""
-        waiting: deque[Future[R]] = deque()
-        pool = ThreadPoolExecutor(self._settings.api_connections)
-        try:
-            for item in items:
-                waiting.append(pool.submit(ask, item))
-                if len(waiting) == 2 * self._settings.api_connections:
-                    yield waiting.popleft().result()
-            while waiting:
-                yield waiting.popleft().result()
-        except GeneratorExit:  # nobody wants the rest
-            raise
-        except BaseException:
-            self._stopped.set()
-            raise
-        finally:
-            pool.shutdown(cancel_futures=True)
+        """The result of each item, in order; a few items are requested ahead."""
+        threads = self._settings.api_connections
+        return in_threads(threads, ask, items, ahead=2 * threads, stop=self._stopped.set)
 
     def _log_retry(self, state: tenacity.RetryCallState) -> None:
         error = state.outcome.exception() if state.outcome else None
