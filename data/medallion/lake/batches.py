@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
-AHEAD = 64  # items of `in_threads`
+AHEAD = 64  # items that `in_threads` takes before it needs them
 
 T = TypeVar("T")
 R = TypeVar("R")

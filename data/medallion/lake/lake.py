@@ -60,7 +60,7 @@ class Lake:
     ) -> Iterator[tuple[StoredObject, bytes]]:
         """As `read`, for some objects, a few at a time; yields each one with its content."""
         for batch in grouped(entries, attrgetter("bytes"), BYTES_AT_ONCE):
-            # Parsed beside the requests, they would wait for Python's lock at each call of Arrow.
+            # The caller parses them: beside requests, it would wait for Python's lock all the time.
             read = [*in_threads(self.store.connections, partial(self.read, layer), batch)]
             yield from zip(batch, read, strict=True)
 

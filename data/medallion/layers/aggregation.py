@@ -59,11 +59,11 @@ def group_objects(
         parquet.decode(f"silver/{entry.key}", content, entry, schema)
         for entry, content in context.lake.contents("silver", entries)
     ]
-    numbers = np.repeat(np.arange(len(tables), dtype=np.int32), [len(rows) for rows in tables])
-    rows = pa.concat_tables(tables).append_column(PARTITION, pa.array(numbers)).combine_chunks()
+    numbers = np.arange(len(tables), dtype=np.int32)
+    index = pa.array(numbers.repeat([len(rows) for rows in tables]))
+    rows = pa.concat_tables(tables).append_column(PARTITION, index).combine_chunks()
     partitions = partitioning.columns([partitioning.of_key(entry.key) for entry in entries])
     columns = dict(zip(table.partitions, partitions, strict=True))
-    index = rows[PARTITION].combine_chunks()
     keys = {n: columns[n].take(index) if n in columns else rows[n] for n in table.keys}
     found = hashes(texts_of(pa.table(keys), table.keys))
     slots = slots_of(found, buckets)

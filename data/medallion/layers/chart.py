@@ -38,22 +38,22 @@ EDITOR_DPI = 60
 
 def visualize(step: Step) -> Summary | None:
     """Draw a gold table, publish picture and page; LakeError if gold is not whole."""
-    writer, declared, dataset = step.writer, step.flow.chart, step.writer.dataset
-    if declared is None:
+    writer, chart, dataset = step.writer, step.flow.chart, step.writer.dataset
+    if chart is None:
         return None
-    table, counted = gold.read_table(step.lake, step.flow, declared.of)
+    table, counted = gold.read_table(step.lake, step.flow, chart.of)
     language = Language.load(step.settings.lake.report_language, step.flow)
     host = urlsplit(step.settings.flow.api_url).hostname
     day, api = language.day(time_of(counted.snapshot)), step.flow.api.title
     caption = language("chart_caption", date=day, api=api, host=host)
-    figure = _drawn(declared, table, caption, language)
-    aggregate, source = gold.named(step.flow, declared.of)
+    figure = _drawn(chart, table, caption, language)
+    aggregate, source = gold.named(step.flow, chart.of)
     drawn = sum(table[aggregate.count].to_pylist())
     check = Check(name="rows drawn = silver", expected=counted.rows_in, found=drawn)
     keys = (str(dataset.object), *dataset.sidecars)  # the last one is that of the page
-    with OwnCode(declared.draw, "the chart as a picture"):
-        contents = to_pictures(figure, declared.formats)
-    pictures = list(zip(keys, declared.formats, contents, strict=False))
+    with OwnCode(chart.draw, "the chart as a picture"):
+        contents = to_pictures(figure, chart.formats)
+    pictures = list(zip(keys, chart.formats, contents, strict=False))
     copies = tuple(
         writer.store_copied(key, content, len(table), MEDIA_TYPES[kind])
         for key, kind, content in pictures
@@ -119,7 +119,7 @@ def _show(summary: Summary, figure: Figure) -> Summary | None:
     return None if in_editor else summary
 
 
-def _drawn(declared: Chart, table: pa.Table, caption: str, language: Language) -> Figure:
+def _drawn(chart: Chart, table: pa.Table, caption: str, language: Language) -> Figure:
     import matplotlib
 
     if "MPLBACKEND" not in os.environ:  # Mage's editor sets it; else a window may block the run
@@ -127,12 +127,12 @@ def _drawn(declared: Chart, table: pa.Table, caption: str, language: Language) -
     from matplotlib.figure import Figure
 
     with (
-        OwnCode(declared.draw, f"the chart of {declared.of}") as own,
+        OwnCode(chart.draw, f"the chart of {chart.of}") as own,
         matplotlib.rc_context({"text.parse_math": False}),
     ):
-        takes_language = "language" in signature(declared.draw).parameters
+        takes_language = "language" in signature(chart.draw).parameters
         more = {"language": language} if takes_language else {}
-        figure = declared.draw(_showable(table).to_pandas(), caption, **more)
+        figure = chart.draw(_showable(table).to_pandas(), caption, **more)
         own.expect(figure, Figure, "a figure of matplotlib")
     return figure
 
